@@ -4,4 +4,16 @@
 //! on the hosts, activated with proof and undone when the proof fails. `docs/architecture.md` tells
 //! which module does what and which may import which; `tests/architecture.rs` enforces it.
 
+pub mod agent;
+pub mod apply;
+pub mod check;
+pub mod cli;
+pub mod drill;
+pub mod inventory;
 pub mod lab;
+pub mod model;
+pub mod ops;
+pub mod plan;
+pub mod remote;
+pub mod render;
+pub mod view;

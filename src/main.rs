@@ -1,1 +1,3 @@
-fn main(){}
+//! The `hactl` program: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Carries out a plan: lock, stage, validate, activate, prove, confirm, or roll back.

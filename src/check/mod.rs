@@ -1,0 +1,1 @@
+//! Rules over a cluster, and the VRRP election simulated exhaustively.

@@ -1,0 +1,1 @@
+//! Command-line arguments to options of the operations, and exit codes.

@@ -1,0 +1,1 @@
+//! Faults, probes and measurements.

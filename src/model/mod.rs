@@ -1,0 +1,30 @@
+//! The values a cluster is made of, validated, and the [`Cluster`] that they form.
+//!
+//! This module knows nothing of YAML, of files, of SSH or of templates. A value that exists is
+//! valid: every constructor refuses what keepalived, nginx or the kernel would refuse, so that no
+//! later stage has to look again.
+
+mod cluster;
+mod facts;
+mod names;
+mod nginx;
+mod path;
+mod secret;
+mod vrrp;
+
+pub use cluster::{Cluster, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
+pub use facts::{NodeFacts, OsFamily, Version};
+pub use names::{
+    ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, NodeName,
+    RouterId, ServerName, SysctlKey, SysctlValue, UpstreamName, UserName,
+};
+pub use nginx::{
+    Balance, Header, Health, Listen, Location, LocationAction, LogTarget, NginxSettings, Redirect,
+    ServerAddress, Site, Stream, Tls, Upstream, UpstreamServer,
+};
+pub use path::{InventoryPath, PathStep};
+pub use secret::{MissingSecret, SecretRef, Secrets};
+pub use vrrp::{
+    AdvertInterval, Authentication, Failover, OnNginxFailure, Peering, Preemption, Priority,
+    VirtualRoute, VirtualRouterId, VrrpInstance, VrrpSettings, VrrpVersion, Weight,
+};

@@ -1,0 +1,1 @@
+//! Desired, observed and recorded state to a plan; pure.

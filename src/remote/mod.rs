@@ -1,0 +1,1 @@
+//! One host: run a program, stream bytes in and out.

@@ -1,0 +1,98 @@
+//! What rendering yields: complete files with their place, mode and role.
+
+use std::fmt;
+
+use crate::model::{HostPath, NodeName};
+
+/// What a managed file is for; decides what has to happen after it changed.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FileRole {
+    /// keepalived's configuration: reload keepalived.
+    KeepalivedConf,
+    /// nginx's configuration: reload nginx.
+    NginxConf,
+    /// A site's certificate chain: reload nginx.
+    TlsCertificate,
+    /// A site's private key, never shown: reload nginx.
+    TlsKey,
+    /// The script that keepalived runs to ask nginx whether it serves: nothing to do.
+    CheckScript,
+    /// The script that keepalived runs on state changes: nothing to do.
+    NotifyScript,
+    /// Kernel settings: apply them, and read them back.
+    Sysctl,
+    /// A drop-in for nginx.service: `daemon-reload`, and a restart where a limit changed.
+    NginxUnit,
+    /// A drop-in for keepalived.service: `daemon-reload`.
+    KeepalivedUnit,
+    /// A tmpfiles.d(5) fragment: the folder in /run that the drop-ins write to.
+    Tmpfiles,
+}
+
+/// A hash over everything that a node's files say. nginx serves it on its status port and
+/// keepalived shows it in its state dump (as `smtp_helo_name`, which nothing else uses), so that
+/// "which configuration runs" is asked of the processes and not of the files.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct ConfigId(String);
+
+impl ConfigId {
+    /// The 12 hexadecimal digits `text`, or `None` if it is anything else.
+    pub fn new(text: &str) -> Option<Self> {
+        let valid =
+            text.len() == 12 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        valid.then(|| Self(text.to_owned()))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConfigId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// One file as it should be on the host. Owner and group are root's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RenderedFile {
+    /// What it is for.
+    pub role: FileRole,
+    /// Where it goes.
+    pub path: HostPath,
+    /// Its permission bits, such as `0o644`.
+    pub mode: u32,
+    /// Its content. May hold secrets: see [`FileRole`], and the plan's redaction.
+    pub content: Vec<u8>,
+}
+
+impl fmt::Debug for RenderedFile {
+    /// Without the content, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RenderedFile")
+            .field("role", &self.role)
+            .field("path", &self.path)
+            .field("mode", &format_args!("{:04o}", self.mode))
+            .field("bytes", &self.content.len())
+            .finish()
+    }
+}
+
+/// All files of one node.
+#[derive(Debug, Clone)]
+pub struct RenderedNode {
+    /// Whose they are.
+    pub node: NodeName,
+    /// Their identity.
+    pub config_id: ConfigId,
+    /// The files, in a fixed order.
+    pub files: Vec<RenderedFile>,
+}
