@@ -193,6 +193,8 @@ pub struct Location {
     pub websocket: bool,
     /// Requests a second from one client address at most, and the burst beyond it.
     pub rate_limit: Option<(u32, u32)>,
+    /// Its requests are logged; `access_log off` otherwise.
+    pub access_log: bool,
 }
 
 /// A certificate and its key.
