@@ -1,0 +1,94 @@
+//! What happened while a lab was made. Data only: showing it is somebody else's job.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One of the two cached layers that machines are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageLayer {
+    /// Debian with systemd and sshd, and the package repository.
+    Base,
+    /// nginx and keepalived on top of it.
+    Installed,
+}
+
+/// Something that happened while a lab was made or removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LabEvent {
+    /// Packages that this machine lacks are about to be installed on it with apt.
+    PrerequisitesMissing {
+        /// Debian package names.
+        packages: Vec<&'static str>,
+    },
+    /// They have been installed.
+    PrerequisitesInstalled {
+        /// Debian package names.
+        packages: Vec<&'static str>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Another process is building the image; this one waits for it.
+    ImageAwaited {
+        /// Which layer.
+        layer: ImageLayer,
+    },
+    /// An image layer is not in the cache and is being built. Happens once per machine.
+    ImageBuilding {
+        /// Which layer.
+        layer: ImageLayer,
+        /// Where it will be kept.
+        folder: PathBuf,
+        /// How long this usually takes, for a progress bar.
+        usually: Duration,
+    },
+    /// One line of what the build says.
+    ImageProgress {
+        /// Which layer.
+        layer: ImageLayer,
+        /// The line.
+        line: String,
+    },
+    /// The layer is in the cache.
+    ImageBuilt {
+        /// Which layer.
+        layer: ImageLayer,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A lab of that name, or one whose owner has died, was removed first.
+    LeftoverRemoved {
+        /// The removed lab's name.
+        name: String,
+    },
+    /// Switch, controller and backend networks exist.
+    NetworkMade,
+    /// A machine was started.
+    NodeStarted {
+        /// The node.
+        node: String,
+    },
+    /// A machine has finished booting and its SSH server answers.
+    NodeReady {
+        /// The node.
+        node: String,
+        /// Since it was started.
+        took: Duration,
+    },
+    /// The backends answer.
+    BackendsReady {
+        /// How many there are.
+        count: usize,
+    },
+    /// The lab is up.
+    LabReady {
+        /// The lab's name.
+        name: String,
+        /// Since `up` was called.
+        took: Duration,
+    },
+}

@@ -1,0 +1,251 @@
+//! The cached images that machines start from.
+//!
+//! An image's folder is named by a hash of everything that went into it, so a changed recipe makes
+//! a new one and never touches one that machines are running on. It is built beside its place and
+//! renamed into it, under a lock: a folder that exists is whole, and parallel labs build it once.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::error::{LabError, ToolError};
+use super::event::{ImageLayer, LabEvent};
+use super::names::LabHome;
+use super::spec::{Image, LabSpec};
+use super::tool::{command, run, run_streaming};
+
+const SUITE: &str = "bookworm";
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,openssh-server,iproute2,sudo,curl,procps,\
+                        iputils-arping,nftables,ca-certificates,less";
+/// What machines can install from their own repository.
+const CARRIED: &str = "nginx keepalived";
+const BASE_SCRIPT: &str = include_str!("scripts/base.sh");
+const INSTALLED_SCRIPT: &str = include_str!("scripts/installed.sh");
+
+/// The layers that there are.
+#[derive(Debug, Clone)]
+pub(super) struct Images {
+    base: PathBuf,
+    installed: PathBuf,
+}
+
+impl Images {
+    /// The layers of a node's disk, the topmost first.
+    pub(super) fn layers(&self, image: Image) -> Vec<PathBuf> {
+        match image {
+            Image::Bare => vec![self.base.clone()],
+            Image::Installed => vec![self.installed.clone(), self.base.clone()],
+        }
+    }
+}
+
+/// Finds the images in the cache, or builds them.
+pub(super) fn ensure(
+    home: &LabHome,
+    spec: &LabSpec,
+    events: &mut dyn FnMut(LabEvent),
+) -> Result<Images, LabError> {
+    let key = hash(&[SUITE, PACKAGES, CARRIED, BASE_SCRIPT]);
+    let base = home.cache.join(format!("base-{SUITE}-{key}"));
+    build_once(
+        ImageLayer::Base,
+        &base,
+        Duration::from_secs(75),
+        events,
+        |draft| {
+            let mirror = match &spec.mirror {
+                Some(mirror) => mirror.clone(),
+                None => mirror()?,
+            };
+            let mut build = isolated(BASE_SCRIPT);
+            build.arg(draft).args([SUITE, &mirror, PACKAGES, CARRIED]);
+            if let Some(proxy) = apt_proxy() {
+                build.env("http_proxy", proxy);
+            }
+            Ok(build)
+        },
+    )?;
+
+    let key = hash(&[&key, INSTALLED_SCRIPT]);
+    let installed = home.cache.join(format!("installed-{SUITE}-{key}"));
+    build_once(
+        ImageLayer::Installed,
+        &installed,
+        Duration::from_secs(15),
+        events,
+        |draft| {
+            let mut build = isolated(INSTALLED_SCRIPT);
+            build
+                .arg(&base)
+                .arg(draft)
+                .arg(draft.with_extension("scratch"))
+                .arg(CARRIED);
+            Ok(build)
+        },
+    )?;
+    Ok(Images { base, installed })
+}
+
+fn build_once(
+    layer: ImageLayer,
+    folder: &Path,
+    usually: Duration,
+    events: &mut dyn FnMut(LabEvent),
+    recipe: impl FnOnce(&Path) -> Result<Command, LabError>,
+) -> Result<(), LabError> {
+    if folder.exists() {
+        return Ok(());
+    }
+    let cache = folder.parent().unwrap_or(folder);
+    fs::create_dir_all(cache).map_err(LabError::file("create", cache))?;
+    let lock_path = folder.with_extension("lock");
+    let lock = File::create(&lock_path).map_err(LabError::file("create", &lock_path))?;
+    if lock.try_lock().is_err() {
+        events(LabEvent::ImageAwaited { layer });
+        lock.lock().map_err(LabError::file("lock", &lock_path))?;
+        if folder.exists() {
+            return Ok(());
+        }
+    }
+    let started = Instant::now();
+    events(LabEvent::ImageBuilding {
+        layer,
+        folder: folder.to_owned(),
+        usually,
+    });
+    let draft = folder.with_extension("draft");
+    let scratch = draft.with_extension("scratch");
+    // A build that was killed leaves its draft; the lock says that nobody is at it.
+    for leftover in [&draft, &scratch] {
+        if leftover.exists() {
+            fs::remove_dir_all(leftover).map_err(LabError::file("remove", leftover))?;
+        }
+    }
+    let log_path = folder.with_extension("log");
+    let mut log = open_log(&log_path)?;
+    let mut build = recipe(&draft)?;
+    run_streaming(&mut build, &mut |line| {
+        // The log is for a person; losing it must not lose the image.
+        let _ = writeln!(log, "{line}");
+        events(LabEvent::ImageProgress {
+            layer,
+            line: line.to_owned(),
+        });
+    })
+    .map_err(|source| LabError::Image {
+        folder: folder.to_owned(),
+        log: log_path,
+        source,
+    })?;
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).map_err(LabError::file("remove", &scratch))?;
+    }
+    fs::rename(&draft, folder).map_err(LabError::file("create", folder))?;
+    events(LabEvent::ImageBuilt {
+        layer,
+        took: started.elapsed(),
+    });
+    Ok(())
+}
+
+fn open_log(path: &Path) -> Result<File, LabError> {
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .open(path)
+        .map_err(LabError::file("write", path))
+}
+
+/// Runs a script with mounts and processes of its own, all of which end when hactl does, however
+/// it ends.
+fn isolated(script: &str) -> Command {
+    let mut build = command("setpriv");
+    build
+        .args(["--pdeathsig", "KILL"])
+        .args(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"])
+        .args(["sh", "-c", script, "hactl-lab"]);
+    build
+}
+
+fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let mut text = String::new();
+    for byte in hasher.finalize().iter().take(6) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// The mirror that this machine's apt uses for the suite, or for Debian at all.
+fn mirror() -> Result<String, LabError> {
+    let targets = apt_targets().map_err(LabError::tool("ask apt for its mirror"))?;
+    pick_mirror(&targets).ok_or(LabError::NoMirror { suite: SUITE })
+}
+
+fn apt_targets() -> Result<String, ToolError> {
+    let format = "$(CODENAME) $(LABEL) $(SITE)";
+    let ask = || run(command("apt-get").args(["indextargets", "--format", format]));
+    let targets = ask()?;
+    if pick_mirror(&targets).is_some() {
+        return Ok(targets);
+    }
+    // apt knows whose a site is only after it has been there.
+    run(command("apt-get").arg("update"))?;
+    ask()
+}
+
+fn pick_mirror(targets: &str) -> Option<String> {
+    let debian = targets.lines().filter_map(|line| {
+        let (codename, rest) = line.split_once(' ')?;
+        let (label, site) = rest.rsplit_once(' ')?;
+        (label == "Debian").then_some((codename, site))
+    });
+    let mut any = None;
+    for (codename, site) in debian {
+        if codename == SUITE {
+            return Some(site.to_owned());
+        }
+        any.get_or_insert(site);
+    }
+    any.map(str::to_owned)
+}
+
+/// debootstrap downloads by itself and has to be told what apt has been told.
+fn apt_proxy() -> Option<String> {
+    let shell = run(command("apt-config").args(["shell", "proxy", "Acquire::http::Proxy"])).ok()?;
+    let value = shell.trim().strip_prefix("proxy='")?.strip_suffix('\'')?;
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suites_own_mirror_is_preferred() {
+        let targets = "trixie Debian http://a/debian\nbookworm Debian http://b/debian\n";
+        assert_eq!(pick_mirror(targets).as_deref(), Some("http://b/debian"));
+    }
+
+    #[test]
+    fn any_debian_mirror_has_every_suite() {
+        let targets = "x Some Vendor http://v\ntrixie Debian http://a/debian\n";
+        assert_eq!(pick_mirror(targets).as_deref(), Some("http://a/debian"));
+    }
+
+    #[test]
+    fn other_vendors_and_the_security_archive_are_no_mirrors() {
+        let targets = "jammy Ubuntu http://u\nbookworm-security Debian-Security http://s\n";
+        assert_eq!(pick_mirror(targets), None);
+    }
+}

@@ -1,0 +1,214 @@
+//! Where a lab keeps things and what it calls them, all derived from its name.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::LabError;
+use super::spec::validate_name;
+
+const DEFAULT_CACHE: &str = "/var/cache/hactl/lab";
+const DEFAULT_STATE: &str = "/var/lib/hactl-lab";
+
+/// The folders that labs live in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabHome {
+    /// Images, kept between labs.
+    pub cache: PathBuf,
+    /// One folder per lab.
+    pub state: PathBuf,
+}
+
+impl LabHome {
+    /// `HACTL_LAB_CACHE` and `HACTL_LAB_DIR`, or `/var/cache/hactl/lab` and `/var/lib/hactl-lab`.
+    pub fn from_env() -> Self {
+        let folder = |variable, default: &str| {
+            let given = env::var_os(variable).filter(|value| !value.is_empty());
+            let path = given.map_or_else(|| PathBuf::from(default), PathBuf::from);
+            // Mount options and later processes need a path that holds anywhere.
+            std::path::absolute(&path).unwrap_or(path)
+        };
+        Self {
+            cache: folder("HACTL_LAB_CACHE", DEFAULT_CACHE),
+            state: folder("HACTL_LAB_DIR", DEFAULT_STATE),
+        }
+    }
+
+    /// The names of the labs that have a folder here, sorted.
+    pub(super) fn names(&self) -> Result<Vec<String>, LabError> {
+        let entries = match self.state.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(LabError::file("read the folder", &self.state)(error)),
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| validate_name(name).is_ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// The `index`-th node's name, counted from 0.
+pub(super) fn node_name(index: u8) -> String {
+    format!("lb{}", u16::from(index) + 1)
+}
+
+/// The `index`-th backend's name, counted from 0.
+pub(super) fn backend_name(index: u8) -> String {
+    format!("b{}", u16::from(index) + 1)
+}
+
+/// The switch's name among a lab's network namespaces.
+pub(super) const SWITCH: &str = "sw";
+/// The controller's name among a lab's network namespaces.
+pub(super) const CONTROLLER: &str = "ctl";
+
+/// One lab's paths and names.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) lab: String,
+    pub(super) home: LabHome,
+    prefix: String,
+}
+
+impl Names {
+    pub(super) fn new(home: &LabHome, lab: &str) -> Self {
+        // Namespaces and control groups are the machine's, not the folder's: a lab of the same name
+        // in another folder must get other ones.
+        let prefix = if home.state == Path::new(DEFAULT_STATE) {
+            format!("hactl.{lab}.")
+        } else {
+            let digest = Sha256::digest(home.state.as_os_str().as_encoded_bytes());
+            format!(
+                "hactl-{:02x}{:02x}{:02x}.{lab}.",
+                digest[0], digest[1], digest[2]
+            )
+        };
+        Self {
+            lab: lab.to_owned(),
+            home: home.clone(),
+            prefix,
+        }
+    }
+
+    /// What the names of this lab's namespaces and machines, and of no other's, start with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The name of a member's network namespace, which is also its machine name.
+    pub(super) fn netns(&self, member: &str) -> String {
+        format!("{}{member}", self.prefix)
+    }
+
+    pub(super) fn dir(&self) -> PathBuf {
+        self.home.state.join(&self.lab)
+    }
+
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.home.state.join(format!(".{}.lock", self.lab))
+    }
+
+    pub(super) fn record(&self) -> PathBuf {
+        self.dir().join("lab.json")
+    }
+
+    pub(super) fn inventory(&self) -> PathBuf {
+        self.dir().join("inventory.yml")
+    }
+
+    pub(super) fn ssh_config(&self) -> PathBuf {
+        self.dir().join("ssh_config")
+    }
+
+    pub(super) fn known_hosts(&self) -> PathBuf {
+        self.dir().join("known_hosts")
+    }
+
+    pub(super) fn client_key(&self) -> PathBuf {
+        self.dir().join("id_ed25519")
+    }
+
+    pub(super) fn node(&self, node: &str) -> MemberPaths {
+        MemberPaths(self.dir().join("nodes").join(node))
+    }
+
+    pub(super) fn backends(&self) -> MemberPaths {
+        MemberPaths(self.dir().join("backends"))
+    }
+}
+
+/// The paths of one machine, or of what the backends share.
+#[derive(Debug, Clone)]
+pub(super) struct MemberPaths(PathBuf);
+
+impl MemberPaths {
+    pub(super) fn dir(&self) -> &Path {
+        &self.0
+    }
+
+    /// The disk as the machine sees it.
+    pub(super) fn root(&self) -> PathBuf {
+        self.0.join("root")
+    }
+
+    /// What the machine has written.
+    pub(super) fn upper(&self) -> PathBuf {
+        self.0.join("upper")
+    }
+
+    /// overlayfs's own.
+    pub(super) fn work(&self) -> PathBuf {
+        self.0.join("work")
+    }
+
+    /// What the machine says on its console.
+    pub(super) fn console(&self) -> PathBuf {
+        self.0.join("console")
+    }
+
+    /// Exists while the machine's cable is cut.
+    pub(super) fn cut(&self) -> PathBuf {
+        self.0.join("cut")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labs_of_one_name_in_two_folders_share_nothing() {
+        let home = |state: &str| LabHome {
+            cache: "/c".into(),
+            state: state.into(),
+        };
+        let default = Names::new(&home(DEFAULT_STATE), "demo");
+        let other = Names::new(&home("/elsewhere"), "demo");
+        assert_eq!(default.netns("lb1"), "hactl.demo.lb1");
+        assert!(!other.netns("lb1").starts_with(default.prefix()));
+        assert!(!default.netns("lb1").starts_with(other.prefix()));
+    }
+
+    #[test]
+    fn a_lab_whose_name_begins_with_anothers_is_told_apart() {
+        let home = LabHome {
+            cache: "/c".into(),
+            state: DEFAULT_STATE.into(),
+        };
+        let (short, long) = (Names::new(&home, "a"), Names::new(&home, "a-b"));
+        assert!(!long.netns("sw").starts_with(short.prefix()));
+    }
+
+    #[test]
+    fn the_longest_machine_name_fits() {
+        let home = LabHome {
+            cache: "/c".into(),
+            state: "/elsewhere".into(),
+        };
+        assert!(Names::new(&home, &"a".repeat(32)).netns("lb9").len() <= 64);
+    }
+}

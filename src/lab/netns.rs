@@ -1,0 +1,91 @@
+//! Network namespaces by name.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use nix::mount::{MntFlags, umount2};
+use nix::sched::{CloneFlags, setns};
+
+use super::error::LabError;
+use super::names::Names;
+use super::tool::{command, run_with_input};
+
+const FOLDER: &str = "/run/netns";
+
+/// The file that stands for a namespace.
+pub(super) fn path(netns: &str) -> PathBuf {
+    Path::new(FOLDER).join(netns)
+}
+
+/// A command that will run in a namespace.
+pub(super) fn command_in(netns: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = command("nsenter");
+    command
+        .arg(format!("--net={}", path(netns).display()))
+        .arg("--")
+        .arg(program);
+    command
+}
+
+/// Carries out lines of `ip`, in a namespace or (`None`) about namespaces.
+pub(super) fn ip_batch(doing: &str, netns: Option<&str>, lines: &str) -> Result<(), LabError> {
+    let mut ip = command("ip");
+    if let Some(netns) = netns {
+        ip.args(["-n", netns]);
+    }
+    ip.args(["-batch", "-"]);
+    run_with_input(&mut ip, lines)
+        .map(drop)
+        .map_err(LabError::tool(doing))
+}
+
+/// Runs a closure on a thread that is in a namespace.
+pub(super) fn within<T: Send>(
+    netns: &str,
+    action: impl FnOnce() -> T + Send,
+) -> Result<T, LabError> {
+    let failed = |source| LabError::Netns {
+        netns: netns.to_owned(),
+        source,
+    };
+    let file = File::open(path(netns)).map_err(failed)?;
+    thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            setns(file, CloneFlags::CLONE_NEWNET)?;
+            Ok::<T, nix::errno::Errno>(action())
+        });
+        match thread.join() {
+            Ok(result) => result.map_err(|errno| failed(errno.into())),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// The names of a lab's namespaces.
+pub(super) fn of_lab(names: &Names) -> Vec<String> {
+    fs::read_dir(FOLDER)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.starts_with(names.prefix()))
+        .collect()
+}
+
+/// What the kernel calls these namespaces.
+pub(super) fn inodes(netns: &[String]) -> HashSet<u64> {
+    netns
+        .iter()
+        .filter_map(|name| Some(fs::metadata(path(name)).ok()?.ino()))
+        .collect()
+}
+
+/// Removes a namespace's name; the namespace goes when the last process in it has gone.
+pub(super) fn remove(netns: &str) {
+    let path = path(netns);
+    let _ = umount2(&path, MntFlags::MNT_DETACH);
+    let _ = fs::remove_file(&path);
+}

@@ -1,0 +1,96 @@
+//! What a lab needs on the machine that it runs on.
+
+use std::path::Path;
+use std::time::Instant;
+
+use nix::unistd::Uid;
+
+use super::error::LabError;
+use super::event::LabEvent;
+use super::tool::{command, run_streaming};
+
+/// Programs and files that a lab uses, and the Debian packages they come in.
+const NEEDED: [(&str, &str); 12] = [
+    ("debootstrap", "debootstrap"),
+    ("gpgv", "gpgv"),
+    (
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+        "debian-archive-keyring",
+    ),
+    ("systemd-nspawn", "systemd-container"),
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("mount", "mount"),
+    ("ssh", "openssh-client"),
+    ("ssh-keygen", "openssh-client"),
+    ("chroot", "coreutils"),
+];
+
+/// Where programs are looked for, whatever the caller's search path is.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Fails unless this is a machine, and a user, that can run labs at all.
+pub(super) fn check_platform() -> Result<(), LabError> {
+    if !cfg!(target_os = "linux") {
+        return Err(LabError::NotLinux {
+            os: std::env::consts::OS,
+        });
+    }
+    let uid = Uid::effective();
+    if !uid.is_root() {
+        return Err(LabError::NotRoot { uid: uid.as_raw() });
+    }
+    Ok(())
+}
+
+/// Installs what is missing with this machine's own apt.
+pub(super) fn install_missing(events: &mut dyn FnMut(LabEvent)) -> Result<(), LabError> {
+    let packages = missing();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    events(LabEvent::PrerequisitesMissing {
+        packages: packages.clone(),
+    });
+    let failed = |source| LabError::Prerequisites {
+        packages: packages.clone(),
+        source,
+    };
+    let apt_get = |arguments: &[&str]| {
+        let mut apt_get = command("apt-get");
+        // Several labs may find out at once that something is missing: they wait for each other.
+        apt_get
+            .args(["--yes", "-o", "DPkg::Lock::Timeout=300"])
+            .args(arguments);
+        apt_get
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("LC_ALL", "C");
+        run_streaming(&mut apt_get, &mut |_| {})
+    };
+    apt_get(&["update"]).map_err(failed)?;
+    let mut install = vec!["install", "--no-install-recommends"];
+    install.extend(&packages);
+    apt_get(&install).map_err(failed)?;
+    events(LabEvent::PrerequisitesInstalled {
+        packages,
+        took: started.elapsed(),
+    });
+    Ok(())
+}
+
+fn missing() -> Vec<&'static str> {
+    let mut packages: Vec<_> = NEEDED
+        .iter()
+        .filter(|(file, _)| {
+            !FOLDERS
+                .iter()
+                .any(|folder| Path::new(folder).join(file).exists())
+        })
+        .map(|&(_, package)| package)
+        .collect();
+    packages.dedup();
+    packages
+}

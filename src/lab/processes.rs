@@ -1,0 +1,94 @@
+//! Reading `/proc`: which processes there are and where they are.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+/// The unit of start times in `/proc`; Linux promises 100 a second to programs.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// When a process started, in clock ticks since the machine's boot; `None` if there is none, or it
+/// has ended and only waits to be collected.
+pub(super) fn start_time(pid: u32) -> Option<u64> {
+    let fields = stat_fields(pid)?;
+    let state = fields.first()?;
+    if state == "Z" || state == "X" {
+        return None;
+    }
+    fields.get(19)?.parse().ok()
+}
+
+/// How long a process has been running.
+pub(super) fn age(pid: u32) -> Option<Duration> {
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: f64 = uptime.split(' ').next()?.parse().ok()?;
+    let started = start_time(pid)?;
+    let started = Duration::from_millis(started * 1000 / TICKS_PER_SECOND);
+    Duration::try_from_secs_f64(uptime)
+        .ok()?
+        .checked_sub(started)
+}
+
+/// Whether a process is the first one of a process namespace just below ours, which is what the
+/// service manager of a machine is.
+pub(super) fn is_machine_leader(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    ids.is_some_and(|ids| {
+        let ids: Vec<&str> = ids.split_whitespace().collect();
+        ids.len() == 2 && ids[1] == "1"
+    })
+}
+
+/// The processes that are in one of these network namespaces, without the caller and its ancestors:
+/// whoever removes a lab from within must live to finish it.
+pub(super) fn in_network_namespaces(inodes: &HashSet<u64>) -> Vec<u32> {
+    let spared = self_and_ancestors();
+    all()
+        .filter(|pid| !spared.contains(pid))
+        .filter(|pid| {
+            fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|ns| inodes.contains(&ns.ino()))
+        })
+        .collect()
+}
+
+fn all() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+fn self_and_ancestors() -> HashSet<u32> {
+    let mut found = HashSet::new();
+    let mut pid = std::process::id();
+    while pid != 0 && found.insert(pid) {
+        let parent = stat_fields(pid).and_then(|fields| fields.get(1)?.parse().ok());
+        pid = parent.unwrap_or(0);
+    }
+    found
+}
+
+/// The fields of `/proc/PID/stat` after the program's name, which may itself contain anything.
+fn stat_fields(pid: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    Some(fields.split_whitespace().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_young_and_its_own_kin() {
+        let pid = std::process::id();
+        assert!(age(pid).unwrap() < Duration::from_hours(1));
+        assert!(self_and_ancestors().contains(&pid));
+        assert!(!is_machine_leader(pid));
+    }
+
+    #[test]
+    fn nobody_has_an_impossible_id() {
+        assert_eq!(start_time(u32::MAX), None);
+    }
+}

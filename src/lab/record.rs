@@ -1,0 +1,134 @@
+//! What a lab's folder says about it, and the lock on its name.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::LabError;
+use super::names::Names;
+use super::spec::LabSpec;
+
+/// How far a lab has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Phase {
+    /// `up` has begun. If nobody holds the lock, it was interrupted.
+    Starting,
+    /// `up` has succeeded.
+    Up,
+}
+
+/// What `lab.json` holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) spec: LabSpec,
+    pub(super) phase: Phase,
+    pub(super) created: SystemTime,
+    /// The machine's boot in which the lab was made; a lab does not survive the next one.
+    pub(super) boot_id: String,
+}
+
+impl Record {
+    pub(super) fn new(spec: &LabSpec) -> Self {
+        let created = SystemTime::now();
+        Self {
+            spec: spec.clone(),
+            phase: Phase::Starting,
+            created,
+            boot_id: boot_id(),
+        }
+    }
+
+    pub(super) fn read(names: &Names) -> Result<Option<Self>, LabError> {
+        let path = names.record();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LabError::file("read", path)(error)),
+        };
+        match serde_json::from_str(&text) {
+            Ok(record) => Ok(Some(record)),
+            Err(error) => Err(LabError::Record {
+                path,
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    pub(super) fn write(&self, names: &Names) -> Result<(), LabError> {
+        let path = names.record();
+        let reason = |error: serde_json::Error| LabError::Record {
+            path: names.record(),
+            reason: error.to_string(),
+        };
+        let text = serde_json::to_string_pretty(self).map_err(reason)?;
+        // Renamed into place: a reader never sees half a record.
+        let draft = names.dir().join("lab.json.new");
+        fs::write(&draft, text).map_err(LabError::file("write", &draft))?;
+        fs::rename(&draft, &path).map_err(LabError::file("write", path))
+    }
+
+    /// Whether the machine has been booted since.
+    pub(super) fn is_of_this_boot(&self) -> bool {
+        self.boot_id == boot_id()
+    }
+
+    /// Whether the lab belongs to a process that has ended.
+    pub(super) fn is_orphan(&self) -> bool {
+        self.spec
+            .owner
+            .is_some_and(|owner| !self.is_of_this_boot() || !owner.is_alive())
+    }
+}
+
+fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// Held while a lab is started or removed. The kernel lets go of it when the holder dies.
+#[derive(Debug)]
+pub(super) struct NameLock {
+    file: File,
+}
+
+impl NameLock {
+    /// Takes the lock, or fails with [`LabError::Busy`].
+    pub(super) fn try_take(names: &Names) -> Result<Self, LabError> {
+        let path = names.lock_file();
+        loop {
+            let file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+                .map_err(LabError::file("open the lock", &path))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LabError::Busy {
+                        name: names.lab.clone(),
+                    });
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(LabError::file("lock", &path)(error));
+                }
+            }
+            // The last holder may have removed the file between our opening and our locking it.
+            let held = file.metadata().map(|it| it.ino()).ok();
+            if held.is_some() && held == fs::metadata(&path).map(|it| it.ino()).ok() {
+                return Ok(Self { file });
+            }
+        }
+    }
+
+    /// Lets go, and removes the file if the lab is gone.
+    pub(super) fn release(self, names: &Names) {
+        if !names.dir().exists() {
+            let _ = fs::remove_file(names.lock_file());
+        }
+        drop(self.file);
+    }
+}

@@ -1,0 +1,9 @@
+# Runs one backend's nginx in the lab's shared backend root, in that backend's network namespace.
+# Everything it needs arrives in the environment.
+set -eu
+for cgroup in $CGROUPS; do
+    mkdir -p "$cgroup"
+    echo $$ >"$cgroup/cgroup.procs"
+done
+exec nsenter --net="/run/netns/$NETNS" chroot "$ROOT" \
+    /usr/sbin/nginx -c "/srv/$NODE/nginx.conf" -g 'daemon off;'

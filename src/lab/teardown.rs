@@ -1,0 +1,130 @@
+//! Removing a lab. Everything is found from the lab's name, so this works for a lab that was never
+//! finished, and for one that somebody else has half removed.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::cgroup::{Cgroup, send};
+use super::error::LabError;
+use super::mounts;
+use super::names::Names;
+use super::netns;
+use super::processes;
+
+/// systemd-nspawn's own notes about machines, which it can't remove when it is killed.
+const NSPAWN: &str = "/run/systemd/nspawn";
+/// How long visitors of the lab's networks may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether there is anything of a lab.
+pub(super) fn anything_left(names: &Names) -> bool {
+    names.dir().exists()
+        || Cgroup::of_lab(names).exists()
+        || !netns::of_lab(names).is_empty()
+        || !mounts::mounted_below(&names.dir()).is_empty()
+}
+
+/// Removes everything of a lab. The caller holds the lock on its name.
+pub(super) fn remove(names: &Names) -> Result<(), LabError> {
+    let mut left = Vec::new();
+
+    // Machines and backends first: they write, and they hold everything else.
+    let alive = Cgroup::of_lab(names).kill_and_remove();
+    left.extend(alive.iter().map(|pid| format!("process {pid}")));
+    // Then whoever works in the lab's networks, such as a shell on the controller.
+    let namespaces = netns::of_lab(names);
+    let alive = end_visitors(&namespaces);
+    left.extend(alive.iter().map(|pid| format!("process {pid}")));
+    for namespace in &namespaces {
+        netns::remove(namespace);
+    }
+    let still = netns::of_lab(names);
+    left.extend(still.iter().map(|name| format!("network namespace {name}")));
+
+    forget_machines(names);
+    let dir = names.dir();
+    let mounted = mounts::unmount_below(&dir);
+    left.extend(
+        mounted
+            .iter()
+            .map(|path| format!("mount {}", path.display())),
+    );
+    // What is still mounted belongs to images and machines, and is not ours to delete.
+    if mounted.is_empty()
+        && let Err(error) = remove_folder(&dir)
+    {
+        left.push(format!("folder {} ({error})", dir.display()));
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(LabError::Remains {
+        name: names.lab.clone(),
+        left,
+    })
+}
+
+fn remove_folder(dir: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Asks processes in these namespaces to end, and kills those that won't.
+fn end_visitors(namespaces: &[String]) -> Vec<u32> {
+    let inodes = netns::inodes(namespaces);
+    let started = Instant::now();
+    let mut signal = Signal::SIGTERM;
+    loop {
+        let visitors = processes::in_network_namespaces(&inodes);
+        if visitors.is_empty() || started.elapsed() > PATIENCE {
+            return visitors;
+        }
+        for &pid in &visitors {
+            send(pid, signal);
+        }
+        thread::sleep(Duration::from_millis(20));
+        if started.elapsed() > Duration::from_millis(200) {
+            signal = Signal::SIGKILL;
+        }
+    }
+}
+
+/// Removes what systemd-nspawn keeps about machines that it did not see end.
+fn forget_machines(names: &Names) {
+    let nspawn = Path::new(NSPAWN);
+    let mut ours = Vec::new();
+    for folder in ["propagate", "unix-export"] {
+        for entry in fs::read_dir(nspawn.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(names.prefix())
+            {
+                ours.push(entry.path());
+            }
+        }
+    }
+    for path in ours {
+        let _ = mounts::unmount_below(&path);
+        let _ = fs::remove_dir_all(path);
+    }
+    // Its locks are named by the root folder's device and inode.
+    let nodes = names.dir().join("nodes");
+    for node in fs::read_dir(nodes).into_iter().flatten().flatten() {
+        if let Ok(root) = fs::metadata(node.path().join("root")) {
+            let lock = format!("locks/inode-{}:{}", root.dev(), root.ino());
+            let _ = fs::remove_file(nspawn.join(lock));
+        }
+    }
+}

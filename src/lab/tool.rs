@@ -1,0 +1,136 @@
+//! Running a program to its end.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use super::error::ToolError;
+
+/// How much of what a program said goes into an error.
+const TAIL_LINES: usize = 12;
+
+/// A command that is found even if the caller's search path lacks the system's own folders, as a
+/// plain `su` leaves it.
+pub(super) fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/usr/bin:/sbin:/bin");
+    command.env("PATH", path);
+    command
+}
+
+/// Runs a program and returns what it wrote to stdout.
+pub(super) fn run(command: &mut Command) -> Result<String, ToolError> {
+    run_with_input(command, "")
+}
+
+/// Runs a program with this on its stdin and returns what it wrote to stdout.
+pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<String, ToolError> {
+    command.stdin(if input.is_empty() {
+        Stdio::null()
+    } else {
+        Stdio::piped()
+    });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let not_started = |command: &Command| {
+        let program = command.get_program().display().to_string();
+        move |source| ToolError::NotStarted { program, source }
+    };
+    let mut child = command.spawn().map_err(not_started(command))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that ends without reading all of it tells why by its exit status.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(not_started(command))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(ToolError::Failed {
+        command: describe(command),
+        status: output.status,
+        said: tail(&String::from_utf8_lossy(&output.stderr)),
+    })
+}
+
+/// Runs a program, handing each line that it writes to stdout or stderr to `line`.
+pub(super) fn run_streaming(
+    command: &mut Command,
+    line: &mut dyn FnMut(&str),
+) -> Result<(), ToolError> {
+    let not_started = |command: &Command| {
+        let program = command.get_program().display().to_string();
+        move |source| ToolError::NotStarted { program, source }
+    };
+    let (reader, writer) = std::io::pipe().map_err(not_started(command))?;
+    let second = writer.try_clone().map_err(not_started(command))?;
+    command.stdin(Stdio::null()).stdout(writer).stderr(second);
+    let mut child = command.spawn().map_err(not_started(command))?;
+    // The command holds the pipe's writing end; reading ends only when nobody does.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut said = Vec::new();
+    for text in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+        let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+        line(&text);
+        said.push(text);
+        if said.len() > TAIL_LINES {
+            said.remove(0);
+        }
+    }
+    let status = child.wait().map_err(not_started(command))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(ToolError::Failed {
+        command: describe(command),
+        status,
+        said: said.join("\n"),
+    })
+}
+
+/// The last lines of a text.
+pub(super) fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+/// A command as a person would type it; a script among its arguments is cut to its first line.
+fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| {
+            let word = word.to_string_lossy();
+            match word.split_once('\n') {
+                Some((first, _)) => format!("'{first} …'"),
+                None => word.into_owned(),
+            }
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_the_command_and_what_it_said() {
+        let error = run(Command::new("sh").args(["-c", "echo oh no >&2; exit 3"])).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("sh -c") && text.contains('3') && text.contains("oh no"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn lines_of_both_streams_arrive() {
+        let mut lines = Vec::new();
+        run_streaming(
+            Command::new("sh").args(["-c", "echo a; echo b >&2"]),
+            &mut |line| {
+                lines.push(line.to_owned());
+            },
+        )
+        .unwrap();
+        assert_eq!(lines, ["a", "b"]);
+    }
+}

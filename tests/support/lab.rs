@@ -1,0 +1,152 @@
+//! Labs for tests: skipped where they can't be, bounded in number, and gone when the test is.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "this is test code"
+)]
+#![allow(dead_code, reason = "each test binary uses its part of this module")]
+
+use std::fs::File;
+use std::ops::Deref;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hactl::lab::{Lab, LabEvent, LabSpec, Owner};
+
+/// How many test labs may be up at once on one machine, over all test processes.
+const SLOTS: usize = 3;
+
+/// A lab that goes down when this is dropped, also when the test panics. If the test's process is
+/// killed, the next lab's start removes it.
+pub(crate) struct TestLab {
+    lab: Lab,
+    // Held for as long as the lab is up; `None` for a lab that shares another's slot.
+    _slot: Option<File>,
+}
+
+impl TestLab {
+    /// A specification with a name of its own, owned by this process.
+    pub(crate) fn spec() -> LabSpec {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut spec = LabSpec::new(format!("t-{}-{count}", std::process::id()));
+        spec.owner = Owner::this_process();
+        spec
+    }
+
+    /// A lab, or `None` with the reason printed where labs can't be. In CI that is a failure.
+    pub(crate) fn up(spec: &LabSpec) -> Option<Self> {
+        if skipped() {
+            return None;
+        }
+        let slot = slot();
+        Some(Self {
+            lab: up(spec),
+            _slot: Some(slot),
+        })
+    }
+
+    /// A second lab for the same test, which must not wait for a slot while it holds one.
+    pub(crate) fn up_beside(_first: &Self, spec: &LabSpec) -> Self {
+        Self {
+            lab: up(spec),
+            _slot: None,
+        }
+    }
+
+    /// What a program on the controller writes to stdout; panics if it fails.
+    pub(crate) fn on_controller(&self, program: &str, arguments: &[&str]) -> String {
+        text(self.lab.controller(program).args(arguments))
+    }
+
+    /// What a program in a node writes to stdout; panics if it fails.
+    pub(crate) fn on_node(&self, node: &str, program: &str, arguments: &[&str]) -> String {
+        text(self.lab.node(node, program).unwrap().args(arguments))
+    }
+
+    /// An SSH client that knows the lab, about to run a command on a node.
+    pub(crate) fn ssh(&self, node: &str, command: &str) -> Command {
+        let mut ssh = self.lab.controller("ssh");
+        ssh.arg("-F")
+            .arg(self.lab.ssh_config_path())
+            .args(["-o", "BatchMode=yes", node, command]);
+        ssh
+    }
+}
+
+impl Deref for TestLab {
+    type Target = Lab;
+
+    fn deref(&self) -> &Lab {
+        &self.lab
+    }
+}
+
+impl Drop for TestLab {
+    fn drop(&mut self) {
+        if let Err(error) = self.lab.down() {
+            eprintln!("{error}");
+        }
+    }
+}
+
+/// What a command writes to stdout; panics, with what it said, if it fails.
+pub(crate) fn text(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output;
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&stdout),
+        String::from_utf8_lossy(&stderr),
+    );
+    assert!(
+        status.success(),
+        "{command:?}: {status}\n{stdout}\n{stderr}"
+    );
+    stdout.into_owned()
+}
+
+/// Whether labs can't be here; says why.
+pub(crate) fn skipped() -> bool {
+    let reason = if !cfg!(target_os = "linux") {
+        "labs need Linux"
+    } else if !nix::unistd::Uid::effective().is_root() {
+        "labs need root"
+    } else {
+        return false;
+    };
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!ci, "{reason}, and in CI no lab test may be skipped");
+    eprintln!("skipped: {reason}");
+    true
+}
+
+fn up(spec: &LabSpec) -> Lab {
+    Lab::up(spec, &mut |event| match event {
+        LabEvent::ImageProgress { .. } => {}
+        event => eprintln!("{event:?}"),
+    })
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Waits for one of the machine's slots. The kernel frees it when its holder dies.
+fn slot() -> File {
+    let folder = std::env::temp_dir().join("hactl-test-labs");
+    std::fs::create_dir_all(&folder).unwrap();
+    loop {
+        for index in 0..SLOTS {
+            let file = File::create(folder.join(index.to_string())).unwrap();
+            if file.try_lock().is_ok() {
+                return file;
+            }
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
