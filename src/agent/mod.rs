@@ -1,1 +1,22 @@
 //! The POSIX sh program that does everything on a host, and the typed side of its protocol.
+//!
+//! The program is in `sh/`, in parts that are sent as one text. Nothing else in hactl knows its
+//! verbs, its records or where it keeps its state.
+
+mod call;
+mod error;
+mod manifest;
+mod observation;
+mod observe;
+mod reply;
+mod script;
+
+pub use call::{Activation, Agent, LockRequest, TestResult};
+pub use error::AgentError;
+pub use manifest::{Entry, Manifest, ServiceRecord};
+pub use observation::{
+    BackendState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service,
+    UnsupportedHost, VrrpState,
+};
+pub use observe::Question;
+pub use script::{Tree, TreeFile, agent_script, sha256_hex};

@@ -1,1 +1,15 @@
 //! Carries out a plan: lock, stage, validate, activate, prove, confirm, or roll back.
+//!
+//! This module prints nothing and decides nothing that the plan has decided: it tells what happens
+//! as events and ends with an outcome that was observed on the hosts.
+
+mod engine;
+mod event;
+mod fleet;
+mod outcome;
+mod prove;
+
+pub use engine::{ApplyOptions, Engine};
+pub use event::{Event, Step};
+pub use fleet::{Fleet, each};
+pub use outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};

@@ -1,1 +1,21 @@
-//! Desired, observed and recorded state to a plan; pure.
+//! Desired, observed and recorded state to a plan: pure, and the whole truth about what apply will
+//! do.
+//!
+//! This module talks to no host and reads no file. What it yields is data that serialises; a
+//! serialised plan holds no secret.
+
+mod actions;
+mod build;
+mod desired;
+mod diff;
+mod listeners;
+mod types;
+mod vrrp_text;
+
+pub use build::{PlanError, Request, build};
+pub use desired::{Desired, Provenance};
+pub use diff::Redactor;
+pub use types::{
+    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
+    UnitAction,
+};

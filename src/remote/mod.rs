@@ -1,1 +1,11 @@
-//! One host: run a program, stream bytes in and out.
+//! One host: run a program on it, stream bytes in and out.
+//!
+//! This module knows how a host is reached and nothing of what is done there.
+
+mod error;
+mod host;
+mod ssh;
+
+pub use error::RemoteError;
+pub use host::{Call, Connector, Host, Output};
+pub use ssh::{SshConnector, SshOptions};

@@ -1,0 +1,283 @@
+//! The calls that the host's program knows, typed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::error::AgentError;
+use super::manifest::Manifest;
+use super::observation::{Journal, Observation};
+use super::observe::{Question, observation};
+use super::reply::{self, Record, harmless};
+use super::script::{BOOTSTRAP, Tree, agent_script};
+use crate::model::{HostPath, NodeName};
+use crate::remote::{Call, Host};
+
+/// One node's program, over one connection.
+pub struct Agent {
+    host: Box<dyn Host>,
+}
+
+/// What a daemon's own test said of the staged files.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TestResult {
+    /// `nginx` or `keepalived`.
+    pub program: String,
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed.
+    pub output: String,
+}
+
+/// Who asks for a lock, and for how long.
+#[derive(Debug, Clone)]
+pub struct LockRequest {
+    /// The change's id.
+    pub tx: String,
+    /// `user@machine`.
+    pub holder: String,
+    /// The process.
+    pub pid: u32,
+    /// After this long it is nobody's.
+    pub duration: Duration,
+}
+
+/// What activation needs beside the staged tree.
+#[derive(Debug, Clone, Default)]
+pub struct Activation {
+    /// Hash by path of what lay there when the plan was made; `None` for no regular file.
+    pub expected: BTreeMap<HostPath, Option<String>>,
+    /// `none`, `reload`, `restart`, `start` or `stop`.
+    pub nginx: &'static str,
+    /// Likewise.
+    pub keepalived: &'static str,
+    /// After this long without a confirmation the host undoes it.
+    pub revert_after: Duration,
+}
+
+/// Observing and staging take well under a second; a package installation minutes.
+const SHORT: Duration = Duration::from_mins(1);
+const LONG: Duration = Duration::from_mins(10);
+
+impl Agent {
+    /// The program over `host`.
+    pub fn new(host: Box<dyn Host>) -> Self {
+        Self { host }
+    }
+
+    /// Whose it is.
+    pub fn node(&self) -> &NodeName {
+        self.host.node()
+    }
+
+    /// Ends the connection.
+    pub async fn close(self) {
+        self.host.close().await;
+    }
+
+    /// What the host is, was given and runs. Changes nothing there.
+    pub async fn observe(&self, question: &Question) -> Result<Observation, AgentError> {
+        let records = self
+            .call(&["observe"], question.stream().as_bytes(), SHORT)
+            .await?;
+        Ok(observation(self.node(), &records))
+    }
+
+    /// The daemons' own tests of `tree`, in namespaces of their own. Changes nothing there.
+    pub async fn validate(&self, tree: &Tree) -> Result<Vec<TestResult>, AgentError> {
+        let records = self.call(&["validate"], &tree.stream(), SHORT).await?;
+        Ok(test_results(&records))
+    }
+
+    /// The same for what was staged.
+    pub async fn validate_staged(&self, tx: &str) -> Result<Vec<TestResult>, AgentError> {
+        let records = self.call(&["validate-staged", tx], b"", SHORT).await?;
+        Ok(test_results(&records))
+    }
+
+    /// Takes the host's lock; a change that was interrupted there is answered.
+    pub async fn lock(&self, request: &LockRequest) -> Result<Option<Journal>, AgentError> {
+        let (pid, seconds) = (
+            request.pid.to_string(),
+            request.duration.as_secs().to_string(),
+        );
+        let argv = ["lock", &request.tx, &request.holder, &pid, &seconds];
+        let records = self.call(&argv, b"", SHORT).await?;
+        let journal = records.iter().find(|record| record.tag == "journal");
+        Ok(journal.map(|record| Journal {
+            tx: record.field(0).to_owned(),
+            phase: record.field(1).to_owned(),
+        }))
+    }
+
+    /// Gives the lock back, if it is still ours.
+    pub async fn unlock(&self, tx: &str) -> Result<(), AgentError> {
+        self.call(&["unlock", tx], b"", SHORT).await.map(|_| ())
+    }
+
+    /// Records the host as it is, for generation 0, and installs packages. Returns those that are new.
+    pub async fn prepare(
+        &self,
+        tx: &str,
+        wanted: &Manifest,
+        packages: &[String],
+    ) -> Result<Vec<String>, AgentError> {
+        let mut stream = wanted.to_text();
+        for package in packages {
+            let _ = writeln!(stream, "package\t{package}");
+        }
+        stream.push_str("end\n");
+        let records = self.call(&["prepare", tx], stream.as_bytes(), LONG).await?;
+        let new = records.iter().filter(|record| record.tag == "package");
+        Ok(new.map(|record| record.field(0).to_owned()).collect())
+    }
+
+    /// Sends `tree` and keeps it there for activation. Nothing live changes.
+    pub async fn stage(&self, tx: &str, tree: &Tree) -> Result<(), AgentError> {
+        self.call(&["stage", tx], &tree.stream(), SHORT)
+            .await
+            .map(|_| ())
+    }
+
+    /// Arms the revert timer, puts the staged tree in place, brings the daemons to it and proves it.
+    pub async fn activate(&self, tx: &str, activation: &Activation) -> Result<(), AgentError> {
+        let mut stream = String::new();
+        for (path, hash) in &activation.expected {
+            let _ = writeln!(stream, "expect\t{}\t{path}", hash.as_deref().unwrap_or("-"));
+        }
+        let _ = writeln!(stream, "action\tnginx\t{}", activation.nginx);
+        let _ = writeln!(stream, "action\tkeepalived\t{}", activation.keepalived);
+        stream.push_str("end\n");
+        let seconds = activation.revert_after.as_secs().to_string();
+        self.call(&["activate", tx, &seconds], stream.as_bytes(), LONG)
+            .await
+            .map(|_| ())
+    }
+
+    /// Makes the change the live generation and disarms the timer.
+    pub async fn confirm(&self, tx: &str) -> Result<(), AgentError> {
+        self.call(&["confirm", tx], b"", SHORT).await.map(|_| ())
+    }
+
+    /// Undoes the change. Every step is tried; what failed is in the error's detail.
+    pub async fn revert(&self, tx: &str, why: &str) -> Result<(), AgentError> {
+        self.call(&["revert", tx, why], b"", LONG).await.map(|_| ())
+    }
+
+    /// The manifests of all generations on the host, and the live one's number.
+    pub async fn history(&self) -> Result<(Vec<Manifest>, Option<u64>), AgentError> {
+        let records = self.call(&["history"], b"", SHORT).await?;
+        let generations = records.iter().filter(|record| record.tag == "generation");
+        let live = records.iter().find(|record| record.tag == "live");
+        Ok((
+            generations
+                .map(|record| Manifest::parse(&record.body_text()))
+                .collect(),
+            live.and_then(|record| record.field(0).parse().ok()),
+        ))
+    }
+
+    /// One generation with the contents of its files.
+    pub async fn generation(
+        &self,
+        number: u64,
+    ) -> Result<(Manifest, BTreeMap<HostPath, Vec<u8>>), AgentError> {
+        let records = self
+            .call(&["generation", &number.to_string()], b"", SHORT)
+            .await?;
+        let mut manifest = Manifest::default();
+        let mut contents = BTreeMap::new();
+        for record in records {
+            match record.tag.as_str() {
+                "generation" => manifest = Manifest::parse(&record.body_text()),
+                "content" => {
+                    if let Ok(path) = HostPath::new(record.field(0)) {
+                        contents.insert(path, record.body.unwrap_or_default());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok((manifest, contents))
+    }
+
+    async fn call(
+        &self,
+        argv: &[&str],
+        payload: &[u8],
+        timeout: Duration,
+    ) -> Result<Vec<Record>, AgentError> {
+        let script = agent_script();
+        let length = script.len().to_string();
+        let mut words = vec!["/bin/sh", "-c", BOOTSTRAP, "hactl-agent", &length];
+        words.extend(argv);
+        let mut stdin = script.into_bytes();
+        stdin.extend_from_slice(payload);
+        let label = argv.first().copied().unwrap_or_default();
+        let call = Call {
+            argv: words,
+            stdin: &stdin,
+            label,
+            timeout,
+        };
+        let output = self.host.run(call).await?;
+        let stderr = harmless(&String::from_utf8_lossy(&output.stderr));
+        tracing::trace!(node = %self.node(), label, %stderr, "remote program's standard error");
+        match reply::parse(&output.stdout) {
+            Ok(records) => self.refuse_failure(records),
+            Err(_) if stderr.contains("sudo") || stderr.contains("assword") => {
+                Err(AgentError::NotRoot {
+                    node: self.node().clone(),
+                    detail: one_line(&stderr),
+                })
+            }
+            Err(problem) => Err(AgentError::Protocol {
+                node: self.node().clone(),
+                label: label.to_owned(),
+                detail: format!("{problem}; {}", one_line(&stderr)),
+            }),
+        }
+    }
+
+    /// Turns a `fail` record into the error that it is.
+    fn refuse_failure(&self, records: Vec<Record>) -> Result<Vec<Record>, AgentError> {
+        let Some(failure) = records.iter().find(|record| record.tag == "fail") else {
+            return Ok(records);
+        };
+        let (node, field) = (self.node().clone(), |index| failure.field(index).to_owned());
+        if failure.field(0) == "locked" {
+            return Err(AgentError::Locked {
+                node,
+                holder: field(1),
+                pid: field(2),
+                since: field(3),
+            });
+        }
+        let problems = records.iter().filter(|record| record.tag == "problem");
+        let mut detail: Vec<String> = problems.map(|record| record.field(1).to_owned()).collect();
+        detail.push(failure.body_text().trim().to_owned());
+        detail.retain(|line| !line.is_empty());
+        Err(AgentError::Failed {
+            node,
+            code: field(0),
+            message: field(1),
+            detail: detail.join("\n"),
+        })
+    }
+}
+
+fn test_results(records: &[Record]) -> Vec<TestResult> {
+    let tested = records.iter().filter(|record| record.tag == "tested");
+    let result = |record: &Record| TestResult {
+        program: record.field(0).to_owned(),
+        code: record.field(1).parse().unwrap_or(-1),
+        output: record.body_text(),
+    };
+    tested.map(result).collect()
+}
+
+/// The last line that says anything.
+fn one_line(text: &str) -> String {
+    let line = text.lines().rfind(|line| !line.trim().is_empty());
+    line.unwrap_or("no reason given").trim().to_owned()
+}

@@ -1,0 +1,128 @@
+//! What a call of the host's program can end in, besides success.
+
+use crate::model::NodeName;
+use crate::remote::RemoteError;
+
+/// A call failed on one node.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The connection, not the program.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// Somebody else holds the lock.
+    #[error("{node}: {holder} (pid {pid}) is changing this cluster since {since}")]
+    Locked {
+        /// The node whose lock it is.
+        node: NodeName,
+        /// `user@machine` of the holder.
+        holder: String,
+        /// Its process there.
+        pid: String,
+        /// When it took the lock, UTC.
+        since: String,
+    },
+    /// The program says why it failed.
+    #[error("{node}: {message}")]
+    Failed {
+        /// The node.
+        node: NodeName,
+        /// The kind, as the program names it, such as `disk` or `nginx-stale`.
+        code: String,
+        /// One sentence.
+        message: String,
+        /// What other programs said, several lines.
+        detail: String,
+    },
+    /// `sudo` would not, or the login shell did not let the program run.
+    #[error("{node}: cannot become root there: {detail}")]
+    NotRoot {
+        /// The node.
+        node: NodeName,
+        /// sudo's words.
+        detail: String,
+    },
+    /// The answer is none of the program's.
+    #[error("{node}: {label} gave no whole answer: {detail}")]
+    Protocol {
+        /// The node.
+        node: NodeName,
+        /// The call.
+        label: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl AgentError {
+    /// Whose host it was.
+    pub fn node(&self) -> &NodeName {
+        match self {
+            Self::Remote(error) => error.node(),
+            Self::Locked { node, .. }
+            | Self::Failed { node, .. }
+            | Self::NotRoot { node, .. }
+            | Self::Protocol { node, .. } => node,
+        }
+    }
+
+    /// The program's own word for what failed, such as `disk`; empty for every other error.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Failed { code, .. } => code,
+            _ => "",
+        }
+    }
+
+    /// What other programs said about it, if anything.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Failed { detail, .. } => detail,
+            _ => "",
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Remote(error) => error.hint(),
+            Self::Locked { .. } => "wait for it to end; a lock whose holder died frees itself when its time is over".to_owned(),
+            Self::NotRoot { node, .. } => format!(
+                "log in as root (ssh.user), or let the login user run sudo without a password: `ssh {node} sudo -n true` must work"
+            ),
+            Self::Protocol { .. } => "run it again with -vvv to see what the host answered; a login script that prints text is the usual cause".to_owned(),
+            Self::Failed { code, .. } => code_hint(code).to_owned(),
+        }
+    }
+}
+
+/// One remedy per kind of failure that the program knows.
+fn code_hint(code: &str) -> &'static str {
+    match code {
+        "disk" => "free some space on the host (`df -h /var/lib /etc`), then run it again",
+        "read-only" | "write" | "state-unwritable" => {
+            "make the file system writable (`mount | grep ' ro[,)]'`, and `dmesg` for why it is not), then run it again"
+        }
+        "lacking" => "install the named program on the host, then run it again",
+        "sysctl" => "remove or correct that key under `sysctl` in the inventory",
+        "nginx-stale" => {
+            "look for the port or address that is taken: `ss -ltnp` on the host; the lines above are from nginx's error log"
+        }
+        "keepalived-stale" => {
+            "look at the lines above, and at `journalctl -u keepalived` on the host"
+        }
+        "service" => "look at the lines above, and at `systemctl status` on the host",
+        "packages" => {
+            "run `apt-get update` and `apt-get install nginx keepalived` on the host and mend what it says"
+        }
+        "moved-on" => "run `hactl plan` again and look at what it says now",
+        "lock-lost" => "run `hactl status`, then run it again",
+        "busy" => "wait a few seconds, then run it again",
+        "not-root" => "log in as root (ssh.user), or set ssh.sudo in the inventory",
+        "no-generation" => "`hactl history` lists the generations there are",
+        "not-active" => "the host undid the change by itself before it was confirmed; run it again",
+        "revert" => {
+            "look at the problems above and mend them by hand; the copies are in /var/lib/hactl/tx on the host"
+        }
+        _ => "run it again with -vvv to see what the host answered",
+    }
+}

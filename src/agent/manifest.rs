@@ -1,0 +1,244 @@
+//! A tree's manifest: what a generation consists of, in the tab-separated text that hosts keep.
+
+use indexmap::IndexMap;
+
+use crate::model::HostPath;
+
+/// A path that a tree speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Entry {
+    /// A regular file.
+    File {
+        /// Its role; `other` in generation 0.
+        role: String,
+        /// Permission bits.
+        mode: u32,
+        /// Its owner's name.
+        owner: String,
+        /// Its group's name.
+        group: String,
+        /// Its content's hash.
+        sha256: String,
+        /// Where it is.
+        path: HostPath,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it points.
+        target: String,
+        /// Where it is.
+        path: HostPath,
+    },
+    /// Nothing is there.
+    Absent {
+        /// Where.
+        path: HostPath,
+    },
+}
+
+impl Entry {
+    /// Where it is.
+    pub fn path(&self) -> &HostPath {
+        match self {
+            Self::File { path, .. } | Self::Link { path, .. } | Self::Absent { path } => path,
+        }
+    }
+}
+
+/// How a unit was before hactl.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ServiceRecord {
+    /// Its name, such as `nginx.service`.
+    pub unit: String,
+    /// `systemctl is-enabled`'s word.
+    pub enabled: String,
+    /// `systemctl is-active`'s word.
+    pub active: String,
+}
+
+/// What a generation consists of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Manifest {
+    /// Facts about it: `generation`, `tx`, `config_id`, `applied_by`, `applied_at`, ….
+    pub meta: IndexMap<String, String>,
+    /// The paths it speaks of.
+    pub entries: Vec<Entry>,
+    /// Kernel settings, key and value.
+    pub sysctls: Vec<(String, String)>,
+    /// Units, in generation 0.
+    pub services: Vec<ServiceRecord>,
+}
+
+impl Manifest {
+    /// The fact called `key`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.meta
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty() && *value != "-")
+    }
+
+    /// Its number.
+    pub fn generation(&self) -> Option<u64> {
+        self.get("generation")?.parse().ok()
+    }
+
+    /// The hash of the file at `path`, if it speaks of a file there.
+    pub fn sha256_of(&self, path: &HostPath) -> Option<&str> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::File {
+                path: own, sha256, ..
+            } if own == path => Some(sha256.as_str()),
+            _ => None,
+        })
+    }
+
+    /// True when it speaks of `path`.
+    pub fn speaks_of(&self, path: &HostPath) -> bool {
+        self.entries.iter().any(|entry| entry.path() == path)
+    }
+
+    /// The lines that a host keeps.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |fields: &[&str]| {
+            text.push_str(&fields.join("\t"));
+            text.push('\n');
+        };
+        for (key, value) in &self.meta {
+            // An empty field would vanish in the shell's word splitting.
+            line(&[key, if value.is_empty() { "-" } else { value }]);
+        }
+        for entry in &self.entries {
+            match entry {
+                Entry::File {
+                    role,
+                    mode,
+                    owner,
+                    group,
+                    sha256,
+                    path,
+                } => {
+                    line(&[
+                        "file",
+                        role,
+                        &format!("{mode:04o}"),
+                        owner,
+                        group,
+                        sha256,
+                        path.as_str(),
+                    ]);
+                }
+                Entry::Link { target, path } => line(&["link", target, path.as_str()]),
+                Entry::Absent { path } => line(&["absent", path.as_str()]),
+            }
+        }
+        for (key, value) in &self.sysctls {
+            line(&["sysctl", key, if value.is_empty() { "-" } else { value }]);
+        }
+        for service in &self.services {
+            line(&["service", &service.unit, &service.enabled, &service.active]);
+        }
+        text
+    }
+
+    /// Reads what a host keeps. Lines that it cannot understand are left out: an older or newer
+    /// hactl's, or a compromised host's.
+    pub fn parse(text: &str) -> Self {
+        let mut manifest = Self::default();
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            manifest.take_line(&fields);
+        }
+        manifest
+    }
+
+    fn take_line(&mut self, fields: &[&str]) {
+        match *fields {
+            ["file", role, mode, owner, group, sha256, path] => {
+                if let (Ok(mode), Ok(path)) = (u32::from_str_radix(mode, 8), HostPath::new(path)) {
+                    let [role, owner, group, sha256] =
+                        [role, owner, group, sha256].map(str::to_owned);
+                    self.entries.push(Entry::File {
+                        role,
+                        mode,
+                        owner,
+                        group,
+                        sha256,
+                        path,
+                    });
+                }
+            }
+            ["link", target, path] => {
+                if let Ok(path) = HostPath::new(path) {
+                    self.entries.push(Entry::Link {
+                        target: target.to_owned(),
+                        path,
+                    });
+                }
+            }
+            ["absent", path] => {
+                if let Ok(path) = HostPath::new(path) {
+                    self.entries.push(Entry::Absent { path });
+                }
+            }
+            ["sysctl", key, value] => self.sysctls.push((key.to_owned(), value.to_owned())),
+            ["service", unit, enabled, active] => {
+                let [unit, enabled, active] = [unit, enabled, active].map(str::to_owned);
+                self.services.push(ServiceRecord {
+                    unit,
+                    enabled,
+                    active,
+                });
+            }
+            [key, value] => {
+                self.meta.insert(key.to_owned(), value.to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_survives_its_text() {
+        let path = |text: &str| HostPath::new(text).unwrap();
+        let manifest = Manifest {
+            meta: [
+                ("generation", "3"),
+                ("config_id", "0123456789ab"),
+                ("commit", ""),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+            entries: vec![
+                Entry::File {
+                    role: "nginx_conf".to_owned(),
+                    mode: 0o644,
+                    owner: "root".to_owned(),
+                    group: "root".to_owned(),
+                    sha256: "00".to_owned(),
+                    path: path("/etc/nginx/nginx.conf"),
+                },
+                Entry::Absent {
+                    path: path("/etc/sysctl.d/90-hactl.conf"),
+                },
+                Entry::Link {
+                    target: "/x".to_owned(),
+                    path: path("/etc/y"),
+                },
+            ],
+            sysctls: vec![("net.core.somaxconn".to_owned(), "65535".to_owned())],
+            services: vec![],
+        };
+        let read = Manifest::parse(&manifest.to_text());
+        assert_eq!(read.entries, manifest.entries);
+        assert_eq!(read.sysctls, manifest.sysctls);
+        assert_eq!(read.generation(), Some(3));
+        assert_eq!(read.get("commit"), None);
+    }
+}

@@ -1,0 +1,301 @@
+//! What a host was seen to be: facts, files, services, and what the running processes use.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::manifest::Manifest;
+use crate::model::{HostPath, NodeFacts, NodeName, OsFamily, UserName, Version};
+
+/// A program that hactl manages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum Program {
+    /// It is there.
+    Installed {
+        /// Its version.
+        version: Version,
+    },
+    /// It is not there.
+    Missing {
+        /// The version that the host's package manager would install, if it knows one.
+        candidate: Option<Version>,
+    },
+}
+
+impl Program {
+    /// The version that is there, or would be.
+    pub fn version(self) -> Option<Version> {
+        match self {
+            Self::Installed { version } => Some(version),
+            Self::Missing { candidate } => candidate,
+        }
+    }
+}
+
+/// What lies at a path.
+#[derive(Clone, PartialEq, Eq)]
+pub enum LiveFile {
+    /// A regular file.
+    File {
+        /// Permission bits.
+        mode: u32,
+        /// Its owner's name.
+        owner: String,
+        /// Its group's name.
+        group: String,
+        /// Its bytes.
+        content: Vec<u8>,
+    },
+    /// A symbolic link and where it points.
+    Link(String),
+    /// A folder or something stranger.
+    Other,
+    /// Nothing.
+    Absent,
+}
+
+impl LiveFile {
+    /// The content, if it is a regular file.
+    pub fn content(&self) -> Option<&[u8]> {
+        match self {
+            Self::File { content, .. } => Some(content),
+            _ => None,
+        }
+    }
+}
+
+/// A systemd unit's state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Service {
+    /// `ActiveState`.
+    pub active: String,
+    /// `SubState`.
+    pub sub: String,
+    /// `UnitFileState`: `enabled`, `disabled`, ….
+    pub enabled: String,
+    /// `LoadState`.
+    pub load: String,
+    /// `MainPID`, 0 when it does not run.
+    pub main_pid: u32,
+    /// `NeedDaemonReload`.
+    pub needs_daemon_reload: bool,
+}
+
+impl Service {
+    /// True when it runs.
+    pub fn is_active(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "reloading")
+    }
+}
+
+/// A change that is under way on the host, or was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Journal {
+    /// Its id.
+    pub tx: String,
+    /// How far it got: `activating` or `activated`.
+    pub phase: String,
+}
+
+/// How the last change on the host ended.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Outcome {
+    /// Its id.
+    pub tx: String,
+    /// `confirmed` or `reverted`.
+    pub result: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Who works on the host.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LockInfo {
+    /// The change it is for.
+    pub tx: String,
+    /// `user@machine`.
+    pub holder: String,
+    /// The process there.
+    pub pid: String,
+    /// When it was taken, UTC.
+    pub since: String,
+    /// True when its time is over or the host was restarted since.
+    pub stale: bool,
+}
+
+/// One VRRP instance as the running keepalived describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct VrrpState {
+    /// Its name.
+    pub instance: String,
+    /// `MASTER`, `BACKUP`, `FAULT` or `INIT`.
+    pub state: String,
+    /// The priority it was configured with.
+    pub base_priority: u8,
+    /// The priority it stands with now.
+    pub effective_priority: u8,
+}
+
+/// A server behind the proxy, seen from one node.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct BackendState {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// A TCP connection to it came about within a second.
+    pub up: bool,
+}
+
+/// Everything that was seen of one host, at one moment.
+#[derive(Clone)]
+pub struct Observation {
+    /// Whose it is.
+    pub node: NodeName,
+    /// `uname -n`.
+    pub hostname: String,
+    /// `uname -r`.
+    pub kernel: String,
+    /// Seconds since the epoch by the host's clock.
+    pub clock: f64,
+    /// Seconds since it was started.
+    pub uptime: u64,
+    /// The kernel's id of this boot.
+    pub boot_id: String,
+    /// `ID`, `VERSION_ID` and `ID_LIKE` of os-release(5).
+    pub os: (String, String, String),
+    /// keepalived there.
+    pub keepalived: Program,
+    /// nginx there.
+    pub nginx: Program,
+    /// Programs that hactl needs and the host lacks.
+    pub lacking: Vec<String>,
+    /// The live generation's manifest.
+    pub recorded: Option<Manifest>,
+    /// Generation 0's manifest: the host before hactl, as far as it was touched since.
+    pub original: Option<Manifest>,
+    /// A change under way.
+    pub journal: Option<Journal>,
+    /// The lock, if it is taken.
+    pub lock: Option<LockInfo>,
+    /// How the last change ended.
+    pub outcome: Option<Outcome>,
+    /// nginx.service and keepalived.service.
+    pub services: BTreeMap<String, Service>,
+    /// Interfaces and the addresses on them.
+    pub addresses: Vec<(String, IpNet)>,
+    /// Interfaces that were asked about and exist, with their state.
+    pub interfaces: BTreeMap<String, String>,
+    /// The paths that were asked about.
+    pub files: BTreeMap<HostPath, LiveFile>,
+    /// The kernel settings that were asked about; `None` where the kernel has no such key.
+    pub sysctls: BTreeMap<String, Option<String>>,
+    /// The servers that were asked about.
+    pub backends: Vec<BackendState>,
+    /// The configuration that the running nginx serves, by its own word.
+    pub serves: Option<String>,
+    /// The configuration that the running keepalived loaded, by its own word.
+    pub loaded: Option<String>,
+    /// Its VRRP instances.
+    pub vrrp: Vec<VrrpState>,
+}
+
+/// hactl has no idea how to manage this host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnsupportedHost {
+    /// Neither Debian's family nor Red Hat's.
+    #[error("{node}: '{os_id}' is no distribution that hactl knows")]
+    Distribution {
+        /// The node.
+        node: NodeName,
+        /// `ID` of os-release(5).
+        os_id: String,
+    },
+    /// A program is neither installed nor installable.
+    #[error(
+        "{node}: {program} is not installed, and its package manager knows no package of that name"
+    )]
+    NoProgram {
+        /// The node.
+        node: NodeName,
+        /// The program.
+        program: &'static str,
+    },
+    /// Something that the host's program needs is missing.
+    #[error("{node}: hactl needs {} there", programs.join(", "))]
+    Lacking {
+        /// The node.
+        node: NodeName,
+        /// What is missing.
+        programs: Vec<String>,
+    },
+}
+
+impl Observation {
+    /// The facts that rendering needs.
+    pub fn facts(&self) -> Result<NodeFacts, UnsupportedHost> {
+        let node = || self.node.clone();
+        if !self.lacking.is_empty() {
+            return Err(UnsupportedHost::Lacking {
+                node: node(),
+                programs: self.lacking.clone(),
+            });
+        }
+        let (os_id, os_version, like) = &self.os;
+        let is_like = |ids: &[&str]| {
+            std::iter::once(os_id.as_str())
+                .chain(like.split(' '))
+                .any(|id| ids.contains(&id))
+        };
+        let family = if is_like(&["debian", "ubuntu"]) {
+            OsFamily::Debian
+        } else if is_like(&["rhel", "fedora", "centos"]) {
+            OsFamily::Redhat
+        } else {
+            return Err(UnsupportedHost::Distribution {
+                node: node(),
+                os_id: os_id.clone(),
+            });
+        };
+        let version = |program: Program, name| {
+            program.version().ok_or(UnsupportedHost::NoProgram {
+                node: node(),
+                program: name,
+            })
+        };
+        let user = match family {
+            OsFamily::Debian => "www-data",
+            OsFamily::Redhat => "nginx",
+        };
+        let debian = NodeFacts::debian_12();
+        Ok(NodeFacts {
+            os_id: os_id.clone(),
+            os_version: os_version.clone(),
+            family,
+            keepalived: version(self.keepalived, "keepalived")?,
+            nginx: version(self.nginx, "nginx")?,
+            nginx_user: UserName::new(user).unwrap_or(debian.nginx_user),
+            nginx_pid_file: debian.nginx_pid_file,
+        })
+    }
+
+    /// True when `address` is on one of the host's interfaces.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|(_, net)| net.addr() == address)
+    }
+
+    /// A service by its program's name.
+    pub fn service(&self, program: &str) -> Service {
+        self.services
+            .get(&format!("{program}.service"))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The live generation's number; `None` where hactl has never applied anything.
+    pub fn generation(&self) -> Option<u64> {
+        self.recorded.as_ref().and_then(Manifest::generation)
+    }
+}

@@ -1,0 +1,311 @@
+//! Asking a host, and reading what it answers.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::manifest::Manifest;
+use super::observation::{
+    BackendState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service, VrrpState,
+};
+use super::reply::Record;
+use crate::model::{HostPath, NodeName, Version};
+
+/// What to look at, besides what every observation tells.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Paths whose content matters.
+    pub paths: Vec<HostPath>,
+    /// Kernel settings.
+    pub sysctls: Vec<String>,
+    /// Interfaces that should exist.
+    pub interfaces: Vec<String>,
+    /// Servers behind the proxy: host and port.
+    pub backends: Vec<(String, u16)>,
+    /// nginx's status port, unless the live generation has its own.
+    pub status_port: u16,
+}
+
+impl Question {
+    pub(super) fn stream(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "status_port\t{}", self.status_port);
+        for interface in &self.interfaces {
+            let _ = writeln!(text, "interface\t{interface}");
+        }
+        for path in &self.paths {
+            let _ = writeln!(text, "path\t{path}");
+        }
+        for key in &self.sysctls {
+            let _ = writeln!(text, "sysctl\t{key}");
+        }
+        for (host, port) in &self.backends {
+            let _ = writeln!(text, "backend\t{}\t{port}", host.trim_matches(['[', ']']));
+        }
+        text.push_str("end\n");
+        text
+    }
+}
+
+/// The version in what a program prints of itself: `Keepalived v2.2.7 (…)`, `nginx version: nginx/1.22.1`.
+fn version_in(text: &str) -> Option<Version> {
+    text.split([' ', '/'])
+        .find(|word| {
+            word.trim_start_matches('v')
+                .starts_with(|c: char| c.is_ascii_digit())
+        })
+        .and_then(|word| word.parse().ok())
+}
+
+/// The upstream version of a Debian package version such as `1:2.2.7-1+b2`.
+fn version_of_package(text: &str) -> Option<Version> {
+    text.rsplit(':').next()?.parse().ok()
+}
+
+pub(super) fn observation(node: &NodeName, records: &[Record]) -> Observation {
+    let mut seen = Observation {
+        node: node.clone(),
+        hostname: String::new(),
+        kernel: String::new(),
+        clock: 0.0,
+        uptime: 0,
+        boot_id: String::new(),
+        os: (String::new(), String::new(), String::new()),
+        keepalived: Program::Missing { candidate: None },
+        nginx: Program::Missing { candidate: None },
+        lacking: Vec::new(),
+        recorded: None,
+        original: None,
+        journal: None,
+        lock: None,
+        outcome: None,
+        services: BTreeMap::new(),
+        addresses: Vec::new(),
+        interfaces: BTreeMap::new(),
+        files: BTreeMap::new(),
+        sysctls: BTreeMap::new(),
+        backends: Vec::new(),
+        serves: None,
+        loaded: None,
+        vrrp: Vec::new(),
+    };
+    for record in records {
+        take(&mut seen, record);
+    }
+    seen
+}
+
+fn take(seen: &mut Observation, record: &Record) {
+    let field = |index: usize| record.field(index).to_owned();
+    match record.tag.as_str() {
+        "host" => (seen.hostname, seen.kernel) = (field(0), field(1)),
+        "clock" => {
+            seen.clock = field(0).parse().unwrap_or_default();
+            seen.uptime = field(1).parse().unwrap_or_default();
+            seen.boot_id = field(2);
+        }
+        "os" => seen.os = (field(0), field(1), field(2)),
+        "installed" | "missing" => take_program(seen, record),
+        "lacking" => seen.lacking.push(field(0)),
+        "recorded" => seen.recorded = Some(Manifest::parse(&record.body_text())),
+        "journal" => {
+            seen.journal = Some(Journal {
+                tx: field(0),
+                phase: field(1),
+            })
+        }
+        "lock" => seen.lock = Some(lock_info(&record.body_text(), seen.uptime, &seen.boot_id)),
+        "outcome" => {
+            seen.outcome = Some(Outcome {
+                tx: field(0),
+                result: field(1),
+                why: field(2),
+            })
+        }
+        "services" => seen.services = services(&record.body_text()),
+        "addresses" => seen.addresses = addresses(&record.body_text()),
+        "interface" => {
+            seen.interfaces.insert(field(0), field(1));
+        }
+        "path" => {
+            if let Ok(path) = HostPath::new(field(0)) {
+                seen.files.insert(path, live_file(record));
+            }
+        }
+        "sysctl" => {
+            let value = field(1);
+            seen.sysctls
+                .insert(field(0), (!value.is_empty()).then_some(value));
+        }
+        "backend" => seen.backends.push(BackendState {
+            host: field(0),
+            port: field(1).parse().unwrap_or_default(),
+            up: field(2) == "up",
+        }),
+        "serves" => seen.serves = Some(field(0)).filter(|id| !id.is_empty()),
+        "loaded" => {
+            seen.loaded = Some(field(0)).filter(|id| !id.is_empty());
+            seen.vrrp = vrrp_states(&record.body_text());
+        }
+        _ => {}
+    }
+}
+
+fn take_program(seen: &mut Observation, record: &Record) {
+    let program = match (record.tag.as_str(), version_in(record.field(1))) {
+        ("installed", Some(version)) => Program::Installed { version },
+        // A program that cannot tell its version is no better than none.
+        ("installed", None) => Program::Missing { candidate: None },
+        _ => Program::Missing {
+            candidate: version_of_package(record.field(1)),
+        },
+    };
+    match record.field(0) {
+        "keepalived" => seen.keepalived = program,
+        "nginx" => seen.nginx = program,
+        _ => {}
+    }
+}
+
+fn live_file(record: &Record) -> LiveFile {
+    match record.field(1) {
+        "file" => {
+            let mut owner = record.field(2).split(' ');
+            let mode = owner
+                .next()
+                .and_then(|mode| u32::from_str_radix(mode, 8).ok());
+            LiveFile::File {
+                mode: mode.unwrap_or_default(),
+                owner: owner.next().unwrap_or_default().to_owned(),
+                group: owner.next().unwrap_or_default().to_owned(),
+                content: record.body.clone().unwrap_or_default(),
+            }
+        }
+        "link" => LiveFile::Link(record.field(3).to_owned()),
+        "absent" => LiveFile::Absent,
+        _ => LiveFile::Other,
+    }
+}
+
+fn lock_info(text: &str, uptime: u64, boot_id: &str) -> LockInfo {
+    let kept = Manifest::parse(text);
+    let get = |key: &str| kept.get(key).unwrap_or_default().to_owned();
+    let over = get("until")
+        .parse::<u64>()
+        .map_or(true, |until| uptime >= until);
+    LockInfo {
+        tx: get("tx"),
+        holder: get("holder"),
+        pid: get("pid"),
+        since: get("since"),
+        stale: over || get("boot") != boot_id,
+    }
+}
+
+/// Reads `systemctl show` of several units: blocks of KEY=VALUE, separated by empty lines.
+fn services(text: &str) -> BTreeMap<String, Service> {
+    let mut all = BTreeMap::new();
+    for block in text.split("\n\n") {
+        let get = |key: &str| {
+            let line = block
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            line.unwrap_or_default().to_owned()
+        };
+        let service = Service {
+            active: get("ActiveState"),
+            sub: get("SubState"),
+            enabled: get("UnitFileState"),
+            load: get("LoadState"),
+            main_pid: get("MainPID").parse().unwrap_or_default(),
+            needs_daemon_reload: get("NeedDaemonReload") == "yes",
+        };
+        if !get("Id").is_empty() {
+            all.insert(get("Id"), service);
+        }
+    }
+    all
+}
+
+/// Reads `ip -o addr show`: `2: eth0    inet 10.0.0.11/24 brd …`.
+fn addresses(text: &str) -> Vec<(String, ipnet::IpNet)> {
+    let address = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let interface = words.next()?.to_owned();
+        let net = words
+            .skip_while(|word| !matches!(*word, "inet" | "inet6"))
+            .nth(1)?;
+        Some((interface, net.parse().ok()?))
+    };
+    text.lines().filter_map(address).collect()
+}
+
+/// Reads the VRRP instances of keepalived's state dump.
+fn vrrp_states(text: &str) -> Vec<VrrpState> {
+    let mut states: Vec<VrrpState> = Vec::new();
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        let value = value.trim();
+        match (key.trim(), states.last_mut()) {
+            ("VRRP Instance", _) => {
+                states.push(VrrpState {
+                    instance: value.to_owned(),
+                    ..VrrpState::default()
+                });
+            }
+            ("State", Some(state)) if state.state.is_empty() => value.clone_into(&mut state.state),
+            ("Priority", Some(state)) => state.base_priority = value.parse().unwrap_or_default(),
+            ("Effective priority", Some(state)) => {
+                state.effective_priority = value.parse().unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+    states
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_as_programs_and_packages_state_them() {
+        let version = Some(Version::new(2, 2, 7));
+        assert_eq!(version_in("Keepalived v2.2.7 (01/16,2022)"), version);
+        assert_eq!(
+            version_in("nginx version: nginx/1.22.1"),
+            Some(Version::new(1, 22, 1))
+        );
+        assert_eq!(version_of_package("1:2.2.7-1+b2"), version);
+        assert_eq!(
+            version_of_package("1.22.1-9+deb12u3"),
+            Some(Version::new(1, 22, 1))
+        );
+    }
+
+    #[test]
+    fn addresses_as_iproute2_prints_them() {
+        let text = "1: lo    inet 127.0.0.1/8 scope host lo\\ valid_lft forever\n\
+                    2: eth0    inet 10.0.0.100/24 scope global secondary eth0\n\
+                    2: eth0    inet6 fe80::1/64 scope link\n";
+        let read = addresses(text);
+        assert_eq!(read.len(), 3);
+        assert_eq!(read[1].0, "eth0");
+        assert_eq!(read[1].1.to_string(), "10.0.0.100/24");
+    }
+
+    #[test]
+    fn vrrp_instances_as_keepalived_dumps_them() {
+        let text = "------< VRRP Topology >------\n VRRP Instance = web\n   VRRP Version = 3\n   State = MASTER\n   \
+                    Wantstate = MASTER\n   Priority = 254\n   Effective priority = 254\n VRRP Instance = two\n   State = BACKUP\n";
+        let read = vrrp_states(text);
+        assert_eq!(read.len(), 2);
+        assert_eq!(
+            (read[0].state.as_str(), read[0].effective_priority),
+            ("MASTER", 254)
+        );
+        assert_eq!(read[1].state, "BACKUP");
+    }
+}

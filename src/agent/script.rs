@@ -1,0 +1,99 @@
+//! The program's text, and the stream that carries a tree of files to it.
+
+use sha2::{Digest, Sha256};
+
+use super::manifest::{Entry, Manifest};
+use crate::model::HostPath;
+
+/// Each part is short enough to read; together they are the program.
+const PARTS: [&str; 6] = [
+    include_str!("sh/10-base.sh"),
+    include_str!("sh/20-observe.sh"),
+    include_str!("sh/30-files.sh"),
+    include_str!("sh/40-validate.sh"),
+    include_str!("sh/50-change.sh"),
+    include_str!("sh/90-main.sh"),
+];
+
+/// The whole program as it is sent to a host.
+pub fn agent_script() -> String {
+    PARTS.join("\n")
+}
+
+/// Reads the program from standard input, exactly its length, and leaves the rest of the stream to
+/// it. This is all the shell text that ever appears in an argument list.
+pub(super) const BOOTSTRAP: &str =
+    r#"script=$(dd bs="$1" count=1 iflag=fullblock 2>/dev/null); shift; eval "$script""#;
+
+/// A file of a [`Tree`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct TreeFile {
+    /// What the manifest says of it; its hash is filled in from the content.
+    pub role: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Its owner's name.
+    pub owner: String,
+    /// Its group's name.
+    pub group: String,
+    /// Where it goes.
+    pub path: HostPath,
+    /// Its bytes.
+    pub content: Vec<u8>,
+}
+
+/// Files to put on a host, and what else belongs to them.
+#[derive(Clone)]
+pub struct Tree {
+    /// Everything but the files.
+    pub manifest: Manifest,
+    /// The files.
+    pub files: Vec<TreeFile>,
+}
+
+/// The SHA-256 of `bytes` in hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+impl Tree {
+    /// The manifest with its files.
+    pub fn full_manifest(&self) -> Manifest {
+        let mut manifest = self.manifest.clone();
+        manifest
+            .entries
+            .extend(self.files.iter().map(|file| Entry::File {
+                role: file.role.clone(),
+                mode: file.mode,
+                owner: file.owner.clone(),
+                group: file.group.clone(),
+                sha256: sha256_hex(&file.content),
+                path: file.path.clone(),
+            }));
+        manifest
+    }
+
+    /// The stream that `receive_tree` reads.
+    pub(super) fn stream(&self) -> Vec<u8> {
+        let mut bytes = self.manifest.to_text().into_bytes();
+        for file in &self.files {
+            let header = format!(
+                "file\t{}\t{:04o}\t{}\t{}\t{}\t{}\n{}\n",
+                file.role,
+                file.mode,
+                file.owner,
+                file.group,
+                sha256_hex(&file.content),
+                file.path,
+                file.content.len()
+            );
+            bytes.extend_from_slice(header.as_bytes());
+            bytes.extend_from_slice(&file.content);
+        }
+        bytes.extend_from_slice(b"end\n");
+        bytes
+    }
+}

@@ -1,0 +1,107 @@
+# hactl's program on a host. It is sent with every call, runs as root, and needs a POSIX shell,
+# coreutils, util-linux, iproute2 and systemd. Values arrive as arguments or on standard input,
+# never as part of this text. What it answers is a list of records, one a line, fields separated
+# by tabs; a line that starts with a blank carries the record's body in base64.
+# shellcheck disable=SC2015 # 'A && B || die' is meant: die when either fails
+set -u
+umask 077
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+unset CDPATH ENV BASH_ENV 2>/dev/null || :
+
+state=/var/lib/hactl
+tab=$(printf '\t')
+
+# say TAG FIELD...: answer one record. Control characters in a field become '?', so that nothing
+# that a host stores can form a record of its own.
+say() {
+    line=$1
+    shift
+    for field; do
+        case $field in
+        *[![:print:]]*) field=$(printf '%s' "$field" | tr -c '[:print:]' '?') ;;
+        esac
+        line="$line$tab${field:--}"
+    done
+    printf '%s\n' "$line"
+}
+
+# body FILE: the body of the record just said.
+body() { printf ' %s\n' "$(base64 -w0 <"$1")"; }
+
+# body_text TEXT: the same for a text.
+body_text() { printf ' %s\n' "$(printf '%s' "$1" | base64 -w0)"; }
+
+# finish: the last record, which tells a whole answer from one cut short.
+finish() {
+    say end
+    exit 0
+}
+
+# die CODE MESSAGE [OUTPUT]: the call failed; CODE is for hactl, MESSAGE for its user.
+die() {
+    say fail "$1" "$2"
+    [ -z "${3-}" ] || body_text "$3"
+    say end
+    exit 1
+}
+
+# uptime_seconds: whole seconds since boot, a clock that nobody sets.
+uptime_seconds() {
+    read -r up _ </proc/uptime
+    printf '%s' "${up%%.*}"
+}
+
+# boot_id: tells one boot of this machine from the next.
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+
+# read_exactly N: copies the next N bytes of standard input to standard output, not one more.
+read_exactly() {
+    [ "$1" -eq 0 ] || dd bs="$1" count=1 iflag=fullblock 2>/dev/null
+}
+
+sha256_of() {
+    sum=$(sha256sum <"$1")
+    printf '%s' "${sum%% *}"
+}
+
+# value_in FILE KEY: the first value of KEY in a manifest or journal.
+value_in() {
+    [ -f "$1" ] || return 0
+    while IFS=$tab read -r key value _; do
+        if [ "$key" = "$2" ]; then
+            printf '%s' "$value"
+            return 0
+        fi
+    done <"$1"
+}
+
+# http_get PORT PATH: what the web server on loopback answers, its status line first. bash is the
+# one client that every supported distribution has.
+# shellcheck disable=SC2016 # bash expands it, with the values as its arguments
+http_get() {
+    timeout 2 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+        printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$2" >&3
+        cat <&3' hactl "$1" "$2" 2>/dev/null
+}
+
+# served_id PORT: the configuration that the running nginx serves, or nothing.
+served_id() {
+    answer=$(http_get "$1" /generation | tr -d '\r')
+    case $answer in
+    HTTP/*' 200 '*) printf '%s' "${answer##*
+}" ;;
+    esac
+}
+
+main_pid() { systemctl show -p MainPID --value "$1" 2>/dev/null; }
+
+is_active() { systemctl is-active --quiet "$1" 2>/dev/null; }
+
+# with_mutex [SECONDS]: held until this program ends; orders two calls that change the state folder.
+with_mutex() {
+    mkdir -p "$state" || die state-unwritable "cannot create $state"
+    exec 9>"$state/mutex" || die state-unwritable "cannot write in $state"
+    flock -w "${1:-20}" 9 || die busy "another call of hactl's works on this host"
+}

@@ -1,0 +1,154 @@
+# observe: what this host is, what it was last given, what lies there now and what runs. Standard
+# input names what to look at; nothing on the host is changed.
+
+observe() {
+    say host "$(uname -n)" "$(uname -r)" "$(id -u)"
+    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    observe_os
+    observe_recorded
+    observe_services
+    observe_addresses
+    port=$(value_in "$state/live/manifest" status_port)
+    while IFS=$tab read -r what one two; do
+        case $what in
+        path) observe_path "$one" ;;
+        sysctl) observe_sysctl "$one" ;;
+        backend) observe_backend "$one" "$two" & ;;
+        status_port) port=${port:-$one} ;;
+        interface) [ -d "/sys/class/net/$one" ] && say interface "$one" "$(cat "/sys/class/net/$one/operstate")" ;;
+        end) break ;;
+        esac
+    done
+    observe_running "${port:-}"
+    wait
+    finish
+}
+
+observe_os() {
+    os_file=/etc/os-release
+    [ -r "$os_file" ] || os_file=/usr/lib/os-release
+    (
+        ID=unknown VERSION_ID=0 ID_LIKE=''
+        # shellcheck disable=SC1090
+        . "$os_file" 2>/dev/null
+        say os "$ID" "$VERSION_ID" "${ID_LIKE:-}"
+    )
+    for program in keepalived nginx; do
+        if command -v "$program" >/dev/null 2>&1; then
+            version=$("$program" -v 2>&1)
+            say installed "$program" "${version%%
+*}"
+        elif command -v apt-cache >/dev/null 2>&1; then
+            candidate=$(apt-cache policy "$program" 2>/dev/null | while read -r key value _; do
+                [ "$key" = Candidate: ] && printf '%s' "$value"
+            done)
+            say missing "$program" "${candidate:-}"
+        else
+            say missing "$program" ''
+        fi
+    done
+    for tool in unshare flock base64 sha256sum ip systemctl bash timeout; do
+        command -v "$tool" >/dev/null 2>&1 || say lacking "$tool"
+    done
+}
+
+observe_recorded() {
+    if [ -f "$state/live/manifest" ]; then
+        say recorded "$(value_in "$state/live/manifest" generation)"
+        body "$state/live/manifest"
+    fi
+    if [ -f "$state/generations/0/manifest" ]; then
+        say original
+        body "$state/generations/0/manifest"
+    fi
+    if [ -f "$state/journal" ]; then
+        say journal "$(value_in "$state/journal" tx)" "$(value_in "$state/journal" phase)"
+        body "$state/journal"
+    fi
+    if [ -f "$state/lock" ]; then
+        say lock "$(value_in "$state/lock" tx)"
+        body "$state/lock"
+    fi
+    if [ -f "$state/outcome" ]; then
+        say outcome "$(value_in "$state/outcome" tx)" "$(value_in "$state/outcome" result)" "$(value_in "$state/outcome" why)"
+    fi
+}
+
+observe_services() {
+    say services
+    body_text "$(systemctl show nginx.service keepalived.service \
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,LimitNOFILE 2>/dev/null)"
+}
+
+observe_addresses() {
+    say addresses
+    body_text "$(ip -o addr show 2>/dev/null)"
+}
+
+observe_path() {
+    if [ -L "$1" ]; then
+        say path "$1" link "$(stat -c "%a$tab%U$tab%G" -- "$1" | tr '\t' ' ')" "$(readlink -- "$1")"
+    elif [ -f "$1" ]; then
+        say path "$1" file "$(stat -c '%a %U %G' -- "$1")"
+        body "$1"
+    elif [ -e "$1" ]; then
+        say path "$1" other
+    else
+        say path "$1" absent
+    fi
+}
+
+# sysctl_file KEY: its place in /proc/sys; a '/' in a key stands for a dot in a name (sysctl.d(5)).
+sysctl_file() { printf '/proc/sys/%s' "$(printf '%s' "$1" | tr './' '/.')"; }
+
+# sysctl_value KEY: its value with single blanks, or nothing where the kernel has no such key.
+sysctl_value() {
+    file=$(sysctl_file "$1")
+    [ -r "$file" ] || return 0
+    # shellcheck disable=SC2046
+    set -- $(cat "$file" 2>/dev/null)
+    printf '%s' "$*"
+}
+
+observe_sysctl() { say sysctl "$1" "$(sysctl_value "$1")"; }
+
+# A connection is all that can be asked of a backend without knowing what it speaks.
+# shellcheck disable=SC2016 # bash expands it, with the values as its arguments
+observe_backend() {
+    if timeout 1 bash -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>/dev/null; then
+        say backend "$1" "$2" up
+    else
+        say backend "$1" "$2" down
+    fi
+}
+
+observe_running() {
+    if is_active nginx.service; then
+        [ -z "$1" ] || say serves "$(served_id "$1")"
+    fi
+    if is_active keepalived.service; then
+        keepalived_dump "$(main_pid keepalived.service)"
+        say loaded "$loaded_id"
+        body_text "$dump"
+    fi
+}
+
+# keepalived_dump PID: asks the running keepalived for its state (SIGUSR1): sets loaded_id, the
+# configuration it runs by hactl's mark in it, and dump, its VRRP instances without their passwords.
+# It writes to its own /tmp; what it wrote is removed again.
+keepalived_dump() {
+    dump_dir=/proc/$1/root/tmp
+    loaded_id='' dump='' tries=0
+    rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
+    kill -s USR1 "$1" 2>/dev/null || return 0
+    # The section after the instances tells that they are complete.
+    until grep -q 'VRRP Sockpool' "$dump_dir/keepalived.data" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 100 ] || break
+        sleep 0.02
+    done
+    helo=$(grep -m1 'Smtp HELO name = hactl-' "$dump_dir/keepalived.data" 2>/dev/null)
+    loaded_id=${helo##*hactl-}
+    dump=$(sed -n '/VRRP Topology/,/VRRP Sockpool/p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
+    rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
+}

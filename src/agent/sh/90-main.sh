@@ -1,0 +1,24 @@
+# main VERB [ARGUMENT...]
+main() {
+    [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
+    [ "$1" = validate-inside ] || say hactl-agent 1
+    case $1 in
+    observe) observe ;;
+    validate) in_private_mounts validate-inside ;;
+    validate-staged) in_private_mounts validate-inside "$state/tx/$2/new" ;;
+    validate-inside) validate_inside "${2-}" ;;
+    lock) lock "$2" "$3" "$4" "$5" ;;
+    unlock) unlock "$2" ;;
+    prepare) prepare "$2" ;;
+    stage) stage "$2" ;;
+    activate) activate "$2" "$3" ;;
+    confirm) confirm "$2" ;;
+    revert) revert "$2" "$3" ;;
+    expire) expire "$2" ;;
+    expire-at-boot) expire_at_boot "$2" ;;
+    history) history ;;
+    generation) generation "$2" ;;
+    *) die protocol "no such call: $1" ;;
+    esac
+}
+main "$@"

@@ -1,0 +1,119 @@
+//! What happens while a plan is carried out. Types only: whoever shows them needs no engine.
+
+use std::net::IpAddr;
+
+use crate::agent::TestResult;
+use crate::model::NodeName;
+
+/// A phase of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Taking every node's lock.
+    Lock,
+    /// Recording the hosts as they are, installing what is missing.
+    Prepare,
+    /// Sending the files.
+    Stage,
+    /// Asking the daemons to test them.
+    Validate,
+    /// Putting them in place, node by node.
+    Activate,
+    /// Looking for one owner of every VIP.
+    Prove,
+    /// Making the change stay, over fresh connections.
+    Confirm,
+}
+
+impl Step {
+    /// Its name as a person reads it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lock => "lock",
+            Self::Prepare => "prepare",
+            Self::Stage => "stage",
+            Self::Validate => "validate",
+            Self::Activate => "activate",
+            Self::Prove => "prove",
+            Self::Confirm => "confirm",
+        }
+    }
+
+    /// All steps, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Lock,
+        Self::Prepare,
+        Self::Stage,
+        Self::Validate,
+        Self::Activate,
+        Self::Prove,
+        Self::Confirm,
+    ];
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// A step begins on these nodes.
+    StepStarted {
+        /// The step.
+        step: Step,
+        /// How many nodes take part.
+        nodes: usize,
+    },
+    /// A step has ended well on one node.
+    NodeDone {
+        /// The step.
+        step: Step,
+        /// The node.
+        node: NodeName,
+        /// What there is to say of it, such as the packages that were installed.
+        note: Option<String>,
+    },
+    /// A node's daemons tested its files.
+    Tested {
+        /// The node.
+        node: NodeName,
+        /// What they said.
+        tests: Vec<TestResult>,
+    },
+    /// A node's activation begins.
+    Activating {
+        /// The node.
+        node: NodeName,
+        /// VIPs that it holds.
+        holds: Vec<IpAddr>,
+    },
+    /// Every VIP has one owner.
+    OwnersSeen {
+        /// VIP and owner.
+        owners: Vec<(IpAddr, NodeName)>,
+    },
+    /// Something failed; what follows undoes what was done.
+    Failed {
+        /// The step.
+        step: Step,
+        /// What, as one line.
+        message: String,
+    },
+    /// The user asked to stop.
+    Interrupted,
+    /// A node is being brought back.
+    Reverting {
+        /// The node.
+        node: NodeName,
+    },
+    /// A node is as it was.
+    Reverted {
+        /// The node.
+        node: NodeName,
+    },
+    /// A node could not be brought back.
+    RevertFailed {
+        /// The node.
+        node: NodeName,
+        /// Why, as one line.
+        message: String,
+    },
+}

@@ -1,0 +1,85 @@
+//! How it ended, as observed.
+
+use super::event::Step;
+use crate::agent::AgentError;
+use crate::model::NodeName;
+
+/// What made a change fail.
+#[derive(Debug)]
+pub struct Failure {
+    /// In which step.
+    pub step: Step,
+    /// What each node said.
+    pub errors: Vec<FailureCause>,
+}
+
+/// One cause of a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum FailureCause {
+    /// A call failed.
+    #[error(transparent)]
+    Agent(AgentError),
+    /// A daemon refused the staged files.
+    #[error("{node}: {program} refuses the new configuration")]
+    Refused {
+        /// The node.
+        node: NodeName,
+        /// The daemon.
+        program: String,
+        /// What it printed.
+        output: String,
+    },
+    /// A VIP has no owner, or several.
+    #[error("{seen}")]
+    Owners {
+        /// What was seen, as one sentence.
+        seen: String,
+    },
+    /// An interrupted change lies on a node.
+    #[error("{node}: an earlier change ({tx}) is unfinished there")]
+    Unfinished {
+        /// The node.
+        node: NodeName,
+        /// That change's id.
+        tx: String,
+    },
+    /// The user asked to stop.
+    #[error("stopped on request")]
+    Interrupted,
+}
+
+/// The end of it.
+#[derive(Debug)]
+pub enum Result {
+    /// The plan was empty.
+    NothingToDo,
+    /// Validation passed, and no more was asked for.
+    Checked,
+    /// Every node has it, confirmed.
+    Applied {
+        /// Its number.
+        generation: u64,
+    },
+    /// It failed before anything live changed.
+    Unchanged(Failure),
+    /// It failed while activating; every node was seen to be as it was.
+    RolledBack(Failure),
+    /// It failed, and these things are not as they were or as they should be.
+    Mixed {
+        /// What made it fail.
+        failure: Failure,
+        /// What a person has to look at.
+        problems: Vec<String>,
+    },
+}
+
+/// A result with what it took.
+#[derive(Debug)]
+pub struct ApplyOutcome {
+    /// How it ended.
+    pub result: Result,
+    /// The change's id.
+    pub tx: String,
+    /// How long it took.
+    pub elapsed: std::time::Duration,
+}

@@ -1,0 +1,121 @@
+//! What a change does to the daemons.
+
+use super::desired::Desired;
+use super::listeners::need_restart;
+use super::types::{FileAction, FileChange, UnitAction};
+use crate::agent::{Observation, Program, TestResult};
+
+/// What happens to both daemons, and why nginx is restarted if it is.
+pub(super) struct Actions {
+    pub(super) nginx: UnitAction,
+    pub(super) keepalived: UnitAction,
+    pub(super) restart_reason: Option<String>,
+}
+
+/// True when a daemon's own test accepts the file: nginx by 0; keepalived by 0 alone, since its codes
+/// for "runs with errors" and "script security off" are refusals to hactl.
+pub(super) fn is_passed(test: &TestResult) -> bool {
+    test.code == 0
+}
+
+pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
+    if desired.is_original {
+        return original_actions(seen, desired);
+    }
+    let changed = |roles: &[&str]| files.iter().any(|file| roles.contains(&file.role.as_str()));
+    let id = desired
+        .config_id
+        .as_ref()
+        .map(crate::render::ConfigId::as_str);
+    let is_installed = |program| matches!(program, Program::Installed { .. });
+
+    let nginx = seen.service("nginx");
+    let restart_reason = restart_reason(seen, desired, files);
+    let reloads =
+        changed(&["nginx_conf", "tls_certificate", "tls_key"]) || seen.serves.as_deref() != id;
+    let nginx_action = if !is_installed(seen.nginx) || !nginx.is_active() {
+        UnitAction::Start
+    } else if restart_reason.is_some() {
+        UnitAction::Restart
+    } else if reloads || nginx.enabled != "enabled" || nginx.needs_daemon_reload {
+        UnitAction::Reload
+    } else {
+        UnitAction::None
+    };
+
+    let keepalived = seen.service("keepalived");
+    let reloads = changed(&["keepalived_conf"]) || seen.loaded.as_deref() != id;
+    let keepalived_action = if !is_installed(seen.keepalived) || !keepalived.is_active() {
+        UnitAction::Start
+    } else if reloads || keepalived.enabled != "enabled" || keepalived.needs_daemon_reload {
+        UnitAction::Reload
+    } else {
+        UnitAction::None
+    };
+    Actions {
+        nginx: nginx_action,
+        keepalived: keepalived_action,
+        restart_reason: restart_reason.filter(|_| nginx_action == UnitAction::Restart),
+    }
+}
+
+/// Generation 0: a daemon that ran before hactl runs again as it did, another is stopped.
+fn original_actions(seen: &Observation, desired: &Desired) -> Actions {
+    let action = |program: &str| {
+        let unit = format!("{program}.service");
+        let was_active = desired
+            .services
+            .iter()
+            .any(|service| service.unit == unit && service.active == "active");
+        match (was_active, seen.service(program).is_active()) {
+            // Its limits came from a drop-in that goes, so that only a restart brings it back whole.
+            (true, true) => UnitAction::Restart,
+            (true, false) => UnitAction::Start,
+            (false, true) => UnitAction::Stop,
+            (false, false) => UnitAction::None,
+        }
+    };
+    Actions {
+        nginx: action("nginx"),
+        keepalived: action("keepalived"),
+        restart_reason: None,
+    }
+}
+
+/// Why a reload of nginx would not do.
+fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Option<String> {
+    let change_of = |role: &str| files.iter().find(|file| file.role == role);
+    let content_after = |role: &str| {
+        let file = desired.tree.files.iter().find(|file| file.role == role)?;
+        std::str::from_utf8(&file.content).ok()
+    };
+    let content_before = |change: &FileChange| {
+        let content = seen.files.get(&change.path)?.content()?;
+        std::str::from_utf8(content).ok()
+    };
+    if let Some(change) = change_of("nginx_unit") {
+        if matches!(change.action, FileAction::Create | FileAction::Delete) {
+            return Some("its unit gets hactl's limits and its say in the election".to_owned());
+        }
+        let limits = |text: &str| -> Vec<String> {
+            text.lines()
+                .filter(|line| line.starts_with("Limit"))
+                .map(str::to_owned)
+                .collect()
+        };
+        if let (Some(before), Some(after)) = (content_before(change), content_after("nginx_unit"))
+            && limits(before) != limits(after)
+        {
+            return Some("a limit of its unit changes".to_owned());
+        }
+    }
+    let change = change_of("nginx_conf")?;
+    let ports = need_restart(content_before(change)?, content_after("nginx_conf")?);
+    let list: Vec<String> = ports.iter().map(u16::to_string).collect();
+    (!ports.is_empty()).then(|| {
+        format!(
+            "a reload cannot move port {} between all addresses and one (NG003)",
+            list.join(", ")
+        )
+    })
+}

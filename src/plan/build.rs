@@ -1,0 +1,358 @@
+//! Building a plan: a comparison of three states, node by node.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::actions::actions;
+use super::desired::Desired;
+use super::diff::Redactor;
+use super::types::{
+    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
+};
+use super::vrrp_text::disagreement;
+use crate::agent::{Entry, LiveFile, Manifest, Observation, Program, TreeFile, sha256_hex};
+use crate::model::{ClusterName, HostPath, NodeName};
+
+/// What a plan is built from: per node what is wanted and what was seen.
+pub struct Request {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Where it shall lead.
+    pub goal: Goal,
+    /// All VIPs of the cluster.
+    pub vips: Vec<IpAddr>,
+    /// The nodes, in the inventory's order.
+    pub nodes: Vec<(Desired, Observation)>,
+    /// How secrets are masked.
+    pub redactor: Redactor,
+}
+
+/// A plan cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Something that is no regular file lies where a file shall go.
+    #[error("{node}: {path} is no regular file but {found}")]
+    Obstacle {
+        /// The node.
+        node: NodeName,
+        /// Where.
+        path: HostPath,
+        /// What lies there.
+        found: String,
+    },
+}
+
+/// Compares what is wanted with what is there and what was last applied.
+pub fn build(request: Request) -> Result<Plan, PlanError> {
+    let highest = request
+        .nodes
+        .iter()
+        .filter_map(|(_, seen)| seen.generation())
+        .max();
+    let strategy = strategy(&request);
+    let mut nodes = Vec::new();
+    for (desired, seen) in request.nodes {
+        nodes.push(node_plan(desired, &seen, &request.vips, &request.redactor)?);
+    }
+    // The VIP's holder last, so that a bad change meets the nodes that serve nobody first.
+    nodes.sort_by_key(|node| !node.holds.is_empty());
+    Ok(Plan {
+        cluster: request.cluster,
+        goal: request.goal,
+        next_generation: highest.unwrap_or(0) + 1,
+        strategy,
+        nodes,
+    })
+}
+
+fn strategy(request: &Request) -> Strategy {
+    let conf_of = |desired: &Desired| {
+        let file = desired
+            .tree
+            .files
+            .iter()
+            .find(|file| file.role == "keepalived_conf")?;
+        Some((
+            file.path.clone(),
+            String::from_utf8_lossy(&file.content).into_owned(),
+        ))
+    };
+    let reason = request
+        .nodes
+        .iter()
+        .filter(|(_, seen)| seen.service("keepalived").is_active())
+        .find_map(|(desired, seen)| {
+            let (path, after) = conf_of(desired)?;
+            let before = String::from_utf8_lossy(seen.files.get(&path)?.content()?).into_owned();
+            disagreement(&before, &after)
+        });
+    match reason {
+        Some(reason) if request.nodes.len() > 1 => Strategy::AtOnce { reason },
+        _ => Strategy::Rolling,
+    }
+}
+
+fn node_plan(
+    mut desired: Desired,
+    seen: &Observation,
+    vips: &[IpAddr],
+    redactor: &Redactor,
+) -> Result<NodePlan, PlanError> {
+    drop_what_is_managed_no_longer(&mut desired, seen);
+    let mut files = Vec::new();
+    for file in &desired.tree.files {
+        files.extend(file_change(file, seen, redactor)?);
+    }
+    for entry in &desired.tree.manifest.entries {
+        files.extend(other_change(entry, seen, redactor));
+    }
+    let done = actions(seen, &desired, &files);
+    let install = if desired.is_original {
+        Vec::new()
+    } else {
+        missing_programs(seen)
+    };
+    let paths: BTreeSet<HostPath> = desired
+        .tree
+        .full_manifest()
+        .entries
+        .iter()
+        .map(|entry| entry.path().clone())
+        .collect();
+    let expected: BTreeMap<_, _> = paths
+        .into_iter()
+        .map(|path| {
+            let hash = seen
+                .files
+                .get(&path)
+                .and_then(LiveFile::content)
+                .map(sha256_hex);
+            (path, hash)
+        })
+        .collect();
+    Ok(NodePlan {
+        node: desired.node.clone(),
+        generation: seen.generation(),
+        config_id: desired.config_id.clone(),
+        holds: vips
+            .iter()
+            .copied()
+            .filter(|vip| seen.holds(*vip))
+            .collect(),
+        install,
+        remove_packages: desired.is_original && seen.recorded.is_some(),
+        files,
+        sysctls: sysctl_changes(&desired.tree.manifest, seen),
+        drift: drift(seen),
+        nginx: done.nginx,
+        keepalived: done.keepalived,
+        restart_reason: done.restart_reason,
+        tests: Vec::new(),
+        expected,
+        tree: desired.tree,
+    })
+}
+
+/// A path that the live generation has and the desired state has not goes away, if hactl brought it;
+/// a kernel setting gets the value that it had before hactl.
+fn drop_what_is_managed_no_longer(desired: &mut Desired, seen: &Observation) {
+    let (Some(recorded), Some(original)) = (&seen.recorded, &seen.original) else {
+        return;
+    };
+    let full = desired.tree.full_manifest();
+    for entry in &recorded.entries {
+        let path = entry.path();
+        let was_absent = original
+            .entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Absent { path: own } if own == path));
+        if was_absent && !full.speaks_of(path) {
+            desired
+                .tree
+                .manifest
+                .entries
+                .push(Entry::Absent { path: path.clone() });
+        }
+    }
+    for (key, _) in &recorded.sysctls {
+        let is_wanted = desired
+            .tree
+            .manifest
+            .sysctls
+            .iter()
+            .any(|(own, _)| own == key);
+        let before = original.sysctls.iter().find(|(own, _)| own == key);
+        if let (false, Some((key, value))) = (is_wanted, before) {
+            desired
+                .tree
+                .manifest
+                .sysctls
+                .push((key.clone(), value.clone()));
+        }
+    }
+}
+
+fn file_change(
+    file: &TreeFile,
+    seen: &Observation,
+    redactor: &Redactor,
+) -> Result<Option<FileChange>, PlanError> {
+    let live = seen.files.get(&file.path).unwrap_or(&LiveFile::Absent);
+    let wanted_permissions = format!("{:04o} {}:{}", file.mode, file.owner, file.group);
+    let (before, permissions): (&[u8], _) = match live {
+        LiveFile::File {
+            mode,
+            owner,
+            group,
+            content,
+        } => (content, Some(format!("{mode:04o} {owner}:{group}"))),
+        LiveFile::Absent | LiveFile::Link(_) => (&[], None),
+        LiveFile::Other => {
+            return Err(PlanError::Obstacle {
+                node: seen.node.clone(),
+                path: file.path.clone(),
+                found: "a folder or a device".to_owned(),
+            });
+        }
+    };
+    let same_content = permissions.is_some() && before == file.content;
+    let same_permissions = permissions.as_ref() == Some(&wanted_permissions);
+    if same_content && same_permissions {
+        return Ok(None);
+    }
+    let action = match (&permissions, same_content) {
+        (None, _) => FileAction::Create,
+        (Some(_), true) => FileAction::Permissions,
+        (Some(_), false) => FileAction::Modify,
+    };
+    Ok(Some(FileChange {
+        path: file.path.clone(),
+        role: file.role.clone(),
+        action,
+        cause: cause(&file.path, Some(&sha256_hex(&file.content)), live, seen),
+        diff: redactor.diff(&file.role, before, &file.content),
+        permissions: permissions
+            .filter(|_| !same_permissions)
+            .map(|before| (before, wanted_permissions)),
+    }))
+}
+
+fn other_change(entry: &Entry, seen: &Observation, redactor: &Redactor) -> Option<FileChange> {
+    let live = seen.files.get(entry.path())?;
+    let recorded_role = seen.recorded.as_ref().and_then(|recorded| {
+        recorded.entries.iter().find_map(|own| match own {
+            Entry::File { role, path, .. } if path == entry.path() => Some(role.clone()),
+            _ => None,
+        })
+    });
+    let role = recorded_role.unwrap_or_else(|| "other".to_owned());
+    let change = |action, diff| FileChange {
+        path: entry.path().clone(),
+        role: role.clone(),
+        action,
+        cause: Cause::Inventory,
+        diff,
+        permissions: None,
+    };
+    match (entry, live) {
+        (Entry::Absent { .. }, LiveFile::File { content, .. }) => Some(change(
+            FileAction::Delete,
+            redactor.diff(&role, content, b""),
+        )),
+        (Entry::Absent { .. }, LiveFile::Link(_)) => {
+            Some(change(FileAction::Delete, String::new()))
+        }
+        (Entry::Link { target, .. }, live) if *live != LiveFile::Link(target.clone()) => {
+            Some(change(FileAction::Modify, format!("-> {target}\n")))
+        }
+        _ => None,
+    }
+}
+
+/// Three-way: what was applied, what lies there, what is wanted.
+fn cause(path: &HostPath, wanted: Option<&str>, live: &LiveFile, seen: &Observation) -> Cause {
+    let Some(recorded) = seen
+        .recorded
+        .as_ref()
+        .filter(|recorded| recorded.speaks_of(path))
+    else {
+        return Cause::New;
+    };
+    let applied = recorded.sha256_of(path);
+    let live = live.content().map(sha256_hex);
+    match (live.as_deref() == applied, wanted == applied) {
+        (true, false) => Cause::Inventory,
+        (false, false) => Cause::InventoryAndHand,
+        // The contents agree when only the mode differs, which the inventory cannot change.
+        (_, true) => Cause::Hand,
+    }
+}
+
+fn missing_programs(seen: &Observation) -> Vec<String> {
+    let programs = [("nginx", seen.nginx), ("keepalived", seen.keepalived)];
+    let missing = programs
+        .iter()
+        .filter(|(_, program)| matches!(program, Program::Missing { .. }));
+    missing.map(|(name, _)| (*name).to_owned()).collect()
+}
+
+fn sysctl_changes(wanted: &Manifest, seen: &Observation) -> Vec<SysctlChange> {
+    let kernel = |key: &String| seen.sysctls.get(key).cloned().flatten();
+    // Generation 0 records an empty value for a key that the kernel did not have.
+    let differs =
+        |(key, value): &&(String, String)| kernel(key).as_deref().unwrap_or("-") != value.as_str();
+    let change = |(key, value): &(String, String)| SysctlChange {
+        key: key.clone(),
+        kernel: kernel(key),
+        wanted: value.clone(),
+    };
+    wanted.sysctls.iter().filter(differs).map(change).collect()
+}
+
+/// What runs, against what was applied.
+fn drift(seen: &Observation) -> Vec<RunningDrift> {
+    let Some(recorded) = &seen.recorded else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (key, applied) in &recorded.sysctls {
+        let kernel = seen.sysctls.get(key).cloned().flatten();
+        if kernel.as_deref() != Some(applied.as_str()) && seen.sysctls.contains_key(key) {
+            found.push(RunningDrift::Sysctl {
+                key: key.clone(),
+                applied: applied.clone(),
+                kernel,
+            });
+        }
+    }
+    let applied = recorded.get("config_id").unwrap_or_default().to_owned();
+    for program in ["nginx", "keepalived"] {
+        let (unit, service) = (format!("{program}.service"), seen.service(program));
+        if !service.is_active() {
+            found.push(RunningDrift::Down {
+                unit,
+                state: service.active,
+            });
+            continue;
+        }
+        if service.enabled != "enabled" {
+            found.push(RunningDrift::NotEnabled { unit: unit.clone() });
+        }
+        if service.needs_daemon_reload {
+            found.push(RunningDrift::DaemonReloadNeeded { unit });
+        }
+        let applied = applied.clone();
+        if program == "nginx" && seen.serves.as_deref() != Some(applied.as_str()) {
+            found.push(RunningDrift::NginxServes {
+                applied,
+                serves: seen.serves.clone(),
+            });
+        } else if program == "keepalived" && seen.loaded.as_deref() != Some(applied.as_str()) {
+            found.push(RunningDrift::KeepalivedLoaded {
+                applied,
+                loaded: seen.loaded.clone(),
+            });
+        }
+    }
+    found
+}

@@ -1,0 +1,130 @@
+//! What a node shall be: rendered from the inventory, or a generation brought back.
+
+use std::collections::BTreeMap;
+
+use crate::agent::{Entry, Manifest, ServiceRecord, Tree, TreeFile};
+use crate::model::{Cluster, HostPath, NodeName};
+use crate::render::{ConfigId, FileRole, RenderedNode};
+
+/// Who applies, from where, and what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// `user@machine`.
+    pub by: String,
+    /// UTC.
+    pub at: String,
+    /// SHA-256 of the inventory's text.
+    pub inventory: String,
+    /// The inventory's Git commit, with a `+` when it was modified since; empty where there is none.
+    pub commit: String,
+}
+
+/// One node's desired state.
+#[derive(Clone)]
+pub struct Desired {
+    /// Whose it is.
+    pub node: NodeName,
+    /// The configuration's identity; none for generation 0.
+    pub config_id: Option<ConfigId>,
+    /// Its files, kernel settings and absences.
+    pub tree: Tree,
+    /// How the units were before hactl, when that is the goal.
+    pub services: Vec<ServiceRecord>,
+    /// True for generation 0.
+    pub is_original: bool,
+}
+
+/// The word that a manifest has for a role: its serialised name.
+fn role_word(role: FileRole) -> String {
+    serde_json::to_value(role)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+impl Desired {
+    /// What the inventory wants of a node.
+    pub fn from_rendered(cluster: &Cluster, rendered: &RenderedNode) -> Self {
+        let file = |file: &crate::render::RenderedFile| TreeFile {
+            role: role_word(file.role),
+            mode: file.mode,
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+            path: file.path.clone(),
+            content: file.content.clone(),
+        };
+        let sysctl =
+            |sysctl: &crate::model::Sysctl| (sysctl.key.to_string(), sysctl.value.to_string());
+        let manifest = Manifest {
+            meta: [
+                ("cluster".to_owned(), cluster.name.to_string()),
+                ("node".to_owned(), rendered.node.to_string()),
+                ("config_id".to_owned(), rendered.config_id.to_string()),
+                (
+                    "status_port".to_owned(),
+                    cluster.nginx.status_port.to_string(),
+                ),
+            ]
+            .into(),
+            sysctls: cluster.sysctls.iter().map(sysctl).collect(),
+            ..Manifest::default()
+        };
+        Self {
+            node: rendered.node.clone(),
+            config_id: Some(rendered.config_id.clone()),
+            tree: Tree {
+                manifest,
+                files: rendered.files.iter().map(file).collect(),
+            },
+            services: Vec::new(),
+            is_original: false,
+        }
+    }
+
+    /// What a generation was. `None` when the host's copy lacks the content of one of its files.
+    pub fn from_generation(
+        node: &NodeName,
+        mut manifest: Manifest,
+        mut contents: BTreeMap<HostPath, Vec<u8>>,
+    ) -> Option<Self> {
+        let mut files = Vec::new();
+        let mut others = Vec::new();
+        for entry in manifest.entries.drain(..) {
+            match entry {
+                Entry::File {
+                    role,
+                    mode,
+                    owner,
+                    group,
+                    path,
+                    ..
+                } => {
+                    let content = contents.remove(&path)?;
+                    files.push(TreeFile {
+                        role,
+                        mode,
+                        owner,
+                        group,
+                        path,
+                        content,
+                    });
+                }
+                other => others.push(other),
+            }
+        }
+        manifest.entries = others;
+        let is_original = manifest.generation() == Some(0);
+        let services = if is_original {
+            manifest.services.clone()
+        } else {
+            Vec::new()
+        };
+        Some(Self {
+            node: node.clone(),
+            config_id: manifest.get("config_id").and_then(ConfigId::new),
+            tree: Tree { manifest, files },
+            services,
+            is_original,
+        })
+    }
+}

@@ -1,0 +1,261 @@
+//! A plan, as data.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::agent::{TestResult, Tree};
+use crate::model::{ClusterName, HostPath, NodeName};
+use crate::render::ConfigId;
+
+/// What a plan leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Goal {
+    /// What the inventory says.
+    Apply,
+    /// A generation that was live before; 0 is the hosts as they were before hactl.
+    Rollback {
+        /// Its number.
+        to: u64,
+    },
+}
+
+/// In which order the nodes are changed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Strategy {
+    /// One after the other, the VIP's holder last.
+    Rolling,
+    /// All at once, since nodes that disagree on this would elect two owners (rule KA053).
+    AtOnce {
+        /// What they would disagree on.
+        reason: String,
+    },
+}
+
+/// Why a file has to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// hactl has not managed it on this node before.
+    New,
+    /// The inventory, the templates or hactl itself changed.
+    Inventory,
+    /// Somebody changed it on the host since the last apply.
+    Hand,
+    /// Both.
+    InventoryAndHand,
+}
+
+/// What happens to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAction {
+    /// It comes into being.
+    Create,
+    /// Its content changes.
+    Modify,
+    /// Only its mode or owner changes.
+    Permissions,
+    /// It goes.
+    Delete,
+}
+
+/// One file's change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FileChange {
+    /// Where.
+    pub path: HostPath,
+    /// What it is for, as the manifest names it.
+    pub role: String,
+    /// What happens to it.
+    pub action: FileAction,
+    /// Why.
+    pub cause: Cause,
+    /// A unified diff, secrets masked; empty when nothing of the content may be shown or changes.
+    pub diff: String,
+    /// Mode and owner before and after, where they change.
+    pub permissions: Option<(String, String)>,
+}
+
+/// One kernel setting's change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SysctlChange {
+    /// The key.
+    pub key: String,
+    /// What the kernel uses now; `None` where it has no such key.
+    pub kernel: Option<String>,
+    /// What it shall use.
+    pub wanted: String,
+}
+
+/// Running state that differs from what its file says: what a comparison of files never shows.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum RunningDrift {
+    /// The kernel uses another value than the one that was applied.
+    Sysctl {
+        /// The key.
+        key: String,
+        /// What was applied.
+        applied: String,
+        /// What the kernel uses.
+        kernel: Option<String>,
+    },
+    /// nginx serves another configuration than the one that was applied: a reload that failed.
+    NginxServes {
+        /// What was applied.
+        applied: String,
+        /// What it serves, by its own word; `None` for nothing of hactl's.
+        serves: Option<String>,
+    },
+    /// keepalived runs another configuration than the one that was applied.
+    KeepalivedLoaded {
+        /// What was applied.
+        applied: String,
+        /// What it loaded, by its own word.
+        loaded: Option<String>,
+    },
+    /// A daemon does not run.
+    Down {
+        /// Its unit.
+        unit: String,
+        /// systemd's word for its state.
+        state: String,
+    },
+    /// A daemon would not be started at boot.
+    NotEnabled {
+        /// Its unit.
+        unit: String,
+    },
+    /// A unit's file is newer than what systemd knows of it.
+    DaemonReloadNeeded {
+        /// Its unit.
+        unit: String,
+    },
+}
+
+/// What happens to a daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitAction {
+    /// Nothing.
+    #[default]
+    None,
+    /// It reads its configuration again; connections live on.
+    Reload,
+    /// It is stopped and started; the VIP is handed over first.
+    Restart,
+    /// It is started (and enabled).
+    Start,
+    /// It is stopped (and disabled).
+    Stop,
+}
+
+impl UnitAction {
+    /// The host program's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Reload => "reload",
+            Self::Restart => "restart",
+            Self::Start => "start",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// Everything that will happen on one node.
+#[derive(Clone, serde::Serialize)]
+pub struct NodePlan {
+    /// Whose it is.
+    pub node: NodeName,
+    /// The live generation, if hactl has applied one.
+    pub generation: Option<u64>,
+    /// The identity of the configuration to come; none for generation 0.
+    pub config_id: Option<ConfigId>,
+    /// VIPs that it holds now.
+    pub holds: Vec<IpAddr>,
+    /// Packages to install.
+    pub install: Vec<String>,
+    /// The packages that hactl installed are removed (generation 0).
+    pub remove_packages: bool,
+    /// Files to change.
+    pub files: Vec<FileChange>,
+    /// Kernel settings to change.
+    pub sysctls: Vec<SysctlChange>,
+    /// Running state that differs from what was applied.
+    pub drift: Vec<RunningDrift>,
+    /// What happens to nginx.
+    pub nginx: UnitAction,
+    /// What happens to keepalived.
+    pub keepalived: UnitAction,
+    /// Why nginx must be restarted rather than reloaded.
+    pub restart_reason: Option<String>,
+    /// What the daemons' own tests said of the files to come. Filled in after they were asked.
+    pub tests: Vec<TestResult>,
+    /// Hash by path of what lies there now; apply refuses a host that has moved on.
+    pub expected: BTreeMap<HostPath, Option<String>>,
+    /// The files themselves. Never serialised: they hold secrets.
+    #[serde(skip)]
+    pub tree: Tree,
+}
+
+impl NodePlan {
+    /// True when nothing will happen here.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+            && self.sysctls.is_empty()
+            && self.install.is_empty()
+            && !self.remove_packages
+            && self.nginx == UnitAction::None
+            && self.keepalived == UnitAction::None
+    }
+
+    /// True when a VIP leaves this node for the time of the change.
+    pub fn moves_vip(&self) -> bool {
+        let interrupts = |action| matches!(action, UnitAction::Restart | UnitAction::Stop);
+        !self.holds.is_empty() && (interrupts(self.nginx) || interrupts(self.keepalived))
+    }
+
+    /// The daemons' tests that failed.
+    pub fn failed_tests(&self) -> impl Iterator<Item = &TestResult> {
+        self.tests
+            .iter()
+            .filter(|test| !crate::plan::actions::is_passed(test))
+    }
+}
+
+/// Everything that will happen.
+#[derive(Clone, serde::Serialize)]
+pub struct Plan {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Where it leads.
+    pub goal: Goal,
+    /// The number that the new generation gets.
+    pub next_generation: u64,
+    /// In which order.
+    pub strategy: Strategy,
+    /// The nodes, in the order of their activation.
+    pub nodes: Vec<NodePlan>,
+}
+
+impl Plan {
+    /// True when nothing will happen anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.iter().all(NodePlan::is_empty)
+    }
+
+    /// True when a daemon refused the files of a node.
+    pub fn is_refused(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|node| node.failed_tests().next().is_some())
+    }
+
+    /// The nodes where something will happen.
+    pub fn changing(&self) -> impl Iterator<Item = &NodePlan> {
+        self.nodes.iter().filter(|node| !node.is_empty())
+    }
+}

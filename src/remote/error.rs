@@ -1,0 +1,124 @@
+//! What can go wrong between here and a host, and what to do about it.
+
+use std::time::Duration;
+
+use crate::model::NodeName;
+
+/// A host could not be reached, or a program on it not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// ssh does not know the host's key.
+    #[error("{node}: ssh does not know the key of {host}, so nothing was sent to it")]
+    HostKeyUnknown {
+        /// The node.
+        node: NodeName,
+        /// The host as ssh was told.
+        host: String,
+    },
+    /// The host shows another key than the one that ssh knows.
+    #[error(
+        "{node}: the key of {host} is not the one that ssh knows: a reinstalled host, or somebody in between"
+    )]
+    HostKeyChanged {
+        /// The node.
+        node: NodeName,
+        /// The host as ssh was told.
+        host: String,
+    },
+    /// No offered key was accepted.
+    #[error("{node}: {host} accepts none of the keys offered: {detail}")]
+    PermissionDenied {
+        /// The node.
+        node: NodeName,
+        /// The host as ssh was told.
+        host: String,
+        /// ssh's words.
+        detail: String,
+    },
+    /// No connection came about.
+    #[error("{node}: cannot reach {host} by ssh: {detail}")]
+    Unreachable {
+        /// The node.
+        node: NodeName,
+        /// The host as ssh was told.
+        host: String,
+        /// ssh's words.
+        detail: String,
+    },
+    /// ssh itself is missing or could not start.
+    #[error("{node}: cannot start ssh: {detail}")]
+    NoSsh {
+        /// The node.
+        node: NodeName,
+        /// The system's words.
+        detail: String,
+    },
+    /// An open connection ended.
+    #[error("{node}: the connection ended during {label}")]
+    Disconnected {
+        /// The node.
+        node: NodeName,
+        /// What was being done.
+        label: String,
+    },
+    /// A program took too long.
+    #[error("{node}: {label} did not end within {}s", timeout.as_secs())]
+    TimedOut {
+        /// The node.
+        node: NodeName,
+        /// What was being done.
+        label: String,
+        /// The bound that it missed.
+        timeout: Duration,
+    },
+    /// A program answered more than anything honest would.
+    #[error("{node}: {label} answered more than {limit} bytes; it was cut off")]
+    TooMuch {
+        /// The node.
+        node: NodeName,
+        /// What was being done.
+        label: String,
+        /// The bound.
+        limit: usize,
+    },
+}
+
+impl RemoteError {
+    /// Whose host it was.
+    pub fn node(&self) -> &NodeName {
+        match self {
+            Self::HostKeyUnknown { node, .. }
+            | Self::HostKeyChanged { node, .. }
+            | Self::PermissionDenied { node, .. }
+            | Self::Unreachable { node, .. }
+            | Self::NoSsh { node, .. }
+            | Self::Disconnected { node, .. }
+            | Self::TimedOut { node, .. }
+            | Self::TooMuch { node, .. } => node,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::HostKeyUnknown { host, .. } => format!(
+                "compare the host's fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on its console, \
+                 then accept it once: ssh {host}"
+            ),
+            Self::HostKeyChanged { host, .. } => format!(
+                "if the host was reinstalled, remove the old key with `ssh-keygen -R {host}` and accept the new one: ssh {host}"
+            ),
+            Self::PermissionDenied { host, .. } => format!(
+                "check that `ssh {host} true` works; the inventory's ssh.user, ssh.identity_file and your agent (`ssh-add -l`) decide which keys are offered"
+            ),
+            Self::Unreachable { host, .. } => format!(
+                "check that the host is up and `ssh {host} true` works from here; ssh.host, ssh.port and ssh.jump in the inventory say where it is"
+            ),
+            Self::NoSsh { .. } => "install OpenSSH's client (openssh-client)".to_owned(),
+            Self::Disconnected { .. } | Self::TimedOut { .. } => {
+                "run `hactl status`: it tells in which state the host is; an unconfirmed change undoes itself there".to_owned()
+            }
+            Self::TooMuch { .. } => "look at the host: its answer is not hactl's program's".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The boundary to a host, as traits: the real one is OpenSSH's, a fake one serves tests.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::RemoteError;
+use crate::model::{Node, NodeName};
+
+/// One program to run, as a word list: no shell reads it before it runs.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The program and its arguments.
+    pub argv: Vec<&'a str>,
+    /// What it gets on standard input. Secrets travel here and nowhere else.
+    pub stdin: &'a [u8],
+    /// What to call it in logs, for example `observe`.
+    pub label: &'a str,
+    /// After this long it is given up.
+    pub timeout: Duration,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// An open connection to one host.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// Whose it is.
+    fn node(&self) -> &NodeName;
+
+    /// Runs a program to its end.
+    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError>;
+
+    /// Ends the connection.
+    async fn close(self: Box<Self>);
+}
+
+/// Opens connections.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// A new connection to `node`; never one that exists already.
+    async fn connect(&self, node: &Node) -> Result<Box<dyn Host>, RemoteError>;
+}

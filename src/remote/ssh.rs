@@ -1,0 +1,287 @@
+//! The system's OpenSSH, multiplexed: one connection a node, so `ssh_config(5)`, agents, jump hosts
+//! and host-key checks work as they do on the command line.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use camino::Utf8PathBuf;
+use openssh::{KnownHosts, Session, SessionBuilder, Stdio};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+
+use super::{Call, Connector, Host, Output, RemoteError};
+use crate::model::{Login, Node, NodeName};
+
+/// More than any host's answer: all managed files and a few generations fit many times over.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// Options that hold for every host.
+#[derive(Debug, Clone)]
+pub struct SshOptions {
+    /// `ssh -F`: a configuration to use in place of the user's.
+    pub config_file: Option<Utf8PathBuf>,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+}
+
+/// Opens connections with the system's ssh.
+#[derive(Debug, Clone)]
+pub struct SshConnector {
+    options: SshOptions,
+}
+
+impl SshConnector {
+    /// A connector with these options.
+    pub fn new(options: SshOptions) -> Self {
+        Self { options }
+    }
+
+    fn builder(&self, node: &Node) -> SessionBuilder {
+        let mut builder = SessionBuilder::default();
+        builder
+            .known_hosts_check(KnownHosts::Strict)
+            .connect_timeout(self.options.connect_timeout)
+            .server_alive_interval(Duration::from_secs(5))
+            // A control socket's path must stay under 108 bytes, which a home folder may not.
+            .control_directory(std::env::temp_dir());
+        if let Some(user) = &node.ssh.user {
+            builder.user(user.to_string());
+        }
+        if let Some(port) = node.ssh.port {
+            builder.port(port);
+        }
+        if let Some(jump) = &node.ssh.jump {
+            builder.jump_hosts(jump.split(','));
+        }
+        if let Some(identity) = &node.ssh.identity_file {
+            builder.keyfile(identity);
+        }
+        if let Some(config) = &self.options.config_file {
+            builder.config_file(config);
+        }
+        builder
+    }
+}
+
+#[async_trait]
+impl Connector for SshConnector {
+    async fn connect(&self, node: &Node) -> Result<Box<dyn Host>, RemoteError> {
+        let started = Instant::now();
+        let host = &node.ssh.host;
+        // ssh's own ConnectTimeout does not bound a jump host or a server that accepts and is silent.
+        let patience = self.options.connect_timeout + Duration::from_secs(5);
+        let connected = tokio::time::timeout(patience, self.builder(node).connect_mux(host)).await;
+        let session = match connected {
+            Ok(Ok(session)) => session,
+            Ok(Err(error)) => return Err(explain(node, &error)),
+            Err(_) => {
+                return Err(RemoteError::Unreachable {
+                    node: node.name.clone(),
+                    host: host.clone(),
+                    detail: format!("no answer within {}s", patience.as_secs()),
+                });
+            }
+        };
+        tracing::debug!(node = %node.name, host, elapsed = ?started.elapsed(), "connected");
+        Ok(Box::new(SshHost {
+            node: node.name.clone(),
+            login: node.ssh.login,
+            session,
+        }))
+    }
+}
+
+/// Tells apart what ssh only tells in words.
+fn explain(node: &Node, error: &openssh::Error) -> RemoteError {
+    let detail = match error {
+        openssh::Error::Connect(source) | openssh::Error::Master(source) => source.to_string(),
+        other => other.to_string(),
+    };
+    let (node, host) = (node.name.clone(), node.ssh.host.clone());
+    let last_line = detail
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or("no reason given");
+    let short = last_line.trim().trim_start_matches("ssh: ").to_owned();
+    if detail.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
+        RemoteError::HostKeyChanged { node, host }
+    } else if detail.contains("Host key verification failed")
+        || detail.contains("host key is known")
+    {
+        RemoteError::HostKeyUnknown { node, host }
+    } else if detail.contains("Permission denied")
+        || detail.contains("Too many authentication failures")
+    {
+        RemoteError::PermissionDenied {
+            node,
+            host,
+            detail: short,
+        }
+    } else if detail.contains("No such file or directory")
+        && matches!(error, openssh::Error::Connect(_))
+    {
+        RemoteError::NoSsh {
+            node,
+            detail: short,
+        }
+    } else {
+        RemoteError::Unreachable {
+            node,
+            host,
+            detail: short,
+        }
+    }
+}
+
+/// An open connection.
+struct SshHost {
+    node: NodeName,
+    login: Login,
+    session: Session,
+}
+
+impl SshHost {
+    fn disconnected(&self, label: &str) -> RemoteError {
+        RemoteError::Disconnected {
+            node: self.node.clone(),
+            label: label.to_owned(),
+        }
+    }
+
+    async fn run_unbounded(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
+        let escalate: &[&str] = match self.login {
+            Login::Root => &[],
+            Login::Sudo => &["sudo", "-n", "--"],
+        };
+        let mut argv = escalate.iter().chain(&call.argv).copied();
+        let lost = |_| self.disconnected(call.label);
+        let program = argv.next().unwrap_or("true");
+        let mut child = self
+            .session
+            .command(program)
+            .args(argv)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .await
+            .map_err(lost)?;
+        let (stdin, stdout, stderr) = (
+            child.stdin().take(),
+            child.stdout().take(),
+            child.stderr().take(),
+        );
+        let (Some(mut stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
+            return Err(self.disconnected(call.label));
+        };
+        let feed = async move {
+            // A program that ends early closes its input; its answer then says why.
+            let _ = stdin.write_all(call.stdin).await;
+            let _ = stdin.shutdown().await;
+        };
+        let ((), stdout, stderr) = tokio::join!(
+            feed,
+            self.read(call.label, stdout),
+            self.read(call.label, stderr)
+        );
+        let (stdout, stderr) = (stdout?, stderr?);
+        match child.wait().await {
+            Ok(status) => Ok(Output {
+                code: status.code(),
+                stdout,
+                stderr,
+            }),
+            Err(_) => Err(self.disconnected(call.label)),
+        }
+    }
+
+    async fn read(
+        &self,
+        label: &str,
+        from: impl AsyncRead + Unpin,
+    ) -> Result<Vec<u8>, RemoteError> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(ANSWER_LIMIT).unwrap_or(u64::MAX);
+        let read = from.take(limit).read_to_end(&mut bytes).await;
+        read.map_err(|_| self.disconnected(label))?;
+        if bytes.len() >= ANSWER_LIMIT {
+            return Err(RemoteError::TooMuch {
+                node: self.node.clone(),
+                label: label.to_owned(),
+                limit: ANSWER_LIMIT,
+            });
+        }
+        Ok(bytes)
+    }
+}
+
+#[async_trait]
+impl Host for SshHost {
+    fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
+        let started = Instant::now();
+        let ended = tokio::time::timeout(call.timeout, self.run_unbounded(&call)).await;
+        let output = ended.unwrap_or_else(|_| {
+            Err(RemoteError::TimedOut {
+                node: self.node.clone(),
+                label: call.label.to_owned(),
+                timeout: call.timeout,
+            })
+        });
+        let code = output.as_ref().ok().and_then(|output| output.code);
+        tracing::debug!(node = %self.node, call = call.label, elapsed = ?started.elapsed(), code, "remote program ended");
+        output
+    }
+
+    async fn close(self: Box<Self>) {
+        // A connection that is gone already is as closed as can be.
+        let _ = self.session.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HostPath, InterfaceName, InventoryPath, RouterId, SshSettings};
+
+    fn node() -> Node {
+        let _ = HostPath::new("/x");
+        Node {
+            name: NodeName::new("lb1").unwrap(),
+            address: "10.0.0.11".parse().unwrap(),
+            interface: InterfaceName::new("eth0").unwrap(),
+            router_id: RouterId::new("lb1").unwrap(),
+            ssh: SshSettings {
+                host: "10.0.0.11".to_owned(),
+                user: None,
+                port: None,
+                jump: None,
+                identity_file: None,
+                login: Login::Root,
+            },
+            path: InventoryPath::root(),
+        }
+    }
+
+    #[test]
+    fn ssh_words_become_kinds_of_errors() {
+        let explained = |text: &str| {
+            let error = openssh::Error::Connect(std::io::Error::other(text.to_owned()));
+            explain(&node(), &error).to_string()
+        };
+        assert!(explained("No ED25519 host key is known for lb1 and you have requested strict checking.\nHost key verification failed.")
+            .contains("does not know the key"));
+        assert!(
+            explained("root@lb1: Permission denied (publickey).")
+                .contains("accepts none of the keys")
+        );
+        assert!(
+            explained("connect to host lb1 port 22: Connection refused")
+                .contains("Connection refused")
+        );
+        assert!(explained("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.")
+            .contains("not the one that ssh knows"));
+    }
+}
