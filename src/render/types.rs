@@ -22,6 +22,8 @@ pub enum FileRole {
     CheckScript,
     /// The script that keepalived runs on state changes: nothing to do.
     NotifyScript,
+    /// The script that systemd runs after keepalived has stopped: nothing to do.
+    ReleaseScript,
     /// Kernel settings: apply them, and read them back.
     Sysctl,
     /// A drop-in for nginx.service: `daemon-reload`, and a restart where a limit changed.
@@ -72,6 +74,13 @@ pub struct RenderedFile {
     pub mode: u32,
     /// Its content. May hold secrets: see [`FileRole`], and the plan's redaction.
     pub content: Vec<u8>,
+}
+
+impl RenderedFile {
+    /// True when the content must not be shown: what only root may read holds a secret.
+    pub fn is_secret(&self) -> bool {
+        self.mode & 0o077 == 0
+    }
 }
 
 impl fmt::Debug for RenderedFile {
