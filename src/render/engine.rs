@@ -1,0 +1,156 @@
+//! The files of one node, and their identity.
+
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{Cluster, HostPath, Node, NodeFacts, Secrets};
+
+use super::error::RenderError;
+use super::registry::{TEMPLATES, TemplateSpec, VariantMode};
+use super::templates::Templates;
+use super::types::{ConfigId, FileRole, RenderedFile, RenderedNode};
+use super::view;
+use super::view::tls::TlsFiles;
+
+/// What stands for the identity while it is computed.
+const PLACEHOLDER: &str = "000000000000";
+
+/// Renders all files of `node`.
+///
+/// The identity is a hash over every file's path, mode and content with a placeholder for the
+/// identity itself, so that any change to any file changes it.
+pub fn render(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &NodeFacts,
+    secrets: &Secrets,
+    templates: &Templates,
+) -> Result<RenderedNode, RenderError> {
+    let job = Job {
+        cluster,
+        node,
+        facts,
+        secrets,
+        templates,
+    };
+    let tls = TlsFiles::of(cluster)?;
+    let config_id = identity(&job.files(PLACEHOLDER, &tls)?);
+    let files = job.files(config_id.as_str(), &tls)?;
+    Ok(RenderedNode {
+        node: node.name.clone(),
+        config_id,
+        files,
+    })
+}
+
+/// Everything that rendering one node depends on.
+struct Job<'a> {
+    cluster: &'a Cluster,
+    node: &'a Node,
+    facts: &'a NodeFacts,
+    secrets: &'a Secrets,
+    templates: &'a Templates,
+}
+
+impl Job<'_> {
+    /// All files, with `id` as their identity.
+    fn files(&self, id: &str, tls: &TlsFiles) -> Result<Vec<RenderedFile>, RenderError> {
+        let mut files = Vec::with_capacity(TEMPLATES.len());
+        for spec in &TEMPLATES {
+            files.push(self.file(spec, id, tls)?);
+        }
+        files.extend(tls.render(self.secrets)?);
+        Ok(files)
+    }
+
+    /// The file that `spec` makes.
+    fn file(
+        &self,
+        spec: &TemplateSpec,
+        id: &str,
+        tls: &TlsFiles,
+    ) -> Result<RenderedFile, RenderError> {
+        let Self {
+            cluster,
+            node,
+            facts,
+            secrets,
+            templates,
+        } = *self;
+        let header = view::header(cluster, node);
+        let mut secret = false;
+        let content = match spec.role {
+            FileRole::KeepalivedConf => {
+                let view = view::keepalived::view(cluster, node, facts, secrets, header, id)?;
+                secret = view.holds_secret();
+                templates.render(spec, &view)
+            }
+            FileRole::NginxConf => {
+                let view = view::nginx::view(cluster, facts, tls, header, id)?;
+                templates.render(spec, &view)
+            }
+            FileRole::CheckScript => {
+                templates.render(spec, &view::scripts::check(cluster, facts, header)?)
+            }
+            FileRole::NotifyScript => {
+                templates.render(spec, &view::scripts::notify(cluster, header)?)
+            }
+            FileRole::ReleaseScript => {
+                templates.render(spec, &view::scripts::release(cluster, node, header)?)
+            }
+            FileRole::Sysctl => templates.render(spec, &view::units::sysctl(cluster, header)),
+            FileRole::NginxUnit => {
+                templates.render(spec, &view::units::nginx(cluster, facts, header)?)
+            }
+            FileRole::KeepalivedUnit => {
+                templates.render(spec, &view::units::keepalived(cluster, header)?)
+            }
+            FileRole::Tmpfiles | FileRole::TlsCertificate | FileRole::TlsKey => {
+                templates.render(spec, &view::units::tmpfiles(header))
+            }
+        }?;
+        Ok(RenderedFile {
+            role: spec.role,
+            path: host_path(spec.path)?,
+            mode: match spec.mode {
+                VariantMode::Fixed(mode) => mode,
+                VariantMode::PrivateWithSecret if secret => 0o600,
+                VariantMode::PrivateWithSecret => 0o644,
+            },
+            content: content.into_bytes(),
+        })
+    }
+}
+
+/// A path of hactl's own choice.
+pub(crate) fn host_path(text: &str) -> Result<HostPath, RenderError> {
+    HostPath::new(text)
+        .map_err(|error| RenderError::unsupported(text, error.to_string(), "report this as a bug"))
+}
+
+/// The identity of `files`. Lengths go in first, so that no two sets of files read the same.
+fn identity(files: &[RenderedFile]) -> ConfigId {
+    let mut hash = Sha256::new();
+    for file in files {
+        for part in [file.path.as_str().as_bytes(), &file.content] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        hash.update(file.mode.to_be_bytes());
+    }
+    let digits: String = hash
+        .finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    ConfigId::new(&digits).unwrap_or_else(|| unreachable!("six bytes are twelve digits"))
+}
+
+/// The secret text behind `reference`.
+pub(crate) fn secret<'a>(
+    secrets: &'a Secrets,
+    reference: &crate::model::SecretRef,
+) -> Result<&'a str, RenderError> {
+    Ok(secrets.get(reference)?.expose_secret())
+}

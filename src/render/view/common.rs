@@ -1,0 +1,65 @@
+//! Small conversions that several views share.
+
+use std::time::Duration;
+
+use crate::model::{Cluster, Node, OnNginxFailure};
+
+/// The comment that starts every file. It holds no time, so that rendering is reproducible.
+pub(in crate::render) fn header(cluster: &Cluster, node: &Node) -> String {
+    format!(
+        "# Managed by hactl: cluster {}, node {}.\n\
+         # Manual edits are reported as drift by `hactl plan`, and undone by the next `hactl apply`.",
+        cluster.name, node.name
+    )
+}
+
+/// `duration` as nginx writes times: `10s`, `1500ms`.
+pub(super) fn nginx_time(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}
+
+/// `duration` in seconds, with decimals only where they are needed: `2`, `0.5`, `1.25`.
+pub(super) fn decimal_seconds(duration: Duration) -> String {
+    let text = format!("{}.{:03}", duration.as_secs(), duration.subsec_millis());
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `duration` in whole seconds, rounded up, and at least 1.
+pub(super) fn whole_seconds(duration: Duration) -> u64 {
+    let up = u64::from(duration.subsec_nanos() > 0);
+    (duration.as_secs() + up).max(1)
+}
+
+/// A number of bytes as nginx writes sizes: `100m`, `512k`, `1000`.
+pub(super) fn nginx_size(bytes: u64) -> String {
+    match bytes {
+        0 => "0".to_owned(),
+        n if n.is_multiple_of(1 << 20) => format!("{}m", n >> 20),
+        n if n.is_multiple_of(1 << 10) => format!("{}k", n >> 10),
+        n => n.to_string(),
+    }
+}
+
+/// The values of the tracked file while nginx is up and while it is down. keepalived adds them to
+/// the priority (their `weight` is 1), and -254 means FAULT.
+pub(super) fn tracked_values(cluster: &Cluster) -> (i16, i16) {
+    match cluster.vrrp.on_nginx_failure {
+        OnNginxFailure::Fault => (0, -254),
+        OnNginxFailure::Weight { weight } => (weight.get().max(0), weight.get().min(0)),
+    }
+}
+
+/// The files that a worker may need open at once: a proxied request holds two connections.
+pub(super) fn file_limit(cluster: &Cluster) -> u64 {
+    (u64::from(cluster.nginx.worker_connections) * 2).max(1024)
+}
+
+/// A verbatim snippet without its final line break; `None` when there is nothing in it.
+pub(super) fn snippet(text: Option<&String>) -> Option<String> {
+    text.map(|text| text.trim_end().to_owned())
+        .filter(|text| !text.is_empty())
+}

@@ -1,0 +1,385 @@
+//! The view of keepalived.conf.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::model::{
+    Cluster, Node, NodeFacts, OnNginxFailure, OsFamily, Peering, Preemption, Secrets, Version,
+    VrrpInstance, VrrpVersion,
+};
+use crate::render::engine::secret;
+use crate::render::error::RenderError;
+use crate::render::escape::keepalived_word;
+use crate::render::registry::{CHECK_SCRIPT, NOTIFY_SCRIPT, TRACK_FILE};
+
+use super::common::{decimal_seconds, snippet, whole_seconds};
+
+/// First versions of what is rendered only where it exists, from keepalived's own history.
+const TRACK_FILE_FIRST: Version = Version::new(2, 0, 0);
+/// Before, the block is called `vrrp_track_file`, which later versions call deprecated.
+const TRACK_FILE_NAME_FIRST: Version = Version::new(2, 1, 0);
+/// See [`TRACK_FILE_FIRST`].
+const ROUTE_NO_TRACK_FIRST: Version = Version::new(2, 0, 3);
+/// See [`TRACK_FILE_FIRST`].
+const MAX_AUTO_PRIORITY_FIRST: Version = Version::new(2, 1, 0);
+/// See [`TRACK_FILE_FIRST`].
+const RELOAD_CHECK_FIRST: Version = Version::new(2, 2, 0);
+/// Before, a script's interval and timeout are whole seconds, and a fraction is an error.
+const DECIMAL_SCRIPT_TIMES_FIRST: Version = Version::new(2, 3, 2);
+/// From here on Debian builds keepalived with nftables and without iptables, and then
+/// `vrrp_iptables` is an error which keeps keepalived from starting.
+const NFTABLES_FIRST: Version = Version::new(2, 1, 0);
+
+/// True when `facts`' keepalived can track a file.
+pub(super) fn tracks_file(facts: &NodeFacts) -> bool {
+    facts.keepalived >= TRACK_FILE_FIRST
+}
+
+/// What keepalived.conf sees.
+#[derive(Serialize)]
+pub(in crate::render) struct KeepalivedView {
+    header: String,
+    router_id: String,
+    config_id: String,
+    reload_check_config: bool,
+    vrrp_version: u8,
+    max_auto_priority: bool,
+    garp_refresh: Option<u64>,
+    strict: bool,
+    firewall: Option<String>,
+    raw_global: Option<String>,
+    track_file: Option<TrackFileView>,
+    script: ScriptView,
+    instances: Vec<InstanceView>,
+    raw: Option<String>,
+}
+
+impl KeepalivedView {
+    /// True when the file will hold a password.
+    pub(in crate::render) fn holds_secret(&self) -> bool {
+        self.instances.iter().any(|i| i.auth_pass.is_some())
+    }
+}
+
+/// The tracked file.
+#[derive(Serialize)]
+struct TrackFileView {
+    keyword: &'static str,
+    path: &'static str,
+}
+
+/// The `vrrp_script`.
+#[derive(Serialize)]
+struct ScriptView {
+    path: &'static str,
+    interval: String,
+    timeout: String,
+    fall: u32,
+    rise: u32,
+    weight: Option<i16>,
+}
+
+/// One `vrrp_instance`.
+#[derive(Serialize)]
+struct InstanceView {
+    name: String,
+    interface: String,
+    virtual_router_id: u8,
+    priority: u8,
+    advert_int: String,
+    nopreempt: bool,
+    preempt_delay: Option<String>,
+    /// Comments about what was asked for and can't be had.
+    notes: Vec<&'static str>,
+    unicast: Option<UnicastView>,
+    auth_pass: Option<String>,
+    addresses: Vec<String>,
+    excluded: Vec<String>,
+    routes: Vec<String>,
+    track_interfaces: Vec<String>,
+    notify: Vec<String>,
+    raw: Option<String>,
+}
+
+/// Where adverts come from and go to.
+#[derive(Serialize)]
+struct UnicastView {
+    source: IpAddr,
+    peers: Vec<IpAddr>,
+}
+
+/// The view of `node`'s keepalived.conf.
+pub(in crate::render) fn view(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &NodeFacts,
+    secrets: &Secrets,
+    header: String,
+    id: &str,
+) -> Result<KeepalivedView, RenderError> {
+    let vrrp = &cluster.vrrp;
+    let version = facts.keepalived;
+    let password = match &vrrp.authentication {
+        Some(auth) => Some(password(secret(secrets, &auth.password)?)?),
+        None => None,
+    };
+    let instances = cluster
+        .instances
+        .iter()
+        .map(|instance| instance_view(cluster, node, facts, instance, password.as_deref()))
+        .collect::<Result<_, _>>()?;
+    Ok(KeepalivedView {
+        header,
+        router_id: node.router_id.to_string(),
+        config_id: id.to_owned(),
+        reload_check_config: version >= RELOAD_CHECK_FIRST,
+        vrrp_version: vrrp.version.number(),
+        max_auto_priority: version >= MAX_AUTO_PRIORITY_FIRST,
+        garp_refresh: vrrp.garp_refresh.map(whole_seconds),
+        strict: vrrp.strict,
+        firewall: vrrp.iptables_chain.as_ref().map(|chain| {
+            if facts.family == OsFamily::Debian && version >= NFTABLES_FIRST {
+                format!("nftables {chain}")
+            } else {
+                format!("vrrp_iptables {chain}")
+            }
+        }),
+        raw_global: snippet(cluster.raw.keepalived_global.as_ref()),
+        track_file: tracks_file(facts).then_some(TrackFileView {
+            keyword: if version >= TRACK_FILE_NAME_FIRST {
+                "track_file"
+            } else {
+                "vrrp_track_file"
+            },
+            path: TRACK_FILE,
+        }),
+        script: script_view(cluster, version),
+        instances,
+        raw: snippet(cluster.raw.keepalived.as_ref()),
+    })
+}
+
+/// The check script's block.
+fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
+    let health = &cluster.health;
+    let time = |duration: Duration| {
+        if version >= DECIMAL_SCRIPT_TIMES_FIRST {
+            decimal_seconds(duration.max(Duration::from_millis(1)))
+        } else {
+            whole_seconds(duration).to_string()
+        }
+    };
+    ScriptView {
+        path: CHECK_SCRIPT,
+        interval: time(health.interval),
+        timeout: time(health.timeout),
+        fall: health.fall,
+        rise: health.rise,
+        weight: match cluster.vrrp.on_nginx_failure {
+            OnNginxFailure::Fault => None,
+            // Where a positive weight is asked for, the tracked file adds it while nginx is up;
+            // a script that fails then takes it away again, which comes to the same.
+            OnNginxFailure::Weight { weight } if version >= TRACK_FILE_FIRST => {
+                Some(-weight.get().abs())
+            }
+            OnNginxFailure::Weight { weight } => Some(weight.get()),
+        },
+    }
+}
+
+/// VRRPv2's password as keepalived takes it. Only 8 characters count, and a longer one is a
+/// configuration error, so the rest goes: on the wire it was never there.
+fn password(secret: &str) -> Result<String, RenderError> {
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    let word = keepalived_word(secret).map_err(RenderError::at("the VRRP password"))?;
+    Ok(word.chars().take(8).collect())
+}
+
+/// One instance.
+fn instance_view(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &NodeFacts,
+    instance: &VrrpInstance,
+    password: Option<&str>,
+) -> Result<InstanceView, RenderError> {
+    let vrrp = &cluster.vrrp;
+    let place = || format!("VRRP instance {}", instance.name);
+    let priority = instance.priority_of(&node.name).ok_or_else(|| {
+        RenderError::unsupported(
+            place(),
+            format!("node {} has no priority in it", node.name),
+            "give every node one",
+        )
+    })?;
+    let mut notes = Vec::new();
+    let (addresses, excluded) = split_families(node, instance);
+    let Some(first) = addresses.first() else {
+        return Err(RenderError::unsupported(
+            place(),
+            "it has no address",
+            "give it one",
+        ));
+    };
+    let ipv4 = first.addr().is_ipv4();
+    // IPv6 has no VRRPv2, whatever the global version is.
+    let v2 = ipv4 && vrrp.version == VrrpVersion::V2;
+    let unicast = unicast_view(cluster, node, ipv4, &mut notes);
+    let preempt_delay = match vrrp.preemption {
+        Preemption::Preempt { delay } if !delay.is_zero() && vrrp.strict => {
+            notes.push("no preempt_delay: vrrp_strict does not allow it");
+            None
+        }
+        Preemption::Preempt { delay } if !delay.is_zero() => {
+            Some(if facts.keepalived >= TRACK_FILE_FIRST {
+                decimal_seconds(delay)
+            } else {
+                whole_seconds(delay).to_string()
+            })
+        }
+        _ => None,
+    };
+    let auth_pass = match password {
+        Some(_) if !v2 => {
+            notes.push("no authentication: only VRRPv2 has it");
+            None
+        }
+        Some(_) if vrrp.strict => {
+            notes.push("no authentication: vrrp_strict does not allow it");
+            None
+        }
+        other => other.map(str::to_owned),
+    };
+    let device = instance
+        .interface
+        .as_ref()
+        .filter(|i| **i != node.interface);
+    let suffix = device.map_or(String::new(), |device| format!(" dev {device}"));
+    Ok(InstanceView {
+        name: instance.name.to_string(),
+        interface: node.interface.to_string(),
+        virtual_router_id: instance.virtual_router_id.get(),
+        priority: priority.get(),
+        advert_int: if v2 {
+            whole_seconds(vrrp.advert_interval.duration()).to_string()
+        } else {
+            vrrp.advert_interval.keepalived()
+        },
+        nopreempt: vrrp.preemption == Preemption::Keep,
+        preempt_delay,
+        notes,
+        unicast,
+        auth_pass,
+        addresses: lines(&addresses, &suffix),
+        excluded: lines(&excluded, &suffix),
+        routes: routes(node, facts, instance),
+        track_interfaces: device.iter().map(ToString::to_string).collect(),
+        notify: notify(cluster, instance),
+        raw: snippet(cluster.raw.keepalived_instance.as_ref()),
+    })
+}
+
+/// The addresses of the family that the adverts carry, and the others, which keepalived wants
+/// apart: all of one family go into an advert. The node's own family leads where it can, since the
+/// peers' addresses are of that family.
+fn split_families(node: &Node, instance: &VrrpInstance) -> (Vec<IpNet>, Vec<IpNet>) {
+    let of = |ipv4: bool| move |address: &&IpNet| address.addr().is_ipv4() == ipv4;
+    let own = node.address.is_ipv4();
+    let lead = if instance.addresses.iter().any(|a| of(own)(&a)) {
+        own
+    } else {
+        !own
+    };
+    (
+        instance
+            .addresses
+            .iter()
+            .filter(of(lead))
+            .copied()
+            .collect(),
+        instance
+            .addresses
+            .iter()
+            .filter(of(!lead))
+            .copied()
+            .collect(),
+    )
+}
+
+/// Unicast peers, or `None` for multicast.
+fn unicast_view(
+    cluster: &Cluster,
+    node: &Node,
+    ipv4: bool,
+    notes: &mut Vec<&'static str>,
+) -> Option<UnicastView> {
+    if cluster.vrrp.peering == Peering::Multicast || cluster.nodes.len() < 2 {
+        return None;
+    }
+    if cluster.vrrp.strict {
+        notes.push("multicast: vrrp_strict does not allow unicast peers");
+        return None;
+    }
+    if cluster.nodes.iter().any(|n| n.address.is_ipv4() != ipv4) {
+        notes.push("multicast: the nodes' own addresses are of the other family");
+        return None;
+    }
+    Some(UnicastView {
+        source: node.address,
+        peers: cluster
+            .nodes
+            .iter()
+            .filter(|n| n.name != node.name)
+            .map(|n| n.address)
+            .collect(),
+    })
+}
+
+/// One line for each address, each with `suffix`.
+fn lines(addresses: &[IpNet], suffix: &str) -> Vec<String> {
+    addresses.iter().map(|a| format!("{a}{suffix}")).collect()
+}
+
+/// One line for each route. A route without an interface can't be tracked, which is an error, so
+/// there is always one; and none is tracked, so that a route someone removes moves no VIP.
+fn routes(node: &Node, facts: &NodeFacts, instance: &VrrpInstance) -> Vec<String> {
+    let no_track = if facts.keepalived >= ROUTE_NO_TRACK_FIRST {
+        " no_track"
+    } else {
+        ""
+    };
+    let default = instance.interface.as_ref().unwrap_or(&node.interface);
+    instance
+        .routes
+        .iter()
+        .map(|route| {
+            let device = route.interface.as_ref().unwrap_or(default);
+            format!(
+                "{} via {} dev {device}{no_track}",
+                route.destination, route.via
+            )
+        })
+        .collect()
+}
+
+/// The `notify_…` lines.
+fn notify(cluster: &Cluster, instance: &VrrpInstance) -> Vec<String> {
+    let notify = cluster.notify;
+    [
+        (notify.master, "notify_master", "MASTER"),
+        (notify.backup, "notify_backup", "BACKUP"),
+        (notify.fault, "notify_fault", "FAULT"),
+    ]
+    .into_iter()
+    .filter(|(wanted, ..)| *wanted)
+    .map(|(_, keyword, state)| {
+        format!(
+            "{keyword} \"{NOTIFY_SCRIPT} INSTANCE {} {state}\"",
+            instance.name
+        )
+    })
+    .collect()
+}

@@ -1,0 +1,206 @@
+//! Locations: what each answers, and with which headers.
+
+use serde::Serialize;
+
+use crate::model::{Header, Location, LocationAction, Site};
+use crate::render::error::RenderError;
+use crate::render::escape::{nginx_quoted, nginx_text, nginx_variables};
+
+use super::common::nginx_time;
+
+/// A header's name, and its value in quotes.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct HeaderView {
+    pub(super) name: String,
+    value: String,
+}
+
+/// One `location`.
+#[derive(Debug, Serialize)]
+pub(super) struct LocationView {
+    #[serde(rename = "match")]
+    matches: String,
+    access_log_off: bool,
+    limit: Option<String>,
+    headers: Vec<HeaderView>,
+    default_type: Option<String>,
+    returns: Option<String>,
+    root: Option<String>,
+    proxy: Option<ProxyView>,
+}
+
+/// What a proxying location does.
+#[derive(Debug, Serialize)]
+struct ProxyView {
+    upstream: String,
+    headers: Vec<HeaderView>,
+    connect_timeout: String,
+    send_timeout: String,
+    read_timeout: String,
+}
+
+/// The headers that every proxied request carries, unless the inventory sets them otherwise.
+const PROXY_HEADERS: [(&str, &str); 6] = [
+    ("Host", "$host"),
+    ("X-Real-IP", "$remote_addr"),
+    ("X-Forwarded-For", "$proxy_add_x_forwarded_for"),
+    ("X-Forwarded-Host", "$host"),
+    ("X-Forwarded-Port", "$server_port"),
+    ("X-Forwarded-Proto", "$scheme"),
+];
+
+/// The view of `location` of `site`, whose place is `place` and whose rate-limit zone is `zone`.
+pub(super) fn view(
+    site: &Site,
+    location: &Location,
+    place: &str,
+    zone: &str,
+) -> Result<LocationView, RenderError> {
+    let place = format!("{place}, location {}", location.path.escape_debug());
+    let mut view = LocationView {
+        matches: matches(location, &place)?,
+        access_log_off: !location.access_log,
+        limit: location.rate_limit.map(|(_, burst)| match burst {
+            0 => format!("zone={zone}"),
+            burst => format!("zone={zone} burst={burst} nodelay"),
+        }),
+        headers: Vec::new(),
+        default_type: None,
+        returns: None,
+        root: None,
+        proxy: None,
+    };
+    let mut headers: Vec<&Header> = location.response_headers.iter().collect();
+    match &location.action {
+        LocationAction::Proxy { upstream } => {
+            view.proxy = Some(ProxyView {
+                upstream: upstream.to_string(),
+                headers: request_headers(location, &place)?,
+                connect_timeout: nginx_time(location.connect_timeout),
+                send_timeout: nginx_time(location.send_timeout),
+                read_timeout: nginx_time(location.read_timeout),
+            });
+        }
+        LocationAction::Redirect(redirect) => {
+            let target = nginx_variables(&redirect.target)
+                .map_err(RenderError::at(format!("{place}, redirect target")))?;
+            view.returns = Some(format!("{} {target}", redirect.code));
+        }
+        LocationAction::Return { code, body } => {
+            let text = nginx_text(body).map_err(RenderError::at(format!("{place}, body")))?;
+            view.returns = Some(format!("{code} {text}"));
+            // nginx takes a fixed answer's type from `default_type`; as a header it would come twice.
+            let position = headers.iter().position(|header| is_content_type(header));
+            let kind = position.map(|at| headers.remove(at).value.as_str());
+            view.default_type = Some(
+                nginx_quoted(kind.unwrap_or("text/plain"))
+                    .map_err(RenderError::at(format!("{place}, Content-Type")))?,
+            );
+        }
+        LocationAction::Files { root } => view.root = Some(root.to_string()),
+    }
+    // A location with headers of its own inherits none, so the site's are said again.
+    if !headers.is_empty() {
+        view.headers = response_headers(
+            site.response_headers
+                .iter()
+                .filter(|outer| !headers.iter().any(|inner| same_name(inner, outer)))
+                .chain(headers.iter().copied()),
+            &place,
+        )?;
+    }
+    Ok(view)
+}
+
+/// `"/path"` or `= "/path"`, quoted only where it has to be. Anything but a path would be a
+/// modifier to nginx.
+fn matches(location: &Location, place: &str) -> Result<String, RenderError> {
+    if !location.path.starts_with('/') {
+        return Err(RenderError::unsupported(
+            place,
+            "a location is a path, and this one doesn't start with '/'",
+            "start it with '/'",
+        ));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
+    let path = if location.path.chars().all(plain) {
+        location.path.clone()
+    } else {
+        nginx_quoted(&location.path).map_err(RenderError::at(place))?
+    };
+    Ok(if location.exact {
+        format!("= {path}")
+    } else {
+        path
+    })
+}
+
+/// `add_header` values. nginx makes Content-Type itself and would send a second one.
+pub(super) fn response_headers<'a>(
+    headers: impl Iterator<Item = &'a Header>,
+    place: &str,
+) -> Result<Vec<HeaderView>, RenderError> {
+    headers
+        .map(|header| {
+            if is_content_type(header) {
+                return Err(RenderError::unsupported(
+                    place,
+                    "nginx would send a second Content-Type beside its own",
+                    "set it on the backend, or on a location with a fixed answer",
+                ));
+            }
+            header_view(header, place)
+        })
+        .collect()
+}
+
+/// The request's headers to the upstream: the usual ones, less those set otherwise, and the
+/// location's own.
+fn request_headers(location: &Location, place: &str) -> Result<Vec<HeaderView>, RenderError> {
+    // An empty Connection keeps the upstream's connections open for the next request.
+    let connection: &[(&str, &str)] = if location.websocket {
+        &[
+            ("Upgrade", "$http_upgrade"),
+            ("Connection", "$hactl_connection"),
+        ]
+    } else {
+        &[("Connection", "\"\"")]
+    };
+    let mut views: Vec<HeaderView> = PROXY_HEADERS
+        .iter()
+        .chain(connection)
+        .filter(|(name, _)| {
+            !location
+                .request_headers
+                .iter()
+                .any(|own| own.name.as_str().eq_ignore_ascii_case(name))
+        })
+        .map(|(name, value)| HeaderView {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+        })
+        .collect();
+    for header in &location.request_headers {
+        views.push(header_view(header, place)?);
+    }
+    Ok(views)
+}
+
+/// One header.
+fn header_view(header: &Header, place: &str) -> Result<HeaderView, RenderError> {
+    Ok(HeaderView {
+        name: header.name.to_string(),
+        value: nginx_variables(&header.value)
+            .map_err(RenderError::at(format!("{place}, header {}", header.name)))?,
+    })
+}
+
+/// True for `Content-Type` in any case of letters.
+fn is_content_type(header: &Header) -> bool {
+    header.name.as_str().eq_ignore_ascii_case("Content-Type")
+}
+
+/// True when both have the same name.
+fn same_name(a: &Header, b: &Header) -> bool {
+    a.name.as_str().eq_ignore_ascii_case(b.name.as_str())
+}

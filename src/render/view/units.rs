@@ -1,0 +1,105 @@
+//! The views of the systemd drop-ins, the sysctl fragment and the tmpfiles.d fragment.
+
+use serde::Serialize;
+
+use crate::model::{Cluster, NodeFacts, OsFamily, Sysctl};
+use crate::render::error::RenderError;
+use crate::render::escape::systemd_argument;
+use crate::render::registry::{RELEASE_SCRIPT, RUN_DIR, TRACK_FILE};
+
+use super::common::{file_limit, tracked_values};
+
+/// Files that keepalived may open: it holds a few sockets for each instance.
+const KEEPALIVED_FILES: u64 = 4096;
+
+/// What the drop-ins see.
+#[derive(Debug, Serialize)]
+pub(in crate::render) struct UnitView {
+    header: String,
+    run_dir: &'static str,
+    track_file: &'static str,
+    up: i16,
+    down: i16,
+    rlimit_nofile: u64,
+    /// The distribution's own `ExecStop=`.
+    stop: Option<String>,
+    release_script: String,
+}
+
+/// The view of both drop-ins, with `rlimit_nofile` and `stop`.
+fn unit(
+    cluster: &Cluster,
+    header: String,
+    rlimit_nofile: u64,
+    stop: Option<String>,
+) -> Result<UnitView, RenderError> {
+    let (up, down) = tracked_values(cluster);
+    Ok(UnitView {
+        header,
+        run_dir: RUN_DIR,
+        track_file: TRACK_FILE,
+        up,
+        down,
+        rlimit_nofile,
+        stop,
+        release_script: systemd_argument(RELEASE_SCRIPT)
+            .map_err(RenderError::at("release script"))?,
+    })
+}
+
+/// The view of nginx.service's drop-in.
+pub(in crate::render) fn nginx(
+    cluster: &Cluster,
+    facts: &NodeFacts,
+    header: String,
+) -> Result<UnitView, RenderError> {
+    let pid = facts.nginx_pid_file.as_str();
+    let stop = match facts.family {
+        // Word for word what Debian's unit has.
+        OsFamily::Debian => Some(format!(
+            "-/sbin/start-stop-daemon --quiet --stop --retry QUIT/5 --pidfile {}",
+            pid.replace('%', "%%")
+        )),
+        // These have none: systemd sends the KillSignal=SIGQUIT of the unit.
+        OsFamily::Redhat => None,
+    };
+    unit(cluster, header, file_limit(cluster), stop)
+}
+
+/// The view of keepalived.service's drop-in.
+pub(in crate::render) fn keepalived(
+    cluster: &Cluster,
+    header: String,
+) -> Result<UnitView, RenderError> {
+    unit(cluster, header, KEEPALIVED_FILES, None)
+}
+
+/// What the sysctl fragment sees.
+#[derive(Debug, Serialize)]
+pub(in crate::render) struct SysctlView<'a> {
+    header: String,
+    settings: &'a [Sysctl],
+}
+
+/// The sysctl fragment's view.
+pub(in crate::render) fn sysctl(cluster: &Cluster, header: String) -> SysctlView<'_> {
+    SysctlView {
+        header,
+        settings: &cluster.sysctls,
+    }
+}
+
+/// What the tmpfiles.d fragment sees.
+#[derive(Debug, Serialize)]
+pub(in crate::render) struct TmpfilesView {
+    header: String,
+    run_dir: &'static str,
+}
+
+/// The tmpfiles.d fragment's view.
+pub(in crate::render) fn tmpfiles(header: String) -> TmpfilesView {
+    TmpfilesView {
+        header,
+        run_dir: RUN_DIR,
+    }
+}

@@ -1,0 +1,109 @@
+//! Upstreams, for HTTP and for streams.
+
+use serde::Serialize;
+
+use crate::model::{Balance, Upstream, UpstreamServer, Version};
+use crate::render::error::RenderError;
+
+use super::common::nginx_time;
+
+/// First version with `zone`.
+const ZONE_FIRST: Version = Version::new(1, 9, 0);
+/// First version with `max_conns`.
+const MAX_CONNS_FIRST: Version = Version::new(1, 11, 5);
+/// First version with `random`.
+const RANDOM_FIRST: Version = Version::new(1, 15, 1);
+
+/// The part of nginx that an upstream serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `http`.
+    Http,
+    /// `stream`.
+    Stream,
+}
+
+/// One `upstream` block.
+#[derive(Debug, Serialize)]
+pub(super) struct UpstreamView {
+    name: String,
+    zone: Option<String>,
+    balance: Option<&'static str>,
+    servers: Vec<String>,
+    keepalive: Option<u32>,
+}
+
+/// The view of `upstream` for `part` of an nginx of this version.
+pub(super) fn view(
+    upstream: &Upstream,
+    part: Part,
+    nginx: Version,
+) -> Result<UpstreamView, RenderError> {
+    let place = || format!("upstream {}", upstream.name);
+    let balance = match (upstream.balance, part) {
+        (Balance::RoundRobin, _) => None,
+        (Balance::LeastConn, _) => Some("least_conn"),
+        (Balance::IpHash, Part::Http) => Some("ip_hash"),
+        // Streams have no ip_hash; this keeps a client with its server likewise.
+        (Balance::IpHash, Part::Stream) => Some("hash $remote_addr consistent"),
+        (Balance::Random, _) if nginx < RANDOM_FIRST => {
+            return Err(RenderError::unsupported(
+                place(),
+                format!("balance 'random' needs nginx {RANDOM_FIRST}, and this host has {nginx}"),
+                "choose 'least_conn'",
+            ));
+        }
+        (Balance::Random, _) => Some("random two least_conn"),
+    };
+    if matches!(upstream.balance, Balance::IpHash | Balance::Random)
+        && upstream.servers.iter().any(|server| server.backup)
+    {
+        return Err(RenderError::unsupported(
+            place(),
+            "nginx has no backup servers with this way of balancing",
+            "choose 'least_conn' or 'round_robin', or take 'backup' away",
+        ));
+    }
+    let prefix = match part {
+        Part::Http => "http",
+        Part::Stream => "stream",
+    };
+    Ok(UpstreamView {
+        name: upstream.name.to_string(),
+        // A zone makes the workers share what they know of a server: its failures and connections.
+        zone: (nginx >= ZONE_FIRST).then(|| {
+            let size = (upstream.servers.len() * 4).max(64);
+            format!("{prefix}_{} {size}k", upstream.name)
+        }),
+        balance,
+        servers: upstream
+            .servers
+            .iter()
+            .map(|server| server_line(server, nginx))
+            .collect(),
+        keepalive: (part == Part::Http && upstream.keepalive > 0).then_some(upstream.keepalive),
+    })
+}
+
+/// One `server`, with what differs from nginx's defaults and `max_fails` in any case.
+fn server_line(server: &UpstreamServer, nginx: Version) -> String {
+    let mut line = server.address.to_string();
+    if server.weight != 1 {
+        line.push_str(&format!(" weight={}", server.weight));
+    }
+    line.push_str(&format!(
+        " max_fails={} fail_timeout={}",
+        server.max_fails,
+        nginx_time(server.fail_timeout)
+    ));
+    if server.max_conns > 0 && nginx >= MAX_CONNS_FIRST {
+        line.push_str(&format!(" max_conns={}", server.max_conns));
+    }
+    if server.backup {
+        line.push_str(" backup");
+    }
+    if server.down {
+        line.push_str(" down");
+    }
+    line
+}
