@@ -147,7 +147,7 @@ name_type!(
 );
 name_type!(
     /// A sysctl's value: numbers and words, separated by single blanks.
-    SysctlValue, "sysctl value", 256,
+    SysctlValue, "sysctl value", 4096,
     |text| {
         text.split(' ').all(|word| {
             !word.is_empty()

@@ -1,0 +1,53 @@
+//! The way from a file's text to a cluster.
+
+use super::error::{Fault, Faults, InventoryErrors};
+use super::raw::{self, ClusterKeys, Value};
+use super::resolve;
+use super::source::Source;
+use crate::model::{Cluster, InventoryPath};
+
+/// An inventory that was read: what it means, and where it says so.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// What it means.
+    pub cluster: Cluster,
+    /// Where it says so.
+    pub source: Source,
+}
+
+/// Reads an inventory from `text`; `file_name` is for messages.
+pub fn load(file_name: &str, text: &str) -> Result<Inventory, InventoryErrors> {
+    load_bytes(file_name, text.as_bytes())
+}
+
+/// Reads an inventory from a file's `bytes`, which may be anything.
+pub fn load_bytes(file_name: &str, bytes: &[u8]) -> Result<Inventory, InventoryErrors> {
+    let mut faults = Faults::default();
+    let text = match raw::guard(bytes) {
+        Ok(text) => text,
+        Err((shown, fault)) => {
+            faults.add(fault);
+            return Err(faults.into_errors(Source::new(file_name, shown)));
+        }
+    };
+    let source = Source::new(file_name, text);
+    let root = raw::parse(text, &mut faults);
+    let source = match &root {
+        Some(root) => source.with_places(root.places()),
+        None => source,
+    };
+    let cluster = root.and_then(|root| {
+        let keys = ClusterKeys::decode(&root, &InventoryPath::root(), &mut faults)?;
+        resolve::resolve(&keys, &mut faults)
+    });
+    match cluster {
+        Some(cluster) if faults.is_empty() => Ok(Inventory { cluster, source }),
+        _ => {
+            if faults.is_empty() {
+                let fault = Fault::unplaced("the inventory has no meaning, for no reason known");
+                faults.add(fault.help("this is a mistake in hactl; please report it"));
+            }
+            Err(faults.into_errors(source))
+        }
+    }
+}

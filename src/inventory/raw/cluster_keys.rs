@@ -1,0 +1,195 @@
+//! The keys of an inventory: the cluster, its nodes, its virtual IPs and VRRP.
+
+use std::net::IpAddr;
+
+use super::collections::Pairs;
+use super::decode::Spanned;
+use super::nginx_keys::{NginxKeys, SiteKeys, StreamKeys, UpstreamKeys};
+use super::scalars::{Int, Time};
+use super::shape::shape;
+use super::words::{Block, Jump, LocalPath, Network, Setting, SshHost, VirtualIp};
+use crate::model::{
+    AdvertInterval, ClusterName, Failover, HostPath, InstanceName, InterfaceName, NodeName,
+    OnNginxFailure, Peering, Priority, RouterId, SecretRef, SysctlKey, UpstreamName, UserName,
+    VirtualRouterId, VrrpVersion,
+};
+
+shape! {
+    /// An inventory: one highly available cluster of nginx proxies behind virtual IPs.
+    ClusterKeys as "inventory" {
+        /// The cluster's name; it names reports and manifests.
+        cluster: ClusterName = Required, "web";
+        /// The load balancers. The first is the preferred master.
+        nodes: Vec<Spanned<NodeKeys>> = Required, "[{ name: lb1, address: 10.0.0.11, interface: eth0 }]";
+        /// The virtual IPs, each a virtual router of its own. Several make an active-active cluster: without `prefer`, each prefers the next node.
+        vips: Vec<Spanned<VipKeys>> = Required, "[{ address: 10.0.0.100/24 }]";
+        /// Groups of servers behind the proxy, by name.
+        upstreams: Pairs<UpstreamName, UpstreamKeys> = Default("{}"), "{ backend: { servers: [192.168.1.10:8080] } }";
+        /// HTTP and HTTPS sites.
+        sites: Vec<Spanned<SiteKeys>> = Default("[]"), "[{ listen: [80], proxy: backend }]";
+        /// TCP and UDP proxies.
+        streams: Vec<Spanned<StreamKeys>> = Default("[]"), "[{ listen: 5432, proxy: database }]";
+        /// How the nodes are reached. A node's own `ssh` overrides it key by key.
+        ssh: SshKeys = Default("{}"), "{ user: admin }";
+        /// How the nodes agree who holds a virtual IP.
+        vrrp: VrrpKeys = Default("{}"), "{ failover: fast }";
+        /// How nginx is checked on each node.
+        health: HealthKeys = Default("{}"), "{ interval: 1s }";
+        /// nginx's global settings.
+        nginx: NginxKeys = Default("{}"), "{ worker_connections: 20000 }";
+        /// Kernel settings beside and over hactl's own; `unmanaged` drops one of those.
+        sysctl: Pairs<SysctlKey, Setting> = Default("{}"), "{ net.ipv4.tcp_fin_timeout: 30 }";
+        /// What is told of keepalived's changes of state.
+        notify: NotifyKeys = Default("{}"), "{ hook: /usr/local/bin/page-someone }";
+        /// Escape hatches: keepalived configuration that nobody checks but keepalived.
+        raw: RawKeys = Default("{}"), "{ keepalived_global: vrrp_skip_check_adv_addr }";
+    }
+}
+
+shape! {
+    /// One load balancer.
+    NodeKeys as "node" {
+        /// Its name.
+        name: NodeName = Required, "lb1";
+        /// Its own address on the network that carries VRRP.
+        address: IpAddr = Required, "10.0.0.11";
+        /// The interface that carries VRRP, and the virtual IPs unless they name another.
+        interface: InterfaceName = Required, "eth0";
+        /// Its VRRP priority. All nodes have one, or none has.
+        priority: Priority = Optional("254, 252, 250 and so on, in the order of the nodes"), "100";
+        /// keepalived's `router_id`.
+        router_id: RouterId = Optional("its name"), "NGINX_MASTER";
+        /// Where ssh connects to.
+        host: SshHost = Optional("its address"), "lb1.example.org";
+        /// How this node is reached, where it differs.
+        ssh: SshKeys = Default("{}"), "{ port: 2222 }";
+    }
+}
+
+shape! {
+    /// How a node is reached. What is missing is left to the operator's ssh configuration.
+    SshKeys as "ssh" {
+        /// The login user.
+        user: UserName = Optional("as ssh is configured"), "admin";
+        /// The port.
+        port: Int<1, 65535> = Optional("as ssh is configured"), "22";
+        /// One or more jump hosts.
+        jump: Jump = Optional("as ssh is configured"), "admin@bastion.example.org";
+        /// The private key's file on this machine.
+        identity_file: LocalPath = Optional("as ssh is configured"), "~/.ssh/id_ed25519";
+        /// Become root by `sudo -n`.
+        sudo: bool = Optional("`true` where `user` is named and isn't root"), "true";
+    }
+}
+
+shape! {
+    /// A virtual router: the virtual IPs that move together.
+    VipKeys as "vip" {
+        /// The virtual IP with its network's prefix length. This or `addresses`.
+        address: VirtualIp = Optional("this or `addresses`"), "10.0.0.100/24";
+        /// Several virtual IPs of one family that move together.
+        addresses: Vec<Spanned<VirtualIp>> = Optional("this or `address`"), "[10.0.0.100/24, 10.0.0.101/24]";
+        /// keepalived's name for it.
+        name: InstanceName = Optional("VI_1, VI_2 and so on"), "VI_1";
+        /// The same number on all nodes, and no other router's on this network. Choose your own: 51 is everybody's default.
+        virtual_router_id: VirtualRouterId = Optional("51, or the next number that is free here"), "51";
+        /// The node that holds it when all are well; the others follow in the order of the nodes.
+        prefer: NodeName = Optional("the first node for the first VIP, the second for the second, and so on; the highest priority where nodes have their own"), "lb1";
+        /// A priority for each node, where this virtual IP needs its own.
+        priorities: super::collections::Pairs<NodeName, Priority> = Optional("the nodes'"), "{ lb1: 100, lb2: 90, lb3: 80 }";
+        /// The interface that carries the virtual IP, where it isn't the one that carries VRRP.
+        interface: InterfaceName = Optional("the node's"), "eth1";
+        /// Routes that move with it.
+        routes: Vec<Spanned<RouteKeys>> = Default("[]"), "[{ to: 10.1.0.0/16, via: 10.0.0.1 }]";
+        /// The node whose file should say `state MASTER`. hactl renders BACKUP everywhere, and `hactl check` says why.
+        state_master_on: NodeName = Optional("none"), "lb1";
+    }
+}
+
+shape! {
+    /// A route that moves with a virtual IP.
+    RouteKeys as "route" {
+        /// Where it leads: a network, or `default`.
+        to: Network = Required, "10.1.0.0/16";
+        /// The gateway.
+        via: IpAddr = Required, "10.0.0.1";
+        /// The interface.
+        interface: InterfaceName = Optional("as the kernel chooses"), "eth0";
+    }
+}
+
+shape! {
+    /// How the nodes agree who holds a virtual IP.
+    VrrpKeys as "vrrp" {
+        /// How soon a dead node is noticed: `fast` sends adverts every 50 ms and notices in about 0.2 s, for a LAN; `standard` every second, 3 s; `wan` every 3 s, 9 s, for links that lose packets.
+        failover: Failover = Default("fast"), "standard";
+        /// The protocol's version. 2 knows only whole seconds and IPv4, and is for keepalived 1.
+        version: VrrpVersion = Default("3"), "2";
+        /// The time between adverts.
+        advert_interval: AdvertInterval = Optional("50ms, 1s or 3s, by `failover`"), "1s";
+        /// Adverts go to each node's address, or to the multicast group.
+        peering: Peering = Default("unicast"), "multicast";
+        /// A better node that returns takes the virtual IP back.
+        preempt: bool = Default("true"), "false";
+        /// How long it waits before that.
+        preempt_delay: Time<0> = Optional("0"), "5s";
+        /// What a dead nginx does to its node: `fault` makes it resign at once, a weight only changes its priority.
+        on_nginx_failure: OnNginxFailure = Default("fault"), "{ weight: -30 }";
+        /// VRRPv2's plaintext password. VRRPv3 has none: use unicast and a firewall.
+        authentication: AuthenticationKeys = Optional("none"), "{ password: { env: VRRP_PASSWORD } }";
+        /// How often the holder repeats its gratuitous ARP, for switches that missed it; 0 for never.
+        garp_refresh: Time<0> = Default("60s"), "60s";
+        /// keepalived's `vrrp_strict`, which drops traffic to the virtual IP.
+        strict: bool = Default("false"), "true";
+        /// keepalived's `vrrp_iptables`: the chain that `strict` uses. It must exist.
+        iptables_chain: InstanceName = Optional("none"), "NGINX_HA";
+    }
+}
+
+shape! {
+    /// VRRPv2's password.
+    AuthenticationKeys as "authentication" {
+        /// Where it comes from. Only the first eight characters count.
+        password: SecretRef = Required, "{ env: VRRP_PASSWORD }";
+    }
+}
+
+shape! {
+    /// How nginx is checked on each node, beside the event that its unit sends when it stops.
+    HealthKeys as "health" {
+        /// The time between two checks.
+        interval: Time<100> = Default("1s"), "3s";
+        /// A check that takes longer has failed.
+        timeout: Time<100> = Default("1s"), "500ms";
+        /// Failures in a row before nginx counts as dead.
+        fall: Int<1, 100> = Default("2"), "3";
+        /// Passes in a row before it counts as alive.
+        rise: Int<1, 100> = Default("2"), "2";
+    }
+}
+
+shape! {
+    /// What is told of keepalived's changes of state: a line in the journal, and a program of yours.
+    NotifyKeys as "notify" {
+        /// When a node becomes master.
+        master: bool = Default("true"), "true";
+        /// When it becomes backup.
+        backup: bool = Default("true"), "false";
+        /// When it fails.
+        fault: bool = Default("true"), "true";
+        /// A program on the hosts that runs then, with the type, the name and the state.
+        hook: HostPath = Optional("none"), "/usr/local/bin/page-someone";
+    }
+}
+
+shape! {
+    /// keepalived configuration, verbatim. Nobody checks it but keepalived.
+    RawKeys as "raw" {
+        /// For `global_defs`.
+        keepalived_global: Block = Optional("nothing"), "vrrp_skip_check_adv_addr";
+        /// For each `vrrp_instance`.
+        keepalived_instance: Block = Optional("nothing"), "dont_track_primary";
+        /// For the end of keepalived.conf.
+        keepalived: Block = Optional("nothing"), "'virtual_server_group apps { }'";
+    }
+}

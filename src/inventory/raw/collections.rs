@@ -1,0 +1,87 @@
+//! Lists, and mappings whose keys are names of the operator's own.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+use super::decode::{Spanned, Value, mismatch, spanned};
+use super::shape::subschema;
+use super::tree::{Kind, Node, clip};
+use crate::inventory::error::Faults;
+use crate::model::InventoryPath;
+
+impl<T: Value> Value for Vec<Spanned<T>> {
+    fn expected() -> String {
+        "a list".to_owned()
+    }
+
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+        let Kind::Sequence(items) = &node.kind else {
+            let help = match &node.kind {
+                Kind::Scalar { text, .. } => format!("write a list, even of one: [{}]", clip(text)),
+                _ => format!("write a list of {}, each after `- `", T::expected()),
+            };
+            faults.add(mismatch::<Self>(node, path).help(help));
+            return None;
+        };
+        let read = |(index, item)| spanned(item, path.index(index), faults);
+        Some(items.iter().enumerate().filter_map(read).collect())
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "items": subschema::<T>(generator) })
+    }
+}
+
+/// A mapping from names to values, in the order that they were typed.
+#[derive(Debug, Clone)]
+pub(in crate::inventory) struct Pairs<K, V> {
+    /// The names and values that could be read.
+    pub(in crate::inventory) pairs: Vec<(Spanned<K>, Spanned<V>)>,
+    /// All names, also those of values that could not.
+    pub(in crate::inventory) names: Vec<String>,
+}
+
+impl<K: Value, V: Value> Value for Pairs<K, V> {
+    fn expected() -> String {
+        "a mapping from names to values".to_owned()
+    }
+
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+        let Kind::Mapping(entries) = &node.kind else {
+            let help = format!(
+                "write lines of `NAME: VALUE`, where NAME is {}",
+                K::expected()
+            );
+            faults.add(mismatch::<Self>(node, path).help(help));
+            return None;
+        };
+        let mut pairs = Vec::new();
+        for entry in entries {
+            let path = path.key(&entry.key);
+            let key_node = Node {
+                kind: Kind::Scalar {
+                    text: entry.key.clone(),
+                    plain: false,
+                },
+                span: entry.key_span.clone(),
+                whole: entry.key_span.clone(),
+            };
+            // Both are read before either may end this entry, so that both are reported.
+            let key = K::decode(&key_node, &path, faults);
+            let value = spanned(&entry.value, path.clone(), faults);
+            if let (Some(key), Some(value)) = (key, value) {
+                let key = Spanned {
+                    value: key,
+                    span: entry.key_span.clone(),
+                    path,
+                };
+                pairs.push((key, value));
+            }
+        }
+        let names = entries.iter().map(|entry| entry.key.clone()).collect();
+        Some(Self { pairs, names })
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": subschema::<V>(generator) })
+    }
+}

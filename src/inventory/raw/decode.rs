@@ -1,0 +1,208 @@
+//! From the tree to typed values: the trait that every value of an inventory implements, and the
+//! walk over a mapping's keys. A mistake is recorded and the walk goes on, so that one run finds
+//! them all.
+
+use std::ops::{Deref, Range};
+
+use schemars::{Schema, SchemaGenerator};
+
+use super::suggest;
+use super::tree::{Entry, Kind, Node, clip};
+use crate::inventory::error::{Fault, Faults};
+use crate::model::InventoryPath;
+
+/// A value together with where it was typed.
+#[derive(Debug, Clone)]
+pub(in crate::inventory) struct Spanned<T> {
+    /// The value.
+    pub(in crate::inventory) value: T,
+    /// What to underline for it.
+    pub(in crate::inventory) span: Range<usize>,
+    /// Its path.
+    pub(in crate::inventory) path: InventoryPath,
+}
+
+impl<T> Deref for Spanned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Something that an inventory's key can hold.
+pub(in crate::inventory) trait Value: Sized + 'static {
+    /// Its definition's name in the JSON Schema, for a mapping with keys of its own.
+    const NAME: Option<&'static str> = None;
+
+    /// What a person should have typed: completes "expected …".
+    fn expected() -> String;
+
+    /// Reads `node`. `None` means that a fault has been added.
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self>;
+
+    /// Its JSON Schema.
+    fn schema(generator: &mut SchemaGenerator) -> Schema;
+}
+
+/// Reads `node` and keeps its place.
+pub(in crate::inventory) fn spanned<T: Value>(
+    node: &Node,
+    path: InventoryPath,
+    faults: &mut Faults,
+) -> Option<Spanned<T>> {
+    let value = read(node, &path, faults)?;
+    Some(Spanned {
+        value,
+        span: node.span.clone(),
+        path,
+    })
+}
+
+/// Reads `node`, unless there is nothing to read.
+fn read<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<T> {
+    if matches!(node.kind, Kind::Broken) {
+        return None;
+    }
+    if node.is_null() {
+        let fault = Fault::at(&node.span, format!("{path}: has no value"));
+        let expected = T::expected();
+        faults.add(fault.help(format!("write {expected}, or remove the key")));
+        return None;
+    }
+    T::decode(node, path, faults)
+}
+
+/// The fault for a value of the wrong type or form.
+pub(in crate::inventory) fn mismatch<T: Value>(node: &Node, path: &InventoryPath) -> Fault {
+    let expected = T::expected();
+    let found = node.describe();
+    Fault::at(
+        &node.span,
+        format!("{}expected {expected}, found {found}", prefix(path)),
+    )
+}
+
+/// `path: `, or nothing at the root.
+pub(in crate::inventory) fn prefix(path: &InventoryPath) -> String {
+    if path.steps().is_empty() {
+        String::new()
+    } else {
+        format!("{path}: ")
+    }
+}
+
+/// What a key does when it isn't typed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::inventory) enum Presence {
+    /// It must be.
+    Required,
+    /// The value is then worked out, as the text says.
+    Optional(&'static str),
+    /// The value is then this YAML.
+    Default(&'static str),
+}
+
+/// The keys of one mapping while they are taken out of it.
+pub(in crate::inventory) struct Keys<'t> {
+    node: &'t Node,
+    entries: &'t [Entry],
+    path: &'t InventoryPath,
+}
+
+impl<'t> Keys<'t> {
+    /// Opens `node`, in which only the keys `known` may be.
+    pub(in crate::inventory) fn open<T: Value>(
+        node: &'t Node,
+        path: &'t InventoryPath,
+        known: &[&'static str],
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        let Kind::Mapping(entries) = &node.kind else {
+            faults.add(mismatch::<T>(node, path).help(hint_for_mapping(node, known)));
+            return None;
+        };
+        for entry in entries {
+            if !known.contains(&entry.key.as_str()) {
+                faults.add(unknown_key(entry, path, known));
+            }
+        }
+        Some(Self {
+            node,
+            entries,
+            path,
+        })
+    }
+
+    /// The keys that were typed.
+    pub(in crate::inventory) fn typed(&self) -> Vec<String> {
+        self.entries.iter().map(|entry| entry.key.clone()).collect()
+    }
+
+    /// The value of `key`: typed, or its default.
+    pub(in crate::inventory) fn take<T: Value>(
+        &self,
+        key: &'static str,
+        presence: Presence,
+        faults: &mut Faults,
+    ) -> Option<Spanned<T>> {
+        let path = self.path.key(key);
+        if let Some(entry) = self.entries.iter().find(|entry| entry.key == key) {
+            return spanned(&entry.value, path, faults);
+        }
+        match presence {
+            Presence::Required => {
+                faults.add(self.missing::<T>(key));
+                None
+            }
+            Presence::Optional(_) => None,
+            Presence::Default(yaml) => self.default(yaml, path, faults),
+        }
+    }
+
+    fn missing<T: Value>(&self, key: &str) -> Fault {
+        let message = format!("{}the key `{key}` is missing", prefix(self.path));
+        Fault::at(&self.node.span, message).help(format!("add `{key}:` with {}", T::expected()))
+    }
+
+    fn default<T: Value>(
+        &self,
+        yaml: &str,
+        path: InventoryPath,
+        faults: &mut Faults,
+    ) -> Option<Spanned<T>> {
+        let mut node = super::parse::parse(yaml, faults)?;
+        node.place_at(&self.node.span);
+        let value = T::decode(&node, &path, faults)?;
+        Some(Spanned {
+            value,
+            span: self.node.span.clone(),
+            path,
+        })
+    }
+}
+
+fn hint_for_mapping(node: &Node, known: &[&str]) -> String {
+    let keys = known
+        .iter()
+        .take(3)
+        .copied()
+        .collect::<Vec<_>>()
+        .join("`, `");
+    match &node.kind {
+        Kind::Sequence(_) => format!("write keys such as `{keys}` here, without `- `"),
+        _ => format!("write keys such as `{keys}` here, indented, or in `{{ }}`"),
+    }
+}
+
+fn unknown_key(entry: &Entry, path: &InventoryPath, known: &[&'static str]) -> Fault {
+    let key = clip(&entry.key);
+    let message = format!("{}there is no key `{key}`", prefix(path));
+    let fault = Fault::at(&entry.key_span, message);
+    match suggest::key(&entry.key, known) {
+        Some(known) => fault
+            .label(format!("did you mean `{known}`?"))
+            .help(format!("write `{known}`, or remove the line")),
+        None => fault.help(format!("the keys here are {}", suggest::list(known))),
+    }
+}

@@ -1,0 +1,204 @@
+//! The declaration of a mapping: its keys with types, defaults, meaning and examples, once. The
+//! walker, the JSON Schema and the reference page all come out of it.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value as Json, json};
+
+use super::decode::{Presence, Value};
+use super::parse::parse;
+use crate::inventory::error::Faults;
+
+/// Declares a mapping as a struct of what was typed.
+///
+/// Each key has its meaning, its name, its type, what holds when it isn't typed, and an example as
+/// it would be typed. With `short KEY`, a lone value stands for a mapping with only that key.
+macro_rules! shape {
+    (
+        $(#[doc = $about:literal])+
+        $name:ident as $definition:literal $(short $short:ident)? {
+            $( $(#[doc = $doc:literal])+ $field:ident : $type:ty = $presence:expr, $example:literal; )+
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone)]
+        pub(in crate::inventory) struct $name {
+            typed_keys: Vec<String>,
+            $( $(#[doc = $doc])+ pub(in crate::inventory) $field: Option<$crate::inventory::raw::Spanned<$type>>, )+
+        }
+
+        impl $name {
+            /// True when `key` was typed, even if its value could not be read.
+            #[allow(dead_code, reason = "not every mapping has keys that exclude each other")]
+            pub(in crate::inventory) fn has(&self, key: &str) -> bool {
+                self.typed_keys.iter().any(|typed| typed == key)
+            }
+        }
+
+        impl $crate::inventory::raw::Value for $name {
+            const NAME: Option<&'static str> = Some($definition);
+
+            fn expected() -> String {
+                let short: Option<&str> = None $( .or(Some(stringify!($short))) )?;
+                $crate::inventory::raw::shape::expected($definition, short)
+            }
+
+            fn decode(
+                node: &$crate::inventory::raw::Node,
+                path: &$crate::model::InventoryPath,
+                faults: &mut $crate::inventory::error::Faults,
+            ) -> Option<Self> {
+                use $crate::inventory::raw::Presence::{self, *};
+                $(
+                    let expanded = node.as_short_for(stringify!($short));
+                    let node = expanded.as_ref().unwrap_or(node);
+                )?
+                let known = [$( $crate::inventory::raw::shape::key_name(stringify!($field)) ),+];
+                let keys = $crate::inventory::raw::Keys::open::<Self>(node, path, &known, faults)?;
+                Some(Self {
+                    typed_keys: keys.typed(),
+                    $( $field: {
+                        let presence: Presence = $presence;
+                        let key = $crate::inventory::raw::shape::key_name(stringify!($field));
+                        keys.take(key, presence, faults)
+                    }, )+
+                })
+            }
+
+            fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                use $crate::inventory::raw::Presence::*;
+                let mut object = $crate::inventory::raw::shape::Object::new(concat!($($about, "\n"),+));
+                $( object.property::<$type>(
+                    generator,
+                    $crate::inventory::raw::shape::key_name(stringify!($field)),
+                    concat!($($doc, "\n"),+),
+                    $presence,
+                    $example,
+                ); )+
+                let object = object.finish();
+                $( let object = $crate::inventory::raw::shape::with_short(object, stringify!($short)); )?
+                object
+            }
+        }
+    };
+}
+pub(super) use shape;
+
+/// A key's name: a field's, where Rust needs it written `r#return`.
+pub(in crate::inventory) fn key_name(field: &'static str) -> &'static str {
+    field.strip_prefix("r#").unwrap_or(field)
+}
+
+/// What a person should have typed for the mapping `definition`.
+pub(in crate::inventory) fn expected(definition: &str, short: Option<&str>) -> String {
+    let what = format!("the keys of `{definition}`");
+    match short {
+        Some(key) => format!("{what} or its `{}` alone", key_name_of(key)),
+        None => what,
+    }
+}
+
+fn key_name_of(field: &str) -> &str {
+    field.strip_prefix("r#").unwrap_or(field)
+}
+
+/// A mapping's JSON Schema under construction.
+pub(in crate::inventory) struct Object {
+    about: String,
+    properties: serde_json::Map<String, Json>,
+    required: Vec<&'static str>,
+}
+
+impl Object {
+    /// An object that `about` describes.
+    pub(in crate::inventory) fn new(about: &str) -> Self {
+        Self {
+            about: prose(about),
+            properties: serde_json::Map::new(),
+            required: Vec::new(),
+        }
+    }
+
+    /// Adds a key.
+    pub(in crate::inventory) fn property<T: Value>(
+        &mut self,
+        generator: &mut SchemaGenerator,
+        key: &'static str,
+        doc: &str,
+        presence: Presence,
+        example: &str,
+    ) {
+        let mut schema = subschema::<T>(generator);
+        let fields = schema.ensure_object();
+        fields.insert("description".to_owned(), prose(doc).into());
+        match presence {
+            Presence::Required => self.required.push(key),
+            Presence::Optional(text) => {
+                fields.insert("x-default".to_owned(), text.into());
+            }
+            Presence::Default(yaml) => {
+                fields.insert("default".to_owned(), to_json(yaml));
+            }
+        }
+        fields.insert("examples".to_owned(), json!([to_json(example)]));
+        fields.insert("x-example".to_owned(), example.into());
+        self.properties.insert(key.to_owned(), schema.to_value());
+    }
+
+    /// The schema.
+    pub(in crate::inventory) fn finish(self) -> Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "description": self.about,
+            "properties": self.properties,
+            "required": self.required,
+            "additionalProperties": false,
+        })
+    }
+}
+
+/// `object`, or a lone value for its key `short`.
+pub(in crate::inventory) fn with_short(object: Schema, short: &str) -> Schema {
+    let short = key_name_of(short);
+    let alone = object.pointer(&format!("/properties/{short}")).cloned();
+    let about = object.get("description").cloned();
+    schemars::json_schema!({
+        "description": about,
+        "x-short": short,
+        "anyOf": [object, alone],
+    })
+}
+
+/// The schema of `T`, by reference where it is a mapping.
+pub(in crate::inventory) fn subschema<T: Value>(generator: &mut SchemaGenerator) -> Schema {
+    if T::NAME.is_some() {
+        generator.subschema_for::<Described<T>>()
+    } else {
+        T::schema(generator)
+    }
+}
+
+/// Lends `T` schemars's own trait, which the model's types can't carry.
+pub(in crate::inventory) struct Described<T>(PhantomData<T>);
+
+impl<T: Value> JsonSchema for Described<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::NAME.unwrap_or("value").into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::schema(generator)
+    }
+}
+
+/// Doc-comment lines as running text.
+fn prose(lines: &str) -> String {
+    lines.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A declared default or example as JSON.
+fn to_json(yaml: &str) -> Json {
+    parse(yaml, &mut Faults::default()).map_or(Json::Null, |node| node.to_json())
+}

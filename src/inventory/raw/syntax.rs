@@ -1,0 +1,101 @@
+//! The parser's errors, in words that say what to do.
+
+use std::ops::Range;
+
+use serde_saphyr::granit_parser::{ErrorKind, ScanError};
+
+use crate::inventory::error::Fault;
+
+/// What `error` means, and where.
+pub(super) fn explain(error: &ScanError, text: &str) -> Fault {
+    let span = culprit(error, text);
+    let (message, help) = words(error.kind());
+    Fault::at(&span, message).help(help)
+}
+
+/// The character that the parser stopped at; at the end of the text, the last one that shows.
+fn culprit(error: &ScanError, text: &str) -> Range<usize> {
+    let offset = error.marker().byte_offset().unwrap_or(text.len());
+    let rest = text.get(offset..).unwrap_or_default();
+    match rest.chars().next() {
+        Some(c) if !c.is_whitespace() || c == '\t' => offset..offset + c.len_utf8(),
+        _ => {
+            let end = text.get(..offset).unwrap_or(text).trim_end().len();
+            let last = text[..end].chars().next_back().map_or(0, char::len_utf8);
+            end - last..end
+        }
+    }
+}
+
+fn words(kind: &ErrorKind) -> (String, String) {
+    const INDENT: &str = "keys of one mapping start in the same column, and what belongs to a key is indented further, with blanks";
+    let (message, help) = match kind {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => (
+            "a tab where YAML wants blanks",
+            "indent with blanks; most editors can replace tabs by themselves",
+        ),
+        ErrorKind::UnclosedFlowCollection { open } => {
+            let close = if *open == '[' { ']' } else { '}' };
+            return (
+                format!("this `{open}` is never closed"),
+                format!("add the missing `{close}`"),
+            );
+        }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            return (
+                format!("`{close}` closes what `{open}` opened"),
+                "close brackets in the order in which they were opened".to_owned(),
+            );
+        }
+        ErrorKind::UnclosedQuotedScalar => (
+            "this quote is never closed",
+            "add the closing quote; inside single quotes one is written '' and inside double quotes \\\"",
+        ),
+        ErrorKind::RecursionLimitExceeded => (
+            "values nest more than 32 levels deep",
+            "an inventory needs about eight; check for brackets that are never closed",
+        ),
+        ErrorKind::UnexpectedCharacter { .. } => (
+            "a text can't start with this character",
+            "put the text in quotes",
+        ),
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
+            "a key without its colon",
+            "write `key: value`, with a blank behind the colon",
+        ),
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
+            "a colon where none can stand",
+            "put a text that holds `: ` in quotes, or check the indentation of the line",
+        ),
+        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
+            ("the indentation fits nothing above it", INDENT)
+        }
+        ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::BlockSequenceEntryNotAllowed => {
+            ("a list item or a key in the wrong place", INDENT)
+        }
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => (
+            "a comma or a closing bracket is missing before this",
+            "separate items by `, `; a text that holds any of `,[]{}` needs quotes",
+        ),
+        ErrorKind::UnexpectedEof
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofFlowSequence => {
+            ("the file ends inside brackets", "add the closing bracket")
+        }
+        ErrorKind::UnknownQuotedScalarEscape => (
+            "an unknown escape in a text in double quotes",
+            "write a backslash as \\\\, or use single quotes, in which it is itself",
+        ),
+        other => {
+            return (
+                format!("not YAML: {other}"),
+                "check quotes, brackets and indentation on this line and the one above".to_owned(),
+            );
+        }
+    };
+    (message.to_owned(), help.to_owned())
+}

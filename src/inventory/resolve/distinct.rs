@@ -1,0 +1,84 @@
+//! Values that may be given only once, and references to things by name.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
+
+use crate::inventory::error::{Fault, Faults};
+use crate::inventory::raw::{ClusterKeys, Spanned, nearest};
+use crate::model::{NodeName, UpstreamName};
+
+/// Adds a fault for each of `values` that an earlier one equals.
+pub(super) fn check<'v, T: Display + Eq + Hash + 'v>(
+    values: impl Iterator<Item = &'v Spanned<T>>,
+    what: &str,
+    help: &str,
+    faults: &mut Faults,
+) {
+    let mut seen: HashMap<&T, &Spanned<T>> = HashMap::new();
+    for value in values {
+        if let Some(first) = seen.get(&value.value) {
+            let message = format!("{}: {what} `{}` is given twice", value.path, value.value);
+            let fault = Fault::at(&value.span, message)
+                .label("again here")
+                .also(&first.span, "first here");
+            faults.add(fault.help(help));
+        } else {
+            seen.insert(&value.value, value);
+        }
+    }
+}
+
+/// Adds a fault when no node is called `name`.
+pub(super) fn node_exists(name: &Spanned<NodeName>, keys: &ClusterKeys, faults: &mut Faults) {
+    let Some(nodes) = &keys.nodes else { return };
+    // With a name unread, which is reported already, nobody knows what it would have been.
+    let Some(names) = nodes
+        .iter()
+        .map(|node| node.name.as_ref().map(|name| name.as_str()))
+        .collect::<Option<Vec<_>>>()
+    else {
+        return;
+    };
+    if !names.contains(&name.as_str()) {
+        faults.add(unknown("node", name, name.as_str(), &names));
+    }
+}
+
+/// Adds a fault when no upstream is called `name`.
+pub(super) fn upstream_exists(
+    name: &Spanned<UpstreamName>,
+    keys: &ClusterKeys,
+    faults: &mut Faults,
+) {
+    let Some(upstreams) = &keys.upstreams else {
+        return;
+    };
+    let names: Vec<_> = upstreams.names.iter().map(String::as_str).collect();
+    if !names.contains(&name.as_str()) {
+        faults.add(unknown("upstream", name, name.as_str(), &names));
+    }
+}
+
+fn unknown<T>(what: &str, reference: &Spanned<T>, name: &str, known: &[&str]) -> Fault {
+    let message = format!("{}: there is no {what} `{name}`", reference.path);
+    let fault = Fault::at(&reference.span, message);
+    if let Some(near) = nearest(name, known) {
+        return fault.label(format!("did you mean `{near}`?")).help(format!(
+            "write `{near}`, or define `{name}` under `{what}s`"
+        ));
+    }
+    let all: Vec<_> = known
+        .iter()
+        .take(10)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    fault.help(if all.is_empty() {
+        format!("define it under `{what}s`")
+    } else {
+        format!(
+            "define it under `{what}s`, or use one of {}",
+            all.join(", ")
+        )
+    })
+}

@@ -1,0 +1,103 @@
+//! The load balancers and how they are reached.
+
+use camino::Utf8PathBuf;
+
+use super::distinct;
+use crate::inventory::error::{Fault, Faults};
+use crate::inventory::raw::{ClusterKeys, NodeKeys, Spanned, SshKeys};
+use crate::model::{Login, Node, RouterId, SshSettings};
+
+/// As many as have distinct default priorities.
+const MAX_NODES: usize = 127;
+
+/// The nodes, in their order.
+pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Node>> {
+    let nodes = keys.nodes.as_ref()?;
+    check(nodes, faults);
+    nodes.iter().map(|node| resolve_one(node, keys)).collect()
+}
+
+fn check(nodes: &Spanned<Vec<Spanned<NodeKeys>>>, faults: &mut Faults) {
+    if nodes.is_empty() {
+        let fault = Fault::at(&nodes.span, "nodes: there are none");
+        faults.add(fault.help("add `- { name: lb1, address: 10.0.0.11, interface: eth0 }`"));
+    }
+    if nodes.len() > MAX_NODES {
+        let message = format!(
+            "nodes: {} are more than VRRP has priorities for",
+            nodes.len()
+        );
+        faults.add(Fault::at(&nodes.span, message).help(format!("{MAX_NODES} is the limit")));
+    }
+    let names = nodes.iter().filter_map(|node| node.name.as_ref());
+    distinct::check(names, "the node", "give each node its own name", faults);
+    let addresses = nodes.iter().filter_map(|node| node.address.as_ref());
+    distinct::check(
+        addresses,
+        "the address",
+        "give each node its own address",
+        faults,
+    );
+    let priorities = nodes.iter().filter_map(|node| node.priority.as_ref());
+    let help = "two nodes of one priority may both hold the VIP; give each its own";
+    distinct::check(priorities, "the priority", help, faults);
+    all_or_none(nodes, faults);
+}
+
+/// Some priorities typed and others left to their defaults would be a ladder that nobody chose.
+fn all_or_none(nodes: &[Spanned<NodeKeys>], faults: &mut Faults) {
+    let Some(typed) = nodes.iter().find_map(|node| node.priority.as_ref()) else {
+        return;
+    };
+    for node in nodes.iter().filter(|node| node.priority.is_none()) {
+        let message = format!("{}: no priority, while another node has one", node.path);
+        let fault = Fault::at(&node.span, message)
+            .also(&typed.span, "this one has")
+            .help(
+                "give every node a `priority`, or none, and hactl chooses 254, 252, 250 and so on",
+            );
+        faults.add(fault);
+    }
+}
+
+fn resolve_one(keys: &Spanned<NodeKeys>, cluster: &ClusterKeys) -> Option<Node> {
+    let name = keys.name.as_ref()?.value.clone();
+    let address = keys.address.as_ref()?.value;
+    let router_id = match &keys.router_id {
+        Some(id) => id.value.clone(),
+        None => RouterId::new(name.as_str()).ok()?,
+    };
+    let host = keys
+        .host
+        .as_ref()
+        .map_or_else(|| address.to_string(), |host| host.0.clone());
+    let ssh = ssh(keys.ssh.as_ref()?, cluster.ssh.as_ref()?, host);
+    Some(Node {
+        name,
+        address,
+        interface: keys.interface.as_ref()?.value.clone(),
+        router_id,
+        ssh,
+        path: keys.path.clone(),
+    })
+}
+
+/// The node's own settings, and the cluster's where it has none.
+fn ssh(own: &SshKeys, common: &SshKeys, host: String) -> SshSettings {
+    let user = own.user.as_ref().or(common.user.as_ref());
+    let jump = own.jump.as_ref().or(common.jump.as_ref());
+    let port = own.port.as_ref().or(common.port.as_ref());
+    let identity = own.identity_file.as_ref().or(common.identity_file.as_ref());
+    let sudo = own.sudo.as_ref().or(common.sudo.as_ref()).map_or_else(
+        || user.is_some_and(|user| user.as_str() != "root"),
+        |sudo| sudo.value,
+    );
+    SshSettings {
+        host,
+        user: user.map(|user| user.value.clone()),
+        port: port.map(|port| port.as_u16()),
+        jump: jump.map(|jump| jump.0.clone()),
+        identity_file: identity.map(|path| Utf8PathBuf::from(&path.0)),
+        login: if sudo { Login::Sudo } else { Login::Root },
+    }
+}

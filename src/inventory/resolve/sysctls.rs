@@ -1,0 +1,144 @@
+//! Kernel settings: hactl's own choice, and the inventory's over it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::inventory::error::{Fault, Faults};
+use crate::inventory::raw::{ClusterKeys, Setting};
+use crate::model::{NginxSettings, Site, Stream, Sysctl, SysctlKey, SysctlValue, VrrpInstance};
+
+const PORT_RANGE: &str = "net.ipv4.ip_local_port_range";
+const RESERVED_PORTS: &str = "net.ipv4.ip_local_reserved_ports";
+/// Room for 55,000 connections to servers, above the ports that daemons usually listen on.
+const DEFAULT_RANGE: (u16, u16) = (10240, 65535);
+
+/// The settings: hactl's own first, then those that only the inventory has.
+pub(super) fn resolve(
+    keys: &ClusterKeys,
+    nginx: &NginxSettings,
+    sites: &[Site],
+    streams: &[Stream],
+    instances: &[VrrpInstance],
+    faults: &mut Faults,
+) -> Option<Vec<Sysctl>> {
+    let typed = &keys.sysctl.as_ref()?.pairs;
+    let range = typed.iter().find(|(key, _)| key.as_str() == PORT_RANGE);
+    let range = match range.map(|(_, setting)| (&setting.value, setting)) {
+        Some((Setting::Value(value), place)) => match parse_range(value.as_str()) {
+            Some(range) => range,
+            None => {
+                let message = format!("{}: `{value}` is no range of ports", place.path);
+                let help = "write the lowest and the highest port, such as `10240 65535`";
+                faults.add(Fault::at(&place.span, message).help(help));
+                return None;
+            }
+        },
+        _ => DEFAULT_RANGE,
+    };
+    let ports = listening_ports(nginx, sites, streams);
+    let mut settings = Vec::new();
+    for (key, value) in defaults(nginx, range, &ports, sites, instances) {
+        if typed.iter().all(|(typed, _)| typed.as_str() != key) {
+            settings.push(Sysctl {
+                key: SysctlKey::new(key).ok()?,
+                value: SysctlValue::new(value).ok()?,
+                default: true,
+            });
+        }
+    }
+    for (key, setting) in typed {
+        if let Setting::Value(value) = &setting.value {
+            settings.push(Sysctl {
+                key: key.value.clone(),
+                value: value.clone(),
+                default: false,
+            });
+        }
+    }
+    Some(settings)
+}
+
+fn parse_range(text: &str) -> Option<(u16, u16)> {
+    let (low, high) = text.split_once(' ')?;
+    let range = (low.parse().ok()?, high.parse().ok()?);
+    (range.0 < range.1).then_some(range)
+}
+
+fn listening_ports(nginx: &NginxSettings, sites: &[Site], streams: &[Stream]) -> BTreeSet<u16> {
+    let of_sites = sites
+        .iter()
+        .flat_map(|site| &site.listen)
+        .map(|listen| listen.port);
+    let of_streams = streams.iter().map(|stream| stream.port);
+    of_sites
+        .chain(of_streams)
+        .chain([nginx.status_port])
+        .collect()
+}
+
+fn defaults(
+    nginx: &NginxSettings,
+    range: (u16, u16),
+    ports: &BTreeSet<u16>,
+    sites: &[Site],
+    instances: &[VrrpInstance],
+) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        // The kernel cuts nginx's backlog to this.
+        ("net.core.somaxconn", nginx.backlog.max(4096).to_string()),
+        ("net.ipv4.tcp_max_syn_backlog", "65535".to_owned()),
+        (
+            PORT_RANGE,
+            format!("{} {}", DEFAULT_RANGE.0, DEFAULT_RANGE.1),
+        ),
+        // Connections to servers that have ended give their port back sooner.
+        ("net.ipv4.tcp_tw_reuse", "1".to_owned()),
+        ("net.ipv4.tcp_fin_timeout", "30".to_owned()),
+    ];
+    let reserved: Vec<_> = ports
+        .iter()
+        .copied()
+        .filter(|port| (range.0..=range.1).contains(port))
+        .collect();
+    if !reserved.is_empty() {
+        // Else a connection to a server may take a port that nginx wants to listen on.
+        settings.push((RESERVED_PORTS, port_list(&reserved)));
+    }
+    // A backup doesn't have the VIP, and could not start listening on it without these.
+    let on_vip = addresses_on_vips(sites, instances);
+    if on_vip.iter().any(IpAddr::is_ipv4) {
+        settings.push(("net.ipv4.ip_nonlocal_bind", "1".to_owned()));
+    }
+    if on_vip.iter().any(IpAddr::is_ipv6) {
+        settings.push(("net.ipv6.ip_nonlocal_bind", "1".to_owned()));
+    }
+    settings
+}
+
+/// Sorted ports as the kernel lists them, runs as ranges.
+fn port_list(ports: &[u16]) -> String {
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for &port in ports {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(port) => *last = port,
+            _ => runs.push((port, port)),
+        }
+    }
+    let run = |(first, last): &(u16, u16)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    runs.iter().map(run).collect::<Vec<_>>().join(",")
+}
+
+fn addresses_on_vips(sites: &[Site], instances: &[VrrpInstance]) -> Vec<IpAddr> {
+    let vips: BTreeSet<_> = instances
+        .iter()
+        .flat_map(|instance| instance.addresses.iter().map(ipnet::IpNet::addr))
+        .collect();
+    let addresses = sites
+        .iter()
+        .flat_map(|site| &site.listen)
+        .filter_map(|listen| listen.address);
+    addresses.filter(|address| vips.contains(address)).collect()
+}
