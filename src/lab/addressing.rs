@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The address through which the cluster serves.
 pub const VIP_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100));
+/// A second address for the cluster to serve through, on the same segment in IPv6.
+pub const VIP6_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 0x100));
 /// Where the controller is on the nodes' segment.
 pub const CONTROLLER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 /// The port that backends serve on.
@@ -14,6 +16,13 @@ pub const BACKEND_PORT: u16 = 8080;
 pub(super) const PREFIX: u8 = 24;
 /// The prefix length of both segments in IPv6.
 pub(super) const PREFIX6: u8 = 64;
+
+/// The number whose hexadecimal digits are this one's decimal ones, so that `10.0.0.11` and
+/// `fd00:10::11` are seen to be one machine.
+const fn as_read(host: u8) -> u16 {
+    let host = host as u16;
+    host / 100 * 0x100 + host / 10 % 10 * 0x10 + host % 10
+}
 
 /// An interface's two addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +36,7 @@ impl Addresses {
     const fn front(host: u8) -> Self {
         Self {
             v4: Ipv4Addr::new(10, 0, 0, host),
-            v6: Ipv6Addr::new(0xfd00, 10, 0, 0, 0, 0, 0, host as u16),
+            v6: Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, as_read(host)),
         }
     }
 
@@ -35,7 +44,7 @@ impl Addresses {
     const fn back(host: u8) -> Self {
         Self {
             v4: Ipv4Addr::new(192, 168, 1, host),
-            v6: Ipv6Addr::new(0xfd00, 192, 168, 1, 0, 0, 0, host as u16),
+            v6: Ipv6Addr::new(0xfd00, 0x192, 0x168, 1, 0, 0, 0, as_read(host)),
         }
     }
 
@@ -76,4 +85,17 @@ pub(super) fn backend(index: u8) -> Addresses {
 /// Where the `index`-th backend serves.
 pub(super) fn backend_socket(index: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(backend(index).v4), BACKEND_PORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_addresses_of_a_machine_read_alike() {
+        assert_eq!(node(0).cidr6(), "fd00:10::11/64");
+        assert_eq!(ROUTER_FRONT.cidr6(), "fd00:10::254/64");
+        assert_eq!(backend(2).cidr6(), "fd00:192:168:1::12/64");
+        assert_eq!(VIP6_ADDRESS.to_string(), "fd00:10::100");
+    }
 }

@@ -16,7 +16,7 @@ use super::mounts;
 use super::names::{Names, backend_name};
 use super::netns::within;
 use super::spec::{Image, LabSpec};
-use super::tool::{command, tail};
+use super::tool::{command_for, tail};
 
 const SCRIPT: &str = include_str!("scripts/backend.sh");
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,11 +38,8 @@ pub(super) fn make_disks(names: &Names, spec: &LabSpec, images: &Images) -> Resu
             (dir.join("nginx.conf"), configuration(&name)),
             (www.join("index.html"), format!("{name}\n")),
             (www.join("health"), "ok\n".to_owned()),
-            // At 10 bytes a second.
-            (
-                www.join("slow"),
-                "slow slow slow slow slow slow\n".to_owned(),
-            ),
+            // Takes about two seconds at the rate that the configuration sets.
+            (www.join("slow"), "slow\n".repeat(600)),
         ];
         for (path, text) in files {
             fs::write(&path, text).map_err(LabError::file("write", path))?;
@@ -73,7 +70,7 @@ http {{
         listen {BACKEND_PORT} backlog=4096;
         listen [::]:{BACKEND_PORT} backlog=4096;
         root /srv/{name}/www;
-        location = /slow {{ limit_rate 10; }}
+        location = /slow {{ limit_rate 1000; }}
     }}
 }}
 "
@@ -94,6 +91,8 @@ pub(super) fn requests(names: &Names, backend: &str) -> u64 {
 /// Starts a backend, as a process that outlives this one.
 pub(super) fn start(names: &Names, backend: &str) -> Result<(), LabError> {
     let doing = || LabError::tool(format!("start backend `{backend}`"));
+    let cgroup = Cgroup::of_member(names, backend);
+    cgroup.make(&[])?;
     let log_path = log_path(names, backend);
     let log = File::options()
         .create(true)
@@ -103,11 +102,11 @@ pub(super) fn start(names: &Names, backend: &str) -> Result<(), LabError> {
     let second = log
         .try_clone()
         .map_err(LabError::file("write", &log_path))?;
-    let mut nginx = command("setsid");
+    let mut nginx = command_for(names, "setsid");
     nginx
         .args(["--fork", "sh", "-c", SCRIPT, "hactl-lab"])
         .current_dir("/")
-        .env("CGROUPS", Cgroup::of_member(names, backend).words())
+        .env("CGROUPS", cgroup.words())
         .env("NETNS", names.netns(backend))
         .env("ROOT", names.backends().root())
         .env("NODE", backend)

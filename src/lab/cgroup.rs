@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::error::LabError;
 use super::names::Names;
 
 const ROOT: &str = "/sys/fs/cgroup";
@@ -74,34 +75,47 @@ impl Cgroup {
         found
     }
 
-    /// Kills every process in it, including those that are being started meanwhile, then removes
-    /// it. Returns the processes that would not die.
+    /// Makes the group, and these in it.
+    ///
+    /// Scripts join a group and never make one: a script that comes too late, when its lab is being
+    /// removed, finds no group, and ends.
+    pub(super) fn make(&self, below: &[&str]) -> Result<(), LabError> {
+        for folder in &self.folders {
+            fs::create_dir_all(folder).map_err(LabError::file("create", folder))?;
+            for name in below {
+                let folder = folder.join(name);
+                fs::create_dir_all(&folder).map_err(LabError::file("create", folder))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills every process in it, including those that join meanwhile, then removes it. Returns the
+    /// processes that would not die.
     pub(super) fn kill_and_remove(&self) -> Vec<u32> {
         let deadline = Instant::now() + PATIENCE;
-        let left = loop {
+        loop {
             for folder in &self.folders {
                 // Where the kernel has it, this is atomic.
                 let _ = fs::write(folder.join("cgroup.kill"), "1");
             }
-            let left = self.processes();
-            if left.is_empty() || Instant::now() > deadline {
-                break left;
-            }
-            for &pid in &left {
+            for pid in self.processes() {
                 send(pid, Signal::SIGKILL);
             }
-            thread::sleep(Duration::from_millis(2));
-        };
-        for folder in &self.folders {
-            visit(folder, &mut |folder| {
-                let _ = fs::remove_dir(folder);
-            });
-            // The folder that all labs share goes with the last of them.
-            if let Some(parent) = folder.parent().filter(|parent| parent.ends_with(FOLDER)) {
-                let _ = fs::remove_dir(parent);
+            for folder in &self.folders {
+                visit(folder, &mut |folder| {
+                    let _ = fs::remove_dir(folder);
+                });
+                // The folder that all labs share goes with the last of them.
+                if let Some(parent) = folder.parent().filter(|parent| parent.ends_with(FOLDER)) {
+                    let _ = fs::remove_dir(parent);
+                }
             }
+            if !self.exists() || Instant::now() > deadline {
+                return self.processes();
+            }
+            thread::sleep(Duration::from_millis(2));
         }
-        left
     }
 
     /// Whether any of its folders exists.

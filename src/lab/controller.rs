@@ -45,7 +45,7 @@ impl Lab {
                 "HOME=/root",
                 "LC_ALL=C.UTF-8",
             ])
-            .args(["TERM=xterm", "--"])
+            .arg("TERM=xterm")
             .arg(program);
         Ok(command)
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::error::LabError;
 use super::event::LabEvent;
@@ -11,6 +11,9 @@ use super::names::{LabHome, Names, backend_name, node_name};
 use super::record::{NameLock, Phase, Record};
 use super::spec::{LabSpec, validate_name};
 use super::{backend, inventory_text, machine, network, prerequisites, ssh, teardown};
+
+/// How long to wait for another process that starts or removes the same lab.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A lab that is up.
 ///
@@ -39,7 +42,7 @@ impl Lab {
 
         let names = Names::new(&home, &spec.name);
         fs::create_dir_all(&home.state).map_err(LabError::file("create", &home.state))?;
-        let lock = NameLock::try_take(&names)?;
+        let lock = NameLock::take(&names, PATIENCE)?;
         let result = make_room(&names, events).and_then(|()| {
             // Only what was made here is removed on failure, so not a lab that was in the way.
             make(&names, spec, &images, events).inspect_err(|_| {
@@ -94,7 +97,7 @@ impl Lab {
         }
         let state = &names.home.state;
         fs::create_dir_all(state).map_err(LabError::file("create", state))?;
-        let lock = NameLock::try_take(&names)?;
+        let lock = NameLock::take(&names, PATIENCE)?;
         let result = teardown::remove(&names);
         lock.release(&names);
         result.map(|()| true)

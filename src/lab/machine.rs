@@ -17,7 +17,7 @@ use super::names::{self, Names, node_name};
 use super::netns::within;
 use super::processes;
 use super::spec::LabSpec;
-use super::tool::{command, run, tail};
+use super::tool::{command_for, run, tail};
 use super::{inventory_text, mounts, ssh};
 
 const SCRIPT: &str = include_str!("scripts/machine.sh");
@@ -77,6 +77,8 @@ pub(super) fn start(names: &Names, index: u8) -> Result<Booting, LabError> {
         .and_then(|address| UnixDatagram::bind_addr(&address))
         .map_err(|source| doing()(not_started(source)))?;
 
+    let cgroup = Cgroup::of_member(names, &node);
+    cgroup.make(&["keeper", "machine"])?;
     let console = paths.console();
     let log = File::options()
         .create(true)
@@ -84,7 +86,7 @@ pub(super) fn start(names: &Names, index: u8) -> Result<Booting, LabError> {
         .open(&console)
         .map_err(LabError::file("write", &console))?;
     let second = log.try_clone().map_err(LabError::file("write", &console))?;
-    let mut machine = command("setsid");
+    let mut machine = command_for(names, "setsid");
     machine
         .args(["--fork", "sh", "-c", SCRIPT, "hactl-lab"])
         .current_dir("/")
@@ -101,7 +103,7 @@ pub(super) fn start(names: &Names, index: u8) -> Result<Booting, LabError> {
         .env("GATEWAY6", ROUTER_FRONT.v6.to_string())
         .env("ROOT", paths.root())
         .env("CUT", paths.cut())
-        .env("CGROUPS", Cgroup::of_member(names, &node).words())
+        .env("CGROUPS", cgroup.words())
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(second);
@@ -210,7 +212,7 @@ pub(super) fn power_off(names: &Names, node: &str) -> Vec<u32> {
     // The port goes first, so that no dying process gets a last word out. If the machine has just
     // ended by itself, the port is gone already.
     let switch = names.netns(names::SWITCH);
-    let _ = run(command("ip").args(["-n", &switch, "link", "delete", node]));
+    let _ = run(command_for(names, "ip").args(["-n", &switch, "link", "delete", node]));
     let left = Cgroup::of_member(names, node).kill_and_remove();
     super::netns::remove(&names.netns(node));
     left

@@ -36,7 +36,7 @@ mod status;
 mod teardown;
 mod tool;
 
-pub use addressing::{BACKEND_PORT, CONTROLLER_ADDRESS, VIP_ADDRESS};
+pub use addressing::{BACKEND_PORT, CONTROLLER_ADDRESS, VIP_ADDRESS, VIP6_ADDRESS};
 pub use error::{LabError, ToolError};
 pub use event::{ImageLayer, LabEvent};
 pub use lifecycle::Lab;

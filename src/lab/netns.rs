@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, setns};
 
 use super::error::LabError;
 use super::names::Names;
-use super::tool::{command, run_with_input};
+use super::tool::{command, command_for, run_with_input};
 
 const FOLDER: &str = "/run/netns";
 
@@ -32,8 +32,13 @@ pub(super) fn command_in(netns: &str, program: impl AsRef<std::ffi::OsStr>) -> C
 }
 
 /// Carries out lines of `ip`, in a namespace or (`None`) about namespaces.
-pub(super) fn ip_batch(doing: &str, netns: Option<&str>, lines: &str) -> Result<(), LabError> {
-    let mut ip = command("ip");
+pub(super) fn ip_batch(
+    names: &Names,
+    doing: &str,
+    netns: Option<&str>,
+    lines: &str,
+) -> Result<(), LabError> {
+    let mut ip = command_for(names, "ip");
     if let Some(netns) = netns {
         ip.args(["-n", netns]);
     }

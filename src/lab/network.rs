@@ -34,7 +34,7 @@ pub(super) fn make(names: &Names, spec: &LabSpec) -> Result<(), LabError> {
         all.push_str(&cable(&backend, &netns, addressing::backend(index)));
         let _ = writeln!(ports, "link set {backend} master back up");
     }
-    ip_batch(doing, None, &all)?;
+    ip_batch(names, doing, None, &all)?;
 
     // Without a querier, a snooping bridge would stop forwarding VRRP's multicast after a while.
     let bridge = "type bridge mcast_snooping 0";
@@ -52,19 +52,37 @@ pub(super) fn make(names: &Names, spec: &LabSpec) -> Result<(), LabError> {
         back.cidr4(),
         back.cidr6(),
     );
-    ip_batch(doing, Some(&switch), &lines)?;
+    ip_batch(names, doing, Some(&switch), &lines)?;
     within(&switch, forward)??;
 
-    host(doing, &controller, addressing::CONTROLLER, ROUTER_FRONT)?;
+    host(
+        names,
+        doing,
+        &controller,
+        addressing::CONTROLLER,
+        ROUTER_FRONT,
+    )?;
     for index in 0..spec.backends {
         let netns = names.netns(&backend_name(index));
-        host(doing, &netns, addressing::backend(index), ROUTER_BACK)?;
+        host(
+            names,
+            doing,
+            &netns,
+            addressing::backend(index),
+            ROUTER_BACK,
+        )?;
     }
     Ok(())
 }
 
 /// Gives a namespace its addresses and its way out.
-fn host(doing: &str, netns: &str, own: Addresses, router: Addresses) -> Result<(), LabError> {
+fn host(
+    names: &Names,
+    doing: &str,
+    netns: &str,
+    own: Addresses,
+    router: Addresses,
+) -> Result<(), LabError> {
     let lines = format!(
         "link set lo up\naddress add {} dev eth0\naddress add {} dev eth0 nodad\n\
          link set eth0 up\nroute add default via {}\nroute add default via {}\n",
@@ -73,7 +91,7 @@ fn host(doing: &str, netns: &str, own: Addresses, router: Addresses) -> Result<(
         router.v4,
         router.v6,
     );
-    ip_batch(doing, Some(netns), &lines)
+    ip_batch(names, doing, Some(netns), &lines)
 }
 
 /// Lets the namespace that the calling thread is in pass packets on.

@@ -41,15 +41,23 @@ pub(super) fn is_machine_leader(pid: u32) -> bool {
     })
 }
 
-/// The processes that are in one of these network namespaces, without the caller and its ancestors:
-/// whoever removes a lab from within must live to finish it.
-pub(super) fn in_network_namespaces(inodes: &HashSet<u64>) -> Vec<u32> {
+/// The processes that are in one of these network namespaces, or say in their environment that they
+/// work for a lab. The caller and its ancestors are left out: whoever removes a lab from within must
+/// live to finish it.
+pub(super) fn related(inodes: &HashSet<u64>, mark: &str) -> Vec<u32> {
     let spared = self_and_ancestors();
+    let inside = |pid: &u32| {
+        fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|ns| inodes.contains(&ns.ino()))
+    };
+    let marked = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|&byte| byte == 0)
+            .any(|entry| entry == mark.as_bytes())
+    };
     all()
         .filter(|pid| !spared.contains(pid))
-        .filter(|pid| {
-            fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|ns| inodes.contains(&ns.ino()))
-        })
+        .filter(|pid| inside(pid) || marked(pid))
         .collect()
 }
 

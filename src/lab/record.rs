@@ -2,7 +2,9 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
-use std::time::SystemTime;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -95,9 +97,13 @@ pub(super) struct NameLock {
 }
 
 impl NameLock {
-    /// Takes the lock, or fails with [`LabError::Busy`].
-    pub(super) fn try_take(names: &Names) -> Result<Self, LabError> {
+    /// Takes the lock, waiting this long for whoever has it, or fails with [`LabError::Busy`].
+    ///
+    /// A little patience is always needed: a program that a killed process was just calling still
+    /// has the lock for a moment.
+    pub(super) fn take(names: &Names, patience: Duration) -> Result<Self, LabError> {
         let path = names.lock_file();
+        let deadline = Instant::now() + patience;
         loop {
             let file = OpenOptions::new()
                 .create(true)
@@ -106,20 +112,18 @@ impl NameLock {
                 .open(&path)
                 .map_err(LabError::file("open the lock", &path))?;
             match file.try_lock() {
+                Ok(()) if is_still_there(&file, &path) => return Ok(Self { file }),
+                // The last holder has removed the file between our opening and our locking it.
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
+                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
                     return Err(LabError::Busy {
                         name: names.lab.clone(),
                     });
                 }
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
                 Err(TryLockError::Error(error)) => {
                     return Err(LabError::file("lock", &path)(error));
                 }
-            }
-            // The last holder may have removed the file between our opening and our locking it.
-            let held = file.metadata().map(|it| it.ino()).ok();
-            if held.is_some() && held == fs::metadata(&path).map(|it| it.ino()).ok() {
-                return Ok(Self { file });
             }
         }
     }
@@ -131,4 +135,9 @@ impl NameLock {
         }
         drop(self.file);
     }
+}
+
+fn is_still_there(file: &File, path: &Path) -> bool {
+    let held = file.metadata().map(|it| it.ino()).ok();
+    held.is_some() && held == fs::metadata(path).map(|it| it.ino()).ok()
 }

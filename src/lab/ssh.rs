@@ -9,19 +9,23 @@ use super::addressing;
 use super::error::LabError;
 use super::names::{Names, node_name};
 use super::spec::{LabSpec, Login};
-use super::tool::{command, run};
+use super::tool::{command_for, run};
 
 /// Who `deploy` is in the image: the first ordinary user.
 const DEPLOY: u32 = 1000;
 
 /// Generates the client's key and one host key per node, and writes the client's files.
 pub(super) fn make_client(names: &Names, spec: &LabSpec) -> Result<(), LabError> {
-    generate(&names.client_key(), &format!("hactl-lab-{}", spec.name))?;
+    generate(
+        names,
+        &names.client_key(),
+        &format!("hactl-lab-{}", spec.name),
+    )?;
     let mut known_hosts = String::new();
     for index in 0..spec.nodes {
         let node = node_name(index);
         let private = host_key(names, &node);
-        generate(&private, &node)?;
+        generate(names, &private, &node)?;
         let addresses = addressing::node(index);
         let public = read(&private.with_extension("pub"))?;
         let _ = writeln!(
@@ -98,8 +102,8 @@ fn host_key(names: &Names, node: &str) -> PathBuf {
     names.node(node).dir().join("ssh_host_ed25519_key")
 }
 
-fn generate(path: &Path, comment: &str) -> Result<(), LabError> {
-    let mut keygen = command("ssh-keygen");
+fn generate(names: &Names, path: &Path, comment: &str) -> Result<(), LabError> {
+    let mut keygen = command_for(names, "ssh-keygen");
     keygen
         .args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"])
         .arg(path);

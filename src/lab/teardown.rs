@@ -1,6 +1,7 @@
 //! Removing a lab. Everything is found from the lab's name, so this works for a lab that was never
 //! finished, and for one that somebody else has half removed.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,6 +16,7 @@ use super::mounts;
 use super::names::Names;
 use super::netns;
 use super::processes;
+use super::tool::MARK;
 
 /// systemd-nspawn's own notes about machines, which it can't remove when it is killed.
 const NSPAWN: &str = "/run/systemd/nspawn";
@@ -31,14 +33,39 @@ pub(super) fn anything_left(names: &Names) -> bool {
 
 /// Removes everything of a lab. The caller holds the lock on its name.
 pub(super) fn remove(names: &Names) -> Result<(), LabError> {
+    let mut left = remove_once(names);
+    // A program that a killed starter had just called may have made something meanwhile.
+    for _ in 0..5 {
+        if left.is_empty() && !anything_left(names) {
+            return Ok(());
+        }
+        left = remove_once(names);
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(LabError::Remains {
+        name: names.lab.clone(),
+        left,
+    })
+}
+
+fn remove_once(names: &Names) -> Vec<String> {
     let mut left = Vec::new();
 
-    // Machines and backends first: they write, and they hold everything else.
+    // Whoever the starter left at work; what they have started goes next.
+    let mark = format!("{MARK}={}", names.prefix());
+    end(
+        || processes::related(&HashSet::new(), &mark),
+        Signal::SIGKILL,
+    );
+    // Machines and backends: they write, and they hold everything else.
     let alive = Cgroup::of_lab(names).kill_and_remove();
     left.extend(alive.iter().map(|pid| format!("process {pid}")));
     // Then whoever works in the lab's networks, such as a shell on the controller.
     let namespaces = netns::of_lab(names);
-    let alive = end_visitors(&namespaces);
+    let inodes = netns::inodes(&namespaces);
+    let alive = end(|| processes::related(&inodes, &mark), Signal::SIGTERM);
     left.extend(alive.iter().map(|pid| format!("process {pid}")));
     for namespace in &namespaces {
         netns::remove(namespace);
@@ -60,13 +87,7 @@ pub(super) fn remove(names: &Names) -> Result<(), LabError> {
     {
         left.push(format!("folder {} ({error})", dir.display()));
     }
-    if left.is_empty() {
-        return Ok(());
-    }
-    Err(LabError::Remains {
-        name: names.lab.clone(),
-        left,
-    })
+    left
 }
 
 fn remove_folder(dir: &Path) -> std::io::Result<()> {
@@ -76,20 +97,20 @@ fn remove_folder(dir: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Asks processes in these namespaces to end, and kills those that won't.
-fn end_visitors(namespaces: &[String]) -> Vec<u32> {
-    let inodes = netns::inodes(namespaces);
+/// Sends processes a signal until there are none, and SIGKILL if that takes long. Returns those that
+/// would not end.
+fn end(find: impl Fn() -> Vec<u32>, first: Signal) -> Vec<u32> {
     let started = Instant::now();
-    let mut signal = Signal::SIGTERM;
+    let mut signal = first;
     loop {
-        let visitors = processes::in_network_namespaces(&inodes);
-        if visitors.is_empty() || started.elapsed() > PATIENCE {
-            return visitors;
+        let found = find();
+        if found.is_empty() || started.elapsed() > PATIENCE {
+            return found;
         }
-        for &pid in &visitors {
+        for &pid in &found {
             send(pid, signal);
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(5));
         if started.elapsed() > Duration::from_millis(200) {
             signal = Signal::SIGKILL;
         }

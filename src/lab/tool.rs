@@ -4,7 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use super::error::ToolError;
+use super::names::Names;
 
+/// The environment variable that tells for which lab a program works.
+pub(super) const MARK: &str = "HACTL_LAB_OF";
 /// How much of what a program said goes into an error.
 const TAIL_LINES: usize = 12;
 
@@ -15,6 +18,14 @@ pub(super) fn command(program: &str) -> Command {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/usr/bin:/sbin:/bin");
     command.env("PATH", path);
+    command
+}
+
+/// A command that works for a lab, and says so in its environment: whoever removes the lab finds it
+/// by that, even if what started it has been killed.
+pub(super) fn command_for(names: &Names, program: &str) -> Command {
+    let mut command = command(program);
+    command.env(MARK, names.prefix());
     command
 }
 

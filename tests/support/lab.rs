@@ -6,12 +6,13 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::ops::Deref;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hactl::lab::{Lab, LabEvent, LabSpec, Owner};
 
@@ -139,7 +140,7 @@ fn up(spec: &LabSpec) -> Lab {
 /// Waits for one of the machine's slots. The kernel frees it when its holder dies.
 fn slot() -> File {
     let folder = std::env::temp_dir().join("hactl-test-labs");
-    std::fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&folder).unwrap();
     loop {
         for index in 0..SLOTS {
             let file = File::create(folder.join(index.to_string())).unwrap();
@@ -149,4 +150,65 @@ fn slot() -> File {
         }
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Waits for a condition; panics if that takes unreasonably long.
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "waited too long for {what}"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Looks for a lab by its name in everything that it could have left something in.
+pub(crate) fn assert_nothing_left(name: &str) {
+    let mark = format!("hactl.{name}.");
+    let lines = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let entries = |path: &str| -> HashSet<String> {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    };
+    for folder in ["/run/netns", "/run/systemd/nspawn/propagate"] {
+        let left: Vec<_> = entries(folder)
+            .into_iter()
+            .filter(|entry| entry.starts_with(&mark))
+            .collect();
+        assert!(left.is_empty(), "{folder}: {left:?}");
+    }
+    let mounts = lines("/proc/self/mountinfo");
+    let folder = format!("/var/lib/hactl-lab/{name}");
+    assert!(
+        !mounts.contains(&mark) && !mounts.contains(&format!("{folder}/")),
+        "{mounts}"
+    );
+    for path in [folder, format!("/var/lib/hactl-lab/.{name}.lock")] {
+        assert!(!fs::exists(&path).unwrap(), "{path}");
+    }
+    for root in [
+        "/sys/fs/cgroup",
+        "/sys/fs/cgroup/systemd",
+        "/sys/fs/cgroup/unified",
+    ] {
+        let path = format!("{root}/hactl-lab/hactl.{name}");
+        assert!(!fs::exists(&path).unwrap(), "{path}");
+    }
+    wait_for("the last of its processes", || {
+        let ours = |pid: &String| {
+            let said = lines(&format!("/proc/{pid}/cmdline"));
+            let group = lines(&format!("/proc/{pid}/cgroup"));
+            said.contains(&mark) || group.contains(&format!("hactl.{name}/"))
+        };
+        // One that waits to be collected by its parent is gone but for its number.
+        let dead = |pid: &String| lines(&format!("/proc/{pid}/stat")).contains(") Z ");
+        let mut pids = entries("/proc")
+            .into_iter()
+            .filter(|it| it.parse::<u32>().is_ok());
+        !pids.any(|pid| ours(&pid) && !dead(&pid))
+    });
 }

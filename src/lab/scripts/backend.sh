@@ -2,7 +2,6 @@
 # Everything it needs arrives in the environment.
 set -eu
 for cgroup in $CGROUPS; do
-    mkdir -p "$cgroup"
     echo $$ >"$cgroup/cgroup.procs"
 done
 exec nsenter --net="/run/netns/$NETNS" chroot "$ROOT" \

@@ -29,7 +29,6 @@ unplug() {
 
 join() {
     for cgroup in $CGROUPS; do
-        mkdir -p "$cgroup/$1"
         echo "$2" >"$cgroup/$1/cgroup.procs"
     done
 }
