@@ -14,3 +14,13 @@ fn shipped(name: &str) -> Inventory {
 fn the_twelve_lines_mean_what_an_expert_would_choose() {
     insta::assert_debug_snapshot!(shipped("small.yml").cluster);
 }
+
+#[test]
+fn the_guides_inventory_means_the_guides_cluster() {
+    insta::assert_debug_snapshot!(shipped("guide.yml").cluster);
+}
+
+#[test]
+fn the_full_inventory_means_what_it_says() {
+    insta::assert_debug_snapshot!(shipped("full.yml").cluster);
+}

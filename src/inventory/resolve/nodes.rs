@@ -88,7 +88,9 @@ fn ssh(own: &SshKeys, common: &SshKeys, host: String) -> SshSettings {
     let jump = own.jump.as_ref().or(common.jump.as_ref());
     let port = own.port.as_ref().or(common.port.as_ref());
     let identity = own.identity_file.as_ref().or(common.identity_file.as_ref());
-    let sudo = own.sudo.as_ref().or(common.sudo.as_ref()).map_or_else(
+    // A user of its own makes the cluster's answer one about somebody else.
+    let inherited = common.sudo.as_ref().filter(|_| own.user.is_none());
+    let sudo = own.sudo.as_ref().or(inherited).map_or_else(
         || user.is_some_and(|user| user.as_str() != "root"),
         |sudo| sudo.value,
     );
