@@ -1,1 +1,30 @@
 //! One file per verb; wires the stages together.
+//!
+//! Here files are read, secrets fetched and hosts connected. What comes out is data; who shows it and
+//! which exit code it gets is decided elsewhere.
+
+mod apply;
+mod check;
+mod context;
+mod error;
+mod history;
+mod notice;
+mod plan;
+mod plan_file;
+mod render;
+mod rollback;
+mod secrets;
+mod status;
+mod survey;
+
+pub use apply::{ApplyReport, ApplyRequest, apply};
+pub use check::{CheckReport, check};
+pub use context::{Context, Loaded, load};
+pub use error::OpsError;
+pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
+pub use notice::Notice;
+pub use plan::{PlanReport, plan};
+pub use plan_file::{PlanFile, PlanFileError, read_plan_file, write_plan_file};
+pub use render::{RenderReport, render};
+pub use rollback::{RollbackRequest, rollback, rollback_plan};
+pub use status::{NodeStatus, StatusReport, VipStatus, status};

@@ -4,8 +4,10 @@
 
 mod error;
 mod host;
+mod local;
 mod ssh;
 
 pub use error::RemoteError;
 pub use host::{Call, Connector, Host, Output};
+pub use local::local_output;
 pub use ssh::{SshConnector, SshOptions};

@@ -1,0 +1,132 @@
+//! `hactl apply`: makes the hosts what the inventory says.
+
+use std::time::Duration;
+
+use super::context::{Context, Loaded, load};
+use super::error::OpsError;
+use super::notice::{Notice, notices};
+use super::plan::make;
+use super::plan_file::{PlanFile, PlanFileError};
+use super::survey::{Survey, owner_patience, survey, vips};
+use crate::apply::{ApplyOptions, ApplyOutcome, Engine, Event};
+use crate::model::Node;
+use crate::plan::{Plan, Provenance};
+
+/// What is asked for.
+pub struct ApplyRequest<'a> {
+    /// Stop after validation.
+    pub check_only: bool,
+    /// A host undoes by itself what was not confirmed within this time.
+    pub confirm_timeout: Duration,
+    /// A plan that was saved: hosts that have moved on since are refused.
+    pub plan_file: Option<PlanFile>,
+    /// Shown the plan before anything is done; false gives up.
+    pub agree: &'a (dyn Fn(&Plan, &[Notice]) -> bool + Sync),
+    /// Told of everything that happens.
+    pub tell: &'a (dyn Fn(Event) + Sync),
+}
+
+/// What was done.
+pub struct ApplyReport {
+    /// The plan.
+    pub plan: Plan,
+    /// How it ended; `None` when the user did not agree.
+    pub outcome: Option<ApplyOutcome>,
+}
+
+/// Plans, asks, and carries the plan out.
+pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<ApplyReport, OpsError> {
+    let loaded = load(context)?;
+    let survey = recover(context, &loaded, survey(context, &loaded).await?).await?;
+    let planned = make(&loaded, &survey);
+    let checked = planned.and_then(|plan| match &request.plan_file {
+        Some(file) if !file.matches(&plan) => Err(OpsError::PlanFile(PlanFileError::MovedOn)),
+        _ => Ok(plan),
+    });
+    match checked {
+        Ok(plan) => Ok(carry_out(context, &loaded, survey, plan, request).await),
+        Err(error) => {
+            survey.fleet.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// Brings hosts back on which an earlier change was interrupted and whose lock is nobody's any more.
+pub(super) async fn recover(
+    context: &Context,
+    loaded: &Loaded,
+    found: Survey,
+) -> Result<Survey, OpsError> {
+    let is_abandoned = |host: &&crate::agent::Observation| {
+        host.journal.is_some() && host.lock.as_ref().is_none_or(|lock| lock.stale)
+    };
+    let abandoned: Vec<_> = found.seen.iter().filter(is_abandoned).collect();
+    if abandoned.is_empty() {
+        return Ok(found);
+    }
+    let mut errors = Vec::new();
+    for host in abandoned {
+        if let (Some(agent), Some(journal)) = (found.fleet.get(&host.node), &host.journal) {
+            errors.extend(agent.revert(&journal.tx, "it was abandoned").await.err());
+        }
+    }
+    found.fleet.close().await;
+    if errors.is_empty() {
+        survey(context, loaded).await
+    } else {
+        Err(OpsError::Hosts { errors })
+    }
+}
+
+/// Asks the user, then runs the engine.
+pub(super) async fn carry_out(
+    context: &Context,
+    loaded: &Loaded,
+    survey: Survey,
+    plan: Plan,
+    request: ApplyRequest<'_>,
+) -> ApplyReport {
+    let notices = notices(&survey.seen);
+    if !plan.is_empty() && !(request.agree)(&plan, &notices) {
+        survey.fleet.close().await;
+        return ApplyReport {
+            plan,
+            outcome: None,
+        };
+    }
+    let nodes: Vec<Node> = loaded.nodes().into_iter().cloned().collect();
+    let engine = Engine {
+        fleet: &survey.fleet,
+        connector: &survey.connector,
+        nodes: &nodes,
+        options: ApplyOptions {
+            parallel: context.parallel,
+            check_only: request.check_only,
+            confirm_timeout: request.confirm_timeout,
+            owner_patience: owner_patience(&loaded.cluster),
+            vips: vips(&loaded.cluster),
+            provenance: loaded.provenance.clone(),
+            stop: context.stop.clone(),
+        },
+        tell: request.tell,
+    };
+    let tx = new_tx(&loaded.provenance);
+    let outcome = engine.run(&plan, &tx).await;
+    survey.fleet.close().await;
+    ApplyReport {
+        plan,
+        outcome: Some(outcome),
+    }
+}
+
+/// An id that sorts by time and differs between processes.
+fn new_tx(provenance: &Provenance) -> String {
+    let time: String = provenance
+        .at
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    let nanos = jiff::Timestamp::now().subsec_nanosecond();
+    format!("{time}-{:x}-{nanos:08x}", std::process::id())
+}

@@ -1,0 +1,183 @@
+//! What every verb starts from: the inventory, and how its hosts are reached.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::error::OpsError;
+use super::secrets::fetch_secrets;
+use crate::agent::sha256_hex;
+use crate::check::{self, Finding, Severity};
+use crate::inventory::{self, Source};
+use crate::model::{Cluster, Node, NodeName, Secrets};
+use crate::plan::Provenance;
+use crate::remote::SshOptions;
+use crate::render::Templates;
+
+/// Options that hold for every verb.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The inventory's file.
+    pub inventory: Utf8PathBuf,
+    /// Only these nodes; empty for all.
+    pub limit: Vec<NodeName>,
+    /// Nodes worked on at a time.
+    pub parallel: usize,
+    /// How ssh is used.
+    pub ssh: SshOptions,
+    /// A folder with templates that replace the built-in ones.
+    pub templates: Option<Utf8PathBuf>,
+    /// Set when the user wants to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// An inventory that is fit to be used.
+pub struct Loaded {
+    /// What it means.
+    pub cluster: Cluster,
+    /// Its text and places.
+    pub source: Source,
+    /// What check has to say; no errors among them.
+    pub warnings: Vec<Finding>,
+    /// The templates.
+    pub templates: Templates,
+    /// The values behind its references.
+    pub secrets: Secrets,
+    /// Who uses it, when, and which it is.
+    pub provenance: Provenance,
+    limit: Vec<NodeName>,
+}
+
+impl Loaded {
+    /// The nodes to work on.
+    pub fn nodes(&self) -> Vec<&Node> {
+        let is_meant = |node: &&Node| self.limit.is_empty() || self.limit.contains(&node.name);
+        self.cluster.nodes.iter().filter(is_meant).collect()
+    }
+}
+
+/// Reads and resolves the inventory; nothing else.
+pub(super) fn read_inventory(path: &Utf8Path) -> Result<inventory::Inventory, OpsError> {
+    let bytes = std::fs::read(path).map_err(|source| OpsError::ReadInventory {
+        path: path.to_owned(),
+        source,
+    })?;
+    inventory::load_bytes(path.as_str(), &bytes)
+        .map_err(|errors| OpsError::Inventory(Box::new(errors)))
+}
+
+/// The built-in templates with those of a folder in their place.
+pub(super) fn read_templates(folder: Option<&Utf8Path>) -> Result<Templates, OpsError> {
+    let Some(folder) = folder else {
+        return Templates::embedded().map_err(OpsError::Template);
+    };
+    let unreadable = |source| OpsError::ReadTemplates {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut overrides = Vec::new();
+    for entry in folder.read_dir_utf8().map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.into_path();
+        if path.extension() == Some("tera") {
+            let text =
+                std::fs::read_to_string(&path).map_err(|source| OpsError::ReadTemplates {
+                    path: path.clone(),
+                    source,
+                })?;
+            overrides.push((path.file_name().unwrap_or_default().to_owned(), text));
+        }
+    }
+    Templates::with_overrides(overrides).map_err(OpsError::Template)
+}
+
+/// Reads the inventory and everything that it refers to, and refuses one that check finds errors in.
+pub fn load(context: &Context) -> Result<Loaded, OpsError> {
+    let inventory = read_inventory(&context.inventory)?;
+    let unknown = context
+        .limit
+        .iter()
+        .find(|name| inventory.cluster.node(name).is_none());
+    if let Some(name) = unknown {
+        let known = inventory
+            .cluster
+            .nodes
+            .iter()
+            .map(|node| node.name.clone())
+            .collect();
+        return Err(OpsError::UnknownNode {
+            name: name.clone(),
+            known,
+        });
+    }
+    let findings = check::run(&inventory.cluster);
+    if findings
+        .iter()
+        .any(|finding| finding.severity() == Severity::Error)
+    {
+        return Err(OpsError::Findings {
+            findings,
+            inventory: Box::new(inventory.source),
+        });
+    }
+    let secrets = fetch_secrets(&inventory.cluster, &context.inventory)?;
+    let provenance = provenance(&context.inventory, inventory.source.text());
+    Ok(Loaded {
+        templates: read_templates(context.templates.as_deref())?,
+        secrets,
+        provenance,
+        cluster: inventory.cluster,
+        source: inventory.source,
+        warnings: findings,
+        limit: context.limit.clone(),
+    })
+}
+
+/// Who applies: as sudo's caller, not as root.
+fn provenance(inventory: &Utf8Path, text: &str) -> Provenance {
+    let user = ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .or_else(|| {
+            nix::unistd::User::from_uid(nix::unistd::getuid())
+                .ok()
+                .flatten()
+                .map(|user| user.name)
+        })
+        .unwrap_or_else(|| "unknown".to_owned());
+    let machine = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    Provenance {
+        by: format!("{user}@{}", machine.unwrap_or_else(|| "unknown".to_owned())),
+        at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        inventory: sha256_hex(text.as_bytes()),
+        commit: git_commit(inventory).unwrap_or_default(),
+    }
+}
+
+/// The commit that the inventory's folder is at, read from Git's own files: an inventory outside a
+/// repository simply has none.
+fn git_commit(inventory: &Utf8Path) -> Option<String> {
+    let absolute = inventory.canonicalize_utf8().ok()?;
+    let git = absolute
+        .ancestors()
+        .skip(1)
+        .map(|dir| dir.join(".git"))
+        .find(|dir| dir.is_dir())?;
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let commit = match head.trim().strip_prefix("ref: ") {
+        Some(reference) => std::fs::read_to_string(git.join(reference)).ok()?,
+        None => head,
+    };
+    Some(
+        commit
+            .trim()
+            .chars()
+            .filter(char::is_ascii_hexdigit)
+            .take(12)
+            .collect(),
+    )
+}

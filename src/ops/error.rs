@@ -1,0 +1,143 @@
+//! Why a verb could not do its work.
+
+use camino::Utf8PathBuf;
+
+use super::plan_file::PlanFileError;
+use crate::agent::{AgentError, UnsupportedHost};
+use crate::check::Finding;
+use crate::inventory::{InventoryErrors, Source};
+use crate::model::{NodeName, SecretRef};
+use crate::plan::PlanError;
+use crate::render::{RenderError, TemplateError};
+
+/// A verb failed before, or without, changing anything.
+#[derive(Debug, thiserror::Error)]
+pub enum OpsError {
+    /// The inventory's file cannot be read.
+    #[error("cannot read the inventory {path}: {source}")]
+    ReadInventory {
+        /// Its path.
+        path: Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The inventory has errors.
+    #[error("the inventory is not valid")]
+    Inventory(Box<InventoryErrors>),
+    /// check found errors in it.
+    #[error("the inventory would not work")]
+    Findings {
+        /// All findings.
+        findings: Vec<Finding>,
+        /// For their places.
+        inventory: Box<Source>,
+    },
+    /// `--limit` names a node that the inventory has not.
+    #[error("the inventory has no node '{name}'")]
+    UnknownNode {
+        /// The name.
+        name: NodeName,
+        /// Those that it has.
+        known: Vec<NodeName>,
+    },
+    /// A secret cannot be fetched.
+    #[error("cannot fetch the secret {}: {reason}", describe(reference))]
+    Secret {
+        /// Which.
+        reference: SecretRef,
+        /// Why.
+        reason: String,
+    },
+    /// The templates' folder cannot be read.
+    #[error("cannot read templates from {path}: {source}")]
+    ReadTemplates {
+        /// Its path.
+        path: Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A template is broken.
+    #[error(transparent)]
+    Template(TemplateError),
+    /// Rendering failed.
+    #[error(transparent)]
+    Render(RenderError),
+    /// Hosts could not be reached or asked.
+    #[error("{} of the nodes cannot be worked with", errors.len())]
+    Hosts {
+        /// Each with its node.
+        errors: Vec<AgentError>,
+    },
+    /// Hosts that hactl cannot manage.
+    #[error(transparent)]
+    Unsupported(UnsupportedHost),
+    /// No plan can be made.
+    #[error(transparent)]
+    Plan(PlanError),
+    /// A plan file cannot be used.
+    #[error(transparent)]
+    PlanFile(PlanFileError),
+    /// No generation to go back to.
+    #[error("{reason}")]
+    NoGeneration {
+        /// Why not.
+        reason: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Which.
+        path: Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A reference as the inventory writes it.
+fn describe(reference: &SecretRef) -> String {
+    match reference {
+        SecretRef::Env(name) => format!("{{ env: {name} }}"),
+        SecretRef::File(path) => format!("{{ file: {path} }}"),
+        SecretRef::Command(argv) => format!("{{ command: {} }}", argv.join(" ")),
+    }
+}
+
+impl OpsError {
+    /// True when the inventory is at fault (exit code 3).
+    pub fn is_inventory(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadInventory { .. }
+                | Self::Inventory(_)
+                | Self::Findings { .. }
+                | Self::Secret { .. }
+        )
+    }
+
+    /// What the user can do, where the message does not say it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::ReadInventory { .. } => Some(
+                "name the file with -i FILE or HACTL_INVENTORY, or write a first one: hactl init"
+                    .to_owned(),
+            ),
+            Self::UnknownNode { known, .. } => {
+                let names: Vec<_> = known.iter().map(NodeName::as_str).collect();
+                Some(format!("it has {}", names.join(", ")))
+            }
+            Self::Unsupported(UnsupportedHost::Distribution { .. }) => {
+                Some("hactl manages Debian, Ubuntu, RHEL and what derives from them".to_owned())
+            }
+            Self::Unsupported(UnsupportedHost::NoProgram { program, .. }) => Some(format!(
+                "run `apt-get update` on the host, or install {program} there"
+            )),
+            Self::Unsupported(UnsupportedHost::Lacking { .. }) => {
+                Some("install them with the host's package manager".to_owned())
+            }
+            Self::Plan(PlanError::Obstacle { .. }) => {
+                Some("move it out of the way by hand".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `hactl plan`: what apply would do, with the daemons' own word on it.
+
+use super::context::{Context, Loaded, load};
+use super::error::OpsError;
+use super::notice::{Notice, notices};
+use super::survey::{Survey, desired, redactor, survey, vips};
+use crate::apply::{Fleet, each};
+use crate::check::Finding;
+use crate::plan::{Goal, NodePlan, Plan, Request, build};
+
+/// A plan and what else was noticed.
+pub struct PlanReport {
+    /// The inventory that it is for.
+    pub loaded: Loaded,
+    /// The plan, its tests filled in.
+    pub plan: Plan,
+    /// What the hosts tell of earlier changes.
+    pub notices: Vec<Notice>,
+}
+
+impl PlanReport {
+    /// What check has to say of the inventory.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.loaded.warnings
+    }
+}
+
+/// Looks at the hosts and plans; changes nothing on them.
+pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
+    let loaded = load(context)?;
+    let survey = survey(context, &loaded).await?;
+    let planned = make(&loaded, &survey);
+    let mut plan = match planned {
+        Ok(plan) => plan,
+        Err(error) => {
+            survey.fleet.close().await;
+            return Err(error);
+        }
+    };
+    let tested = test_files(&survey.fleet, &mut plan, context.parallel).await;
+    let notices = notices(&survey.seen);
+    survey.fleet.close().await;
+    tested?;
+    Ok(PlanReport {
+        loaded,
+        plan,
+        notices,
+    })
+}
+
+/// The plan for what was seen.
+pub(super) fn make(loaded: &Loaded, survey: &Survey) -> Result<Plan, OpsError> {
+    let nodes = desired(loaded, &survey.seen)?
+        .into_iter()
+        .zip(survey.seen.iter().cloned())
+        .collect();
+    let request = Request {
+        cluster: loaded.cluster.name.clone(),
+        goal: Goal::Apply,
+        vips: vips(&loaded.cluster),
+        nodes,
+        redactor: redactor(),
+    };
+    build(request).map_err(OpsError::Plan)
+}
+
+/// Asks the daemons of every node that would change to test its files.
+pub(super) async fn test_files(
+    fleet: &Fleet,
+    plan: &mut Plan,
+    parallel: usize,
+) -> Result<(), OpsError> {
+    let changing = plan
+        .nodes
+        .iter_mut()
+        .filter(|node| !node.is_empty() && node.config_id.is_some());
+    let results = each(changing, parallel, |node: &mut NodePlan| async move {
+        let agent = fleet.get(&node.node)?;
+        match agent.validate(&node.tree).await {
+            Ok(tests) => {
+                node.tests = tests;
+                None
+            }
+            Err(error) => Some(error),
+        }
+    })
+    .await;
+    let errors: Vec<_> = results.into_iter().flatten().collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(OpsError::Hosts { errors })
+    }
+}

@@ -1,0 +1,118 @@
+//! Saved plans: what was reviewed is what is applied, or nothing is.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+use sha2::{Digest, Sha256};
+
+use super::error::OpsError;
+use crate::model::NodeName;
+use crate::plan::Plan;
+
+/// A plan as it was saved. It holds no file contents and so no secrets: apply makes the plan again and
+/// refuses to go on unless both are the same.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PlanFile {
+    /// The file's format.
+    pub format: u32,
+    /// The cluster's name.
+    pub cluster: String,
+    /// Per node, a hash over what lies there and what is to come.
+    pub fingerprints: BTreeMap<String, String>,
+    /// The plan as `plan --format json` shows it, for people and their tools.
+    pub plan: serde_json::Value,
+}
+
+/// A plan file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// It is none.
+    #[error("{path} is no plan of hactl's: {reason}")]
+    NotAPlan {
+        /// Its path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The hosts, or the inventory, are no longer what it was made for.
+    #[error(
+        "the plan is out of date: the hosts or the inventory have changed since it was made; nothing was changed"
+    )]
+    MovedOn,
+}
+
+fn fingerprints(plan: &Plan) -> BTreeMap<String, String> {
+    let of = |node: &crate::plan::NodePlan| {
+        let mut hash = Sha256::new();
+        for (path, before) in &node.expected {
+            hash.update(format!("{path}\0{}\0", before.as_deref().unwrap_or("-")));
+        }
+        hash.update(node.tree.full_manifest().to_text());
+        hash.update(format!(
+            "{:?}{:?}{:?}",
+            node.nginx, node.keepalived, node.sysctls
+        ));
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let name = |node: &NodeName| node.to_string();
+    plan.nodes
+        .iter()
+        .map(|node| (name(&node.node), of(node)))
+        .collect()
+}
+
+impl PlanFile {
+    /// The file for `plan`.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            format: 1,
+            cluster: plan.cluster.to_string(),
+            fingerprints: fingerprints(plan),
+            plan: serde_json::to_value(plan).unwrap_or_default(),
+        }
+    }
+
+    /// True when `plan` is the one that was saved.
+    pub fn matches(&self, plan: &Plan) -> bool {
+        self.cluster == plan.cluster.as_str() && self.fingerprints == fingerprints(plan)
+    }
+}
+
+/// Saves a plan, readable by its owner only: it tells how a cluster is built.
+pub fn write_plan_file(path: &Utf8Path, plan: &Plan) -> Result<(), OpsError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| OpsError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let text =
+        serde_json::to_string_pretty(&PlanFile::new(plan)).map_err(|error| failed(error.into()))?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .map_err(failed)
+}
+
+/// Reads a saved plan.
+pub fn read_plan_file(path: &Utf8Path) -> Result<PlanFile, OpsError> {
+    let not_a_plan = |reason: String| {
+        OpsError::PlanFile(PlanFileError::NotAPlan {
+            path: path.to_string(),
+            reason,
+        })
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| not_a_plan(error.to_string()))?;
+    let file: PlanFile =
+        serde_json::from_str(&text).map_err(|error| not_a_plan(error.to_string()))?;
+    if file.format == 1 {
+        Ok(file)
+    } else {
+        Err(not_a_plan(format!("its format is {}", file.format)))
+    }
+}

@@ -1,0 +1,59 @@
+//! `hactl render`: every node's files into a folder, offline.
+
+use std::os::unix::fs::PermissionsExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::context::{Context, load};
+use super::error::OpsError;
+use super::survey::render_node;
+use crate::check::Finding;
+use crate::model::NodeFacts;
+
+/// What was written.
+pub struct RenderReport {
+    /// The files, in order.
+    pub files: Vec<Utf8PathBuf>,
+    /// What check has to say of the inventory.
+    pub warnings: Vec<Finding>,
+}
+
+/// Writes `FOLDER/NODE/PATH` for every file of every node, for Debian 12 hosts: the same inventory
+/// gives the same bytes.
+pub fn render(context: &Context, folder: &Utf8Path) -> Result<RenderReport, OpsError> {
+    let loaded = load(context)?;
+    let facts = NodeFacts::debian_12();
+    let mut files = Vec::new();
+    for node in loaded.nodes() {
+        for file in render_node(&loaded, node, &facts)?.files {
+            let relative = file.path.as_str().trim_start_matches('/');
+            let path = folder.join(node.name.as_str()).join(relative);
+            write(&path, &file.content, file.mode).map_err(|source| OpsError::Write {
+                path: path.clone(),
+                source,
+            })?;
+            files.push(path);
+        }
+    }
+    Ok(RenderReport {
+        files,
+        warnings: loaded.warnings,
+    })
+}
+
+fn write(path: &Utf8Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    // A secret must never be readable by others, not even before its mode is set.
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}

@@ -1,0 +1,143 @@
+//! `hactl status`: what every node is and does now, drift included.
+
+use std::net::IpAddr;
+
+use super::context::{Context, load};
+use super::error::OpsError;
+use super::notice::{Notice, notices};
+use super::plan::make;
+use super::survey::{survey, vips};
+use crate::agent::{BackendState, Observation, Service, VrrpState};
+use crate::model::{ClusterName, NodeName};
+use crate::plan::{Cause, NodePlan, RunningDrift};
+
+/// One node.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct NodeStatus {
+    /// The node.
+    pub node: NodeName,
+    /// VIPs on its interfaces.
+    pub holds: Vec<IpAddr>,
+    /// Its VRRP instances, as its keepalived tells.
+    pub vrrp: Vec<VrrpState>,
+    /// nginx's unit.
+    pub nginx: Service,
+    /// keepalived's unit.
+    pub keepalived: Service,
+    /// The live generation.
+    pub generation: Option<u64>,
+    /// The configuration that was applied.
+    pub applied: Option<String>,
+    /// The configuration that nginx serves.
+    pub serves: Option<String>,
+    /// The configuration that keepalived loaded.
+    pub loaded: Option<String>,
+    /// The servers behind the proxy, seen from here.
+    pub backends: Vec<BackendState>,
+    /// Running state that differs from what was applied.
+    pub drift: Vec<RunningDrift>,
+    /// Files that were changed by hand.
+    pub changed_by_hand: Vec<String>,
+    /// Files that an apply of the inventory would change.
+    pub pending: Vec<String>,
+}
+
+/// One VIP and who owns it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct VipStatus {
+    /// The address.
+    pub address: IpAddr,
+    /// The nodes that hold it; one, when all is well.
+    pub owners: Vec<NodeName>,
+}
+
+/// The cluster.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct StatusReport {
+    /// Its name.
+    pub cluster: ClusterName,
+    /// Its VIPs.
+    pub vips: Vec<VipStatus>,
+    /// Its nodes.
+    pub nodes: Vec<NodeStatus>,
+    /// What hosts tell of earlier changes.
+    pub notices: Vec<Notice>,
+}
+
+impl StatusReport {
+    /// True when every VIP has one owner, both daemons run everywhere and nothing differs from what
+    /// was applied.
+    pub fn is_healthy(&self) -> bool {
+        let vips = self.vips.iter().all(|vip| vip.owners.len() == 1);
+        let nodes = self.nodes.iter().all(|node| {
+            node.nginx.is_active()
+                && node.keepalived.is_active()
+                && node.drift.is_empty()
+                && node.changed_by_hand.is_empty()
+        });
+        vips && nodes
+    }
+}
+
+/// Looks at every node.
+pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
+    let loaded = load(context)?;
+    let survey = survey(context, &loaded).await?;
+    let plan = make(&loaded, &survey);
+    let notices = notices(&survey.seen);
+    let all_vips = vips(&loaded.cluster);
+    let seen = survey.seen.clone();
+    survey.fleet.close().await;
+    let plan = plan?;
+    let vips = all_vips
+        .iter()
+        .map(|vip| VipStatus {
+            address: *vip,
+            owners: seen
+                .iter()
+                .filter(|seen| seen.holds(*vip))
+                .map(|seen| seen.node.clone())
+                .collect(),
+        })
+        .collect();
+    let nodes = seen
+        .iter()
+        .filter_map(|seen| Some((seen, plan.nodes.iter().find(|plan| plan.node == seen.node)?)))
+        .map(|(seen, plan)| node_status(seen, plan, &all_vips))
+        .collect();
+    Ok(StatusReport {
+        cluster: loaded.cluster.name,
+        vips,
+        nodes,
+        notices,
+    })
+}
+
+fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStatus {
+    let by_hand = |cause| matches!(cause, Cause::Hand | Cause::InventoryAndHand);
+    let changed = plan.files.iter().filter(|file| by_hand(file.cause));
+    let pending = plan.files.iter().filter(|file| file.cause != Cause::Hand);
+    NodeStatus {
+        node: seen.node.clone(),
+        holds: vips
+            .iter()
+            .copied()
+            .filter(|vip| seen.holds(*vip))
+            .collect(),
+        vrrp: seen.vrrp.clone(),
+        nginx: seen.service("nginx"),
+        keepalived: seen.service("keepalived"),
+        generation: seen.generation(),
+        applied: seen
+            .recorded
+            .as_ref()
+            .and_then(|recorded| recorded.get("config_id"))
+            .map(str::to_owned),
+        serves: seen.serves.clone(),
+        loaded: seen.loaded.clone(),
+        backends: seen.backends.clone(),
+        drift: plan.drift.clone(),
+        changed_by_hand: changed.map(|file| file.path.to_string()).collect(),
+        pending: pending.map(|file| file.path.to_string()).collect(),
+    }
+}

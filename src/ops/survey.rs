@@ -1,0 +1,203 @@
+//! Connecting to the nodes and looking at them: what plan, apply, rollback and status begin with.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::context::{Context, Loaded};
+use super::error::OpsError;
+use crate::agent::{Agent, AgentError, Observation, Question};
+use crate::apply::{Fleet, each};
+use crate::model::{Cluster, HostPath, Node, NodeFacts};
+use crate::plan::{Desired, Redactor};
+use crate::remote::SshConnector;
+use crate::render;
+
+/// Open connections, and what was seen over them.
+pub(super) struct Survey {
+    pub(super) connector: SshConnector,
+    pub(super) fleet: Fleet,
+    /// In the inventory's order.
+    pub(super) seen: Vec<Observation>,
+}
+
+/// Every VIP of a cluster.
+pub(super) fn vips(cluster: &Cluster) -> Vec<IpAddr> {
+    cluster
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.addresses)
+        .map(ipnet::IpNet::addr)
+        .collect()
+}
+
+/// How long an election may take, all timers of the cluster at their worst, and some air.
+pub(super) fn owner_patience(cluster: &Cluster) -> Duration {
+    let health = cluster.health.interval * (cluster.health.rise + cluster.health.fall);
+    cluster.vrrp.advert_interval.duration() * 4 + health + Duration::from_secs(10)
+}
+
+pub(super) fn redactor() -> Redactor {
+    // The hasher's keys are the operating system's randomness, fresh in every process.
+    use std::hash::{BuildHasher, RandomState};
+    let mut key = [0_u8; 32];
+    for chunk in key.chunks_mut(8) {
+        chunk.copy_from_slice(&RandomState::new().hash_one(0_u8).to_le_bytes());
+    }
+    Redactor::new(key)
+}
+
+/// Connects to all nodes. All must answer: a change to some nodes only is asked for with `--limit`.
+pub(super) async fn connect(
+    context: &Context,
+    nodes: &[&Node],
+) -> Result<(SshConnector, Fleet), OpsError> {
+    let connector = SshConnector::new(context.ssh.clone());
+    let (fleet, errors) = Fleet::connect(&connector, nodes, context.parallel).await;
+    if errors.is_empty() {
+        return Ok((connector, fleet));
+    }
+    fleet.close().await;
+    Err(OpsError::Hosts { errors })
+}
+
+/// Connects and observes everything that a plan compares.
+pub(super) async fn survey(context: &Context, loaded: &Loaded) -> Result<Survey, OpsError> {
+    let nodes = loaded.nodes();
+    let (connector, fleet) = connect(context, &nodes).await?;
+    match observe(context, loaded, &nodes, &fleet).await {
+        Ok(seen) => Ok(Survey {
+            connector,
+            fleet,
+            seen,
+        }),
+        Err(error) => {
+            fleet.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn observe(
+    context: &Context,
+    loaded: &Loaded,
+    nodes: &[&Node],
+    fleet: &Fleet,
+) -> Result<Vec<Observation>, OpsError> {
+    let guess = NodeFacts::debian_12();
+    let mut questions = Vec::new();
+    for node in nodes {
+        let rendered = render_node(loaded, node, &guess)?;
+        let paths = rendered
+            .files
+            .iter()
+            .map(|file| file.path.clone())
+            .collect();
+        questions.push((*node, question(&loaded.cluster, node, paths)));
+    }
+    let seen = each(questions.iter(), context.parallel, |(node, question)| {
+        ask(fleet.get(&node.name), question)
+    })
+    .await;
+    let (seen, errors): (Vec<_>, Vec<_>) = seen.into_iter().flatten().partition(Result::is_ok);
+    let errors: Vec<AgentError> = errors.into_iter().filter_map(Result::err).collect();
+    if errors.is_empty() {
+        Ok(seen.into_iter().flatten().collect())
+    } else {
+        Err(OpsError::Hosts { errors })
+    }
+}
+
+async fn ask(
+    agent: Option<&Agent>,
+    question: &Question,
+) -> Option<Result<Observation, AgentError>> {
+    let agent = agent?;
+    let seen = match agent.observe(question).await {
+        Ok(seen) => seen,
+        Err(error) => return Some(Err(error)),
+    };
+    // What was applied before may concern more than the inventory does now.
+    let further = further_question(&seen, question);
+    match further {
+        Some(question) => Some(agent.observe(&question).await),
+        None => Some(Ok(seen)),
+    }
+}
+
+fn question(cluster: &Cluster, node: &Node, paths: Vec<HostPath>) -> Question {
+    let backends: BTreeSet<(String, u16)> = cluster
+        .upstreams
+        .iter()
+        .flat_map(|upstream| &upstream.servers)
+        .map(|server| (server.address.host().to_owned(), server.address.port()))
+        .collect();
+    Question {
+        paths,
+        sysctls: cluster
+            .sysctls
+            .iter()
+            .map(|sysctl| sysctl.key.to_string())
+            .collect(),
+        interfaces: vec![node.interface.to_string()],
+        backends: backends.into_iter().collect(),
+        status_port: cluster.nginx.status_port,
+    }
+}
+
+/// The question with everything that the host's own records speak of, if that is more.
+fn further_question(seen: &Observation, asked: &Question) -> Option<Question> {
+    let records = || seen.recorded.iter().chain(&seen.original);
+    let mut paths: BTreeSet<HostPath> = asked.paths.iter().cloned().collect();
+    let mut sysctls: BTreeSet<String> = asked.sysctls.iter().cloned().collect();
+    let before = (paths.len(), sysctls.len());
+    paths.extend(
+        records()
+            .flat_map(|record| &record.entries)
+            .map(|entry| entry.path().clone()),
+    );
+    sysctls.extend(
+        records()
+            .flat_map(|record| &record.sysctls)
+            .map(|(key, _)| key.clone()),
+    );
+    if (paths.len(), sysctls.len()) == before {
+        return None;
+    }
+    Some(Question {
+        paths: paths.into_iter().collect(),
+        sysctls: sysctls.into_iter().collect(),
+        ..asked.clone()
+    })
+}
+
+pub(super) fn render_node(
+    loaded: &Loaded,
+    node: &Node,
+    facts: &NodeFacts,
+) -> Result<render::RenderedNode, OpsError> {
+    render::render(
+        &loaded.cluster,
+        node,
+        facts,
+        &loaded.secrets,
+        &loaded.templates,
+    )
+    .map_err(OpsError::Render)
+}
+
+/// What the inventory wants of every node, for the hosts as they are.
+pub(super) fn desired(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Desired>, OpsError> {
+    loaded
+        .nodes()
+        .into_iter()
+        .zip(seen)
+        .map(|(node, seen)| {
+            let facts = seen.facts().map_err(OpsError::Unsupported)?;
+            Ok(Desired::from_rendered(
+                &loaded.cluster,
+                &render_node(loaded, node, &facts)?,
+            ))
+        })
+        .collect()
+}

@@ -1,0 +1,18 @@
+//! Running a program on the operator's own machine.
+
+use std::process::{Command, Stdio};
+
+/// What `argv` prints on standard output. The error says what went wrong, never what was printed.
+pub fn local_output(argv: &[String]) -> Result<String, String> {
+    let (program, args) = argv.split_first().ok_or("it names no program")?;
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run {program}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{program} failed: {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| format!("{program} printed no UTF-8"))
+}
