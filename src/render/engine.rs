@@ -1,5 +1,7 @@
 //! The files of one node, and their identity.
 
+use std::fmt::Write as _;
+
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
@@ -138,12 +140,11 @@ fn identity(files: &[RenderedFile]) -> ConfigId {
         }
         hash.update(file.mode.to_be_bytes());
     }
-    let digits: String = hash
-        .finalize()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut digits = String::with_capacity(12);
+    for byte in hash.finalize().iter().take(6) {
+        // Writing to a String can't fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
     ConfigId::new(&digits).unwrap_or_else(|| unreachable!("six bytes are twelve digits"))
 }
 

@@ -66,7 +66,11 @@ pub fn nginx_variables(text: &str) -> Result<String, EscapeError> {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        let name = |text: &str| text.bytes().take_while(|b| is_variable_byte(*b)).count();
+        // `$5` would be what a regular expression captured, and hactl renders none.
+        let name = |text: &str| match text.bytes().next() {
+            Some(b'0'..=b'9') => 0,
+            _ => text.bytes().take_while(|b| is_variable_byte(*b)).count(),
+        };
         let length = match after.strip_prefix('{') {
             Some(inner) => match name(inner) {
                 n if n > 0 && inner[n..].starts_with('}') => n + 2,

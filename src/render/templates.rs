@@ -106,12 +106,11 @@ fn unknown(name: String) -> TemplateError {
         .map(|spec| (strsim::jaro_winkler(&name, spec.name), spec.name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let help = match nearest {
-        Some((_, nearest)) => format!("did you mean '{nearest}'?"),
-        None => {
-            let all: Vec<_> = TEMPLATES.iter().map(|spec| spec.name).collect();
-            format!("there are {}", all.join(", "))
-        }
+    let help = if let Some((_, nearest)) = nearest {
+        format!("did you mean '{nearest}'?")
+    } else {
+        let all: Vec<_> = TEMPLATES.iter().map(|spec| spec.name).collect();
+        format!("there are {}", all.join(", "))
     };
     TemplateError::Unknown { name, help }
 }

@@ -79,7 +79,8 @@ pub struct RenderedFile {
 impl RenderedFile {
     /// True when the content must not be shown: what only root may read holds a secret.
     pub fn is_secret(&self) -> bool {
-        self.mode & 0o077 == 0
+        // The six lowest bits are the group's and the world's.
+        self.mode.trailing_zeros() >= 6
     }
 }
 

@@ -190,7 +190,7 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
     }
 }
 
-/// VRRPv2's password as keepalived takes it. Only 8 characters count, and a longer one is a
+/// The password of `VRRPv2` as keepalived takes it. Only 8 characters count, and a longer one is a
 /// configuration error, so the rest goes: on the wire it was never there.
 fn password(secret: &str) -> Result<String, RenderError> {
     let secret = secret.trim_end_matches(['\r', '\n']);
@@ -225,6 +225,13 @@ fn instance_view(
         ));
     };
     let ipv4 = first.addr().is_ipv4();
+    if vrrp.strict && !ipv4 && !is_link_local(first) {
+        return Err(RenderError::unsupported(
+            place(),
+            "vrrp_strict wants a link-local address among the IPv6 ones",
+            "add one such as fe80::100/64, or turn `strict` off",
+        ));
+    }
     // IPv6 has no VRRPv2, whatever the global version is.
     let v2 = ipv4 && vrrp.version == VrrpVersion::V2;
     let unicast = unicast_view(cluster, node, ipv4, &mut notes);
@@ -284,29 +291,24 @@ fn instance_view(
 
 /// The addresses of the family that the adverts carry, and the others, which keepalived wants
 /// apart: all of one family go into an advert. The node's own family leads where it can, since the
-/// peers' addresses are of that family.
+/// peers' addresses are of that family; link-local addresses come first (RFC 9568, 5.2.9).
 fn split_families(node: &Node, instance: &VrrpInstance) -> (Vec<IpNet>, Vec<IpNet>) {
-    let of = |ipv4: bool| move |address: &&IpNet| address.addr().is_ipv4() == ipv4;
     let own = node.address.is_ipv4();
-    let lead = if instance.addresses.iter().any(|a| of(own)(&a)) {
-        own
-    } else {
-        !own
+    let of = |ipv4: bool| -> Vec<IpNet> {
+        let family = instance.addresses.iter().copied();
+        let mut family: Vec<IpNet> = family.filter(|a| a.addr().is_ipv4() == ipv4).collect();
+        family.sort_by_key(|address| !is_link_local(address));
+        family
     };
-    (
-        instance
-            .addresses
-            .iter()
-            .filter(of(lead))
-            .copied()
-            .collect(),
-        instance
-            .addresses
-            .iter()
-            .filter(of(!lead))
-            .copied()
-            .collect(),
-    )
+    match (of(own), of(!own)) {
+        (lead, rest) if lead.is_empty() => (rest, lead),
+        both => both,
+    }
+}
+
+/// True for an IPv6 link-local address.
+fn is_link_local(address: &IpNet) -> bool {
+    matches!(address.addr(), IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 /// Unicast peers, or `None` for multicast.

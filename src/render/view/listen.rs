@@ -90,20 +90,20 @@ impl Listens {
 
     /// One line, with the socket's options the first time that it appears.
     fn line(&mut self, socket: Socket, tls: bool, default_server: bool) -> String {
-        let mut line = address(socket);
+        let mut words = vec![address(socket)];
         if default_server {
-            line.push_str(" default_server");
+            words.push("default_server".to_owned());
         }
         if tls {
-            line.push_str(" ssl");
+            words.push("ssl".to_owned());
             if self.http2_on_listen && self.shared.get(&socket).is_some_and(|shared| shared.http2) {
-                line.push_str(" http2");
+                words.push("http2".to_owned());
             }
         }
         if self.configured.insert(socket) && self.binds(socket) {
-            line.push_str(&format!(" backlog={}", self.backlog));
+            words.push(format!("backlog={}", self.backlog));
         }
-        line
+        words.join(" ")
     }
 
     /// True when nginx opens `socket` by itself. An address beside a wildcard of the same port is

@@ -20,6 +20,10 @@ const STUB_STATUS_BARE_FIRST: Version = Version::new(1, 7, 5);
 const TLS13_FIRST: Version = Version::new(1, 13, 0);
 
 /// What nginx.conf sees.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one directive of nginx.conf, present or not"
+)]
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct NginxView {
     header: String,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{Balance, Upstream, UpstreamServer, Version};
 use crate::render::error::RenderError;
 
-use super::common::nginx_time;
+use super::common::whole_seconds;
 
 /// First version with `zone`.
 const ZONE_FIRST: Version = Version::new(1, 9, 0);
@@ -87,23 +87,24 @@ pub(super) fn view(
 
 /// One `server`, with what differs from nginx's defaults and `max_fails` in any case.
 fn server_line(server: &UpstreamServer, nginx: Version) -> String {
-    let mut line = server.address.to_string();
+    let mut words = vec![server.address.to_string()];
     if server.weight != 1 {
-        line.push_str(&format!(" weight={}", server.weight));
+        words.push(format!("weight={}", server.weight));
     }
-    line.push_str(&format!(
-        " max_fails={} fail_timeout={}",
-        server.max_fails,
-        nginx_time(server.fail_timeout)
+    words.push(format!("max_fails={}", server.max_fails));
+    // Alone among nginx's times, this one has no fractions of a second.
+    words.push(format!(
+        "fail_timeout={}s",
+        whole_seconds(server.fail_timeout)
     ));
     if server.max_conns > 0 && nginx >= MAX_CONNS_FIRST {
-        line.push_str(&format!(" max_conns={}", server.max_conns));
+        words.push(format!("max_conns={}", server.max_conns));
     }
     if server.backup {
-        line.push_str(" backup");
+        words.push("backup".to_owned());
     }
     if server.down {
-        line.push_str(" down");
+        words.push("down".to_owned());
     }
-    line
+    words.join(" ")
 }
