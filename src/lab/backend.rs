@@ -18,7 +18,8 @@ use super::netns::within;
 use super::spec::{Image, LabSpec};
 use super::tool::{command_for, tail};
 
-const SCRIPT: &str = include_str!("scripts/backend.sh");
+/// Runs a backend; every lab has a copy of it in its folder.
+pub(super) const SCRIPT: &str = include_str!("scripts/backend.sh");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The size of `/big`.
 const BIG: u64 = 50 << 20;
@@ -104,7 +105,8 @@ pub(super) fn start(names: &Names, backend: &str) -> Result<(), LabError> {
         .map_err(LabError::file("write", &log_path))?;
     let mut nginx = command_for(names, "setsid");
     nginx
-        .args(["--fork", "sh", "-c", SCRIPT, "hactl-lab"])
+        .args(["--fork", "sh"])
+        .arg(names.backend_script())
         .current_dir("/")
         .env("CGROUPS", cgroup.words())
         .env("NETNS", names.netns(backend))

@@ -37,7 +37,7 @@ impl Lab {
         let mut command = command("nsenter");
         command
             .arg(format!("--target={}", self.leader(node)?))
-            .args(["--all", "--wd=/", "--"])
+            .args(["--all", "--"])
             .args([
                 "env",
                 "-i",

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::seconds;
+
 /// One of the two cached layers that machines are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,7 +32,17 @@ pub enum LabEvent {
         /// Debian package names.
         packages: Vec<&'static str>,
         /// How long it took.
+        #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
+    },
+    /// A limit of this machine's kernel was too low for labs, and was raised until its next boot.
+    LimitRaised {
+        /// The sysctl.
+        sysctl: &'static str,
+        /// What it was.
+        from: u32,
+        /// What it is.
+        to: u32,
     },
     /// Another process is building the image; this one waits for it.
     ImageAwaited {
@@ -44,6 +56,7 @@ pub enum LabEvent {
         /// Where it will be kept.
         folder: PathBuf,
         /// How long this usually takes, for a progress bar.
+        #[serde(serialize_with = "seconds::serialize")]
         usually: Duration,
     },
     /// One line of what the build says.
@@ -58,6 +71,7 @@ pub enum LabEvent {
         /// Which layer.
         layer: ImageLayer,
         /// How long it took.
+        #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
     },
     /// A lab of that name, or one whose owner has died, was removed first.
@@ -77,6 +91,7 @@ pub enum LabEvent {
         /// The node.
         node: String,
         /// Since it was started.
+        #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
     },
     /// The backends answer.
@@ -89,6 +104,7 @@ pub enum LabEvent {
         /// The lab's name.
         name: String,
         /// Since `up` was called.
+        #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
     },
 }

@@ -55,7 +55,7 @@ pub(super) fn ensure(
     build_once(
         ImageLayer::Base,
         &base,
-        Duration::from_secs(75),
+        Duration::from_mins(1),
         events,
         |draft| {
             let mirror = match &spec.mirror {
@@ -76,7 +76,7 @@ pub(super) fn ensure(
     build_once(
         ImageLayer::Installed,
         &installed,
-        Duration::from_secs(15),
+        Duration::from_secs(5),
         events,
         |draft| {
             let mut build = isolated(INSTALLED_SCRIPT);

@@ -34,6 +34,7 @@ impl Lab {
         spec.validate()?;
         prerequisites::check_platform()?;
         prerequisites::install_missing(events)?;
+        prerequisites::raise_limits(events);
         let home = LabHome::from_env();
         for name in Self::reap_orphans()? {
             events(LabEvent::LeftoverRemoved { name });
@@ -212,9 +213,14 @@ fn make(
     }
     let mut record = Record::new(spec);
     record.write(names)?;
-    let inventory = names.inventory();
-    fs::write(&inventory, inventory_text::inventory(spec))
-        .map_err(LabError::file("write", inventory))?;
+    let files = [
+        (names.inventory(), inventory_text::inventory(spec)),
+        (names.machine_script(), machine::SCRIPT.to_owned()),
+        (names.backend_script(), backend::SCRIPT.to_owned()),
+    ];
+    for (path, text) in files {
+        fs::write(&path, text).map_err(LabError::file("write", path))?;
+    }
 
     network::make(names, spec)?;
     events(LabEvent::NetworkMade);

@@ -1,7 +1,7 @@
 //! Nodes: their disks, their boots, and the wait for both systemd and sshd to be ready.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{self as unix, UnixDatagram};
@@ -20,7 +20,8 @@ use super::spec::LabSpec;
 use super::tool::{command_for, run, tail};
 use super::{inventory_text, mounts, ssh};
 
-const SCRIPT: &str = include_str!("scripts/machine.sh");
+/// Keeps a machine running; every lab has a copy of it in its folder.
+pub(super) const SCRIPT: &str = include_str!("scripts/machine.sh");
 /// How long a boot may take; a second is usual, a busy machine with many labs needs more.
 const BOOT_PATIENCE: Duration = Duration::from_mins(1);
 const SSH_PORT: u16 = 22;
@@ -88,7 +89,9 @@ pub(super) fn start(names: &Names, index: u8) -> Result<Booting, LabError> {
     let second = log.try_clone().map_err(LabError::file("write", &console))?;
     let mut machine = command_for(names, "setsid");
     machine
-        .args(["--fork", "sh", "-c", SCRIPT, "hactl-lab"])
+        .args(["--fork", "sh"])
+        .arg(names.machine_script())
+        .arg(&netns)
         .current_dir("/")
         .env("NOTIFY_SOCKET", format!("@{address}"))
         .env("NODE", &node)
@@ -185,19 +188,22 @@ impl Booting {
 /// Waits for the first line that an SSH server says.
 fn answers_ssh(address: SocketAddr, deadline: Instant) -> bool {
     while Instant::now() < deadline {
-        let mut greeting = [0; 4];
-        let answered = TcpStream::connect_timeout(&address, Duration::from_secs(1))
-            .and_then(|mut stream| {
-                stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-                stream.read_exact(&mut greeting)
-            })
-            .is_ok_and(|()| &greeting == b"SSH-");
-        if answered {
+        if greeting(address).is_ok_and(|line| line.starts_with("SSH-")) {
             return true;
         }
         thread::sleep(Duration::from_millis(10));
     }
     false
+}
+
+fn greeting(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line)?;
+    // Answered, it logs a closed connection; unanswered, an error that somebody would wonder about.
+    stream.write_all(b"SSH-2.0-hactl-lab\r\n")?;
+    Ok(line)
 }
 
 /// The process id of a node's service manager, if the node is on.

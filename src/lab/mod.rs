@@ -30,6 +30,7 @@ mod network;
 mod prerequisites;
 mod processes;
 mod record;
+mod seconds;
 mod spec;
 mod ssh;
 mod status;

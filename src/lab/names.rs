@@ -120,6 +120,14 @@ impl Names {
         self.dir().join("inventory.yml")
     }
 
+    pub(super) fn machine_script(&self) -> PathBuf {
+        self.dir().join("machine.sh")
+    }
+
+    pub(super) fn backend_script(&self) -> PathBuf {
+        self.dir().join("backend.sh")
+    }
+
     pub(super) fn ssh_config(&self) -> PathBuf {
         self.dir().join("ssh_config")
     }

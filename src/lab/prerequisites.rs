@@ -1,5 +1,6 @@
 //! What a lab needs on the machine that it runs on.
 
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ const NEEDED: [(&str, &str); 12] = [
     ("chroot", "coreutils"),
 ];
 
+/// Enough for over a hundred machines.
+const INOTIFY_INSTANCES: u32 = 1024;
 /// Where programs are looked for, whatever the caller's search path is.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -79,6 +82,23 @@ pub(super) fn install_missing(events: &mut dyn FnMut(LabEvent)) -> Result<(), La
         took: started.elapsed(),
     });
     Ok(())
+}
+
+/// Raises the one limit that many machines at once run into. A service manager watches some six
+/// files; at the kernel's usual 128, the boot of about the twentieth machine would fail, and not say
+/// why.
+pub(super) fn raise_limits(events: &mut dyn FnMut(LabEvent)) {
+    let path = "/proc/sys/fs/inotify/max_user_instances";
+    let limit = fs::read_to_string(path)
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok());
+    // Where it can't be raised, as in some containers, a lab of the usual size fits all the same.
+    if let Some(from) = limit.filter(|&limit| limit < INOTIFY_INSTANCES)
+        && fs::write(path, INOTIFY_INSTANCES.to_string()).is_ok()
+    {
+        let (sysctl, to) = ("fs.inotify.max_user_instances", INOTIFY_INSTANCES);
+        events(LabEvent::LimitRaised { sysctl, from, to });
+    }
 }
 
 fn missing() -> Vec<&'static str> {

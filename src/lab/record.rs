@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::LabError;
@@ -27,14 +28,14 @@ pub(super) enum Phase {
 pub(super) struct Record {
     pub(super) spec: LabSpec,
     pub(super) phase: Phase,
-    pub(super) created: SystemTime,
+    pub(super) created: Timestamp,
     /// The machine's boot in which the lab was made; a lab does not survive the next one.
     pub(super) boot_id: String,
 }
 
 impl Record {
     pub(super) fn new(spec: &LabSpec) -> Self {
-        let created = SystemTime::now();
+        let created = Timestamp::now();
         Self {
             spec: spec.clone(),
             phase: Phase::Starting,

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::addressing::{self, VIP_ADDRESS};
@@ -14,6 +15,7 @@ use super::machine;
 use super::names::{backend_name, node_name};
 use super::processes;
 use super::record::Phase;
+use super::seconds;
 use super::spec::LabSpec;
 use super::tool::{command, run};
 
@@ -25,7 +27,7 @@ pub struct LabStatus {
     /// Whether `up` has finished. If it hasn't, it is under way or was interrupted.
     pub complete: bool,
     /// When it was made.
-    pub created: SystemTime,
+    pub created: Timestamp,
     /// Its folder.
     pub dir: PathBuf,
     /// The inventory that fits it.
@@ -62,6 +64,10 @@ pub struct NodeStatus {
     /// Whether it is on.
     pub state: NodeState,
     /// How long it has been on.
+    #[serde(
+        rename = "uptime_seconds",
+        serialize_with = "seconds::serialize_option"
+    )]
     pub uptime: Option<Duration>,
     /// The process id of its service manager, as seen from outside.
     pub leader: Option<u32>,

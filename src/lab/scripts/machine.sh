@@ -1,6 +1,6 @@
 # Keeps one machine of a lab running: plugs its network in, boots it, and starts over when the
 # machine asks for a reboot. A machine that powers itself off takes its network with it, as a real
-# one does. Everything it needs arrives in the environment.
+# one does. Everything it needs arrives in the environment; its argument only names it in `ps`.
 set -eu
 
 # A fresh namespace for each boot: sysctls, firewall rules and addresses of the previous boot are
