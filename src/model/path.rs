@@ -62,3 +62,9 @@ impl fmt::Display for InventoryPath {
         Ok(())
     }
 }
+
+impl serde::Serialize for InventoryPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
