@@ -1,0 +1,72 @@
+//! `docs/rules.md`, written from the table of rules.
+
+use std::fmt::Write as _;
+
+use super::registry::rules;
+use super::rule::{Coverage, Rule};
+
+const HEAD: &str = "\
+# Rules
+
+Every rule that hactl knows. This page is written from the table in `src/check/registry/`; a test
+fails when it is stale (`UPDATE=1 cargo test --test check_docs` writes it).
+
+`hactl check` needs the inventory alone. What needs a host, a plan or a running cluster is looked at
+where hactl has one. Some mistakes cannot happen, because hactl renders the files; they are listed
+so that nobody has to wonder.
+
+An **error** will fail, or fail over wrongly. A **warning** works, but not as well or as safely as it
+should. A **note** states the price of a choice.
+
+";
+
+/// The whole page.
+pub fn rules_page() -> String {
+    let mut page = HEAD.to_owned();
+    page.push_str("| rule | severity | when | what |\n|---|---|---|---|\n");
+    for rule in rules() {
+        let anchor = rule.id.to_lowercase();
+        let when = when(rule);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            page,
+            "| [{}](#{anchor}) | {} | {when} | {} |",
+            rule.id, rule.severity, rule.title
+        );
+    }
+    for rule in rules() {
+        section(&mut page, rule);
+    }
+    page
+}
+
+fn when(rule: &Rule) -> String {
+    let labels: Vec<_> = rule.when.iter().map(|when| when.label()).collect();
+    labels.join(", ")
+}
+
+fn section(page: &mut String, rule: &Rule) {
+    let kept = match rule.coverage {
+        Coverage::Checked => "computed from the inventory, and what it names".to_owned(),
+        Coverage::CannotHappen(why) => format!("cannot happen: {why}"),
+        Coverage::Observed(what) => format!("needs a look at {what}"),
+    };
+    let _ = write!(
+        page,
+        "\n## {}\n\n**{}** ({}, {})\n\n{}\n\n- Checked: {kept}.\n- What to do: {}.\n",
+        rule.id,
+        capitalised(rule.title),
+        rule.severity,
+        when(rule),
+        rule.reason,
+        rule.fix
+    );
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

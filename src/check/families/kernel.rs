@@ -1,0 +1,81 @@
+//! Kernel settings that nginx depends on (SY001, SY002). Only what the inventory sets is judged:
+//! what else a host has is the host's business.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use crate::check::finding::Finding;
+use crate::check::{places, registry};
+use crate::model::Cluster;
+
+const PORT_RANGE: &str = "net.ipv4.ip_local_port_range";
+const RESERVED: &str = "net.ipv4.ip_local_reserved_ports";
+const SOMAXCONN: &str = "net.core.somaxconn";
+
+pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    port_range(cluster, findings);
+    backlog(cluster, findings);
+}
+
+fn value<'a>(cluster: &'a Cluster, key: &str) -> Option<&'a str> {
+    let mut sysctls = cluster.sysctls.iter();
+    sysctls
+        .find(|sysctl| sysctl.key.as_str() == key)
+        .map(|sysctl| sysctl.value.as_str())
+}
+
+fn port_range(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let bounds = value(cluster, PORT_RANGE).and_then(|text| text.split_once(' '));
+    let Some((Ok(low), Ok(high))) = bounds.map(|(low, high)| (low.parse(), high.parse())) else {
+        return;
+    };
+    let ephemeral: RangeInclusive<u16> = low..=high;
+    let reserved = value(cluster, RESERVED).map(ranges).unwrap_or_default();
+    let sites = cluster
+        .sites
+        .iter()
+        .flat_map(|site| &site.listen)
+        .map(|listen| listen.port);
+    let streams = cluster.streams.iter().map(|stream| stream.port);
+    let listened: BTreeSet<u16> = sites
+        .chain(streams)
+        .chain([cluster.nginx.status_port])
+        .collect();
+    let covered: Vec<_> = listened
+        .into_iter()
+        .filter(|port| ephemeral.contains(port))
+        .filter(|port| !reserved.iter().any(|range| range.contains(port)))
+        .map(|port| port.to_string())
+        .collect();
+    if covered.is_empty() {
+        return;
+    }
+    let ports = covered.join(",");
+    let message = format!("outgoing connections may take {ports}, which nginx listens on");
+    let fix = format!("set {RESERVED} to {ports}, or narrow the range");
+    findings.push(Finding::new(&registry::SY001, places::sysctl(PORT_RANGE), message).fix(fix));
+}
+
+/// Ports and ranges as the kernel writes them: `8080,9000-9005`.
+fn ranges(text: &str) -> Vec<RangeInclusive<u16>> {
+    let parse = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        Some(low.parse().ok()?..=high.parse().ok()?)
+    };
+    text.split(',').filter_map(parse).collect()
+}
+
+fn backlog(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let backlog = cluster.nginx.backlog;
+    let Some(Ok(limit)) = value(cluster, SOMAXCONN).map(str::parse::<u32>) else {
+        return;
+    };
+    if backlog > limit {
+        let message = format!("nginx asks for a backlog of {backlog}, and {SOMAXCONN} is {limit}");
+        findings.push(Finding::new(
+            &registry::SY002,
+            places::nginx("backlog"),
+            message,
+        ));
+    }
+}

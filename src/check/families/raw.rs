@@ -1,0 +1,135 @@
+//! Raw keepalived snippets (KA004, KA005, KA007, KA008). What they mean is nobody's business but
+//! keepalived's; these rules catch what keepalived would swallow without a word.
+
+use super::snippet::{self, Line, Meaning, Snippet};
+use crate::check::finding::Finding;
+use crate::check::keywords::{Scope, keyword, nearest};
+use crate::check::registry;
+use crate::model::Cluster;
+
+/// What hactl renders in `global_defs`.
+const RENDERED_GLOBAL: [&str; 8] = [
+    "enable_script_security",
+    "router_id",
+    "script_user",
+    "smtp_helo_name",
+    "vrrp_garp_master_refresh",
+    "vrrp_iptables",
+    "vrrp_strict",
+    "vrrp_version",
+];
+
+/// What hactl renders in each `vrrp_instance`.
+const RENDERED_INSTANCE: [&str; 19] = [
+    "advert_int",
+    "auth_hmac",
+    "authentication",
+    "interface",
+    "nopreempt",
+    "notify_backup",
+    "notify_fault",
+    "notify_master",
+    "preempt",
+    "preempt_delay",
+    "priority",
+    "state",
+    "strict_mode",
+    "unicast_peer",
+    "unicast_src_ip",
+    "version",
+    "virtual_ipaddress",
+    "virtual_router_id",
+    "virtual_routes",
+];
+
+pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for snippet in snippet::of(cluster) {
+        for line in snippet.lines() {
+            findings.extend(look_at(cluster, &snippet, &line));
+        }
+    }
+}
+
+fn look_at(cluster: &Cluster, snippet: &Snippet<'_>, line: &Line<'_>) -> Option<Finding> {
+    let Line {
+        number,
+        text,
+        meaning,
+    } = line;
+    let finding = |rule, message| Finding::new(rule, snippet.path.clone(), message);
+    match *meaning {
+        Meaning::InlineBlock => {
+            let message =
+                format!("line {number}, `{text}`: old keepalived reads no block on one line");
+            Some(finding(&registry::KA004, message))
+        }
+        Meaning::Unopened => {
+            let message = format!("line {number}: a `}}` that closes nothing in this snippet");
+            Some(finding(&registry::KA008, message).fix("remove it"))
+        }
+        Meaning::Unclosed => {
+            let message = format!("line {number}, `{text}`: nothing closes this block");
+            Some(finding(&registry::KA008, message))
+        }
+        Meaning::Keyword { name, depth } => {
+            let scope = (depth == 0).then_some(snippet.scope);
+            unknown(name, scope)
+                .map(|(problem, fix)| {
+                    let message = format!("line {number}, `{text}`: {problem}");
+                    finding(&registry::KA005, message).fix(fix)
+                })
+                .or_else(|| {
+                    let renders = rendered(cluster, name, scope, text)?;
+                    let message = format!("line {number}, `{text}`: {renders}");
+                    Some(finding(&registry::KA007, message))
+                })
+        }
+    }
+}
+
+/// What is wrong with `name` at `scope` (in a block of the snippet's own where there is none), and
+/// what to do.
+fn unknown(name: &str, scope: Option<Scope>) -> Option<(String, String)> {
+    let Some(known) = keyword(name) else {
+        let fix = match nearest(name) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "correct or remove it; keepalived.conf(5) lists the keywords".to_owned(),
+        };
+        return Some((
+            format!("keepalived knows no keyword `{name}` and would ignore it"),
+            fix,
+        ));
+    };
+    let scope = scope?;
+    if known.scopes.contains(&scope) {
+        return None;
+    }
+    let places: Vec<_> = known.scopes.iter().map(|scope| scope.label()).collect();
+    let place = places.join(" or ");
+    let problem = format!(
+        "`{name}` stands {place}; {} keepalived ignores it",
+        scope.label()
+    );
+    Some((problem, format!("move it to where it belongs, {place}")))
+}
+
+/// What hactl has to say on `name` itself, if it renders it.
+fn rendered(cluster: &Cluster, name: &str, scope: Option<Scope>, text: &str) -> Option<String> {
+    let renders = match scope? {
+        Scope::Global => RENDERED_GLOBAL.contains(&name),
+        Scope::Instance => RENDERED_INSTANCE.contains(&name),
+        Scope::Root | Scope::Other => {
+            let named = text.trim_end_matches('{').split_whitespace().nth(1);
+            let mut instances = cluster.instances.iter();
+            name == "vrrp_instance" && instances.any(|ours| Some(ours.name.as_str()) == named)
+        }
+    };
+    let place = match scope? {
+        Scope::Root | Scope::Other => "this instance",
+        scope => scope.label(),
+    };
+    renders.then(|| match scope {
+        Some(Scope::Global | Scope::Instance) => format!("hactl renders `{name}` {place} itself"),
+        _ => format!("hactl renders {place} itself"),
+    })
+}

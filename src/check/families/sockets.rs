@@ -1,0 +1,163 @@
+//! What nginx listens on (NG002, NG008 to NG013).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::check::finding::Finding;
+use crate::check::{places, registry};
+use crate::model::{Cluster, InventoryPath, Listen};
+
+/// A site's socket and its place.
+struct Socket<'a> {
+    site: usize,
+    listen: &'a Listen,
+    path: InventoryPath,
+}
+
+pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let sockets: Vec<_> = cluster
+        .sites
+        .iter()
+        .enumerate()
+        .flat_map(|(site, value)| {
+            value.listen.iter().enumerate().map(move |(index, listen)| {
+                let path = places::listen(site, index);
+                Socket { site, listen, path }
+            })
+        })
+        .collect();
+    for socket in &sockets {
+        address(cluster, socket, findings);
+    }
+    status_port(cluster, &sockets, findings);
+    streams(cluster, &sockets, findings);
+    shared(cluster, &sockets, findings);
+}
+
+fn address(cluster: &Cluster, socket: &Socket<'_>, findings: &mut Vec<Finding>) {
+    let Some(address) = socket.listen.address else {
+        return;
+    };
+    if address.is_unspecified() || address.is_loopback() {
+        return;
+    }
+    let key = match address {
+        IpAddr::V4(_) => "net.ipv4.ip_nonlocal_bind",
+        IpAddr::V6(_) => "net.ipv6.ip_nonlocal_bind",
+    };
+    let mut sysctls = cluster.sysctls.iter();
+    if sysctls.any(|sysctl| sysctl.key.as_str() == key && sysctl.value.as_str() == "1") {
+        return;
+    }
+    let mut vips = cluster
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.addresses);
+    if vips.any(|vip| vip.addr() == address) {
+        let message = format!(
+            "nginx is to listen on the VIP {address}, which backups don't have, and {key} is not 1"
+        );
+        let fix = format!("listen on all addresses, or set the sysctl {key} to 1");
+        findings.push(Finding::new(&registry::NG002, socket.path.clone(), message).fix(fix));
+        return;
+    }
+    let without: Vec<_> = cluster
+        .nodes
+        .iter()
+        .filter(|node| node.address != address)
+        .map(|node| node.name.as_str())
+        .collect();
+    if !without.is_empty() {
+        let message = format!("nothing says that {} have {address}", without.join(", "));
+        findings.push(Finding::new(&registry::NG008, socket.path.clone(), message));
+    }
+}
+
+fn status_port(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding>) {
+    let port = cluster.nginx.status_port;
+    let sites = sockets
+        .iter()
+        .filter(|socket| socket.listen.port == port)
+        .map(|socket| (&socket.path, "a site"));
+    let stream_paths: Vec<_> = cluster
+        .streams
+        .iter()
+        .enumerate()
+        .filter(|(_, stream)| !stream.udp && stream.port == port)
+        .map(|(index, _)| places::stream(index))
+        .collect();
+    let streams = stream_paths.iter().map(|path| (path, "a stream"));
+    for (path, what) in sites.chain(streams) {
+        let message = format!("{what} listens on port {port}, which is nginx's status port");
+        findings.push(Finding::new(&registry::NG009, path.clone(), message));
+    }
+}
+
+fn streams(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding>) {
+    for (index, stream) in cluster.streams.iter().enumerate() {
+        let protocol = if stream.udp { "UDP" } else { "TCP" };
+        let earlier = cluster.streams.iter().take(index);
+        let is_same =
+            |other: &&crate::model::Stream| (other.udp, other.port) == (stream.udp, stream.port);
+        let has_site = || !stream.udp && sockets.iter().any(|s| s.listen.port == stream.port);
+        let other = if earlier.filter(is_same).count() > 0 {
+            "another stream"
+        } else if has_site() {
+            "a site"
+        } else {
+            continue;
+        };
+        let message = format!("{other} listens on {protocol} port {} too", stream.port);
+        findings.push(Finding::new(
+            &registry::NG010,
+            places::stream(index),
+            message,
+        ));
+    }
+}
+
+/// What several sites make of one socket.
+fn shared(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding>) {
+    let mut by_socket: BTreeMap<(Option<IpAddr>, u16), Vec<&Socket<'_>>> = BTreeMap::new();
+    for socket in sockets {
+        let key = (socket.listen.address, socket.listen.port);
+        by_socket.entry(key).or_default().push(socket);
+    }
+    for ((address, port), sharers) in by_socket {
+        let at = address.map_or(format!("port {port}"), |ip| format!("{ip} port {port}"));
+        let Some((first, rest)) = sharers.split_first() else {
+            continue;
+        };
+        for socket in rest
+            .iter()
+            .filter(|socket| socket.listen.tls != first.listen.tls)
+        {
+            let message = format!("{at} speaks TLS for one site and plain HTTP for another");
+            findings.push(Finding::new(&registry::NG013, socket.path.clone(), message));
+        }
+        let defaults = sharers.iter().filter(|socket| socket.listen.default_server);
+        for socket in defaults.skip(1) {
+            let message = format!("{at} has a default server already");
+            findings.push(Finding::new(&registry::NG011, socket.path.clone(), message));
+        }
+        names(cluster, &at, &sharers, findings);
+    }
+}
+
+fn names(cluster: &Cluster, at: &str, sharers: &[&Socket<'_>], findings: &mut Vec<Finding>) {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for socket in sharers {
+        let names = cluster
+            .sites
+            .get(socket.site)
+            .map(|site| site.names.as_slice());
+        for name in names.unwrap_or_default() {
+            let owner = *seen.entry(name.as_str()).or_insert(socket.site);
+            if owner != socket.site {
+                let message = format!("{at}: another site has the name {name} already");
+                let path = places::site(socket.site).key("names");
+                findings.push(Finding::new(&registry::NG012, path, message));
+            }
+        }
+    }
+}

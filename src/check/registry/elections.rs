@@ -1,0 +1,84 @@
+//! Rules on who owns the VIP, and how fast it moves.
+
+use crate::check::rule::Coverage::Checked;
+
+rules! { ELECTIONS:
+KA010 {
+    Error, [Inventory], Checked,
+    title: "nopreempt together with a weight",
+    reason: "With `nopreempt` a backup accepts the adverts of an owner of lower priority, so a weight that lowers the priority of a node whose nginx is dead never moves the VIP (keepalived issue 2599, measured).",
+    fix: "let a dead nginx mean FAULT, which works with and without preemption, or allow preemption",
+}
+KA011 {
+    Error, [Inventory], Checked,
+    title: "the weight is no larger than the spread of the priorities",
+    reason: "A node whose nginx is dead has to fall below every healthy node. It does not when the weight is at most the highest priority less the lowest.",
+    fix: "let a dead nginx mean FAULT, or use a weight that is larger than the highest priority less the lowest",
+}
+KA012 {
+    Error, [Inventory], Checked,
+    title: "the election goes wrong",
+    reason: "hactl simulates every set of dead nodes and dead nginx that the cluster can get into. In one of them the VIP stays on a dead nginx although a healthy node stands by, has no owner although a node stands for it, or has two.",
+    fix: "let a dead nginx mean FAULT, or use a weight that is larger than the highest priority less the lowest",
+}
+KA013 {
+    Error, [Inventory], Checked,
+    title: "two nodes have the same priority",
+    reason: "Equal priorities leave the owner to chance: whoever was first, or has the higher address. Both become MASTER for a moment when they start together.",
+    fix: "give every node its own priority, best first",
+}
+KA014 {
+    Warning, [Inventory], Checked,
+    title: "`state MASTER` asked for",
+    reason: "A node that starts as MASTER takes the VIP before it has heard anyone: every recovery is a second failover. With `nopreempt` keepalived drops `nopreempt` and its test fails. hactl renders BACKUP everywhere; the priorities decide.",
+    fix: "remove it; the node with the highest priority becomes the owner by itself",
+}
+KA015 {
+    Warning, [Inventory], Checked,
+    title: "preempt_delay delays the failover of a dead nginx",
+    reason: "`preempt_delay` holds back every takeover from a node of lower priority, and a weight makes a dead nginx just that (measured).",
+    fix: "let a dead nginx mean FAULT, which `preempt_delay` does not hold back, or set the delay to 0",
+}
+KA016 {
+    Note, [Inventory], Checked,
+    title: "with nginx dead on all nodes, nobody owns the VIP",
+    reason: "FAULT takes a node out of the election. It is the fastest failover there is, and its price is that the VIP answers nothing at all, not even a refusal, while nginx is dead on all nodes. A weight leaves one owner.",
+    fix: "nothing, if clients fare no better with a refused connection than with none; else use a weight larger than the spread of the priorities",
+}
+KA017 {
+    Error, [Inventory], Checked,
+    title: "adverts more often than VRRPv2 can say",
+    reason: "VRRPv2 sends its interval in whole seconds. keepalived rounds, and its test of the file fails.",
+    fix: "use VRRPv3, or an interval of whole seconds",
+}
+KA018 {
+    Error, [Inventory], Checked,
+    title: "an IPv6 VIP with VRRPv2",
+    reason: "VRRPv2 (RFC 3768) is IPv4 only. keepalived switches such an instance to version 3 on some releases and settings and not on others, so nodes may disagree.",
+    fix: "use VRRPv3",
+}
+KA019 {
+    Error, [Inventory], Checked,
+    title: "addresses of two families in one VRRP instance",
+    reason: "A VRRP instance is IPv4 or IPv6 (RFC 9568, section 5.2.9): keepalived ignores the VIPs of the other family, and peers of the other family never hear its adverts.",
+    fix: "give each family its own VIP entry with its own virtual_router_id, and nodes an address of that family",
+}
+KA027 {
+    Warning, [Inventory], Checked,
+    title: "a single node",
+    reason: "There is nobody to fail over to.",
+    fix: "add a second node",
+}
+KA046 {
+    Warning, [Inventory], Checked,
+    title: "a check may take longer than the time between two checks",
+    reason: "keepalived starts no check while the last one runs, so the interval is not kept and a hung nginx is noticed later than the settings promise.",
+    fix: "make the check's timeout shorter than its interval",
+}
+KA047 {
+    Warning, [Inventory], Checked,
+    title: "a hung nginx is noticed late",
+    reason: "A killed nginx is noticed at once, by a file that its unit writes; one that hangs only by checks that time out, `fall` of them in a row.",
+    fix: "shorten the interval or the timeout, or lower `fall`: 1 s, 1 s and 2 notice within 3 s",
+}
+}

@@ -1,0 +1,180 @@
+//! Rules on keepalived's configuration and on what the wire carries.
+
+use crate::check::rule::Coverage::{CannotHappen, Checked, Observed};
+
+rules! { KEEPALIVED:
+KA001 {
+    Error, [Host], Observed("the installed keepalived's version"),
+    title: "this keepalived cannot test a file",
+    reason: "Before 2.0.4 `keepalived -t` prints \"invalid option\" and exits 0, so that a broken file looks good.",
+    fix: "install keepalived 2.0.4 or later; until then only hactl's own rules stand between a mistake and the cluster",
+}
+KA003 {
+    Error, [Host], Observed("`keepalived -t` on the staged file, its exit status read by version"),
+    title: "keepalived refuses the file",
+    reason: "`keepalived -t` found errors. Its exit status means different things before and after 2.2.0, and 2.2.5 to 2.2.7 kill themselves with an unprivileged `script_user`; hactl knows which is which.",
+    fix: "read keepalived's own message and correct the inventory or the raw snippet that it names",
+}
+KA004 {
+    Error, [Inventory], Checked,
+    title: "a block on one line in a raw snippet",
+    reason: "keepalived reads line by line. 1.3.5 and 1.3.9 parse nothing of `virtual_ipaddress { 10.0.0.100/24 }`, without a word, and later releases read it only in places.",
+    fix: "put the opening brace at the end of its line, each item on a line, and the closing brace on its own",
+}
+KA005 {
+    Error, [Inventory], Checked,
+    title: "a keyword in a raw snippet that keepalived does not know there",
+    reason: "keepalived ignores an unknown keyword and goes on with its default: `priorty 100` means priority 100 on all nodes (measured).",
+    fix: "correct the keyword, or move it to the snippet where it belongs",
+}
+KA006 {
+    Error, [Host, Plan], Checked,
+    title: "a keyword newer than the node's keepalived",
+    reason: "An older keepalived ignores the keyword, so the node behaves differently from its file and from its peers.",
+    fix: "upgrade keepalived on that node, or do without the keyword",
+}
+KA007 {
+    Error, [Inventory], Checked,
+    title: "a raw snippet sets what hactl renders",
+    reason: "keepalived takes one of the two values, silently, and hactl's rules and simulation then speak of another configuration than the one that runs.",
+    fix: "use the inventory's own setting",
+}
+KA008 {
+    Error, [Inventory], Checked,
+    title: "unbalanced braces in a raw snippet",
+    reason: "The snippet would swallow, or end, the block around it.",
+    fix: "close every `{` with a `}` on its own line",
+}
+KA020 {
+    Error, [Host], Observed("all nodes' live files and adverts, compared"),
+    title: "nodes disagree on virtual_router_id, version, interval, VIPs or authentication",
+    reason: "Any of these being different makes two owners. One inventory renders all nodes alike, so this is a node changed by hand or not yet converged.",
+    fix: "apply the inventory on all nodes",
+}
+KA021 {
+    Error, [Inventory], CannotHappen("hactl renders each node's unicast peers from the inventory: all other nodes, never itself. A raw snippet with `unicast_peer` breaks KA007"),
+    title: "unicast peers asymmetric, or the node among them",
+    reason: "A node that is not among its peer's peers is never heard there: two owners (measured).",
+    fix: "list every other node on every node",
+}
+KA022 {
+    Error, [Inventory], CannotHappen("unicast or multicast is one setting for the whole cluster. A raw snippet with `unicast_peer` breaks KA007"),
+    title: "unicast and multicast mixed",
+    reason: "Neither side hears the other: two owners.",
+    fix: "use one of them on all nodes",
+}
+KA023 {
+    Error, [Host, Plan], Checked,
+    title: "VRRPv3 by unicast on a keepalived whose checksums are wrong",
+    reason: "Before 1.3.7 every second unicast peer gets a wrong VRRPv3 checksum (\"Invalid VRRPv3 checksum\", measured on 1.3.5 with three nodes) and drops the adverts: two owners.",
+    fix: "use VRRPv2 or multicast on this cluster, or upgrade keepalived to 1.3.7 or later on all nodes",
+}
+KA024 {
+    Error, [Host], Observed("5 s of adverts on the interface"),
+    title: "someone else speaks this virtual_router_id on this wire",
+    reason: "Two clusters with one id fight: each takes the other's adverts for its own.",
+    fix: "choose another virtual_router_id",
+}
+KA025 {
+    Error, [Inventory, Host], Checked,
+    title: "the VIP is taken",
+    reason: "The VIP is a node's own address, or (asked by `arping -D` on the hosts) something already answers for it. keepalived says nothing of either, and removes the address from its node when it leaves MASTER.",
+    fix: "choose a free address for the VIP",
+}
+KA026 {
+    Warning, [Inventory], Checked,
+    title: "the VIP is outside the subnet of the nodes",
+    reason: "Neighbours ask for the VIP by ARP only if it is in their own subnet. Elsewhere a router must know a route to it.",
+    fix: "choose a VIP in the nodes' subnet, correct its prefix length, or see to the route",
+}
+KA028 {
+    Error, [Inventory], Checked,
+    title: "the VIP is no host address",
+    reason: "The address is its subnet's own or its broadcast address, or multicast, loopback or unspecified. Hosts don't answer for such an address.",
+    fix: "choose a host address of the subnet",
+}
+KA030 {
+    Warning, [Plan], Checked,
+    title: "a password of more than 8 characters",
+    reason: "VRRPv2 sends 8 characters; keepalived cuts the rest, and its test of the file fails.",
+    fix: "use a random password of at most 8 characters",
+}
+KA031 {
+    Error, [Inventory, Plan], Checked,
+    title: "an authentication that cannot work",
+    reason: "VRRPv3 has none: keepalived ignores it, and its test of the file fails. Shell text such as `$(openssl …)` is taken literally and cut to 8 characters. AH is not recommended by keepalived itself, and hactl never renders it.",
+    fix: "remove the authentication and let a firewall keep protocol 112 to the peers; with VRRPv2 use a random password of at most 8 characters",
+}
+KA032 {
+    Warning, [Inventory, Plan], Checked,
+    title: "the virtual_router_id or the password of the samples",
+    reason: "51 is in every sample and guide, so it is the first id that another cluster on the same wire has too. The passwords of the samples are the first that anyone tries.",
+    fix: "choose a virtual_router_id of your own, and a random password",
+}
+KA033 {
+    Warning, [Host], Observed("the mode of the files that hold secrets"),
+    title: "a file with a secret is readable by others",
+    reason: "The VRRPv2 password and TLS keys stand in it in the clear.",
+    fix: "apply: hactl writes such files with mode 0600",
+}
+KA040 {
+    Error, [Host], Observed("the scripts on the host"),
+    title: "a script is missing or not executable",
+    reason: "keepalived then disables the check and keeps MASTER (measured): it fails open, silently.",
+    fix: "apply: hactl installs its scripts with mode 0755; an own notify hook has to be there before",
+}
+KA041 {
+    Error, [Host], Observed("owner and mode of each component of the scripts' paths"),
+    title: "an unsafe path to a script",
+    reason: "With script security keepalived runs no script as root whose path others can write to.",
+    fix: "make every folder of the path root's and writable by root alone",
+}
+KA043 {
+    Error, [Inventory], CannotHappen("the check script is hactl's own and only reads; healing is left to systemd's `Restart=`"),
+    title: "the check script acts instead of reading",
+    reason: "A script that starts nginx again makes a crash loop look healthy, and the failover never comes (measured: 16 s and more).",
+    fix: "let the script only read",
+}
+KA044 {
+    Warning, [Host], Observed("how long the check script takes there"),
+    title: "the check script is slower than its interval",
+    reason: "keepalived starts no check while the last one runs.",
+    fix: "find out what is slow on that host, or lengthen the interval",
+}
+KA045 {
+    Error, [Doctor], Observed("SELinux labels and denials"),
+    title: "SELinux forbids the script",
+    reason: "keepalived runs scripts in its own domain; a script with the wrong label fails there and works by hand.",
+    fix: "restore the labels (`restorecon`) of /etc/keepalived",
+}
+KA050 {
+    Warning, [Inventory], Checked,
+    title: "`vrrp_strict`",
+    reason: "Strict mode drops all traffic to the VIP that is not VRRP's own, so that nginx is unreachable through it (measured), ignores authentication and resets `preempt_delay`.",
+    fix: "turn it off, unless this VIP is only a gateway",
+}
+KA051 {
+    Warning, [Inventory], Checked,
+    title: "a second default route",
+    reason: "A default route that comes and goes with the VIP competes with the host's own. keepalived's test of the file fails with \"cannot track\".",
+    fix: "remove it; the VIP needs no route of its own to be reached",
+}
+KA052 {
+    Warning, [Host], Observed("keepalived's version and live file"),
+    title: "`reload_check_config` unused",
+    reason: "Without it a structurally broken file makes keepalived exit at a reload and leave the VIP up: two owners. It exists from 2.2.0 on.",
+    fix: "apply: hactl renders it where keepalived knows it",
+}
+KA055 {
+    Warning, [Inventory], Checked,
+    title: "`vrrp_iptables` without strict mode",
+    reason: "The chain is used by strict mode and `no_accept` only, and it has to exist. keepalived of Debian 12 is built without it, and its test of the file fails.",
+    fix: "remove the chain",
+}
+KA056 {
+    Error, [Inventory], Checked,
+    title: "`vrrp_strict` with unicast or authentication",
+    reason: "keepalived refuses unicast peers in strict mode and drops the whole instance, and ignores authentication.",
+    fix: "turn strict mode off, or use multicast without authentication",
+}
+}

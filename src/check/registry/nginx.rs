@@ -1,0 +1,108 @@
+//! Rules on nginx, its upstreams, and the kernel settings that it depends on.
+
+use crate::check::rule::Coverage::{Checked, Observed};
+
+rules! { NGINX:
+NG001 {
+    Error, [Plan], Observed("`nginx -t` on the staged files, in a private namespace on the host"),
+    title: "nginx refuses the files",
+    reason: "`nginx -t` failed on the host where they are to run.",
+    fix: "read nginx's own message and correct the inventory or the raw snippet that it names",
+}
+NG002 {
+    Error, [Inventory], Checked,
+    title: "a listen on the VIP without ip_nonlocal_bind",
+    reason: "Only the owner has the VIP, so nginx can neither be tested nor started on the other nodes (measured).",
+    fix: "listen on all addresses, or set net.ipv4.ip_nonlocal_bind (net.ipv6.ip_nonlocal_bind) to 1",
+}
+NG003 {
+    Error, [Plan], Observed("the sockets of the running nginx against those of the new files"),
+    title: "wildcard and specific listen swapped on a port",
+    reason: "A reload cannot make that change: the bind fails and the old configuration goes on serving, while the reload reports success (measured).",
+    fix: "let apply restart nginx on the nodes one by one",
+}
+NG005 {
+    Warning, [Host], Observed("the file limits of the running nginx"),
+    title: "fewer files than twice the connections",
+    reason: "A proxied request uses two, and systemd's soft limit is 1024: 2,200 of 5,000 clients got through (measured).",
+    fix: "apply: hactl sets worker_rlimit_nofile and LimitNOFILE from worker_connections",
+}
+NG006 {
+    Warning, [Inventory, Plan], Checked,
+    title: "one server left in an upstream",
+    reason: "When it fails, everything fails; and nginx ignores max_fails for a lone server.",
+    fix: "add a second server, or put one back in service",
+}
+NG007 {
+    Error, [Doctor], Observed("the generation that the running nginx serves"),
+    title: "a reload was not applied",
+    reason: "`nginx -s reload` exits 0 while the old configuration goes on serving.",
+    fix: "read nginx's error log for [emerg]; free the port it names, or restart nginx",
+}
+NG008 {
+    Error, [Inventory], Checked,
+    title: "a listen on an address that not every node has",
+    reason: "All nodes get the same sites. Where the address is missing, nginx does not start.",
+    fix: "listen on all addresses, or on a VIP with ip_nonlocal_bind",
+}
+NG009 {
+    Error, [Inventory], Checked,
+    title: "the status port is taken by a site or a stream",
+    reason: "hactl asks nginx on that port which generation it serves, and the health check asks there whether it serves at all.",
+    fix: "set another status port, one that nothing else listens on",
+}
+NG010 {
+    Error, [Inventory], Checked,
+    title: "two proxies on one port",
+    reason: "A stream and a site, or two streams, cannot share a socket: nginx refuses the file, or its bind fails at the reload.",
+    fix: "give each its own port",
+}
+NG011 {
+    Error, [Inventory], Checked,
+    title: "two default servers on one socket",
+    reason: "nginx refuses the file: \"a duplicate default server\".",
+    fix: "leave `default_server` to one site of the socket",
+}
+NG012 {
+    Warning, [Inventory], Checked,
+    title: "one server name twice on a socket",
+    reason: "nginx keeps the first and ignores the second: \"conflicting server name\".",
+    fix: "remove the name from one of the sites",
+}
+NG013 {
+    Error, [Inventory], Checked,
+    title: "TLS and plain HTTP on one socket",
+    reason: "A socket speaks TLS for all sites that share it or for none; those that meant the other are unreachable.",
+    fix: "use one port for TLS and another for plain HTTP",
+}
+NG014 {
+    Error, [Inventory, Plan], Checked,
+    title: "no server of an upstream is in service",
+    reason: "With all servers `down` every request is answered 502.",
+    fix: "put a server back in service",
+}
+NG015 {
+    Error, [Inventory], Checked,
+    title: "a backup server with a method that has none",
+    reason: "nginx refuses `backup` together with `ip_hash` and `random`.",
+    fix: "use round robin or least_conn, or remove `backup`",
+}
+NG016 {
+    Error, [Inventory], Checked,
+    title: "an upstream leads back into the cluster",
+    reason: "The server is a VIP or a node, on a port that the sites listen on: requests go round until a limit stops them.",
+    fix: "name the servers behind the proxy, not the proxy",
+}
+SY001 {
+    Warning, [Inventory, Doctor], Checked,
+    title: "the ephemeral port range covers a port that nginx listens on",
+    reason: "An outgoing connection can take the port before nginx does, and nginx then does not start.",
+    fix: "reserve the port in net.ipv4.ip_local_reserved_ports, or narrow net.ipv4.ip_local_port_range",
+}
+SY002 {
+    Warning, [Inventory], Checked,
+    title: "nginx's backlog is larger than the kernel allows",
+    reason: "listen(2) silently cuts the backlog to net.core.somaxconn.",
+    fix: "raise net.core.somaxconn to the backlog, or lower the backlog",
+}
+}

@@ -1,0 +1,54 @@
+//! Rules on changes under way and on running clusters.
+
+use crate::check::rule::Coverage::Observed;
+
+rules! { OPERATION:
+KA053 {
+    Error, [Plan], Observed("the running configuration of all nodes against the new one"),
+    title: "a change that splits the cluster while it rolls",
+    reason: "A virtual_router_id, version, VRRPv2 interval or (before 2.3.3) VIP list that differs between nodes for a while makes two owners.",
+    fix: "let apply make that change on all nodes at once",
+}
+KA054 {
+    Warning, [Host], Observed("systemd-networkd's files for the interface"),
+    title: "systemd-networkd may remove the VIP",
+    reason: "Without `KeepConfiguration=` networkd drops addresses that are not its own when it restarts.",
+    fix: "set `KeepConfiguration=static` (or `yes`) for the interface",
+}
+FW001 {
+    Error, [Doctor], Observed("adverts sent and heard on each node"),
+    title: "protocol 112 is blocked between peers",
+    reason: "Backups that hear no adverts take over: two owners, or as many as there are nodes.",
+    fix: "allow IP protocol 112 (VRRP) from each peer in every firewall between them",
+}
+DR001 {
+    Error, [Doctor], Observed("each node's addresses"),
+    title: "a VIP has no owner, or more than one",
+    reason: "Clients reach nobody, or now this node and now that.",
+    fix: "see the findings beside this one for the cause",
+}
+DR002 {
+    Error, [Doctor], Observed("nginx on the owner and on its peers"),
+    title: "the owner is unhealthy while a peer is healthy",
+    reason: "The failover did not come.",
+    fix: "look at the check on the owner: whether it runs, what it returns, what keepalived makes of it",
+}
+DR003 {
+    Error, [Doctor], Observed("addresses and processes of each node"),
+    title: "the VIP is up where keepalived is not running",
+    reason: "A killed keepalived leaves the address behind: two owners until it starts again (measured).",
+    fix: "start keepalived there, or remove the address",
+}
+DR004 {
+    Warning, [Doctor], Observed("keepalived's and the interface's counters, twice"),
+    title: "error counters rise",
+    reason: "Dropped or malformed adverts are the beginning of a failover that nobody asked for.",
+    fix: "find who sends them, or what drops them, on that wire",
+}
+DR005 {
+    Warning, [Doctor], Observed("the journal"),
+    title: "keepalived's timer expired, or the VIP flaps",
+    reason: "keepalived did not get the processor in time, or adverts are lost.",
+    fix: "give keepalived a real-time priority, or lengthen the advert interval",
+}
+}

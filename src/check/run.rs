@@ -1,0 +1,49 @@
+//! All families over one cluster.
+
+use super::families;
+use super::finding::Finding;
+use crate::model::{Cluster, Node, Secrets, Version};
+
+/// Everything that can be said of `cluster` from the inventory alone, in the inventory's order of
+/// importance: errors first, then by rule and place.
+pub fn run(cluster: &Cluster) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    families::ladder::check(cluster, &mut findings);
+    families::simulation::check(cluster, &mut findings);
+    families::protocol::check(cluster, &mut findings);
+    families::addresses::check(cluster, &mut findings);
+    families::health::check(cluster, &mut findings);
+    families::raw::check(cluster, &mut findings);
+    families::upstreams::check(cluster, &mut findings);
+    families::sockets::check(cluster, &mut findings);
+    families::kernel::check(cluster, &mut findings);
+    sorted(findings)
+}
+
+/// What `node`'s keepalived is too old for (KA006, KA023), once its version is known.
+pub fn keepalived_version(cluster: &Cluster, node: &Node, version: Version) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    families::versions::check(cluster, node, version, &mut findings);
+    sorted(findings)
+}
+
+/// What is wrong with VRRP's password (KA030, KA031, KA032), once it was fetched. No finding holds
+/// any of it.
+pub fn password(cluster: &Cluster, secrets: &Secrets) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    families::password::check(cluster, secrets, &mut findings);
+    sorted(findings)
+}
+
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|one, other| {
+        let key = |finding: &Finding| (finding.rule.id, finding.path.clone());
+        let worst_first = other.severity().cmp(&one.severity());
+        worst_first.then_with(|| key(one).cmp(&key(other)))
+    });
+    findings
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -1,0 +1,221 @@
+//! How long the VIP is gone, by formula, for each fault and owner.
+//!
+//! The formulas are VRRP's timers (RFC 9568, 6.1) and the checks' settings. What keepalived, the
+//! kernel and the neighbours' ARP caches take beside them is not in them: it was 5 to 100 ms on an
+//! idle machine. A drill measures; this tells what to expect of it.
+
+use std::time::Duration;
+
+use super::election::{Election, Nodes};
+use crate::model::{
+    Cluster, Health, InstanceName, NodeName, OnNginxFailure, Preemption, VrrpInstance, VrrpVersion,
+};
+
+/// What goes wrong on the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// nginx is killed or stopped.
+    NginxKilled,
+    /// nginx runs and answers nothing.
+    NginxHung,
+    /// The host or its link is gone, without a word.
+    NodeLost,
+    /// keepalived is stopped, and resigns.
+    KeepalivedStopped,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::NginxKilled,
+        Self::NginxHung,
+        Self::NodeLost,
+        Self::KeepalivedStopped,
+    ];
+}
+
+/// How keepalived learns that nginx was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NginxWatch {
+    /// At once, from a file that nginx's unit writes (`track_file`, keepalived 2.0.0).
+    File,
+    /// By its checks.
+    Script,
+}
+
+/// A time that depends on where between two adverts or checks the fault falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Gap {
+    /// At best.
+    #[serde(serialize_with = "milliseconds", rename = "earliest_ms")]
+    pub earliest: Duration,
+    /// At worst.
+    #[serde(serialize_with = "milliseconds", rename = "latest_ms")]
+    pub latest: Duration,
+}
+
+fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64() * 1000.0)
+}
+
+impl Gap {
+    const NONE: Self = Self::exactly(Duration::ZERO);
+
+    const fn exactly(time: Duration) -> Self {
+        Self {
+            earliest: time,
+            latest: time,
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            earliest: self.earliest + other.earliest,
+            latest: self.latest + other.latest,
+        }
+    }
+}
+
+/// What one fault on one owner of one VIP leads to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Takeover {
+    /// The virtual router.
+    pub instance: InstanceName,
+    /// Who has the VIP and fails. With preemption, all better nodes are dead already.
+    pub owner: NodeName,
+    /// How it fails.
+    pub fault: Fault,
+    /// Who has the VIP next; `None` where it stays or nobody is left.
+    pub next: Option<NodeName>,
+    /// How long the VIP does not serve; `None` where it never serves again by itself.
+    pub gap: Option<Gap>,
+}
+
+/// The predicted takeovers of `cluster`: each virtual router, each node as its owner, each fault.
+pub fn takeovers(cluster: &Cluster, watch: NginxWatch) -> Vec<Takeover> {
+    let mut takeovers = Vec::new();
+    for instance in &cluster.instances {
+        let election = Election::of(cluster, instance);
+        // Sets of contenders end at that size, which no cluster reaches.
+        let count = election.contenders.len().min(Nodes::MAX);
+        for owner in 0..count {
+            for fault in Fault::ALL {
+                takeovers.extend(takeover(cluster, instance, &election, watch, owner, fault));
+            }
+        }
+    }
+    takeovers
+}
+
+fn takeover(
+    cluster: &Cluster,
+    instance: &VrrpInstance,
+    election: &Election,
+    watch: NginxWatch,
+    owner: usize,
+    fault: Fault,
+) -> Option<Takeover> {
+    let name = |index: usize| Some(election.contenders.get(index)?.node.clone());
+    let priority = |index: usize| election.contenders.get(index).map(|node| node.priority);
+    let alive: Nodes = Nodes::first(election.contenders.len())
+        .iter()
+        .filter(|index| !election.preempt || priority(*index) <= priority(owner))
+        .collect();
+    let (up, serving) = match fault {
+        Fault::NginxKilled | Fault::NginxHung => (alive, alive.without(owner)),
+        Fault::NodeLost | Fault::KeepalivedStopped => (alive.without(owner), alive.without(owner)),
+    };
+    let owners = election.settle(up, serving, Nodes::NONE.with(owner));
+    let next = owners.iter().next().filter(|next| *next != owner);
+    let gap = next.and_then(|next| {
+        let next = election.effective_priority(next, true)?;
+        Some(gap(cluster, watch, fault, next))
+    });
+    Some(Takeover {
+        instance: instance.name.clone(),
+        owner: name(owner)?,
+        fault,
+        next: next.and_then(name),
+        gap,
+    })
+}
+
+/// The time from `fault` until a node of `next` priority has the VIP.
+fn gap(cluster: &Cluster, watch: NginxWatch, fault: Fault, next: u8) -> Gap {
+    let noticed = match (fault, watch) {
+        (Fault::NginxHung, _) => hung_nginx_noticed(&cluster.health),
+        (Fault::NginxKilled, NginxWatch::Script) => killed_nginx_noticed(&cluster.health),
+        _ => Gap::NONE,
+    };
+    let resigns = match fault {
+        Fault::NodeLost => false,
+        Fault::KeepalivedStopped => true,
+        Fault::NginxKilled | Fault::NginxHung => {
+            cluster.vrrp.on_nginx_failure == OnNginxFailure::Fault
+        }
+    };
+    if resigns {
+        return noticed.plus(Gap::exactly(skew(cluster, next)));
+    }
+    let held_back = match (fault, cluster.vrrp.preemption) {
+        // A lowered priority is a preemption to keepalived; the delay begins with the first advert
+        // that is too low.
+        (Fault::NginxKilled | Fault::NginxHung, Preemption::Preempt { delay })
+            if !delay.is_zero() =>
+        {
+            let advert = cluster.vrrp.advert_interval.duration();
+            Gap {
+                earliest: delay,
+                latest: delay + advert,
+            }
+        }
+        _ => Gap::NONE,
+    };
+    noticed.plus(held_back).plus(master_down(cluster, next))
+}
+
+/// `Skew_Time`: (256 - priority)/256 of a second in VRRPv2, of the advert interval in VRRPv3.
+fn skew(cluster: &Cluster, priority: u8) -> Duration {
+    let unit = match cluster.vrrp.version {
+        VrrpVersion::V2 => Duration::from_secs(1),
+        VrrpVersion::V3 => cluster.vrrp.advert_interval.duration(),
+    };
+    unit * (256 - u32::from(priority)) / 256
+}
+
+/// What is left of `Master_Down_Interval`, 3 × advert + skew, which began with the last advert that
+/// was accepted: up to one advert ago.
+fn master_down(cluster: &Cluster, priority: u8) -> Gap {
+    let advert = cluster.vrrp.advert_interval.duration();
+    let skew = skew(cluster, priority);
+    Gap {
+        earliest: advert * 2 + skew,
+        latest: advert * 3 + skew,
+    }
+}
+
+/// The time until checks that time out have failed `fall` times.
+pub(in crate::check) fn hung_nginx_noticed(health: &Health) -> Gap {
+    // keepalived starts no check while the last one runs.
+    let period = health.interval.max(health.timeout);
+    let earliest = period * health.fall.saturating_sub(1) + health.timeout;
+    Gap {
+        earliest,
+        latest: earliest + health.interval,
+    }
+}
+
+/// The time until checks that are refused at once have failed `fall` times.
+fn killed_nginx_noticed(health: &Health) -> Gap {
+    let earliest = health.interval * health.fall.saturating_sub(1);
+    Gap {
+        earliest,
+        latest: earliest + health.interval,
+    }
+}
+
+#[cfg(test)]
+#[path = "takeover_tests.rs"]
+mod tests;

@@ -1,0 +1,142 @@
+//! The formulas against the table of measured times (v2 and v3, several advert intervals).
+
+use std::time::Duration;
+
+use super::*;
+use crate::check::testing::{cluster, weight};
+use crate::model::{AdvertInterval, VrrpVersion};
+
+/// One row of the measurements.
+struct Setup {
+    version: VrrpVersion,
+    advert_ms: u64,
+    priorities: [i64; 3],
+    on_failure: OnNginxFailure,
+    watch: NginxWatch,
+}
+
+fn first_takeover(setup: &Setup, fault: Fault) -> Takeover {
+    let mut cluster = cluster(&setup.priorities);
+    cluster.vrrp.version = setup.version;
+    cluster.vrrp.advert_interval =
+        AdvertInterval::new(Duration::from_millis(setup.advert_ms)).expect("an interval");
+    cluster.vrrp.on_nginx_failure = setup.on_failure;
+    cluster.health.interval = Duration::from_secs(3);
+    cluster.health.fall = 3;
+    takeovers(&cluster, setup.watch)
+        .into_iter()
+        .find(|takeover| takeover.owner.as_str() == "lb1" && takeover.fault == fault)
+        .expect("a takeover from lb1")
+}
+
+#[test]
+fn predictions_are_what_was_measured_less_the_machines_own_time() {
+    let guide = || Setup {
+        version: VrrpVersion::V2,
+        advert_ms: 1000,
+        priorities: [100, 90, 80],
+        on_failure: weight(-20),
+        watch: NginxWatch::Script,
+    };
+    let ladder = |version, advert_ms| Setup {
+        version,
+        advert_ms,
+        priorities: [254, 252, 250],
+        on_failure: OnNginxFailure::Fault,
+        watch: NginxWatch::File,
+    };
+    let weighted = || Setup {
+        version: VrrpVersion::V3,
+        advert_ms: 100,
+        priorities: [100, 90, 80],
+        on_failure: weight(-30),
+        watch: NginxWatch::File,
+    };
+    use Fault::{KeepalivedStopped, NginxKilled, NodeLost};
+    use VrrpVersion::{V2, V3};
+    // The fastest and the slowest measured, and what the machine took beside the timers at most: the
+    // guide's check script sleeps 2 s, and a link takes its time to be seen as lost.
+    for (setup, fault, measured, beside) in [
+        (guide(), NginxKilled, 12_900..=13_800, 4_300),
+        (guide(), NodeLost, 2_750..=2_970, 110),
+        (guide(), KeepalivedStopped, 743..=743, 110),
+        (weighted(), NginxKilled, 293..=342, 110),
+        (weighted(), NodeLost, 427..=427, 110),
+        (weighted(), KeepalivedStopped, 112..=112, 110),
+        (ladder(V2, 1000), NginxKilled, 121..=135, 120),
+        (ladder(V2, 1000), NodeLost, 3_070..=3_070, 110),
+        (ladder(V2, 1000), KeepalivedStopped, 112..=112, 110),
+        (ladder(V3, 50), NginxKilled, 16..=25, 30),
+        (ladder(V3, 50), NodeLost, 216..=216, 110),
+        (ladder(V3, 50), KeepalivedStopped, 7..=7, 30),
+        (ladder(V3, 30), NodeLost, 95..=98, 30),
+    ] {
+        let gap = first_takeover(&setup, fault).gap.expect("a takeover");
+        let (earliest, latest) = (gap.earliest.as_millis(), gap.latest.as_millis());
+        let advert = setup.advert_ms;
+        assert!(earliest <= *measured.start(), "{fault:?} {advert}: {gap:?}");
+        assert!(
+            latest + beside >= *measured.end(),
+            "{fault:?} {advert}: {gap:?}"
+        );
+    }
+}
+
+#[test]
+fn a_hung_nginx_costs_its_checks() {
+    let health = Health {
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_millis(500),
+        fall: 3,
+        rise: 1,
+    };
+    let gap = hung_nginx_noticed(&health);
+    assert_eq!(gap.earliest, Duration::from_millis(2500));
+    assert_eq!(gap.latest, Duration::from_millis(3500));
+    // A check that takes longer than the interval is not overtaken by the next.
+    let slow = Health {
+        timeout: Duration::from_secs(2),
+        ..health
+    };
+    assert_eq!(hung_nginx_noticed(&slow).latest, Duration::from_secs(7));
+}
+
+#[test]
+fn the_last_node_has_no_next_and_nopreempt_with_a_weight_neither() {
+    let three = cluster(&[254, 252, 250]);
+    let last: Vec<_> = takeovers(&three, NginxWatch::File)
+        .into_iter()
+        .filter(|takeover| takeover.owner.as_str() == "lb3")
+        .collect();
+    assert_eq!(last.len(), Fault::ALL.len());
+    assert!(
+        last.iter()
+            .all(|takeover| takeover.next.is_none() && takeover.gap.is_none())
+    );
+
+    let mut stuck = cluster(&[254, 252, 250]);
+    stuck.vrrp.preemption = Preemption::Keep;
+    stuck.vrrp.on_nginx_failure = weight(-20);
+    for takeover in takeovers(&stuck, NginxWatch::File) {
+        let by_nginx = matches!(takeover.fault, Fault::NginxKilled | Fault::NginxHung);
+        assert_eq!(takeover.gap.is_none(), by_nginx, "{takeover:?}");
+    }
+}
+
+#[test]
+fn preempt_delay_holds_a_weighted_failover_back_and_no_other() {
+    let mut delayed = cluster(&[254, 252, 250]);
+    delayed.vrrp.preemption = Preemption::Preempt {
+        delay: Duration::from_secs(30),
+    };
+    let killed = |cluster: &Cluster| {
+        let first = takeovers(cluster, NginxWatch::File).into_iter().next();
+        first
+            .and_then(|takeover| takeover.gap)
+            .expect("a takeover")
+            .latest
+    };
+    assert!(killed(&delayed) < Duration::from_millis(10));
+    delayed.vrrp.on_nginx_failure = weight(-20);
+    assert!(killed(&delayed) > Duration::from_secs(30));
+}

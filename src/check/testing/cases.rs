@@ -1,0 +1,403 @@
+//! Every checked rule with a cluster that trips it and one, as near to it as possible, that doesn't.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::check::registry as id;
+use crate::check::{Finding, Rule, keepalived_version, password, run};
+use crate::model::{
+    AdvertInterval, Authentication, Balance, Cluster, InstanceName, Peering, Preemption, SecretRef,
+    Secrets, ServerAddress, Stream, Version, VirtualRoute, VirtualRouterId, VrrpVersion,
+};
+
+use super::sample::{cluster, keyed, sample, site, weight};
+
+/// One rule's two sides.
+pub(in crate::check) struct Case {
+    /// The rule.
+    pub(in crate::check) rule: &'static Rule,
+    /// Findings of a cluster that breaks it.
+    pub(in crate::check) trips: fn() -> Vec<Finding>,
+    /// Findings of one that just doesn't.
+    pub(in crate::check) passes: fn() -> Vec<Finding>,
+}
+
+fn with(change: fn(&mut Cluster)) -> Vec<Finding> {
+    let mut cluster = sample();
+    change(&mut cluster);
+    run(&cluster)
+}
+
+fn global(snippet: &str) -> Vec<Finding> {
+    let mut cluster = sample();
+    cluster.raw.keepalived_global = Some(snippet.to_owned());
+    run(&cluster)
+}
+
+fn instance(snippet: &str) -> Vec<Finding> {
+    let mut cluster = sample();
+    cluster.raw.keepalived_instance = Some(snippet.to_owned());
+    run(&cluster)
+}
+
+fn version(version: Version, change: fn(&mut Cluster)) -> Vec<Finding> {
+    let mut cluster = sample();
+    change(&mut cluster);
+    keepalived_version(&cluster, &cluster.nodes[0], version)
+}
+
+fn with_password(secret: &str) -> Vec<Finding> {
+    let mut cluster = sample();
+    let reference = SecretRef::Env("VRRP_PASSWORD".to_owned());
+    let mut secrets = Secrets::default();
+    secrets.insert(reference.clone(), secret.to_owned().into());
+    cluster.vrrp.authentication = Some(Authentication {
+        password: reference,
+    });
+    password(&cluster, &secrets)
+}
+
+fn authenticated(cluster: &mut Cluster, version: VrrpVersion) {
+    let password = SecretRef::Env("VRRP_PASSWORD".to_owned());
+    cluster.vrrp.version = version;
+    cluster.vrrp.advert_interval = AdvertInterval::new(Duration::from_secs(1)).expect("valid");
+    cluster.vrrp.authentication = Some(Authentication { password });
+}
+
+fn strict(cluster: &mut Cluster, peering: Peering) {
+    cluster.vrrp.strict = true;
+    cluster.vrrp.peering = peering;
+}
+
+fn guide(number: i64) -> Vec<Finding> {
+    let mut cluster = cluster(&[100, 90, 80]);
+    cluster.vrrp.on_nginx_failure = weight(number);
+    run(&cluster)
+}
+
+fn delayed(seconds: u64) -> Preemption {
+    Preemption::Preempt {
+        delay: Duration::from_secs(seconds),
+    }
+}
+
+fn vip(cluster: &mut Cluster, networks: &[&str]) {
+    cluster.instances[0].addresses = networks
+        .iter()
+        .map(|network| network.parse().expect("a network"))
+        .collect();
+}
+
+fn stream(port: u16, udp: bool) -> Stream {
+    let upstream = crate::model::UpstreamName::new("backend").expect("a name");
+    let time = Duration::from_secs(10);
+    Stream {
+        port,
+        udp,
+        upstream,
+        connect_timeout: time,
+        idle_timeout: time,
+    }
+}
+
+fn route(cluster: &mut Cluster, destination: &str) {
+    cluster.instances[0].routes = vec![VirtualRoute {
+        destination: destination.parse().expect("a network"),
+        via: IpAddr::from([10, 0, 0, 1]),
+        interface: None,
+    }];
+}
+
+fn listen_on(cluster: &mut Cluster, address: &str) {
+    cluster.sites[0].listen[0].address = Some(address.parse().expect("an address"));
+}
+
+fn server(cluster: &mut Cluster, address: &str) {
+    cluster.upstreams[0].servers[0].address = ServerAddress::new(address).expect("an address");
+}
+
+/// The cases, by rule.
+pub(in crate::check) static CASES: &[Case] = &[
+    Case {
+        rule: &id::KA004,
+        trips: || instance("virtual_ipaddress_excluded { 10.0.0.101/24 }"),
+        passes: || instance("virtual_ipaddress_excluded {\n  10.0.0.101/24  # { or } }\n}"),
+    },
+    Case {
+        rule: &id::KA005,
+        trips: || instance("garp_master_refesh 10"),
+        passes: || instance("@lb1 garp_master_refresh 10 ! every 10 s"),
+    },
+    Case {
+        rule: &id::KA006,
+        trips: || {
+            version(Version::new(2, 1, 5), |c| {
+                c.raw.keepalived_global = Some("max_auto_priority 99\nreload_file".to_owned());
+            })
+        },
+        passes: || {
+            version(Version::new(2, 2, 0), |c| {
+                c.raw.keepalived_global = Some("max_auto_priority 99\nreload_file".to_owned());
+            })
+        },
+    },
+    Case {
+        rule: &id::KA007,
+        trips: || instance("priority 200"),
+        passes: || global("vrrp_priority 50"),
+    },
+    Case {
+        rule: &id::KA008,
+        trips: || instance("track_interface {\n  eth1"),
+        passes: || instance("track_interface {\n  eth1\n}"),
+    },
+    Case {
+        rule: &id::KA010,
+        trips: || {
+            with(|c| {
+                c.vrrp.on_nginx_failure = weight(-20);
+                c.vrrp.preemption = Preemption::Keep;
+            })
+        },
+        passes: || with(|c| c.vrrp.preemption = Preemption::Keep),
+    },
+    Case {
+        rule: &id::KA011,
+        trips: || guide(-20),
+        passes: || guide(-21),
+    },
+    Case {
+        rule: &id::KA012,
+        trips: || guide(-20),
+        passes: || guide(21),
+    },
+    Case {
+        rule: &id::KA013,
+        trips: || run(&cluster(&[100, 90, 90])),
+        passes: || run(&cluster(&[100, 90, 89])),
+    },
+    Case {
+        rule: &id::KA014,
+        trips: || with(|c| c.instances[0].state_master_on = Some(c.nodes[0].name.clone())),
+        passes: || with(|_| {}),
+    },
+    Case {
+        rule: &id::KA015,
+        trips: || {
+            with(|c| {
+                c.vrrp.on_nginx_failure = weight(-20);
+                c.vrrp.preemption = delayed(1);
+            })
+        },
+        passes: || with(|c| c.vrrp.preemption = delayed(1)),
+    },
+    Case {
+        rule: &id::KA016,
+        trips: || with(|_| {}),
+        passes: || with(|c| c.vrrp.on_nginx_failure = weight(-20)),
+    },
+    Case {
+        rule: &id::KA017,
+        trips: || with(|c| c.vrrp.version = VrrpVersion::V2),
+        passes: || {
+            with(|c| {
+                authenticated(c, VrrpVersion::V2);
+                c.vrrp.authentication = None;
+            })
+        },
+    },
+    Case {
+        rule: &id::KA018,
+        trips: || {
+            with(|c| {
+                vip(c, &["2001:db8::100/64"]);
+                c.vrrp.version = VrrpVersion::V2;
+            })
+        },
+        passes: || with(|c| vip(c, &["2001:db8::100/64"])),
+    },
+    Case {
+        rule: &id::KA019,
+        trips: || with(|c| vip(c, &["10.0.0.100/24", "2001:db8::100/64"])),
+        passes: || with(|c| vip(c, &["10.0.0.100/24", "10.0.0.101/24"])),
+    },
+    Case {
+        rule: &id::KA023,
+        trips: || version(Version::new(1, 3, 5), |_| {}),
+        passes: || version(Version::new(1, 3, 5), |c| c.nodes.truncate(2)),
+    },
+    Case {
+        rule: &id::KA025,
+        trips: || with(|c| vip(c, &["10.0.0.12/24"])),
+        passes: || with(|c| vip(c, &["10.0.0.14/24"])),
+    },
+    Case {
+        rule: &id::KA026,
+        trips: || with(|c| vip(c, &["10.0.1.100/24"])),
+        passes: || with(|c| vip(c, &["10.0.1.100/23"])),
+    },
+    Case {
+        rule: &id::KA027,
+        trips: || run(&cluster(&[254])),
+        passes: || run(&cluster(&[254, 252])),
+    },
+    Case {
+        rule: &id::KA028,
+        trips: || with(|c| vip(c, &["10.0.0.255/24"])),
+        passes: || with(|c| vip(c, &["10.0.0.255/23"])),
+    },
+    Case {
+        rule: &id::KA030,
+        trips: || with_password("123456789"),
+        passes: || with_password("k3v9Qz1x"),
+    },
+    Case {
+        rule: &id::KA031,
+        trips: || with(|c| authenticated(c, VrrpVersion::V3)),
+        passes: || with(|c| authenticated(c, VrrpVersion::V2)),
+    },
+    Case {
+        rule: &id::KA032,
+        trips: || {
+            with(|c| {
+                c.vrrp.peering = Peering::Multicast;
+                c.instances[0].virtual_router_id = VirtualRouterId::new(51).expect("an id");
+            })
+        },
+        passes: || with(|c| c.vrrp.peering = Peering::Multicast),
+    },
+    Case {
+        rule: &id::KA046,
+        trips: || with(|c| c.health.timeout = Duration::from_secs(2)),
+        passes: || with(|c| c.health.timeout = Duration::from_secs(1)),
+    },
+    Case {
+        rule: &id::KA047,
+        trips: || with(|c| c.health.interval = Duration::from_secs(3)),
+        passes: || with(|c| c.health.interval = Duration::from_secs(2)),
+    },
+    Case {
+        rule: &id::KA050,
+        trips: || with(|c| strict(c, Peering::Multicast)),
+        passes: || with(|c| c.vrrp.peering = Peering::Multicast),
+    },
+    Case {
+        rule: &id::KA051,
+        trips: || with(|c| route(c, "0.0.0.0/0")),
+        passes: || with(|c| route(c, "0.0.0.0/1")),
+    },
+    Case {
+        rule: &id::KA055,
+        trips: || with(|c| c.vrrp.iptables_chain = InstanceName::new("NGINX_HA").ok()),
+        passes: || {
+            with(|c| {
+                strict(c, Peering::Multicast);
+                c.vrrp.iptables_chain = InstanceName::new("NGINX_HA").ok();
+            })
+        },
+    },
+    Case {
+        rule: &id::KA056,
+        trips: || with(|c| strict(c, Peering::Unicast)),
+        passes: || with(|c| strict(c, Peering::Multicast)),
+    },
+    Case {
+        rule: &id::NG002,
+        trips: || with(|c| listen_on(c, "10.0.0.100")),
+        passes: || {
+            with(|c| {
+                listen_on(c, "10.0.0.100");
+                c.sysctls.push(keyed("net.ipv4.ip_nonlocal_bind", "1"));
+            })
+        },
+    },
+    Case {
+        rule: &id::NG006,
+        trips: || with(|c| c.upstreams[0].servers[1].down = true),
+        passes: || with(|c| c.upstreams[0].servers[1].backup = true),
+    },
+    Case {
+        rule: &id::NG008,
+        trips: || with(|c| listen_on(c, "10.0.0.11")),
+        passes: || with(|c| listen_on(c, "127.0.0.1")),
+    },
+    Case {
+        rule: &id::NG009,
+        trips: || with(|c| c.nginx.status_port = 80),
+        passes: || with(|c| c.streams = vec![stream(c.nginx.status_port, true)]),
+    },
+    Case {
+        rule: &id::NG010,
+        trips: || with(|c| c.streams = vec![stream(80, false)]),
+        passes: || with(|c| c.streams = vec![stream(80, true), stream(81, true)]),
+    },
+    Case {
+        rule: &id::NG011,
+        trips: || with(|c| c.sites.push(site(80))),
+        passes: || with(|c| c.sites.push(site(81))),
+    },
+    Case {
+        rule: &id::NG012,
+        trips: || with(|c| c.sites.push(site(80))),
+        passes: || with(|c| c.sites.push(site(81))),
+    },
+    Case {
+        rule: &id::NG013,
+        trips: || {
+            with(|c| {
+                c.sites.push(site(80));
+                c.sites[1].listen[0].tls = true;
+            })
+        },
+        passes: || with(|c| c.sites.push(site(80))),
+    },
+    Case {
+        rule: &id::NG014,
+        trips: || {
+            with(|c| {
+                c.upstreams[0]
+                    .servers
+                    .iter_mut()
+                    .for_each(|s| s.down = true)
+            })
+        },
+        passes: || with(|c| c.upstreams[0].servers[0].down = true),
+    },
+    Case {
+        rule: &id::NG015,
+        trips: || {
+            with(|c| {
+                c.upstreams[0].balance = Balance::IpHash;
+                c.upstreams[0].servers[1].backup = true;
+            })
+        },
+        passes: || with(|c| c.upstreams[0].servers[1].backup = true),
+    },
+    Case {
+        rule: &id::NG016,
+        trips: || with(|c| server(c, "10.0.0.100:80")),
+        passes: || with(|c| server(c, "10.0.0.11:8080")),
+    },
+    Case {
+        rule: &id::SY001,
+        trips: || {
+            with(|c| {
+                c.sysctls
+                    .push(keyed("net.ipv4.ip_local_port_range", "1024 65535"))
+            })
+        },
+        passes: || {
+            with(|c| {
+                c.sysctls
+                    .push(keyed("net.ipv4.ip_local_port_range", "1024 65535"));
+                c.sysctls
+                    .push(keyed("net.ipv4.ip_local_reserved_ports", "22,8080-8090"));
+            })
+        },
+    },
+    Case {
+        rule: &id::SY002,
+        trips: || with(|c| c.nginx.backlog = 65_536),
+        passes: || with(|c| c.nginx.backlog = 65_535),
+    },
+];
