@@ -176,7 +176,7 @@ fn gap(cluster: &Cluster, watch: NginxWatch, fault: Fault, next: u8) -> Gap {
     noticed.plus(held_back).plus(master_down(cluster, next))
 }
 
-/// `Skew_Time`: (256 - priority)/256 of a second in VRRPv2, of the advert interval in VRRPv3.
+/// `Skew_Time`: (256 - priority)/256 of a second in version 2, of the advert interval in version 3.
 fn skew(cluster: &Cluster, priority: u8) -> Duration {
     let unit = match cluster.vrrp.version {
         VrrpVersion::V2 => Duration::from_secs(1),

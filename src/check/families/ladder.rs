@@ -47,7 +47,7 @@ fn weighted(cluster: &Cluster, weight: Weight, findings: &mut Vec<Finding>) {
             );
             findings.push(Finding::new(
                 &registry::KA010,
-                places::vrrp("preemption"),
+                places::vrrp("preempt"),
                 message,
             ));
         }
@@ -57,7 +57,7 @@ fn weighted(cluster: &Cluster, weight: Weight, findings: &mut Vec<Finding>) {
             );
             findings.push(Finding::new(
                 &registry::KA015,
-                places::vrrp("preemption"),
+                places::vrrp("preempt_delay"),
                 message,
             ));
         }

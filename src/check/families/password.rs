@@ -1,4 +1,4 @@
-//! VRRPv2's password, which is known only once it was fetched (KA030 to KA032).
+//! VRRP's plaintext password, which is known only once it was fetched (KA030 to KA032).
 
 use secrecy::ExposeSecret;
 
@@ -6,7 +6,7 @@ use crate::check::finding::Finding;
 use crate::check::{places, registry};
 use crate::model::{Cluster, Secrets};
 
-/// What VRRPv2's field holds.
+/// What the field of version 2's packet holds.
 const FIELD: usize = 8;
 
 /// Passwords of keepalived's samples, of guides, and of nobody's choosing.

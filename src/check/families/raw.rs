@@ -8,13 +8,16 @@ use crate::check::registry;
 use crate::model::Cluster;
 
 /// What hactl renders in `global_defs`.
-const RENDERED_GLOBAL: [&str; 8] = [
+const RENDERED_GLOBAL: [&str; 11] = [
     "enable_script_security",
+    "max_auto_priority",
+    "reload_check_config",
     "router_id",
     "script_user",
     "smtp_helo_name",
     "vrrp_garp_master_refresh",
     "vrrp_iptables",
+    "vrrp_priority",
     "vrrp_strict",
     "vrrp_version",
 ];

@@ -8,7 +8,7 @@ use super::snippet;
 
 /// The first release with `vrrp_script` intervals of less than a second.
 const FRACTIONAL_INTERVALS: Version = Version::new(2, 0, 0);
-/// The first release that computes VRRPv3's checksum right for every unicast peer.
+/// The first release that computes version 3's checksum right for every unicast peer.
 const RIGHT_CHECKSUMS: Version = Version::new(1, 3, 7);
 
 pub(in crate::check) fn check(

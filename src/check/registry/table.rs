@@ -11,7 +11,7 @@ macro_rules! rules {
         fix: $fix:literal $(,)?
     })+) => {
         $(
-            #[doc = $title]
+            #[doc = concat!("The rule ", stringify!($id), ".")]
             pub static $id: $crate::check::rule::Rule = $crate::check::rule::Rule {
                 id: stringify!($id),
                 severity: $crate::check::finding::Severity::$severity,

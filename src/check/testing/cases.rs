@@ -132,19 +132,19 @@ pub(in crate::check) static CASES: &[Case] = &[
         rule: &id::KA006,
         trips: || {
             version(Version::new(2, 1, 5), |c| {
-                c.raw.keepalived_global = Some("max_auto_priority 99\nreload_file".to_owned());
+                c.raw.keepalived_global = Some("vrrp_min_garp\nreload_file".to_owned());
             })
         },
         passes: || {
             version(Version::new(2, 2, 0), |c| {
-                c.raw.keepalived_global = Some("max_auto_priority 99\nreload_file".to_owned());
+                c.raw.keepalived_global = Some("vrrp_min_garp\nreload_file".to_owned());
             })
         },
     },
     Case {
         rule: &id::KA007,
         trips: || instance("priority 200"),
-        passes: || global("vrrp_priority 50"),
+        passes: || global("vrrp_skip_check_adv_addr"),
     },
     Case {
         rule: &id::KA008,

@@ -140,6 +140,7 @@ pub(in crate::check) fn site(port: u16) -> Site {
             read_timeout: seconds(30),
             websocket: false,
             rate_limit: None,
+            access_log: true,
         }],
         client_max_body_size: None,
         response_headers: Vec::new(),
