@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::manifest::Manifest;
-use crate::model::{HostPath, NodeFacts, NodeName, OsFamily, UserName, Version};
+use crate::model::{
+    HostPath, NodeFacts, NodeName, OsFamily, UserName, Version, packaged_versions,
+};
 
 /// A program that hactl manages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -259,11 +261,10 @@ impl Observation {
                 os_id: os_id.clone(),
             });
         };
-        let version = |program: Program, name| {
-            program.version().ok_or(UnsupportedHost::NoProgram {
-                node: node(),
-                program: name,
-            })
+        let packaged = packaged_versions(os_id, os_version);
+        let version = |program: Program, packaged: Option<Version>, name| {
+            let missing = UnsupportedHost::NoProgram { node: node(), program: name };
+            program.version().or(packaged).ok_or(missing)
         };
         let user = match family {
             OsFamily::Debian => "www-data",
@@ -274,8 +275,8 @@ impl Observation {
             os_id: os_id.clone(),
             os_version: os_version.clone(),
             family,
-            keepalived: version(self.keepalived, "keepalived")?,
-            nginx: version(self.nginx, "nginx")?,
+            keepalived: version(self.keepalived, packaged.map(|it| it.0), "keepalived")?,
+            nginx: version(self.nginx, packaged.map(|it| it.1), "nginx")?,
             nginx_user: UserName::new(user).unwrap_or(debian.nginx_user),
             nginx_pid_file: debian.nginx_pid_file,
         })

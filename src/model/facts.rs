@@ -73,6 +73,22 @@ pub enum OsFamily {
     Redhat,
 }
 
+/// The versions of keepalived and nginx that a distribution's release packages; for hosts where
+/// neither is installed and the package manager's lists are empty, as on a fresh image.
+pub fn packaged_versions(os_id: &str, os_version: &str) -> Option<(Version, Version)> {
+    let versions = match (os_id, os_version) {
+        ("debian", "11") => ((2, 1, 5), (1, 18, 0)),
+        ("debian", "12") => ((2, 2, 7), (1, 22, 1)),
+        ("debian", "13") => ((2, 3, 3), (1, 26, 3)),
+        ("ubuntu", "20.04") => ((2, 0, 19), (1, 18, 0)),
+        ("ubuntu", "22.04") => ((2, 2, 4), (1, 18, 0)),
+        ("ubuntu", "24.04") => ((2, 2, 8), (1, 24, 0)),
+        _ => return None,
+    };
+    let version = |(major, minor, patch)| Version::new(major, minor, patch);
+    Some((version(versions.0), version(versions.1)))
+}
+
 /// What rendering and planning need to know of one host.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct NodeFacts {

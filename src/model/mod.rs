@@ -13,7 +13,7 @@ mod secret;
 mod vrrp;
 
 pub use cluster::{Cluster, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
-pub use facts::{NodeFacts, OsFamily, Version};
+pub use facts::{NodeFacts, OsFamily, Version, packaged_versions};
 pub use names::{
     ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, NodeName,
     RouterId, ServerName, SysctlKey, SysctlValue, UpstreamName, UserName,

@@ -215,11 +215,6 @@ activate() {
     run_action nginx.service "$nginx_action"
     run_action keepalived.service "$keepalived_action"
     prove "$into/new" "$emergencies"
-    if [ "$(value_in "$into/new/manifest" generation)" = 0 ]; then
-        place_on_error=note problems=0
-        restore_services "$into/new"
-        [ ! -f "$state/packages" ] || remove_packages "$state/packages"
-    fi
     journal "$1" activated
     finish
 }
@@ -291,7 +286,12 @@ confirm() {
     [ "$(value_in "$state/journal" phase)" = activated ] || die not-active "the change did not get as far as being activated"
     number=$(value_in "$into/new/manifest" generation)
     if [ "$number" = 0 ]; then
+        # From here on nobody goes back: only now the packages that hactl brought may go.
+        restore_enablement "$into/new"
+        problems=0
+        [ ! -f "$state/packages" ] || remove_packages "$state/packages"
         rm -f "$state/live"
+        rm -rf /run/hactl
     else
         rm -rf "$state/generations/$number"
         mv "$into/new" "$state/generations/$number" || die disk "cannot keep generation $number"
@@ -358,9 +358,16 @@ restore_services() {
             ;;
         *) systemctl stop "$unit" >/dev/null 2>&1 ;;
         esac
-        case $enabled in
-        enabled) systemctl enable "$unit" >/dev/null 2>&1 ;;
-        disabled) systemctl disable "$unit" >/dev/null 2>&1 ;;
+    done <"$1/manifest"
+    restore_enablement "$1"
+}
+
+# restore_enablement DIR: whether units start at boot, as the tree's service lines say.
+restore_enablement() {
+    while IFS=$tab read -r kind unit enabled _; do
+        case $kind:$enabled in
+        service:enabled) systemctl enable "$unit" >/dev/null 2>&1 ;;
+        service:disabled) systemctl disable "$unit" >/dev/null 2>&1 ;;
         esac
     done <"$1/manifest"
 }
