@@ -3,8 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{self as unix, UnixDatagram};
+use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use super::netns::within;
 use super::processes;
 use super::spec::LabSpec;
 use super::tool::{command_for, run, tail};
-use super::{inventory_text, mounts, ssh};
+use super::{inventory_text, mounts, platform, ssh};
 
 /// Keeps a machine running; every lab has a copy of it in its folder.
 pub(super) const SCRIPT: &str = include_str!("scripts/machine.sh");
@@ -74,9 +73,8 @@ pub(super) fn start(names: &Names, index: u8) -> Result<Booting, LabError> {
         program: "machine".to_owned(),
         source,
     };
-    let ready = unix::SocketAddr::from_abstract_name(&address)
-        .and_then(|address| UnixDatagram::bind_addr(&address))
-        .map_err(|source| doing()(not_started(source)))?;
+    let ready =
+        platform::abstract_socket(&address).map_err(|source| doing()(not_started(source)))?;
 
     let cgroup = Cgroup::of_member(names, &node);
     cgroup.make(&["keeper", "machine"])?;

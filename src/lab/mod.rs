@@ -27,6 +27,7 @@ mod mounts;
 mod names;
 mod netns;
 mod network;
+mod platform;
 mod prerequisites;
 mod processes;
 mod record;

@@ -1,14 +1,12 @@
 //! Disks: overlays of cached images, and finding what is mounted.
 
 use std::fs;
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-
 use super::error::LabError;
 use super::names::MemberPaths;
+use super::platform;
 
 /// Mounts a machine's disk: these layers, the topmost first, under what the machine writes.
 pub(super) fn mount_overlay(layers: &[PathBuf], paths: &MemberPaths) -> Result<(), LabError> {
@@ -28,18 +26,8 @@ pub(super) fn mount_overlay(layers: &[PathBuf], paths: &MemberPaths) -> Result<(
     .concat();
     // Volatile: nothing is synced to the real disk. Machines that lose power keep their data, since
     // this kernel keeps it; only a crash of the real machine would lose it.
-    let source: Option<&str> = Some("hactl-lab");
-    mount(
-        source,
-        &root,
-        Some("overlay"),
-        MsFlags::empty(),
-        Some(options.as_slice()),
-    )
-    .map_err(|errno| LabError::Mount {
-        path: root,
-        source: io::Error::from(errno),
-    })
+    platform::mount_overlay(&root, &options)
+        .map_err(|source| LabError::Mount { path: root, source })
 }
 
 /// Unmounts everything at or below a folder, whoever still uses it. Returns what would not go.
@@ -51,7 +39,7 @@ pub(super) fn unmount_below(folder: &Path) -> Vec<PathBuf> {
             return mounted;
         }
         for target in mounted.iter().rev() {
-            let _ = umount2(target, MntFlags::MNT_DETACH);
+            let _ = platform::detach_mount(target);
         }
     }
     mounted_below(folder)

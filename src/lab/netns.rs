@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use nix::mount::{MntFlags, umount2};
-use nix::sched::{CloneFlags, setns};
-
 use super::error::LabError;
 use super::names::Names;
+use super::platform;
 use super::tool::{command, command_for, run_with_input};
 
 const FOLDER: &str = "/run/netns";
@@ -60,11 +58,11 @@ pub(super) fn within<T: Send>(
     let file = File::open(path(netns)).map_err(failed)?;
     thread::scope(|scope| {
         let thread = scope.spawn(move || {
-            setns(file, CloneFlags::CLONE_NEWNET)?;
-            Ok::<T, nix::errno::Errno>(action())
+            platform::enter_netns(file)?;
+            Ok(action())
         });
         match thread.join() {
-            Ok(result) => result.map_err(|errno| failed(errno.into())),
+            Ok(result) => result.map_err(failed),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
@@ -91,6 +89,6 @@ pub(super) fn inodes(netns: &[String]) -> HashSet<u64> {
 /// Removes a namespace's name; the namespace goes when the last process in it has gone.
 pub(super) fn remove(netns: &str) {
     let path = path(netns);
-    let _ = umount2(&path, MntFlags::MNT_DETACH);
+    let _ = platform::detach_mount(&path);
     let _ = fs::remove_file(&path);
 }
