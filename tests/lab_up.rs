@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hactl::lab::{Image, Lab, LabError, LabSpec, Login, NodeState};
-use support::{TestLab, assert_nothing_left, text, wait_for};
+use support::{TestLab, text, wait_for};
 
 #[test]
 fn three_nodes_answer_ssh_with_checked_host_keys() {
@@ -357,104 +357,6 @@ fn a_cut_cable_takes_the_link_away_until_it_is_mended() {
     lab.heal("lb1").unwrap();
     wait_for("the link", || answers(&lab, "10.0.0.11"));
     assert_eq!(lab.status().unwrap().nodes[0].state, NodeState::On);
-}
-
-#[test]
-fn two_labs_live_side_by_side() {
-    let spec = LabSpec {
-        nodes: 1,
-        backends: 1,
-        ..TestLab::spec()
-    };
-    let Some(one) = TestLab::up(&spec) else {
-        return;
-    };
-    let two = TestLab::up_beside(
-        &one,
-        &LabSpec {
-            name: format!("{}-b", spec.name),
-            ..spec
-        },
-    );
-    one.on_node("lb1", "touch", &["/root/one"]);
-    two.on_node("lb1", "touch", &["/root/two"]);
-    assert_eq!(text(&mut one.ssh("lb1", "ls /root")), "one\n");
-    assert_eq!(text(&mut two.ssh("lb1", "ls /root")), "two\n");
-    let names = Lab::list().unwrap();
-    assert!(names.contains(&one.name().to_owned()) && names.contains(&two.name().to_owned()));
-
-    // The first one's name is the beginning of the second one's.
-    one.down().unwrap();
-    assert_nothing_left(one.name());
-    assert_eq!(text(&mut two.ssh("lb1", "ls /root")), "two\n");
-    assert_eq!(
-        two.on_controller("curl", &["-sSf", "http://192.168.1.10:8080/"]),
-        "b1\n"
-    );
-}
-
-#[test]
-fn a_lab_is_made_once_and_removed_once() {
-    let spec = LabSpec {
-        nodes: 1,
-        backends: 1,
-        ..TestLab::spec()
-    };
-    let Some(lab) = TestLab::up(&spec) else {
-        return;
-    };
-    let again = Lab::up(&spec, &mut |_| {});
-    assert!(
-        matches!(again, Err(LabError::AlreadyUp { .. })),
-        "{again:?}"
-    );
-    assert_eq!(text(&mut lab.ssh("lb1", "hostname")), "lb1\n");
-    let opened = Lab::open(&spec.name).unwrap();
-    assert_eq!(opened.spec(), &spec);
-    let status = opened.status().unwrap();
-    assert!(status.complete && status.backends[0].running);
-    assert!(status.nodes[0].uptime.unwrap() < Duration::from_mins(10));
-    assert_eq!(
-        lab.on_controller("sh", &["-c", "cat \"$HACTL_INVENTORY\""]),
-        { fs::read_to_string(lab.inventory_path()).unwrap() }
-    );
-
-    // A shell that somebody left on the controller goes too; whoever asks for it doesn't.
-    let mut visitor = lab.controller("sleep").arg("1000").spawn().unwrap();
-    assert!(Lab::remove(&spec.name).unwrap());
-    assert!(!visitor.wait().unwrap().success());
-    assert_nothing_left(&spec.name);
-    assert!(!Lab::remove(&spec.name).unwrap());
-    assert!(matches!(
-        Lab::open(&spec.name),
-        Err(LabError::NotFound { .. })
-    ));
-}
-
-#[test]
-fn impossible_labs_are_refused_before_anything_is_made() {
-    let good = TestLab::spec();
-    for bad in [
-        LabSpec {
-            name: "../x".to_owned(),
-            ..good.clone()
-        },
-        LabSpec {
-            nodes: 0,
-            ..good.clone()
-        },
-        LabSpec {
-            nodes: 10,
-            ..good.clone()
-        },
-        LabSpec {
-            backends: 51,
-            ..good
-        },
-    ] {
-        let error = Lab::up(&bad, &mut |_| {}).unwrap_err();
-        assert!(matches!(error, LabError::Spec { .. }), "{error}");
-    }
 }
 
 /// Whether something at this address accepts connections to sshd's port.

@@ -6,9 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::manifest::Manifest;
-use crate::model::{
-    HostPath, NodeFacts, NodeName, OsFamily, UserName, Version, packaged_versions,
-};
+use crate::model::{HostPath, NodeFacts, NodeName, OsFamily, UserName, Version, packaged_versions};
 
 /// A program that hactl manages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -263,7 +261,10 @@ impl Observation {
         };
         let packaged = packaged_versions(os_id, os_version);
         let version = |program: Program, packaged: Option<Version>, name| {
-            let missing = UnsupportedHost::NoProgram { node: node(), program: name };
+            let missing = UnsupportedHost::NoProgram {
+                node: node(),
+                program: name,
+            };
             program.version().or(packaged).ok_or(missing)
         };
         let user = match family {
