@@ -118,7 +118,7 @@ shape! {
 }
 
 shape! {
-    /// A redirect, or its `to` alone.
+    /// A redirect.
     RedirectKeys as "redirect" short to {
         /// The target, with nginx's variables; `https` is short for `https://$host$request_uri`.
         to: Target = Required, "https://www.example.org$request_uri";
@@ -137,7 +137,7 @@ super::words::choice!(
 );
 
 shape! {
-    /// A fixed answer, or its `code` alone.
+    /// A fixed answer.
     ReturnKeys as "return" short code {
         /// The status.
         code: Status = Required, "200";
@@ -147,7 +147,7 @@ shape! {
 }
 
 shape! {
-    /// How many requests one client address may make, or its `per_second` alone.
+    /// How many requests one client address may make.
     RateLimitKeys as "rate_limit" short per_second {
         /// Requests a second.
         per_second: Int<1, 1_000_000> = Required, "10";

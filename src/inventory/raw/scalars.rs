@@ -172,15 +172,10 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::inventory) struct Time<const MIN: u64>(pub(in crate::inventory) Duration);
 
-/// `50ms`, `1.5s`, `1m30s`, `0`: in milliseconds, or what is wrong with it.
-fn milliseconds(text: &str) -> Result<u64, String> {
+/// `50ms`, `1.5s`, `1m30s`, `0`: in milliseconds.
+fn milliseconds(text: &str) -> Option<u64> {
     if text == "0" {
-        return Ok(0);
-    }
-    if text.parse::<f64>().is_ok() {
-        return Err(format!(
-            "say of what: `{text}s` for seconds, `{text}ms` for milliseconds"
-        ));
+        return Some(0);
     }
     let mut total = 0_u64;
     let mut rest = text;
@@ -189,14 +184,10 @@ fn milliseconds(text: &str) -> Result<u64, String> {
         let (number, tail) = rest.split_at(unit_at.unwrap_or(rest.len()));
         let unit_end = tail.find(|c: char| !c.is_ascii_alphabetic());
         let (unit, tail) = tail.split_at(unit_end.unwrap_or(tail.len()));
-        total = total.saturating_add(scaled(number, unit).ok_or("")?);
+        total = total.saturating_add(scaled(number, unit)?);
         rest = tail;
     }
-    if text.is_empty() {
-        Err(String::new())
-    } else {
-        Ok(total)
-    }
+    (!text.is_empty()).then_some(total)
 }
 
 /// `number` of `unit` in whole milliseconds.
@@ -221,17 +212,21 @@ fn scaled(number: &str, unit: &str) -> Option<u64> {
 
 fn duration<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Duration> {
     let typed = text::<T>(node, path, faults)?;
-    match milliseconds(typed) {
-        Ok(millis) if millis <= 365 * DAY => return Some(Duration::from_millis(millis)),
-        Ok(_) => faults.add(invalid(node, path, "duration", "at most 365d")),
-        Err(advice) if advice.is_empty() => {
+    let is_bare = typed.parse::<f64>().is_ok_and(|number| number >= 0.0);
+    let fault = match milliseconds(typed) {
+        Some(millis) if millis <= 365 * DAY => return Some(Duration::from_millis(millis)),
+        Some(_) => invalid(node, path, "duration", "at most 365d"),
+        None if is_bare => {
+            let typed = super::tree::clip(typed);
+            let help = format!("say of what: `{typed}s` for seconds, `{typed}ms` for milliseconds");
+            invalid(node, path, "duration", "").help(help)
+        }
+        None => {
             let rule = "a number and its unit, ms, s, m, h or d, such as 50ms, 1.5s or 1m30s";
-            faults.add(invalid(node, path, "duration", rule));
+            invalid(node, path, "duration", rule)
         }
-        Err(advice) => {
-            faults.add(invalid(node, path, "duration", "").help(advice));
-        }
-    }
+    };
+    faults.add(fault);
     None
 }
 

@@ -140,6 +140,7 @@ impl Object {
             }
             Presence::Default(yaml) => {
                 fields.insert("default".to_owned(), to_json(yaml));
+                fields.insert("x-default-yaml".to_owned(), yaml.into());
             }
         }
         fields.insert("examples".to_owned(), json!([to_json(example)]));
