@@ -1,6 +1,11 @@
 //! Inventories as operators write them: good ones mean what they should, and each bad one gets
 //! every mistake reported with its place and a remedy.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test that can't go on says so by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 
 use hactl::inventory::{self, Inventory, InventoryErrors};
@@ -22,8 +27,11 @@ fn shipped(name: &str) -> Inventory {
 fn rendered(diagnostic: &dyn Diagnostic) -> String {
     let mut text = String::new();
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none()).with_width(80);
-    handler.render_report(&mut text, diagnostic).expect("a String takes it all");
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    handler
+        .render_report(&mut text, diagnostic)
+        .expect("a String takes it all");
+    text.lines()
+        .fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
 fn errors_of(name: &str, bytes: &[u8]) -> InventoryErrors {
@@ -53,7 +61,10 @@ fn every_malformed_inventory_is_explained() {
     let mut count = 0;
     insta::glob!("inventories/malformed/*.yml", |path| {
         count += 1;
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a plain name");
         let bytes = std::fs::read(path).expect("the file exists");
         insta::assert_snapshot!(rendered(&errors_of(name, &bytes)));
     });
@@ -67,7 +78,10 @@ fn assert_fresh(path: &str, expected: &str) {
         std::fs::write(&file, expected).expect("the file can be written");
     }
     let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == expected, "{path} is stale: UPDATE=1 cargo test --test inventory");
+    assert!(
+        found == expected,
+        "{path} is stale: UPDATE=1 cargo test --test inventory"
+    );
 }
 
 #[test]
@@ -79,5 +93,328 @@ fn the_committed_schema_is_fresh() {
 #[test]
 fn the_committed_reference_is_fresh() {
     let first = std::fs::read_to_string(project("inventories/small.yml")).expect("it exists");
-    assert_fresh("docs/inventory.md", &inventory::reference(&inventory::schema(), &first));
+    assert_fresh(
+        "docs/inventory.md",
+        &inventory::reference(&inventory::schema(), &first),
+    );
+}
+
+/// The twelve lines with `tail` behind them.
+fn small_with(tail: &str) -> String {
+    let small = std::fs::read_to_string(project("inventories/small.yml")).expect("it exists");
+    format!("{small}{tail}")
+}
+
+#[test]
+fn what_is_underlined_is_what_offends() {
+    let cases = [
+        ("vrrp: { failover: quick }\n", "quick"),
+        ("vrrp:\n  failover: \"quick\"\n", "\"quick\""),
+        ("vrrp: { advert_int: 1s }\n", "advert_int"),
+        ("health: { fall: [3, 4] }\n", "[3, 4]"),
+        ("health: { fall: 3x }   # a comment\n", "3x"),
+        ("höhe: 3\n", "höhe"),
+        ("health:\n  fall:\n    - 3\n", "fall"),
+        ("nginx:\n  log_format: |\n    a\n    b\n", "a"),
+        (
+            "streams:\n  - listen: 53 udp\n    proxy: dns  # which\n",
+            "dns",
+        ),
+        ("streams:\n  -\n    listen: 53 udp\n", "listen: 53 udp"),
+        ("streams:\r\n  - listen: 53\r\n    proxy: dns\r\n", "dns"),
+        ("notify: { hook: relative }\n", "relative"),
+    ];
+    for (tail, offending) in cases {
+        let errors = errors_of("inventory.yml", small_with(tail).as_bytes());
+        let found: Vec<_> = errors
+            .errors()
+            .iter()
+            .map(|error| error.offending())
+            .collect();
+        assert_eq!(found, [Some(offending)], "{tail}");
+    }
+}
+
+#[test]
+fn errors_come_in_the_order_of_the_file_and_know_their_place() {
+    let text = small_with("vrrp: { strict: maybe, failover: quick }\nhealth: { fall: x }\n");
+    let errors = errors_of("inventory.yml", text.as_bytes());
+    let places = errors
+        .errors()
+        .iter()
+        .filter_map(inventory::InventoryError::place);
+    let places: Vec<_> = places.map(|place| (place.line, place.column)).collect();
+    assert_eq!(places, [(12, 17), (12, 34), (13, 17)]);
+    assert_eq!(errors.total(), 3);
+}
+
+#[test]
+fn a_path_resolves_to_its_text_or_to_its_nearest_typed_ancestor() {
+    let inventory = shipped("small.yml");
+    let root = hactl::model::InventoryPath::root();
+    let node = root.key("nodes").index(1);
+    let cases = [
+        (node.key("address"), "10.0.0.12"),
+        (
+            node.key("priority"),
+            "{ name: lb2, address: 10.0.0.12, interface: eth0 }",
+        ),
+        (
+            node.clone(),
+            "{ name: lb2, address: 10.0.0.12, interface: eth0 }",
+        ),
+        (root.key("nodes"), "nodes"),
+        (root.key("nodes").index(7), "nodes"),
+        (
+            root.key("vips").index(0).key("virtual_router_id"),
+            "{ address: 10.0.0.100/24 }",
+        ),
+        (root.key("vrrp").key("failover"), "cluster: web"),
+        (
+            root.key("upstreams").key("backend").key("servers").index(2),
+            "192.168.1.12:8080",
+        ),
+    ];
+    for (path, expected) in cases {
+        let place = inventory.source.place(&path);
+        let text = &inventory.source.text()[place.offset..place.offset + place.length];
+        assert_eq!(text, expected, "{path}");
+    }
+    assert!(inventory.source.is_typed(&node));
+    assert!(!inventory.source.is_typed(&node.key("priority")));
+}
+
+#[test]
+fn anchors_aliases_and_merge_keys_work() {
+    let text = "\
+cluster: web
+nodes:
+  - &lb1 { name: lb1, address: 10.0.0.11, interface: eth0 }
+  - { <<: *lb1, name: lb2, address: 10.0.0.12 }
+vips: [{ address: 10.0.0.100/24 }]
+upstreams:
+  one: { servers: &servers [192.168.1.10:8080] }
+  two: { servers: *servers }
+";
+    let cluster = inventory::load("inventory.yml", text)
+        .expect("it is valid")
+        .cluster;
+    assert_eq!(cluster.nodes[1].interface.as_str(), "eth0");
+    assert_eq!(cluster.upstreams[0].servers, cluster.upstreams[1].servers);
+}
+
+#[test]
+fn a_plain_secret_is_not_repeated() {
+    for tail in [
+        "vrrp: { authentication: { password: hunter2-poison } }\n",
+        "vrrp: { authentication: { password: [hunter2-poison] } }\n",
+        "vrrp: { auth_pass: hunter2-poison }\n",
+        "vrrp: { authentication: { pasword: hunter2-poison } }\n",
+        "vrrp: { authentication: hunter2-poison }\n",
+        "password: hunter2-poison\n",
+        "vrrp: { authentication: { password: { env: A }, password: hunter2-poison } }\n",
+        "vrrp: { authentication: { password: !vault hunter2-poison } }\n",
+        "vrrp:\n  authentication:\n    password: |\n      hunter2-poison\n      hunter2-poison\n  strict: 3\n",
+        "vrrp: { authentication: { password: { plain: hunter2-poison } } }\n",
+    ] {
+        let errors = errors_of("inventory.yml", small_with(tail).as_bytes());
+        let report = rendered(&errors);
+        assert!(!report.contains("poison"), "{report}");
+        assert!(!format!("{errors:?}").contains("poison"), "{errors:?}");
+    }
+}
+
+#[test]
+fn hostile_files_are_refused_at_once() {
+    let laughs = (1..30).fold("a0: &a0 [x, x, x, x]\n".to_owned(), |text, n| {
+        let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
+        format!("{text}a{n}: &a{n} [{aliases}]\n")
+    });
+    let keys: String = (0..100_000).fold(String::new(), |text, n| text + &format!("k{n}: 1\n"));
+    let names = vec!["n: &n [*n]"; 10_000].join("\n");
+    let merges = format!("a: &a {{ b: c }}\n{}", "d: { <<: *a }\n".repeat(20_000));
+    for text in [
+        laughs,
+        keys,
+        names,
+        merges,
+        "[".repeat(500_000),
+        "{a: ".repeat(100_000),
+        "- ".repeat(500_000),
+        "a:\n".repeat(300_000),
+        "\"".repeat(1_000_000),
+        format!("cluster: {}\n", "w".repeat(1_000_000)),
+        format!(
+            "cluster: web\nnodes:\n{}",
+            "  - { name: lb1 }\n".repeat(50_000)
+        ),
+        "x".repeat(10_000_000),
+        "? ".repeat(1000),
+        "!!a ".repeat(1000),
+        "&a ".repeat(1000),
+        "---\n".repeat(100_000),
+    ] {
+        let start = std::time::Instant::now();
+        let errors = errors_of("inventory.yml", text.as_bytes());
+        let report = rendered(&errors);
+        let head: String = text.chars().take(30).collect();
+        assert!(
+            start.elapsed().as_secs() < 5,
+            "{head}: {:?}",
+            start.elapsed()
+        );
+        assert!(report.len() < 200_000, "{head}: {} bytes", report.len());
+    }
+}
+
+#[test]
+fn the_starter_is_a_valid_inventory() {
+    let text = inventory::starter(&inventory::StarterOptions::default());
+    insta::assert_snapshot!(text);
+    let starter = inventory::load("hactl.yml", &text)
+        .expect("it is valid")
+        .cluster;
+    assert_eq!(
+        format!("{starter:?}"),
+        format!("{:?}", shipped("small.yml").cluster)
+    );
+}
+
+#[test]
+fn a_starter_holds_what_it_was_given() {
+    let text = inventory::starter(&inventory::StarterOptions {
+        cluster: Some("shop".into()),
+        nodes: vec![inventory::StarterNode {
+            name: "a".into(),
+            address: "2001:db8::11".into(),
+            interface: "ens3".into(),
+        }],
+        vip: Some("2001:db8::100/64".into()),
+        servers: vec!["[2001:db8::10]:80".into()],
+        virtual_router_id: Some(7),
+        user: Some("admin".into()),
+    });
+    insta::assert_snapshot!(text);
+    inventory::load("hactl.yml", &text).expect("it is valid");
+}
+
+mod properties {
+    use std::fmt::Write as _;
+
+    use super::{errors_of, inventory, rendered};
+    use proptest::prelude::*;
+
+    /// Text that looks like YAML often enough to reach the walker.
+    fn yaml_like() -> impl Strategy<Value = String> {
+        let word = prop_oneof![
+            Just("cluster"),
+            Just("nodes"),
+            Just("vips"),
+            Just("sites"),
+            Just("listen"),
+            Just("address"),
+            Just("vrrp"),
+            Just("upstreams"),
+            Just("servers"),
+            Just("password"),
+            Just(": "),
+            Just(":\n  "),
+            Just("\n"),
+            Just("- "),
+            Just("{ "),
+            Just(" }"),
+            Just("["),
+            Just("]"),
+            Just(", "),
+            Just("&a "),
+            Just("*a"),
+            Just("<<: "),
+            Just("!t "),
+            Just("'"),
+            Just("\""),
+            Just("|\n  "),
+            Just("# "),
+            Just("\t"),
+            Just("10.0.0.1"),
+            Just("80 tls"),
+            Just("no"),
+            Just("~"),
+            Just("é"),
+            Just("\r\n"),
+            Just("---\n"),
+            Just("? "),
+        ];
+        prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_text_is_read_or_explained(text in prop_oneof![yaml_like(), any::<String>()]) {
+            if let Err(errors) = inventory::load("any.yml", &text) {
+                prop_assert!(errors.total() > 0);
+                for error in errors.errors() {
+                    prop_assert!(error.place().is_none() || error.offending().is_some());
+                }
+                rendered(&errors);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_explained(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if inventory::load_bytes("any.yml", &bytes).is_err() {
+                rendered(&errors_of("any.yml", &bytes));
+            }
+        }
+    }
+
+    /// A hostile value for every place that takes a text.
+    fn hostile() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[a-z;{}$`'\"#\\\\ \n\r\t\u{0}\u{1b}\u{202e}(|&<>]{1,20}",
+            Just("$(reboot)".to_owned()),
+            Just("eth0\n}".to_owned()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_valid_inventory_means_what_it_says(
+            nodes in 1..20_u8,
+            vips in 1..10_u8,
+            servers in 1..20_u8,
+            prefer in any::<prop::sample::Index>(),
+        ) {
+            let mut text = String::from("cluster: c\nnodes:\n");
+            for n in 0..nodes {
+                let _ = writeln!(text, "  - {{ name: n{n}, address: 10.0.0.{}, interface: eth0 }}", n + 1);
+            }
+            text.push_str("vips:\n");
+            for v in 0..vips {
+                let _ = writeln!(text, "  - {{ address: 10.0.1.{}/16, prefer: n{} }}", v + 1, prefer.index(nodes.into()));
+            }
+            let list: Vec<_> = (0..servers).map(|s| format!("10.0.2.{}:80", s + 1)).collect();
+            let _ = writeln!(text, "upstreams: {{ u: {{ servers: [{}] }} }}", list.join(", "));
+            let cluster = inventory::load("valid.yml", &text).expect("it is valid").cluster;
+            prop_assert_eq!(cluster.nodes.len(), usize::from(nodes));
+            prop_assert_eq!(cluster.upstreams[0].servers.len(), usize::from(servers));
+            for instance in &cluster.instances {
+                prop_assert_eq!(instance.ladder.len(), usize::from(nodes));
+                let preferred = instance.preferred().expect("somebody").as_str();
+                prop_assert_eq!(preferred, format!("n{}", prefer.index(nodes.into())));
+                prop_assert!(instance.ladder.windows(2).all(|pair| pair[0].1 > pair[1].1));
+            }
+        }
+
+        #[test]
+        fn a_starter_is_read_back_or_refused_at_the_value(value in hostile()) {
+            let options = inventory::StarterOptions { cluster: Some(value.clone()), ..Default::default() };
+            match inventory::load("hactl.yml", &inventory::starter(&options)) {
+                Ok(inventory) => prop_assert_eq!(inventory.cluster.name.as_str(), value),
+                Err(errors) => prop_assert_eq!(errors.total(), 1, "{}", rendered(&errors)),
+            }
+        }
+    }
 }

@@ -53,6 +53,10 @@ impl Fault {
         // A default has no place of its own: it shares its parent's, and one label is enough.
         if self.labels.iter().all(|(known, _)| known != span) {
             self.labels.push((span.clone(), Some(text.into())));
+            // Beside one that says something, a bare underline looks like an accident.
+            if let Some((_, label @ None)) = self.labels.first_mut() {
+                *label = Some("here".to_owned());
+            }
         }
         self
     }

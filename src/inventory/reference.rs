@@ -55,7 +55,11 @@ fn in_order_of_mention(schema: &Json) -> Vec<String> {
 
 fn mention(schema: &Json, within: &Json, order: &mut Vec<String>) {
     let properties = object(within).and_then(|object| object.get("properties")?.as_object());
-    for name in properties.into_iter().flat_map(|keys| keys.values()).flat_map(references) {
+    for name in properties
+        .into_iter()
+        .flat_map(|keys| keys.values())
+        .flat_map(references)
+    {
         if !order.contains(&name) {
             order.push(name.clone());
             if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
@@ -94,13 +98,17 @@ fn section(page: &mut String, name: &str, definition: &Json) {
     let about = definition.get("description").and_then(Json::as_str);
     let _ = writeln!(page, "## {name}\n\n{}\n", about.unwrap_or_default());
     if let Some(short) = definition.get("x-short").and_then(Json::as_str) {
-        let _ = writeln!(page, "A lone value is short for a mapping with only `{short}`.\n");
+        let _ = writeln!(
+            page,
+            "A lone value is short for a mapping with only `{short}`.\n"
+        );
     }
     let Some(object) = object(definition) else {
         return;
     };
     let required = object.get("required").and_then(Json::as_array);
-    let is_required = |key: &str| required.is_some_and(|keys| keys.iter().any(|known| known == key));
+    let is_required =
+        |key: &str| required.is_some_and(|keys| keys.iter().any(|known| known == key));
     page.push_str("| key | type | default | meaning | example |\n|---|---|---|---|---|\n");
     let properties = object.get("properties").and_then(Json::as_object);
     for (key, schema) in properties.into_iter().flatten() {

@@ -153,7 +153,8 @@ impl SourceCode for Source {
             *inner.span(),
             inner.line(),
             inner.column(),
-            inner.line_count(),
+            // miette's own count is that of the lines above as well, and would join far snippets.
+            inner.data().split(|byte| *byte == b'\n').count(),
         )))
     }
 }

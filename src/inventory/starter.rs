@@ -31,9 +31,16 @@ pub struct StarterNode {
     pub interface: String,
 }
 
-const EXAMPLE_NODES: [(&str, &str); 3] =
-    [("lb1", "10.0.0.11"), ("lb2", "10.0.0.12"), ("lb3", "10.0.0.13")];
-const EXAMPLE_SERVERS: [&str; 3] = ["192.168.1.10:8080", "192.168.1.11:8080", "192.168.1.12:8080"];
+const EXAMPLE_NODES: [(&str, &str); 3] = [
+    ("lb1", "10.0.0.11"),
+    ("lb2", "10.0.0.12"),
+    ("lb3", "10.0.0.13"),
+];
+const EXAMPLE_SERVERS: [&str; 3] = [
+    "192.168.1.10:8080",
+    "192.168.1.11:8080",
+    "192.168.1.12:8080",
+];
 
 /// The text of a first inventory. Values stand in it as given: what they are worth is for
 /// [`super::load`] to say, with their places.
@@ -60,7 +67,9 @@ fn nodes(text: &mut String, nodes: &[StarterNode]) {
         format!("  - {{ name: {name}, address: {address}, interface: {interface} }}\n")
     };
     if nodes.is_empty() {
-        text.push_str("nodes:                        # your hosts; first is the preferred master\n");
+        text.push_str(
+            "nodes:                        # your hosts; first is the preferred master\n",
+        );
         for (name, address) in EXAMPLE_NODES {
             text.push_str(&line(name, address, "eth0"));
         }
@@ -76,7 +85,10 @@ fn vip(text: &mut String, options: &StarterOptions) {
     let address = scalar(options.vip.as_deref().unwrap_or("10.0.0.100/24"));
     text.push_str("vips:                         # a free address of the nodes' network\n");
     let _ = match options.virtual_router_id {
-        Some(id) => writeln!(text, "  - {{ address: {address}, virtual_router_id: {id} }}"),
+        Some(id) => writeln!(
+            text,
+            "  - {{ address: {address}, virtual_router_id: {id} }}"
+        ),
         None => writeln!(text, "  - {{ address: {address} }}"),
     };
 }
@@ -85,7 +97,11 @@ fn servers(text: &mut String, servers: &[String]) {
     let list = if servers.is_empty() {
         EXAMPLE_SERVERS.map(scalar).join(", ")
     } else {
-        servers.iter().map(|server| scalar(server)).collect::<Vec<_>>().join(", ")
+        servers
+            .iter()
+            .map(|server| scalar(server))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     text.push_str("upstreams:                    # what the proxy stands in front of\n");
     let _ = writeln!(text, "  backend: {{ servers: [{list}] }}");
@@ -95,7 +111,9 @@ fn servers(text: &mut String, servers: &[String]) {
 fn scalar(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')
         && !text.ends_with(':')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@".contains(c));
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_./:@".contains(c));
     if is_plain {
         return text.to_owned();
     }

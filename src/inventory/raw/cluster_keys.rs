@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::collections::Pairs;
-use super::decode::Spanned;
+use super::collections::{List, Pairs};
 use super::nginx_keys::{NginxKeys, SiteKeys, StreamKeys, UpstreamKeys};
 use super::scalars::{Int, Time};
 use super::shape::shape;
@@ -20,15 +19,15 @@ shape! {
         /// The cluster's name; it names reports and manifests.
         cluster: ClusterName = Required, "web";
         /// The load balancers. The first is the preferred master.
-        nodes: Vec<Spanned<NodeKeys>> = Required, "[{ name: lb1, address: 10.0.0.11, interface: eth0 }]";
+        nodes: List<NodeKeys> = Required, "[{ name: lb1, address: 10.0.0.11, interface: eth0 }]";
         /// The virtual IPs, each a virtual router of its own. Several make an active-active cluster: without `prefer`, each prefers the next node.
-        vips: Vec<Spanned<VipKeys>> = Required, "[{ address: 10.0.0.100/24 }]";
+        vips: List<VipKeys> = Required, "[{ address: 10.0.0.100/24 }]";
         /// Groups of servers behind the proxy, by name.
         upstreams: Pairs<UpstreamName, UpstreamKeys> = Default("{}"), "{ backend: { servers: [192.168.1.10:8080] } }";
         /// HTTP and HTTPS sites.
-        sites: Vec<Spanned<SiteKeys>> = Default("[]"), "[{ listen: [80], proxy: backend }]";
+        sites: List<SiteKeys> = Default("[]"), "[{ listen: [80], proxy: backend }]";
         /// TCP and UDP proxies.
-        streams: Vec<Spanned<StreamKeys>> = Default("[]"), "[{ listen: 5432, proxy: database }]";
+        streams: List<StreamKeys> = Default("[]"), "[{ listen: 5432, proxy: database }]";
         /// How the nodes are reached. A node's own `ssh` overrides it key by key.
         ssh: SshKeys = Default("{}"), "{ user: admin }";
         /// How the nodes agree who holds a virtual IP.
@@ -88,7 +87,7 @@ shape! {
         /// The virtual IP with its network's prefix length. This or `addresses`.
         address: VirtualIp = Optional("this or `addresses`"), "10.0.0.100/24";
         /// Several virtual IPs of one family that move together.
-        addresses: Vec<Spanned<VirtualIp>> = Optional("this or `address`"), "[10.0.0.100/24, 10.0.0.101/24]";
+        addresses: List<VirtualIp> = Optional("this or `address`"), "[10.0.0.100/24, 10.0.0.101/24]";
         /// keepalived's name for it.
         name: InstanceName = Optional("VI_1, VI_2 and so on"), "VI_1";
         /// The same number on all nodes, and no other router's on this network. Choose your own: 51 is everybody's default.
@@ -100,7 +99,7 @@ shape! {
         /// The interface that carries the virtual IP, where it isn't the one that carries VRRP.
         interface: InterfaceName = Optional("the node's"), "eth1";
         /// Routes that move with it.
-        routes: Vec<Spanned<RouteKeys>> = Default("[]"), "[{ to: 10.1.0.0/16, via: 10.0.0.1 }]";
+        routes: List<RouteKeys> = Default("[]"), "[{ to: 10.1.0.0/16, via: 10.0.0.1 }]";
         /// The node whose file should say `state MASTER`. hactl renders BACKUP everywhere, and `hactl check` says why.
         state_master_on: NodeName = Optional("none"), "lb1";
     }

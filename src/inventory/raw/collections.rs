@@ -1,5 +1,7 @@
 //! Lists, and mappings whose keys are names of the operator's own.
 
+use std::ops::Deref;
+
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::decode::{Spanned, Value, mismatch, spanned};
@@ -8,7 +10,34 @@ use super::tree::{Kind, Node, clip};
 use crate::inventory::error::Faults;
 use crate::model::InventoryPath;
 
-impl<T: Value> Value for Vec<Spanned<T>> {
+/// A list, in the order that it was typed.
+#[derive(Debug, Clone)]
+pub(in crate::inventory) struct List<T> {
+    items: Vec<Spanned<T>>,
+    typed: usize,
+}
+
+impl<T> List<T> {
+    /// How many items were typed, also those that could not be read.
+    pub(in crate::inventory) fn typed_len(&self) -> usize {
+        self.typed
+    }
+
+    /// The items that could be read.
+    pub(in crate::inventory) fn into_items(self) -> Vec<Spanned<T>> {
+        self.items
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [Spanned<T>];
+
+    fn deref(&self) -> &[Spanned<T>] {
+        &self.items
+    }
+}
+
+impl<T: Value> Value for List<T> {
     fn expected() -> String {
         "a list".to_owned()
     }
@@ -22,8 +51,11 @@ impl<T: Value> Value for Vec<Spanned<T>> {
             faults.add(mismatch::<Self>(node, path).help(help));
             return None;
         };
-        let read = |(index, item)| spanned(item, path.index(index), faults);
-        Some(items.iter().enumerate().filter_map(read).collect())
+        let read = |(index, item)| spanned(item, path.index(index), ", or remove the item", faults);
+        Some(Self {
+            items: items.iter().enumerate().filter_map(read).collect(),
+            typed: items.len(),
+        })
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {
@@ -60,14 +92,14 @@ impl<K: Value, V: Value> Value for Pairs<K, V> {
             let key_node = Node {
                 kind: Kind::Scalar {
                     text: entry.key.clone(),
-                    plain: false,
+                    plain: true,
                 },
                 span: entry.key_span.clone(),
                 whole: entry.key_span.clone(),
             };
             // Both are read before either may end this entry, so that both are reported.
             let key = K::decode(&key_node, &path, faults);
-            let value = spanned(&entry.value, path.clone(), faults);
+            let value = spanned(&entry.value, path.clone(), ", or remove the key", faults);
             if let (Some(key), Some(value)) = (key, value) {
                 let key = Spanned {
                     value: key,

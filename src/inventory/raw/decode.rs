@@ -45,32 +45,27 @@ pub(in crate::inventory) trait Value: Sized + 'static {
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 }
 
-/// Reads `node` and keeps its place.
+/// Reads `node` and keeps its place. `otherwise` is what else to do where there is nothing to read.
 pub(in crate::inventory) fn spanned<T: Value>(
     node: &Node,
     path: InventoryPath,
+    otherwise: &str,
     faults: &mut Faults,
 ) -> Option<Spanned<T>> {
-    let value = read(node, &path, faults)?;
+    if node.is_null() {
+        let fault = Fault::at(&node.span, format!("{path}: has no value"));
+        faults.add(fault.help(format!("write {}{otherwise}", T::expected())));
+        return None;
+    }
+    if matches!(node.kind, Kind::Broken) {
+        return None;
+    }
+    let value = T::decode(node, &path, faults)?;
     Some(Spanned {
         value,
         span: node.span.clone(),
         path,
     })
-}
-
-/// Reads `node`, unless there is nothing to read.
-fn read<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<T> {
-    if matches!(node.kind, Kind::Broken) {
-        return None;
-    }
-    if node.is_null() {
-        let fault = Fault::at(&node.span, format!("{path}: has no value"));
-        let expected = T::expected();
-        faults.add(fault.help(format!("write {expected}, or remove the key")));
-        return None;
-    }
-    T::decode(node, path, faults)
 }
 
 /// The fault for a value of the wrong type or form.
@@ -108,6 +103,7 @@ pub(in crate::inventory) struct Keys<'t> {
     node: &'t Node,
     entries: &'t [Entry],
     path: &'t InventoryPath,
+    meant: Vec<&'static str>,
 }
 
 impl<'t> Keys<'t> {
@@ -119,24 +115,46 @@ impl<'t> Keys<'t> {
         faults: &mut Faults,
     ) -> Option<Self> {
         let Kind::Mapping(entries) = &node.kind else {
-            faults.add(mismatch::<T>(node, path).help(hint_for_mapping(node, known)));
+            let help = hint_for_mapping(node, known);
+            faults.add(if holds_secrets::<T>() {
+                let message = format!("{}expected {}", prefix(path), T::expected());
+                Fault::at(&node.span, message)
+                    .masking(&node.whole)
+                    .help(help)
+            } else {
+                mismatch::<T>(node, path).help(help)
+            });
             return None;
         };
+        let mut meant = Vec::new();
         for entry in entries {
             if !known.contains(&entry.key.as_str()) {
-                faults.add(unknown_key(entry, path, known));
+                let near = suggest::key(&entry.key, known);
+                let fault = unknown_key(entry, path, known, near);
+                let is_secret = holds_secrets::<T>() || suggest::names_a_secret(&entry.key, near);
+                faults.add(if is_secret {
+                    fault.masking(&entry.value.whole)
+                } else {
+                    fault
+                });
+                meant.extend(near);
             }
         }
         Some(Self {
             node,
             entries,
             path,
+            meant,
         })
     }
 
-    /// The keys that were typed.
+    /// The keys that were typed, or were most likely meant.
     pub(in crate::inventory) fn typed(&self) -> Vec<String> {
-        self.entries.iter().map(|entry| entry.key.clone()).collect()
+        let typed = self.entries.iter().map(|entry| entry.key.as_str());
+        typed
+            .chain(self.meant.iter().copied())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The value of `key`: typed, or its default.
@@ -148,9 +166,15 @@ impl<'t> Keys<'t> {
     ) -> Option<Spanned<T>> {
         let path = self.path.key(key);
         if let Some(entry) = self.entries.iter().find(|entry| entry.key == key) {
-            return spanned(&entry.value, path, faults);
+            let otherwise = match presence {
+                Presence::Required => "",
+                Presence::Optional(_) | Presence::Default(_) => ", or remove the key",
+            };
+            return spanned(&entry.value, path, otherwise, faults);
         }
         match presence {
+            // The slip of the pen is reported already.
+            Presence::Required if self.meant.contains(&key) => None,
             Presence::Required => {
                 faults.add(self.missing::<T>(key));
                 None
@@ -195,14 +219,24 @@ fn hint_for_mapping(node: &Node, known: &[&str]) -> String {
     }
 }
 
-fn unknown_key(entry: &Entry, path: &InventoryPath, known: &[&'static str]) -> Fault {
+fn unknown_key(
+    entry: &Entry,
+    path: &InventoryPath,
+    known: &[&'static str],
+    near: Option<&'static str>,
+) -> Fault {
     let key = clip(&entry.key);
     let message = format!("{}there is no key `{key}`", prefix(path));
     let fault = Fault::at(&entry.key_span, message);
-    match suggest::key(&entry.key, known) {
-        Some(known) => fault
-            .label(format!("did you mean `{known}`?"))
-            .help(format!("write `{known}`, or remove the line")),
+    match near {
+        Some(near) => fault
+            .label(format!("did you mean `{near}`?"))
+            .help(format!("write `{near}`, or remove it")),
         None => fault.help(format!("the keys here are {}", suggest::list(known))),
     }
+}
+
+/// True where a value that is out of place is most likely a secret.
+fn holds_secrets<T: Value>() -> bool {
+    matches!(T::NAME, Some("secret" | "authentication"))
 }

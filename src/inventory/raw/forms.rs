@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use camino::Utf8PathBuf;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use super::decode::{Spanned, Value, mismatch, prefix};
+use super::collections::List;
+use super::decode::{Value, mismatch, prefix};
 use super::scalars::{Int, checked, invalid, text};
 use super::shape::{shape, subschema};
 use super::tree::{Kind, Node};
@@ -35,7 +36,7 @@ shape! {
         /// A file on this machine, beside the inventory or an absolute path, readable by nobody else.
         file: LocalPath = Optional("one of the three"), "secrets/vrrp.txt";
         /// A program and its arguments; what it prints is the secret, less one final newline.
-        command: Vec<Spanned<Line>> = Optional("one of the three"), "[pass, show, web/vrrp]";
+        command: List<Line> = Optional("one of the three"), "[pass, show, web/vrrp]";
     }
 }
 
@@ -65,7 +66,14 @@ impl Value for SecretRef {
             keys.file
                 .map(|path| Self::File(Utf8PathBuf::from(path.value.0))),
             keys.command.map(|words| {
-                Self::Command(words.value.into_iter().map(|word| word.value.0).collect())
+                Self::Command(
+                    words
+                        .value
+                        .into_items()
+                        .into_iter()
+                        .map(|word| word.value.0)
+                        .collect(),
+                )
             }),
         ];
         let mut sources = sources.into_iter().flatten();
@@ -168,16 +176,15 @@ impl Value for Workers {
     }
 
     fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
-        match text::<Self>(node, path, faults)? {
-            "auto" => Some(Self(None)),
-            typed => match typed.parse::<u32>() {
-                Ok(number @ 1..=1024) => Some(Self(Some(number))),
-                _ => {
-                    faults.add(invalid(node, path, "number of workers", &Self::expected()));
-                    None
-                }
-            },
+        let typed = text::<Self>(node, path, faults)?;
+        if typed == "auto" {
+            return Some(Self(None));
         }
+        if let Ok(number @ 1..=1024) = typed.parse::<u32>() {
+            return Some(Self(Some(number)));
+        }
+        faults.add(invalid(node, path, "number of workers", &Self::expected()));
+        None
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {
@@ -200,13 +207,11 @@ impl Value for LogTarget {
             let server = checked(node, path, ServerAddress::new(server), faults)?;
             return Some(Self::Syslog { server });
         }
-        match HostPath::new(typed) {
-            Ok(path) => Some(Self::File { path }),
-            Err(_) => {
-                faults.add(invalid(node, path, "log", &Self::expected()));
-                None
-            }
+        if let Ok(path) = HostPath::new(typed) {
+            return Some(Self::File { path });
         }
+        faults.add(invalid(node, path, "log", &Self::expected()));
+        None
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {

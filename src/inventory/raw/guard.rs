@@ -33,17 +33,19 @@ fn too_large(bytes: usize) -> Fault {
 
 /// UTF-16 is what editors on other systems save, and worth a name.
 fn not_utf8(bytes: &[u8], offset: usize) -> (String, Fault) {
-    let shown = mask(&String::from_utf8_lossy(bytes));
+    let shown = mask(&String::from_utf8_lossy(bytes).replace(char::REPLACEMENT_CHARACTER, "?"));
     if long_line(&shown).is_some() {
         return (String::new(), Fault::unplaced("the file is not UTF-8 text"));
     }
     let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let encoding = if is_utf16 { " but UTF-16" } else { "" };
-    let end = offset + char::REPLACEMENT_CHARACTER.len_utf8();
     let byte = bytes.get(offset).copied().unwrap_or_default();
-    let fault = Fault::at(&(offset..end), format!("the file is not UTF-8{encoding}"))
-        .label(format!("the byte 0x{byte:02x}"))
-        .help("save the file as UTF-8");
+    let fault = Fault::at(
+        &(offset..offset + 1),
+        format!("the file is not UTF-8{encoding}"),
+    )
+    .label(format!("the byte 0x{byte:02x}"))
+    .help("save the file as UTF-8");
     (shown, fault)
 }
 

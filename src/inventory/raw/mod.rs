@@ -21,7 +21,7 @@ mod words;
 pub(super) use cluster_keys::{
     ClusterKeys, HealthKeys, NodeKeys, NotifyKeys, RawKeys, RouteKeys, SshKeys, VipKeys, VrrpKeys,
 };
-pub(super) use collections::Pairs;
+pub(super) use collections::{List, Pairs};
 pub(super) use decode::{Keys, Presence, Spanned, Value};
 pub(super) use forms::{Socket, TlsFile};
 pub(super) use guard::decode as guard;
@@ -31,7 +31,7 @@ pub(super) use nginx_keys::{
 };
 pub(super) use parse::parse;
 pub(super) use scalars::Time;
-pub(super) use shape::Described;
+pub(super) use shape::{Described, Typed};
 pub(super) use suggest::nearest;
 pub(super) use tree::Node;
 pub(super) use words::{Line, Setting, VirtualIp};

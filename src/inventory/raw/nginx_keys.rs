@@ -1,7 +1,6 @@
 //! The keys of an inventory: what nginx does.
 
-use super::collections::Pairs;
-use super::decode::Spanned;
+use super::collections::{List, Pairs};
 use super::forms::{Socket, StreamPort, TlsFile, Workers};
 use super::scalars::{Int, Size, Time};
 use super::shape::shape;
@@ -19,7 +18,7 @@ shape! {
     /// A group of servers behind the proxy.
     UpstreamKeys as "upstream" {
         /// The servers.
-        servers: Vec<Spanned<ServerKeys>> = Required, "[192.168.1.10:8080, 192.168.1.11:8080]";
+        servers: List<ServerKeys> = Required, "[192.168.1.10:8080, 192.168.1.11:8080]";
         /// How one is chosen.
         balance: Balance = Default("round_robin"), "least_conn";
         /// Idle connections that each worker keeps open; 0 for none.
@@ -51,9 +50,9 @@ shape! {
     /// An HTTP or HTTPS site. `proxy`, `redirect`, `return` and `files` here are short for a location `/` that does so.
     SiteKeys as "site" {
         /// Its host names; `_` for any.
-        names: Vec<Spanned<ServerName>> = Default("[_]"), "[www.example.org, example.org]";
+        names: List<ServerName> = Default("[_]"), "[www.example.org, example.org]";
         /// The sockets that it listens on.
-        listen: Vec<Spanned<Socket>> = Default("[80]"), "[80, 443 tls]";
+        listen: List<Socket> = Default("[80]"), "[80, 443 tls]";
         /// Its certificate, for the sockets with `tls`.
         tls: TlsKeys = Optional("none"), "{ certificate: /etc/ssl/web.crt, key: /etc/ssl/private/web.key }";
         /// HTTP/2 on the sockets with `tls`.
@@ -67,7 +66,7 @@ shape! {
         /// Serves files of this folder on the hosts.
         files: HostPath = Optional("none"), "/var/www/html";
         /// What differs below a path.
-        locations: Vec<Spanned<LocationKeys>> = Default("[]"), "[{ path: /api/, proxy: api }]";
+        locations: List<LocationKeys> = Default("[]"), "[{ path: /api/, proxy: api }]";
         /// Headers added to every answer.
         response_headers: Headers = Default("{}"), "{ X-Frame-Options: DENY }";
         /// The largest request body; 0 for no limit.

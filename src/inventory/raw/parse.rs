@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, StructureStyle, Tag};
 
-use super::syntax;
 use super::tree::{Entry, Kind, Node};
+use super::{suggest, syntax};
 use crate::inventory::error::{Fault, Faults};
 
 /// How deep values may nest. An inventory needs eight levels.
@@ -61,17 +61,17 @@ where
             let (event, span) = self.next()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(..) => {}
-                Event::StreamEnd => return Err(empty()),
+                Event::StreamEnd => return Err(empty().into()),
                 _ => break self.node(event, span)?,
             }
         };
         if root.is_null() {
-            return Err(empty());
+            return Err(empty().into());
         }
         loop {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(root),
-                (Event::DocumentStart(..), span) => return Err(second_document(&span)),
+                (Event::DocumentStart(..), span) => return Err(second_document(&span).into()),
                 _ => {}
             }
         }
@@ -93,7 +93,9 @@ where
         self.spend(1, &span)?;
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), &span);
+                if self.refuse_tag(tag.as_deref(), &span) {
+                    return Ok(broken(span));
+                }
                 let kind = Kind::Scalar {
                     text: text.into_owned(),
                     plain: style == ScalarStyle::Plain,
@@ -210,8 +212,9 @@ where
         Err(Box::new(Fault::at(span, message).help(help)))
     }
 
-    fn refuse_tag(&mut self, tag: Option<&Tag>, span: &Range<usize>) {
-        let Some(tag) = tag else { return };
+    /// True when there is a tag, which is then reported, and its value hidden if it may be secret.
+    fn refuse_tag(&mut self, tag: Option<&Tag>, span: &Range<usize>) -> bool {
+        let Some(tag) = tag else { return false };
         let is_vault = tag.to_string().contains("vault");
         let help = if is_vault {
             "keep secrets out of the file: write `{ command: [ansible-vault, view, FILE] }`, \
@@ -219,9 +222,11 @@ where
         } else {
             "remove the tag; every key knows the type of its value"
         };
-        let span = self.first_line(span);
+        let message = format!("the tag `{tag}` has no meaning here");
+        let fault = Fault::at(&self.first_line(span), message).help(help);
         self.faults
-            .add(Fault::at(&span, format!("the tag `{tag}` has no meaning here")).help(help));
+            .add(if is_vault { fault.masking(span) } else { fault });
+        true
     }
 
     /// `span` up to the end of its first line, without blanks at the end.
@@ -269,7 +274,12 @@ impl Entries {
                 .label("again here")
                 .also(first, "first here")
                 .help("keep one of them");
-            faults.add(fault);
+            let is_secret = suggest::names_a_secret(&key, None);
+            faults.add(if is_secret {
+                fault.masking(&value.whole)
+            } else {
+                fault
+            });
             return;
         }
         self.places.insert(key.clone(), key_span.clone());
@@ -313,16 +323,12 @@ fn broken(span: Range<usize>) -> Node {
     }
 }
 
-fn empty() -> Stop {
-    Box::new(
-        Fault::unplaced("the inventory is empty")
-            .help("`hactl init` writes a first one, and docs/inventory.md shows all keys"),
-    )
+fn empty() -> Fault {
+    Fault::unplaced("the inventory is empty")
+        .help("`hactl init` writes a first one, and docs/inventory.md shows all keys")
 }
 
-fn second_document(span: &Range<usize>) -> Stop {
-    Box::new(
-        Fault::at(span, "a second YAML document starts here")
-            .help("an inventory is one document: remove the `---`, or split the file"),
-    )
+fn second_document(span: &Range<usize>) -> Fault {
+    Fault::at(span, "a second YAML document starts here")
+        .help("an inventory is one document: remove the `---`, or split the file")
 }

@@ -47,6 +47,11 @@ pub(super) fn checked<T>(
     }
 }
 
+/// True for a word without quotes.
+fn is_plain(node: &Node) -> bool {
+    matches!(node.kind, Kind::Scalar { plain: true, .. })
+}
+
 impl Value for bool {
     fn expected() -> String {
         "`true` or `false`".to_owned()
@@ -54,8 +59,8 @@ impl Value for bool {
 
     fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
         match text::<Self>(node, path, faults)? {
-            "true" => return Some(true),
-            "false" => return Some(false),
+            "true" if is_plain(node) => return Some(true),
+            "false" if is_plain(node) => return Some(false),
             _ => {}
         }
         let Kind::Scalar { text, .. } = &node.kind else {
@@ -101,7 +106,7 @@ impl<const MIN: i64, const MAX: i64> Value for Int<MIN, MAX> {
         if (MIN..=MAX).contains(&number) {
             return Some(Self(number));
         }
-        let message = format!("{}{number} is out of range", prefix(path));
+        let message = format!("{}{} is out of range", prefix(path), node.describe());
         let help = format!("write {}", Self::expected());
         faults.add(Fault::at(&node.span, message).help(help));
         None
@@ -115,11 +120,10 @@ impl<const MIN: i64, const MAX: i64> Value for Int<MIN, MAX> {
 /// A decimal number without sign tricks; other spellings are named, since tools read them apart.
 fn integer<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<i64> {
     let typed = text::<T>(node, path, faults)?;
-    let is_plain = matches!(node.kind, Kind::Scalar { plain: true, .. });
     let digits = typed.strip_prefix('-').unwrap_or(typed);
     let is_decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     let has_leading_zero = digits.len() > 1 && digits.starts_with('0');
-    if is_plain && is_decimal && !has_leading_zero {
+    if is_plain(node) && is_decimal && !has_leading_zero {
         // More digits than fit are out of any range here.
         let huge = if typed.starts_with('-') {
             i64::MIN

@@ -29,10 +29,8 @@ macro_rules! shape {
             $( $(#[doc = $doc])+ pub(in crate::inventory) $field: Option<$crate::inventory::raw::Spanned<$type>>, )+
         }
 
-        impl $name {
-            /// True when `key` was typed, even if its value could not be read.
-            #[allow(dead_code, reason = "not every mapping has keys that exclude each other")]
-            pub(in crate::inventory) fn has(&self, key: &str) -> bool {
+        impl $crate::inventory::raw::Typed for $name {
+            fn has(&self, key: &str) -> bool {
                 self.typed_keys.iter().any(|typed| typed == key)
             }
         }
@@ -78,13 +76,19 @@ macro_rules! shape {
                     $example,
                 ); )+
                 let object = object.finish();
-                $( let object = $crate::inventory::raw::shape::with_short(object, stringify!($short)); )?
+                $( let object = $crate::inventory::raw::shape::with_short(&object, stringify!($short)); )?
                 object
             }
         }
     };
 }
 pub(super) use shape;
+
+/// A mapping that remembers which keys were typed.
+pub(in crate::inventory) trait Typed {
+    /// True when `key` was typed, even if its value could not be read.
+    fn has(&self, key: &str) -> bool;
+}
 
 /// A key's name: a field's, where Rust needs it written `r#return`.
 pub(in crate::inventory) fn key_name(field: &'static str) -> &'static str {
@@ -161,7 +165,7 @@ impl Object {
 }
 
 /// `object`, or a lone value for its key `short`.
-pub(in crate::inventory) fn with_short(object: Schema, short: &str) -> Schema {
+pub(in crate::inventory) fn with_short(object: &Schema, short: &str) -> Schema {
     let short = key_name_of(short);
     let alone = object.pointer(&format!("/properties/{short}")).cloned();
     let about = object.get("description").cloned();

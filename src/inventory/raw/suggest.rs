@@ -63,6 +63,8 @@ pub(super) fn word(typed: &str, known: &[&'static str]) -> Option<&'static str> 
     }
     known
         .iter()
+        // A number that is wrong is no misspelt one.
+        .filter(|word| word.parse::<i64>().is_err())
         .map(|word| (strsim::damerau_levenshtein(typed, word), *word))
         .filter(|(distance, word)| *distance <= 1 + word.len() / 5)
         .min()
@@ -79,6 +81,18 @@ pub(in crate::inventory) fn nearest<'n>(typed: &str, known: &[&'n str]) -> Optio
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, name)| name)
+}
+
+/// True when what stands behind `key`, which most likely means `near`, had better not be shown:
+/// `auth_pass: hunter2`, but not `proxy_pass: backend`.
+pub(super) fn names_a_secret(key: &str, near: Option<&str>) -> bool {
+    if near.is_some_and(|near| !matches!(near, "authentication" | "password" | "key")) {
+        return false;
+    }
+    let key = key.to_ascii_lowercase();
+    ["pass", "secret", "token", "credential"]
+        .iter()
+        .any(|word| key.contains(word))
 }
 
 /// The words, for a sentence.

@@ -16,6 +16,9 @@ pub(super) fn explain(error: &ScanError, text: &str) -> Fault {
 /// The character that the parser stopped at; at the end of the text, the last one that shows.
 fn culprit(error: &ScanError, text: &str) -> Range<usize> {
     let offset = error.marker().byte_offset().unwrap_or(text.len());
+    let before = text.get(..offset).unwrap_or(text);
+    let is_behind_tab = format!("{:?}", error.kind()).starts_with("Tab") && before.ends_with('\t');
+    let offset = if is_behind_tab { offset - 1 } else { offset };
     let rest = text.get(offset..).unwrap_or_default();
     match rest.chars().next() {
         Some(c) if !c.is_whitespace() || c == '\t' => offset..offset + c.len_utf8(),
@@ -77,6 +80,10 @@ fn words(kind: &ErrorKind) -> (String, String) {
         ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::BlockSequenceEntryNotAllowed => {
             ("a list item or a key in the wrong place", INDENT)
         }
+        ErrorKind::BlockEntryInFlowCollection => (
+            "a list item inside brackets that are still open",
+            "close the bracket on a line above, with `]` or `}`",
+        ),
         ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => (
             "a comma or a closing bracket is missing before this",
             "separate items by `, `; a text that holds any of `,[]{}` needs quotes",

@@ -46,7 +46,7 @@ words! {
     HeaderName: Self::new, "a header's name, such as X-Frame-Options", "header name";
     SysctlKey: Self::new, "a sysctl key, such as net.core.somaxconn", "sysctl key";
     HostPath: Self::new, "an absolute path on the hosts", "path on the hosts";
-    ServerAddress: Self::new, "ADDRESS:PORT, such as 192.168.1.10:8080", "ADDRESS:PORT";
+    ServerAddress: server, "ADDRESS:PORT, such as 192.168.1.10:8080", "ADDRESS:PORT";
     IpAddr: address, "an IP address, such as 10.0.0.11", "IP address";
     VirtualIp: VirtualIp::new, "an address with its prefix length, such as 10.0.0.100/24", "IP address/prefix";
     Network: Network::new, "a network, such as 10.1.0.0/16, or `default`", "network";
@@ -73,6 +73,19 @@ fn address(text: &str) -> Result<IpAddr, InvalidValue> {
         Ok(_) => rule("the address of a host; this one is kept for other uses"),
         Err(_) => rule("an IP address, such as 10.0.0.11 or 2001:db8::11"),
     }
+}
+
+fn server(text: &str) -> Result<ServerAddress, InvalidValue> {
+    ServerAddress::new(text).map_err(|error| {
+        let bare = text
+            .parse::<std::net::Ipv6Addr>()
+            .map_or(text.to_owned(), |v6| format!("[{v6}]"));
+        if ServerAddress::new(&format!("{bare}:80")).is_ok() {
+            InvalidValue::new(error.what, format!("it with a port, such as \"{bare}:80\""))
+        } else {
+            error
+        }
+    })
 }
 
 /// False for addresses that no interface on a network can have.

@@ -4,7 +4,7 @@ use super::distinct;
 use super::sites::{Timeouts, headers};
 use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{
-    ClusterKeys, LocationKeys, RedirectKeys, ReturnKeys, SiteKeys, Spanned, Time,
+    ClusterKeys, LocationKeys, RedirectKeys, ReturnKeys, SiteKeys, Spanned, Time, Typed,
 };
 use crate::model::{HostPath, Location, LocationAction, Redirect, UpstreamName};
 

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::distinct;
 use crate::inventory::error::{Fault, Faults};
-use crate::inventory::raw::{ClusterKeys, NodeKeys, Spanned, SshKeys};
+use crate::inventory::raw::{ClusterKeys, List, NodeKeys, Spanned, SshKeys};
 use crate::model::{Login, Node, RouterId, SshSettings};
 
 /// As many as have distinct default priorities.
@@ -17,8 +17,8 @@ pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Nod
     nodes.iter().map(|node| resolve_one(node, keys)).collect()
 }
 
-fn check(nodes: &Spanned<Vec<Spanned<NodeKeys>>>, faults: &mut Faults) {
-    if nodes.is_empty() {
+fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Faults) {
+    if nodes.typed_len() == 0 {
         let fault = Fault::at(&nodes.span, "nodes: there are none");
         faults.add(fault.help("add `- { name: lb1, address: 10.0.0.11, interface: eth0 }`"));
     }

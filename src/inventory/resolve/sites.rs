@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{distinct, listeners, locations};
 use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{
-    ClusterKeys, Line, Pairs, SiteKeys, Spanned, StreamKeys, TlsFile, TlsKeys,
+    ClusterKeys, Line, Pairs, SiteKeys, Spanned, StreamKeys, TlsFile, TlsKeys, Typed,
 };
 use crate::model::{Header, HeaderName, Site, Stream, Tls};
 
@@ -64,14 +64,14 @@ fn resolve_one(
 
 fn check(site: &Spanned<SiteKeys>, faults: &mut Faults) {
     if let Some(names) = &site.names {
-        if names.is_empty() {
+        if names.typed_len() == 0 {
             let fault = Fault::at(&names.span, format!("{}: there are none", names.path));
             faults.add(fault.help("write `[_]` for any name, or remove the key"));
         }
         distinct::check(names.iter(), "the name", "remove one of them", faults);
     }
     let Some(sockets) = &site.listen else { return };
-    if sockets.is_empty() {
+    if sockets.typed_len() == 0 {
         let fault = Fault::at(&sockets.span, format!("{}: there are none", sockets.path));
         faults.add(fault.help("write `[80]`, or remove the key"));
     }
@@ -82,7 +82,7 @@ fn check(site: &Spanned<SiteKeys>, faults: &mut Faults) {
             let help = "add `tls: { certificate: /etc/ssl/web.crt, key: /etc/ssl/private/web.key }` to the site";
             faults.add(Fault::at(&socket.span, message).help(help));
         }
-        (None, Some(tls)) if !sockets.is_empty() => {
+        (None, Some(tls)) if sockets.typed_len() == sockets.len() => {
             let message = format!("{}: a certificate, and no socket that uses it", tls.path);
             let fault =
                 Fault::at(&tls.span, message).also(&sockets.span, "none of these has `tls`");

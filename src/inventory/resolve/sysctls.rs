@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::inventory::error::{Fault, Faults};
-use crate::inventory::raw::{ClusterKeys, Setting};
+use crate::inventory::raw::{ClusterKeys, Setting, Spanned};
 use crate::model::{NginxSettings, Site, Stream, Sysctl, SysctlKey, SysctlValue, VrrpInstance};
 
 const PORT_RANGE: &str = "net.ipv4.ip_local_port_range";
 const RESERVED_PORTS: &str = "net.ipv4.ip_local_reserved_ports";
 /// Room for 55,000 connections to servers, above the ports that daemons usually listen on.
 const DEFAULT_RANGE: (u16, u16) = (10240, 65535);
+const KERNEL_RANGE: (u16, u16) = (32768, 60999);
 
 /// The settings: hactl's own first, then those that only the inventory has.
 pub(super) fn resolve(
@@ -22,19 +23,7 @@ pub(super) fn resolve(
     faults: &mut Faults,
 ) -> Option<Vec<Sysctl>> {
     let typed = &keys.sysctl.as_ref()?.pairs;
-    let range = typed.iter().find(|(key, _)| key.as_str() == PORT_RANGE);
-    let range = match range.map(|(_, setting)| (&setting.value, setting)) {
-        Some((Setting::Value(value), place)) => match parse_range(value.as_str()) {
-            Some(range) => range,
-            None => {
-                let message = format!("{}: `{value}` is no range of ports", place.path);
-                let help = "write the lowest and the highest port, such as `10240 65535`";
-                faults.add(Fault::at(&place.span, message).help(help));
-                return None;
-            }
-        },
-        _ => DEFAULT_RANGE,
-    };
+    let range = range(typed, faults)?;
     let ports = listening_ports(nginx, sites, streams);
     let mut settings = Vec::new();
     for (key, value) in defaults(nginx, range, &ports, sites, instances) {
@@ -56,6 +45,28 @@ pub(super) fn resolve(
         }
     }
     Some(settings)
+}
+
+/// The range of ports that connections to servers are made from.
+fn range(
+    typed: &[(Spanned<SysctlKey>, Spanned<Setting>)],
+    faults: &mut Faults,
+) -> Option<(u16, u16)> {
+    let setting = typed.iter().find(|(key, _)| key.as_str() == PORT_RANGE);
+    let Some((_, setting)) = setting else {
+        return Some(DEFAULT_RANGE);
+    };
+    let Setting::Value(value) = &setting.value else {
+        // What the host has, then: as a rule the kernel's own.
+        return Some(KERNEL_RANGE);
+    };
+    let range = parse_range(value.as_str());
+    if range.is_none() {
+        let message = format!("{}: `{value}` is no range of ports", setting.path);
+        let help = "write the lowest and the highest port, such as `10240 65535`";
+        faults.add(Fault::at(&setting.span, message).help(help));
+    }
+    range
 }
 
 fn parse_range(text: &str) -> Option<(u16, u16)> {
@@ -124,9 +135,12 @@ fn port_list(ports: &[u16]) -> String {
             _ => runs.push((port, port)),
         }
     }
-    let run = |(first, last): &(u16, u16)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
+    let run = |(first, last): &(u16, u16)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
     };
     runs.iter().map(run).collect::<Vec<_>>().join(",")
 }

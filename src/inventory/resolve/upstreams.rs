@@ -2,7 +2,7 @@
 
 use super::distinct;
 use crate::inventory::error::{Fault, Faults};
-use crate::inventory::raw::{ClusterKeys, ServerKeys, Spanned, UpstreamKeys};
+use crate::inventory::raw::{ClusterKeys, List, ServerKeys, Spanned, UpstreamKeys};
 use crate::model::{Balance, Upstream, UpstreamName, UpstreamServer};
 
 /// The upstreams, in their order.
@@ -19,7 +19,7 @@ fn check(upstream: &UpstreamKeys, faults: &mut Faults) {
     let Some(servers) = &upstream.servers else {
         return;
     };
-    if servers.is_empty() {
+    if servers.typed_len() == 0 {
         let fault = Fault::at(&servers.span, format!("{}: there are none", servers.path));
         faults.add(fault.help("write at least one, such as `[192.168.1.10:8080]`"));
     }
@@ -32,7 +32,7 @@ fn check(upstream: &UpstreamKeys, faults: &mut Faults) {
 /// What nginx would refuse to start with.
 fn check_backups(
     upstream: &UpstreamKeys,
-    servers: &Spanned<Vec<Spanned<ServerKeys>>>,
+    servers: &Spanned<List<ServerKeys>>,
     faults: &mut Faults,
 ) {
     let backups: Vec<_> = servers
@@ -40,7 +40,7 @@ fn check_backups(
         .filter_map(|server| server.backup.as_ref().filter(|backup| backup.value))
         .collect();
     let Some(first) = backups.first() else { return };
-    if backups.len() == servers.len() {
+    if backups.len() == servers.typed_len() {
         let message = format!("{}: all servers are backups", servers.path);
         let fault = Fault::at(&servers.span, message);
         faults.add(

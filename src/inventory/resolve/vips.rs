@@ -7,7 +7,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::distinct;
 use crate::inventory::error::{Fault, Faults};
-use crate::inventory::raw::{ClusterKeys, Pairs, RouteKeys, Spanned, VipKeys, VirtualIp};
+use crate::inventory::raw::{
+    ClusterKeys, List, Pairs, RouteKeys, Spanned, Typed, VipKeys, VirtualIp,
+};
 use crate::model::{InstanceName, NodeName, Priority, VirtualRoute, VirtualRouterId, VrrpInstance};
 
 /// The first default id: keepalived's own examples use it, and `hactl check` warns of it.
@@ -19,7 +21,7 @@ const PRIORITY_STEP: i64 = 2;
 /// The virtual routers, in their order.
 pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<VrrpInstance>> {
     let vips = keys.vips.as_ref()?;
-    if vips.is_empty() {
+    if vips.typed_len() == 0 {
         let fault = Fault::at(&vips.span, "vips: there are none");
         faults.add(fault.help("add `- { address: 10.0.0.100/24 }`"));
     }
@@ -90,7 +92,7 @@ fn check_addresses(vip: &Spanned<VipKeys>, keys: &ClusterKeys, faults: &mut Faul
             let message = format!("{}: the key `address` is missing", vip.path);
             faults.add(Fault::at(&vip.span, message).help("add `address: 10.0.0.100/24`"));
         }
-        (None, Some(several)) if several.is_empty() => {
+        (None, Some(several)) if several.typed_len() == 0 => {
             let message = format!("{}: there are none", several.path);
             faults.add(Fault::at(&several.span, message).help("write `[10.0.0.100/24]`"));
         }
@@ -163,10 +165,7 @@ fn names(vips: &[Spanned<VipKeys>]) -> Option<Vec<InstanceName>> {
         .collect()
 }
 
-fn router_ids(
-    vips: &Spanned<Vec<Spanned<VipKeys>>>,
-    faults: &mut Faults,
-) -> Option<Vec<VirtualRouterId>> {
+fn router_ids(vips: &Spanned<List<VipKeys>>, faults: &mut Faults) -> Option<Vec<VirtualRouterId>> {
     let typed: HashSet<_> = vips
         .iter()
         .filter_map(|vip| vip.virtual_router_id.as_ref().map(|id| id.value))
