@@ -104,7 +104,7 @@ pub struct Journal {
 pub struct Outcome {
     /// Its id.
     pub tx: String,
-    /// `confirmed` or `reverted`.
+    /// `confirmed`, `reverted` by hactl, or `expired`: undone by the host itself.
     pub result: String,
     /// Why.
     pub why: String,

@@ -51,7 +51,7 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
         if let Some(outcome) = host
             .outcome
             .as_ref()
-            .filter(|outcome| outcome.result == "reverted")
+            .filter(|outcome| outcome.result == "expired")
         {
             found.push(Notice::Undone {
                 node: node(),

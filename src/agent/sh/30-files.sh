@@ -152,7 +152,8 @@ place_sysctls() {
             [ "$value" = - ] || [ -z "$value" ] || $place_on_error sysctl "the kernel has no setting $key"
             continue
         fi
-        problem=$( (printf '%s\n' "$value" >"$file") 2>&1)
+        # cat names the kernel's reason; dash's printf says "I/O error" for every one.
+        problem=$( (printf '%s\n' "$value" | cat >"$file") 2>&1)
         [ "$(sysctl_value "$key")" = "$value" ] ||
             $place_on_error sysctl "the kernel refuses $key = $value and keeps $(sysctl_value "$key"): ${problem##*: }"
     done <"$1/manifest"

@@ -256,7 +256,7 @@ prove() {
         tries=$((tries + 1))
         if [ "$tries" -ge 60 ] || [ "$(nginx_emergencies)" -gt "$2" ] && [ "$tries" -ge 10 ]; then
             die nginx-stale "nginx was told to load the new configuration and still serves $(served_id "$port" | grep . || echo none)" \
-                "$(grep '\[emerg\]' /var/log/nginx/error.log 2>/dev/null | tail -n 5)"
+                "$(grep '\[emerg\]' /var/log/nginx/error.log 2>/dev/null | tail -n "+$(($2 + 1))" | sort -u -k 5 | head -n 5)"
         fi
         sleep 0.05
     done
@@ -314,28 +314,28 @@ record_outcome() {
 revert() {
     with_mutex
     problems=0
-    undo "$1" "$2" running
+    undo "$1" reverted "$2" running
     [ "$problems" -eq 0 ] || die revert "$problems steps of the undo failed"
     finish
 }
 
-# undo TX WHY running|booting
+# undo TX RESULT WHY running|booting
 undo() {
     into=$state/tx/$1
     if [ "$(value_in "$state/journal" tx)" = "$1" ]; then
         place_on_error=note
         place_tree "$into/before"
-        [ "$3" = booting ] || {
+        [ "$4" = booting ] || {
             place_sysctls "$into/before"
             systemctl daemon-reload
             restore_services "$into/before"
         }
-        record_outcome "$1" reverted "$2"
+        record_outcome "$1" "$2" "$3"
     fi
-    [ "$3" = booting ] || [ ! -f "$into/packages" ] || remove_packages "$into/packages"
+    [ "$4" = booting ] || [ ! -f "$into/packages" ] || remove_packages "$into/packages"
     if [ "$problems" -eq 0 ]; then
         rm -f "$state/journal"
-        [ "$3" = booting ] || disarm
+        [ "$4" = booting ] || disarm
         rm -rf "$into"
     fi
     say reverted "$1"
@@ -376,13 +376,13 @@ restore_enablement() {
 expire() {
     with_mutex 600
     problems=0
-    undo "$1" 'nobody confirmed it in time' running
+    undo "$1" expired 'nobody confirmed it in time' running
 }
 
 expire_at_boot() {
     with_mutex
     problems=0
-    undo "$1" 'the host was restarted before it was confirmed' booting
+    undo "$1" expired 'the host was restarted before it was confirmed' booting
     rm -f "$unit_dir"/hactl-revert.* "$unit_dir/hactl-revert-boot.service" \
         "$unit_dir/multi-user.target.wants/hactl-revert-boot.service"
 }
