@@ -26,4 +26,4 @@ pub use finding::{Finding, Severity};
 pub use registry::rules;
 pub use rule::{Coverage, Rule, When};
 pub use run::{keepalived_version, password, run};
-pub use takeover::{Fault, Gap, NginxWatch, Takeover, takeovers};
+pub use takeover::{Fault, Gap, Takeover, takeovers};

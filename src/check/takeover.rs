@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::election::{Election, Nodes};
 use crate::model::{
-    Cluster, Health, InstanceName, NodeName, OnNginxFailure, Preemption, VrrpInstance, VrrpVersion,
+    Cluster, Health, InstanceName, NodeName, OnNginxFailure, Preemption, Version, VrrpInstance,
+    VrrpVersion,
 };
 
 /// What goes wrong on the owner.
@@ -35,15 +36,10 @@ impl Fault {
     ];
 }
 
-/// How keepalived learns that nginx was killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NginxWatch {
-    /// At once, from a file that nginx's unit writes (`track_file`, keepalived 2.0.0).
-    File,
-    /// By its checks.
-    Script,
-}
+/// The first release with `track_file`, by which nginx's death is known at once.
+pub(in crate::check) const TRACK_FILE: Version = Version::new(2, 0, 0);
+/// The first release whose `vrrp_script` takes parts of a second; hactl rounds up for older ones.
+const DECIMAL_SCRIPT_TIMES: Version = Version::new(2, 3, 2);
 
 /// A time that depends on where between two adverts or checks the fault falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -93,16 +89,28 @@ pub struct Takeover {
     pub gap: Option<Gap>,
 }
 
-/// The predicted takeovers of `cluster`: each virtual router, each node as its owner, each fault.
-pub fn takeovers(cluster: &Cluster, watch: NginxWatch) -> Vec<Takeover> {
+/// The predicted takeovers of `cluster` where its nodes run `keepalived`: each virtual router, each
+/// node as its owner, each fault.
+pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
+    let health = health_as_rendered(&cluster.health, keepalived);
+    let faults = Fault::ALL.map(|fault| {
+        let noticed = match fault {
+            Fault::NginxHung => hung_nginx_noticed(&health),
+            Fault::NginxKilled if keepalived < TRACK_FILE => killed_nginx_noticed(&health),
+            Fault::NginxKilled | Fault::NodeLost | Fault::KeepalivedStopped => Gap::NONE,
+        };
+        (fault, noticed)
+    });
     let mut takeovers = Vec::new();
     for instance in &cluster.instances {
         let election = Election::of(cluster, instance);
         // Sets of contenders end at that size, which no cluster reaches.
         let count = election.contenders.len().min(Nodes::MAX);
         for owner in 0..count {
-            for fault in Fault::ALL {
-                takeovers.extend(takeover(cluster, instance, &election, watch, owner, fault));
+            for (fault, noticed) in faults {
+                takeovers.extend(takeover(
+                    cluster, instance, &election, owner, fault, noticed,
+                ));
             }
         }
     }
@@ -113,9 +121,9 @@ fn takeover(
     cluster: &Cluster,
     instance: &VrrpInstance,
     election: &Election,
-    watch: NginxWatch,
     owner: usize,
     fault: Fault,
+    noticed: Gap,
 ) -> Option<Takeover> {
     let name = |index: usize| Some(election.contenders.get(index)?.node.clone());
     let priority = |index: usize| election.contenders.get(index).map(|node| node.priority);
@@ -131,7 +139,7 @@ fn takeover(
     let next = owners.iter().next().filter(|next| *next != owner);
     let gap = next.and_then(|next| {
         let next = election.effective_priority(next, true)?;
-        Some(gap(cluster, watch, fault, next))
+        Some(noticed.plus(takeover_time(cluster, fault, next)))
     });
     Some(Takeover {
         instance: instance.name.clone(),
@@ -142,13 +150,8 @@ fn takeover(
     })
 }
 
-/// The time from `fault` until a node of `next` priority has the VIP.
-fn gap(cluster: &Cluster, watch: NginxWatch, fault: Fault, next: u8) -> Gap {
-    let noticed = match (fault, watch) {
-        (Fault::NginxHung, _) => hung_nginx_noticed(&cluster.health),
-        (Fault::NginxKilled, NginxWatch::Script) => killed_nginx_noticed(&cluster.health),
-        _ => Gap::NONE,
-    };
+/// The time from the moment that `fault` is known until a node of `next` priority has the VIP.
+fn takeover_time(cluster: &Cluster, fault: Fault, next: u8) -> Gap {
     let resigns = match fault {
         Fault::NodeLost => false,
         Fault::KeepalivedStopped => true,
@@ -157,7 +160,7 @@ fn gap(cluster: &Cluster, watch: NginxWatch, fault: Fault, next: u8) -> Gap {
         }
     };
     if resigns {
-        return noticed.plus(Gap::exactly(skew(cluster, next)));
+        return Gap::exactly(skew(cluster, next));
     }
     let held_back = match (fault, cluster.vrrp.preemption) {
         // A lowered priority is a preemption to keepalived; the delay begins with the first advert
@@ -173,7 +176,7 @@ fn gap(cluster: &Cluster, watch: NginxWatch, fault: Fault, next: u8) -> Gap {
         }
         _ => Gap::NONE,
     };
-    noticed.plus(held_back).plus(master_down(cluster, next))
+    held_back.plus(master_down(cluster, next))
 }
 
 /// `Skew_Time`: (256 - priority)/256 of a second in version 2, of the advert interval in version 3.
@@ -196,6 +199,22 @@ fn master_down(cluster: &Cluster, priority: u8) -> Gap {
     }
 }
 
+/// The checks' times as an old keepalived gets them: in whole seconds, rounded up.
+fn health_as_rendered(health: &Health, keepalived: Version) -> Health {
+    let rounded = |time: Duration| {
+        if keepalived >= DECIMAL_SCRIPT_TIMES || time.subsec_nanos() == 0 {
+            time
+        } else {
+            Duration::from_secs(time.as_secs() + 1)
+        }
+    };
+    Health {
+        interval: rounded(health.interval),
+        timeout: rounded(health.timeout),
+        ..health.clone()
+    }
+}
+
 /// The time until checks that time out have failed `fall` times.
 pub(in crate::check) fn hung_nginx_noticed(health: &Health) -> Gap {
     // keepalived starts no check while the last one runs.
@@ -208,7 +227,7 @@ pub(in crate::check) fn hung_nginx_noticed(health: &Health) -> Gap {
 }
 
 /// The time until checks that are refused at once have failed `fall` times.
-fn killed_nginx_noticed(health: &Health) -> Gap {
+pub(in crate::check) fn killed_nginx_noticed(health: &Health) -> Gap {
     let earliest = health.interval * health.fall.saturating_sub(1);
     Gap {
         earliest,

@@ -2,9 +2,18 @@
 
 use std::time::Duration;
 
+use super::Fault::{KeepalivedStopped, NginxKilled, NodeLost};
 use super::*;
 use crate::check::testing::{cluster, weight};
-use crate::model::{AdvertInterval, VrrpVersion};
+use crate::model::{
+    AdvertInterval,
+    VrrpVersion::{self, V2, V3},
+};
+
+/// What the measurements were made with.
+const DEBIAN_12: Version = Version::new(2, 2, 7);
+/// One that knows no `track_file`, as the guide doesn't.
+const BY_CHECKS: Version = Version::new(1, 3, 9);
 
 /// One row of the measurements.
 struct Setup {
@@ -12,7 +21,7 @@ struct Setup {
     advert_ms: u64,
     priorities: [i64; 3],
     on_failure: OnNginxFailure,
-    watch: NginxWatch,
+    keepalived: Version,
 }
 
 fn first_takeover(setup: &Setup, fault: Fault) -> Takeover {
@@ -23,7 +32,7 @@ fn first_takeover(setup: &Setup, fault: Fault) -> Takeover {
     cluster.vrrp.on_nginx_failure = setup.on_failure;
     cluster.health.interval = Duration::from_secs(3);
     cluster.health.fall = 3;
-    takeovers(&cluster, setup.watch)
+    takeovers(&cluster, setup.keepalived)
         .into_iter()
         .find(|takeover| takeover.owner.as_str() == "lb1" && takeover.fault == fault)
         .expect("a takeover from lb1")
@@ -36,24 +45,22 @@ fn predictions_are_what_was_measured_less_the_machines_own_time() {
         advert_ms: 1000,
         priorities: [100, 90, 80],
         on_failure: weight(-20),
-        watch: NginxWatch::Script,
+        keepalived: BY_CHECKS,
     };
     let ladder = |version, advert_ms| Setup {
         version,
         advert_ms,
         priorities: [254, 252, 250],
         on_failure: OnNginxFailure::Fault,
-        watch: NginxWatch::File,
+        keepalived: DEBIAN_12,
     };
     let weighted = || Setup {
         version: VrrpVersion::V3,
         advert_ms: 100,
         priorities: [100, 90, 80],
         on_failure: weight(-30),
-        watch: NginxWatch::File,
+        keepalived: DEBIAN_12,
     };
-    use Fault::{KeepalivedStopped, NginxKilled, NodeLost};
-    use VrrpVersion::{V2, V3};
     // The fastest and the slowest measured, and what the machine took beside the timers at most: the
     // guide's check script sleeps 2 s, and a link takes its time to be seen as lost.
     for (setup, fault, measured, beside) in [
@@ -93,6 +100,9 @@ fn a_hung_nginx_costs_its_checks() {
     let gap = hung_nginx_noticed(&health);
     assert_eq!(gap.earliest, Duration::from_millis(2500));
     assert_eq!(gap.latest, Duration::from_millis(3500));
+    // Debian 12's keepalived gets whole seconds.
+    let rendered = health_as_rendered(&health, DEBIAN_12);
+    assert_eq!(hung_nginx_noticed(&rendered).latest, Duration::from_secs(4));
     // A check that takes longer than the interval is not overtaken by the next.
     let slow = Health {
         timeout: Duration::from_secs(2),
@@ -104,7 +114,7 @@ fn a_hung_nginx_costs_its_checks() {
 #[test]
 fn the_last_node_has_no_next_and_nopreempt_with_a_weight_neither() {
     let three = cluster(&[254, 252, 250]);
-    let last: Vec<_> = takeovers(&three, NginxWatch::File)
+    let last: Vec<_> = takeovers(&three, DEBIAN_12)
         .into_iter()
         .filter(|takeover| takeover.owner.as_str() == "lb3")
         .collect();
@@ -117,7 +127,7 @@ fn the_last_node_has_no_next_and_nopreempt_with_a_weight_neither() {
     let mut stuck = cluster(&[254, 252, 250]);
     stuck.vrrp.preemption = Preemption::Keep;
     stuck.vrrp.on_nginx_failure = weight(-20);
-    for takeover in takeovers(&stuck, NginxWatch::File) {
+    for takeover in takeovers(&stuck, DEBIAN_12) {
         let by_nginx = matches!(takeover.fault, Fault::NginxKilled | Fault::NginxHung);
         assert_eq!(takeover.gap.is_none(), by_nginx, "{takeover:?}");
     }
@@ -130,7 +140,7 @@ fn preempt_delay_holds_a_weighted_failover_back_and_no_other() {
         delay: Duration::from_secs(30),
     };
     let killed = |cluster: &Cluster| {
-        let first = takeovers(cluster, NginxWatch::File).into_iter().next();
+        let first = takeovers(cluster, DEBIAN_12).into_iter().next();
         first
             .and_then(|takeover| takeover.gap)
             .expect("a takeover")

@@ -127,6 +127,10 @@ impl Election {
 
     /// The priority that the contender at `index` adverts while its nginx serves or not, or `None`
     /// in FAULT. keepalived clamps what a weight makes of it to 1..=254 (`vrrp_track.c`).
+    ///
+    /// The weight counts once, as for an nginx that hangs. For one that was killed the tracked file
+    /// and the check each count it; a lower priority of a dead node breaks nothing that the higher
+    /// one does not, so that what holds here holds there.
     pub fn effective_priority(&self, index: usize, serving: bool) -> Option<u8> {
         let base = i16::from(self.contenders.get(index)?.priority.get());
         let change = match self.on_nginx_failure {

@@ -94,9 +94,9 @@ fn outside(
         return;
     }
     let message = format!(
-        "{} is not in the VIP's subnet {}",
-        outside.join(", "),
-        vip.trunc()
+        "the VIP's subnet {} does not hold {}",
+        vip.trunc(),
+        outside.join(", ")
     );
     findings.push(Finding::new(&registry::KA026, path(index), message));
 }

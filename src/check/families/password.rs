@@ -41,7 +41,8 @@ pub(in crate::check) fn check(cluster: &Cluster, secrets: &Secrets, findings: &m
         .any(|sample| password == *sample || cut(password) == *sample)
     {
         let message = "the password, as VRRPv2 sends it, is one of the samples'";
-        findings.push(Finding::new(&registry::KA032, path(), message));
+        let fix = "use a random password of at most 8 characters";
+        findings.push(Finding::new(&registry::KA032, path(), message).fix(fix));
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the VRRP versions can say, and who else says it (KA017 to KA019, KA031, KA032, KA050,
 //! KA055, KA056).
 
+use ipnet::IpNet;
+
 use crate::check::finding::Finding;
 use crate::check::{places, registry};
-use crate::model::{Cluster, Peering, VrrpInstance, VrrpVersion};
+use crate::model::{Cluster, Peering, Preemption, VrrpInstance, VrrpVersion};
 
 /// The id that every sample and guide uses.
 const SAMPLE_ROUTER_ID: u8 = 51;
@@ -22,12 +24,13 @@ fn version(cluster: &Cluster, findings: &mut Vec<Finding>) {
     match vrrp.version {
         VrrpVersion::V2 if !vrrp.advert_interval.is_whole_seconds() => {
             let interval = vrrp.advert_interval.keepalived();
-            let message = format!("VRRPv2 cannot send an advert interval of {interval} s");
+            let message =
+                format!("VRRPv2 cannot send adverts every {interval} s, only every whole second");
             let path = places::vrrp("advert_interval");
             findings.push(Finding::new(&registry::KA017, path, message));
         }
         VrrpVersion::V3 if vrrp.authentication.is_some() => {
-            let message = "VRRPv3 has no authentication: keepalived would ignore the password";
+            let message = "VRRPv3 has no authentication: the password protects nothing";
             let path = places::vrrp("authentication");
             findings.push(Finding::new(&registry::KA031, path, message));
         }
@@ -39,7 +42,7 @@ fn strict(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
     if !vrrp.strict {
         if let Some(chain) = &vrrp.iptables_chain {
-            let message = format!("vrrp_iptables {chain} has no effect: strict mode is off");
+            let message = format!("the chain {chain} has no use: strict mode is off");
             let path = places::vrrp("iptables_chain");
             findings.push(Finding::new(&registry::KA055, path, message));
         }
@@ -51,69 +54,61 @@ fn strict(cluster: &Cluster, findings: &mut Vec<Finding>) {
         places::vrrp("strict"),
         message,
     ));
-    if vrrp.peering == Peering::Unicast {
-        let message = "vrrp_strict with unicast peers: keepalived drops the VRRP instance";
-        findings.push(Finding::new(
-            &registry::KA056,
-            places::vrrp("strict"),
-            message,
-        ));
-    }
-    if vrrp.authentication.is_some() {
-        let message = "vrrp_strict with a password: keepalived ignores the password";
-        findings.push(Finding::new(
-            &registry::KA056,
-            places::vrrp("authentication"),
-            message,
-        ));
+    let delays = matches!(vrrp.preemption, Preemption::Preempt { delay } if !delay.is_zero());
+    for (asked, key, what) in [
+        (vrrp.peering == Peering::Unicast, "peering", "unicast"),
+        (
+            vrrp.authentication.is_some(),
+            "authentication",
+            "the password",
+        ),
+        (delays, "preempt_delay", "preempt_delay"),
+    ] {
+        if asked {
+            let message = format!("vrrp_strict overrides {what}: hactl renders none");
+            findings.push(Finding::new(&registry::KA056, places::vrrp(key), message));
+        }
     }
 }
 
 fn families(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: &mut Vec<Finding>) {
-    let Some(first) = instance.addresses.first() else {
+    let Some(first) = instance.addresses.first().map(IpNet::addr) else {
         return;
     };
-    let is_ipv6 = first.addr().is_ipv6();
+    let name = &instance.name;
     let path = places::instance_key(index, "address");
-    if is_ipv6 && cluster.vrrp.version == VrrpVersion::V2 {
-        let message = format!("{}: VRRPv2 cannot carry {}", instance.name, first.addr());
+    if first.is_ipv6() && cluster.vrrp.version == VrrpVersion::V2 {
+        let message =
+            format!("{name}: VRRPv2 cannot carry {first}; hactl renders version 3 for it");
         findings.push(Finding::new(&registry::KA018, path.clone(), message));
     }
-    let other = instance
-        .addresses
-        .iter()
-        .find(|vip| vip.addr().is_ipv6() != is_ipv6);
-    if let Some(other) = other {
-        let message = format!(
-            "{}: {} and {} are of different families",
-            instance.name,
-            first.addr(),
-            other.addr()
-        );
-        findings.push(Finding::new(&registry::KA019, path, message));
+    if cluster.vrrp.peering == Peering::Unicast && !cluster.vrrp.strict {
+        let nodes = cluster.nodes.iter();
+        let others: Vec<_> = nodes
+            .filter(|node| node.address.is_ipv6() != first.is_ipv6())
+            .map(|node| format!("{} ({})", node.name, node.address))
+            .collect();
+        if !others.is_empty() {
+            let message = format!(
+                "{name}: {first} is not of the family of {}; hactl renders multicast",
+                others.join(", ")
+            );
+            findings.push(Finding::new(&registry::KA019, path, message));
+        }
     }
-    if cluster.vrrp.peering == Peering::Multicast {
-        // By multicast each node speaks from its link-local address, whatever the inventory names.
-        return;
-    }
-    for node in cluster
-        .nodes
-        .iter()
-        .filter(|node| node.address.is_ipv6() != is_ipv6)
-    {
-        let message = format!(
-            "{} speaks VRRP from {}, which is not of the family of {}'s {}",
-            node.name,
-            node.address,
-            instance.name,
-            first.addr()
-        );
-        findings.push(Finding::new(
-            &registry::KA019,
-            node.path.key("address"),
-            message,
-        ));
-    }
+}
+
+/// Whether everyone on the wire hears `instance`: because it was asked for, or because unicast is
+/// not to be had.
+fn is_multicast(cluster: &Cluster, instance: &VrrpInstance) -> bool {
+    let vip = instance.addresses.first();
+    let is_ipv6 = vip.is_some_and(|vip| vip.addr().is_ipv6());
+    cluster.vrrp.peering == Peering::Multicast
+        || cluster.vrrp.strict
+        || cluster
+            .nodes
+            .iter()
+            .any(|node| node.address.is_ipv6() != is_ipv6)
 }
 
 fn sample_router_id(
@@ -123,9 +118,7 @@ fn sample_router_id(
     findings: &mut Vec<Finding>,
 ) {
     // By unicast the peers hear each other only, so that nobody else's id matters.
-    if cluster.vrrp.peering == Peering::Unicast
-        || instance.virtual_router_id.get() != SAMPLE_ROUTER_ID
-    {
+    if !is_multicast(cluster, instance) || instance.virtual_router_id.get() != SAMPLE_ROUTER_ID {
         return;
     }
     let message = format!(
@@ -133,5 +126,6 @@ fn sample_router_id(
         instance.name
     );
     let path = places::instance_key(index, "virtual_router_id");
-    findings.push(Finding::new(&registry::KA032, path, message));
+    let fix = "set a virtual_router_id that no other cluster on this wire has, 1 to 255";
+    findings.push(Finding::new(&registry::KA032, path, message).fix(fix));
 }

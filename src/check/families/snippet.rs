@@ -199,3 +199,7 @@ fn without_condition(text: &str) -> &str {
         None => text,
     }
 }
+
+#[cfg(test)]
+#[path = "snippet_tests.rs"]
+mod tests;

@@ -30,12 +30,18 @@ fn in_service(upstream: &Upstream, findings: &mut Vec<Finding>) {
             ));
         }
         (Some(only), None) => {
-            let ignored = if only.max_fails > 0 {
-                ", whose max_fails nginx ignores"
+            let alone = upstream.servers.len() == 1;
+            let message = if alone && only.max_fails > 0 {
+                format!(
+                    "upstream {name} has one server, {}, whose max_fails nginx ignores",
+                    only.address
+                )
             } else {
-                ""
+                format!(
+                    "upstream {name} has one server in service, {}",
+                    only.address
+                )
             };
-            let message = format!("upstream {name} has one server, {}{ignored}", only.address);
             findings.push(Finding::new(
                 &registry::NG006,
                 places::servers(name),

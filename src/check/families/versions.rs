@@ -1,15 +1,17 @@
-//! What an old keepalived cannot do (KA006, KA023).
+//! What an old keepalived cannot do (KA006, KA023, KA052, KA057).
 
 use crate::check::finding::Finding;
+use crate::check::takeover::{TRACK_FILE, killed_nginx_noticed};
 use crate::check::{places, registry};
 use crate::model::{Cluster, Node, Peering, Version, VrrpVersion};
 
 use super::snippet;
 
-/// The first release with `vrrp_script` intervals of less than a second.
-const FRACTIONAL_INTERVALS: Version = Version::new(2, 0, 0);
 /// The first release that computes version 3's checksum right for every unicast peer.
 const RIGHT_CHECKSUMS: Version = Version::new(1, 3, 7);
+
+/// The first release that checks a file before it reloads it.
+const CHECKED_RELOAD: Version = Version::new(2, 2, 0);
 
 pub(in crate::check) fn check(
     cluster: &Cluster,
@@ -30,22 +32,27 @@ pub(in crate::check) fn check(
             ));
         }
     }
-    let interval = cluster.health.interval;
-    if version < FRACTIONAL_INTERVALS && interval.subsec_nanos() != 0 {
+    if version < CHECKED_RELOAD {
         let message = format!(
-            "{} has keepalived {version}, which checks in whole seconds, not every {interval:?}",
+            "{} has keepalived {version}: a broken file would end it at a reload and leave the VIP up",
             node.name
         );
-        let fix = "check every whole number of seconds, or upgrade keepalived to 2.0.0 or later";
-        let path = places::health("interval");
-        findings.push(Finding::new(&registry::KA006, path, message).fix(fix));
+        findings.push(Finding::new(&registry::KA052, node.path.clone(), message));
+    }
+    if version < TRACK_FILE {
+        let noticed = killed_nginx_noticed(&cluster.health).latest;
+        let message = format!(
+            "{} has keepalived {version}: a dead nginx is noticed only by checks, up to {noticed:?} later",
+            node.name
+        );
+        findings.push(Finding::new(&registry::KA057, node.path.clone(), message));
     }
     let vrrp = &cluster.vrrp;
-    let peers = cluster.nodes.len() - 1;
+    let peers = cluster.nodes.len().saturating_sub(1);
     let concerned = vrrp.version == VrrpVersion::V3 && vrrp.peering == Peering::Unicast;
     if concerned && peers > 1 && version < RIGHT_CHECKSUMS {
         let message = format!(
-            "{} has keepalived {version}, whose VRRPv3 adverts to {peers} unicast peers have wrong checksums",
+            "{} has keepalived {version}: of its VRRPv3 adverts to {peers} unicast peers, every second has a wrong checksum",
             node.name
         );
         findings.push(Finding::new(

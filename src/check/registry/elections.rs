@@ -52,16 +52,16 @@ KA017 {
     fix: "use VRRPv3, or an interval of whole seconds",
 }
 KA018 {
-    Error, [Inventory], Checked,
+    Warning, [Inventory], Checked,
     title: "an IPv6 VIP with VRRPv2",
-    reason: "VRRPv2 (RFC 3768) is IPv4 only. keepalived switches such an instance to version 3 on some releases and settings and not on others, so nodes may disagree.",
-    fix: "use VRRPv3",
+    reason: "VRRPv2 (RFC 3768) is IPv4 only, and releases of keepalived differ in what they make of the two together. hactl renders version 3 for such an instance, without the password.",
+    fix: "use VRRPv3 for all",
 }
 KA019 {
-    Error, [Inventory], Checked,
-    title: "addresses of two families in one VRRP instance",
-    reason: "A VRRP instance is IPv4 or IPv6 (RFC 9568, section 5.2.9): keepalived ignores the VIPs of the other family, and peers of the other family never hear its adverts.",
-    fix: "give each family its own VIP entry with its own virtual_router_id, and nodes an address of that family",
+    Warning, [Inventory], Checked,
+    title: "unicast asked for, and not to be had",
+    reason: "Unicast peers have to be of the VIP's family, and strict mode refuses them. hactl renders multicast for such an instance: the network has to carry it, and everyone on the wire hears it.",
+    fix: "give the nodes addresses of the VIP's family and turn strict mode off, or ask for multicast",
 }
 KA027 {
     Warning, [Inventory], Checked,

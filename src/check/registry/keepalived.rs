@@ -150,31 +150,37 @@ KA045 {
 KA050 {
     Warning, [Inventory], Checked,
     title: "`vrrp_strict`",
-    reason: "Strict mode drops all traffic to the VIP that is not VRRP's own, so that nginx is unreachable through it (measured), ignores authentication and resets `preempt_delay`.",
+    reason: "Strict mode drops all traffic to the VIP that is not VRRP's own, so that nginx is unreachable through it (measured).",
     fix: "turn it off, unless this VIP is only a gateway",
 }
 KA051 {
     Warning, [Inventory], Checked,
     title: "a second default route",
-    reason: "A default route that comes and goes with the VIP competes with the host's own. keepalived's test of the file fails with \"cannot track\".",
+    reason: "A default route that comes and goes with the VIP competes with the host's own. Written as in the samples, without an interface, keepalived cannot track it, and its test of the file fails; hactl renders the interface and no tracking.",
     fix: "remove it; the VIP needs no route of its own to be reached",
 }
 KA052 {
-    Warning, [Host], Observed("keepalived's version and live file"),
-    title: "`reload_check_config` unused",
-    reason: "Without it a structurally broken file makes keepalived exit at a reload and leave the VIP up: two owners. It exists from 2.2.0 on.",
-    fix: "apply: hactl renders it where keepalived knows it",
+    Warning, [Host, Plan], Checked,
+    title: "this keepalived reloads without a check",
+    reason: "Before 2.2.0 there is no `reload_check_config`: a structurally broken file makes keepalived exit at a reload and leave the VIP up, which makes two owners. hactl renders the keyword where keepalived knows it.",
+    fix: "upgrade keepalived to 2.2.0 or later",
 }
 KA055 {
     Warning, [Inventory], Checked,
-    title: "`vrrp_iptables` without strict mode",
-    reason: "The chain is used by strict mode and `no_accept` only, and it has to exist. keepalived of Debian 12 is built without it, and its test of the file fails.",
+    title: "a firewall chain without strict mode",
+    reason: "keepalived uses the chain for strict mode and `no_accept` only. As `vrrp_iptables` it has to exist, and Debian's keepalived has no such keyword; hactl renders `nftables` there.",
     fix: "remove the chain",
 }
 KA056 {
-    Error, [Inventory], Checked,
-    title: "`vrrp_strict` with unicast or authentication",
-    reason: "keepalived refuses unicast peers in strict mode and drops the whole instance, and ignores authentication.",
-    fix: "turn strict mode off, or use multicast without authentication",
+    Warning, [Inventory], Checked,
+    title: "strict mode overrides what was asked for",
+    reason: "In strict mode keepalived refuses unicast peers, ignores the password and resets `preempt_delay`. hactl renders the instance without them.",
+    fix: "turn strict mode off, or remove what it overrides",
+}
+KA057 {
+    Warning, [Host, Plan], Checked,
+    title: "this keepalived cannot watch nginx's file",
+    reason: "From 2.0.0 on keepalived learns of a dead nginx at once, from a file that nginx's unit writes (`track_file`). An older one learns it from checks only, `fall` of them in a row.",
+    fix: "upgrade keepalived to 2.0.0 or later, or check more often",
 }
 }

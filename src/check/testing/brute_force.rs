@@ -68,13 +68,7 @@ impl Wire {
                 sum += i32::from(weight);
             }
         }
-        if sum < 1 {
-            sum = 1;
-        }
-        if sum > 254 {
-            sum = 254;
-        }
-        let priority = u8::try_from(sum).expect("clamped");
+        let priority = u8::try_from(sum.clamp(1, 254)).expect("clamped");
         let index = self.machines.len();
         let doing = if !up {
             Doing::Dead

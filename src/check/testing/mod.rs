@@ -1,9 +1,11 @@
-//! What the tests of this module share: a sample cluster and the cases of every rule.
+//! What the tests of this module share: a sample cluster, the cases of every rule, and packets.
 
 mod brute_force;
-mod cases;
+mod case;
+mod keepalived_cases;
+mod nginx_cases;
 mod sample;
 
 pub(super) use brute_force::Wire;
-pub(super) use cases::{CASES, Case};
+pub(super) use case::{Case, cases};
 pub(super) use sample::{cluster, sample, weight};

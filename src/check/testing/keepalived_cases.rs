@@ -1,32 +1,16 @@
-//! Every checked rule with a cluster that trips it and one, as near to it as possible, that doesn't.
+//! Cases of rules on keepalived and VRRP.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::case::{Case, with};
+use super::sample::{cluster, sample, weight};
 use crate::check::registry as id;
-use crate::check::{Finding, Rule, keepalived_version, password, run};
+use crate::check::{Finding, keepalived_version, password, run};
 use crate::model::{
-    AdvertInterval, Authentication, Balance, Cluster, InstanceName, Peering, Preemption, SecretRef,
-    Secrets, ServerAddress, Stream, Version, VirtualRoute, VirtualRouterId, VrrpVersion,
+    AdvertInterval, Authentication, Cluster, InstanceName, Peering, Preemption, SecretRef, Secrets,
+    Version, VirtualRoute, VirtualRouterId, VrrpVersion,
 };
-
-use super::sample::{cluster, keyed, sample, site, weight};
-
-/// One rule's two sides.
-pub(in crate::check) struct Case {
-    /// The rule.
-    pub(in crate::check) rule: &'static Rule,
-    /// Findings of a cluster that breaks it.
-    pub(in crate::check) trips: fn() -> Vec<Finding>,
-    /// Findings of one that just doesn't.
-    pub(in crate::check) passes: fn() -> Vec<Finding>,
-}
-
-fn with(change: fn(&mut Cluster)) -> Vec<Finding> {
-    let mut cluster = sample();
-    change(&mut cluster);
-    run(&cluster)
-}
 
 fn global(snippet: &str) -> Vec<Finding> {
     let mut cluster = sample();
@@ -88,18 +72,6 @@ fn vip(cluster: &mut Cluster, networks: &[&str]) {
         .collect();
 }
 
-fn stream(port: u16, udp: bool) -> Stream {
-    let upstream = crate::model::UpstreamName::new("backend").expect("a name");
-    let time = Duration::from_secs(10);
-    Stream {
-        port,
-        udp,
-        upstream,
-        connect_timeout: time,
-        idle_timeout: time,
-    }
-}
-
 fn route(cluster: &mut Cluster, destination: &str) {
     cluster.instances[0].routes = vec![VirtualRoute {
         destination: destination.parse().expect("a network"),
@@ -108,16 +80,8 @@ fn route(cluster: &mut Cluster, destination: &str) {
     }];
 }
 
-fn listen_on(cluster: &mut Cluster, address: &str) {
-    cluster.sites[0].listen[0].address = Some(address.parse().expect("an address"));
-}
-
-fn server(cluster: &mut Cluster, address: &str) {
-    cluster.upstreams[0].servers[0].address = ServerAddress::new(address).expect("an address");
-}
-
-/// The cases, by rule.
-pub(in crate::check) static CASES: &[Case] = &[
+/// The cases of rules on keepalived and VRRP.
+pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
     Case {
         rule: &id::KA004,
         trips: || instance("virtual_ipaddress_excluded { 10.0.0.101/24 }"),
@@ -218,8 +182,13 @@ pub(in crate::check) static CASES: &[Case] = &[
     },
     Case {
         rule: &id::KA019,
-        trips: || with(|c| vip(c, &["10.0.0.100/24", "2001:db8::100/64"])),
-        passes: || with(|c| vip(c, &["10.0.0.100/24", "10.0.0.101/24"])),
+        trips: || with(|c| vip(c, &["2001:db8::100/64"])),
+        passes: || {
+            with(|c| {
+                vip(c, &["2001:db8::100/64"]);
+                c.vrrp.peering = Peering::Multicast;
+            })
+        },
     },
     Case {
         rule: &id::KA023,
@@ -287,6 +256,11 @@ pub(in crate::check) static CASES: &[Case] = &[
         passes: || with(|c| route(c, "0.0.0.0/1")),
     },
     Case {
+        rule: &id::KA052,
+        trips: || version(Version::new(2, 1, 5), |_| {}),
+        passes: || version(Version::new(2, 2, 0), |_| {}),
+    },
+    Case {
         rule: &id::KA055,
         trips: || with(|c| c.vrrp.iptables_chain = InstanceName::new("NGINX_HA").ok()),
         passes: || {
@@ -302,102 +276,8 @@ pub(in crate::check) static CASES: &[Case] = &[
         passes: || with(|c| strict(c, Peering::Multicast)),
     },
     Case {
-        rule: &id::NG002,
-        trips: || with(|c| listen_on(c, "10.0.0.100")),
-        passes: || {
-            with(|c| {
-                listen_on(c, "10.0.0.100");
-                c.sysctls.push(keyed("net.ipv4.ip_nonlocal_bind", "1"));
-            })
-        },
-    },
-    Case {
-        rule: &id::NG006,
-        trips: || with(|c| c.upstreams[0].servers[1].down = true),
-        passes: || with(|c| c.upstreams[0].servers[1].backup = true),
-    },
-    Case {
-        rule: &id::NG008,
-        trips: || with(|c| listen_on(c, "10.0.0.11")),
-        passes: || with(|c| listen_on(c, "127.0.0.1")),
-    },
-    Case {
-        rule: &id::NG009,
-        trips: || with(|c| c.nginx.status_port = 80),
-        passes: || with(|c| c.streams = vec![stream(c.nginx.status_port, true)]),
-    },
-    Case {
-        rule: &id::NG010,
-        trips: || with(|c| c.streams = vec![stream(80, false)]),
-        passes: || with(|c| c.streams = vec![stream(80, true), stream(81, true)]),
-    },
-    Case {
-        rule: &id::NG011,
-        trips: || with(|c| c.sites.push(site(80))),
-        passes: || with(|c| c.sites.push(site(81))),
-    },
-    Case {
-        rule: &id::NG012,
-        trips: || with(|c| c.sites.push(site(80))),
-        passes: || with(|c| c.sites.push(site(81))),
-    },
-    Case {
-        rule: &id::NG013,
-        trips: || {
-            with(|c| {
-                c.sites.push(site(80));
-                c.sites[1].listen[0].tls = true;
-            })
-        },
-        passes: || with(|c| c.sites.push(site(80))),
-    },
-    Case {
-        rule: &id::NG014,
-        trips: || {
-            with(|c| {
-                c.upstreams[0]
-                    .servers
-                    .iter_mut()
-                    .for_each(|s| s.down = true)
-            })
-        },
-        passes: || with(|c| c.upstreams[0].servers[0].down = true),
-    },
-    Case {
-        rule: &id::NG015,
-        trips: || {
-            with(|c| {
-                c.upstreams[0].balance = Balance::IpHash;
-                c.upstreams[0].servers[1].backup = true;
-            })
-        },
-        passes: || with(|c| c.upstreams[0].servers[1].backup = true),
-    },
-    Case {
-        rule: &id::NG016,
-        trips: || with(|c| server(c, "10.0.0.100:80")),
-        passes: || with(|c| server(c, "10.0.0.11:8080")),
-    },
-    Case {
-        rule: &id::SY001,
-        trips: || {
-            with(|c| {
-                c.sysctls
-                    .push(keyed("net.ipv4.ip_local_port_range", "1024 65535"))
-            })
-        },
-        passes: || {
-            with(|c| {
-                c.sysctls
-                    .push(keyed("net.ipv4.ip_local_port_range", "1024 65535"));
-                c.sysctls
-                    .push(keyed("net.ipv4.ip_local_reserved_ports", "22,8080-8090"));
-            })
-        },
-    },
-    Case {
-        rule: &id::SY002,
-        trips: || with(|c| c.nginx.backlog = 65_536),
-        passes: || with(|c| c.nginx.backlog = 65_535),
+        rule: &id::KA057,
+        trips: || version(Version::new(1, 3, 9), |_| {}),
+        passes: || version(Version::new(2, 0, 10), |_| {}),
     },
 ];
