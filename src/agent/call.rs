@@ -164,6 +164,11 @@ impl Agent {
         self.call(&["revert", tx, why], b"", LONG).await.map(|_| ())
     }
 
+    /// Makes a fault, such as `nginx-kill`, that ends by itself on the host.
+    pub async fn fault(&self, kind: &str) -> Result<(), AgentError> {
+        self.call(&["fault", kind], b"", SHORT).await.map(|_| ())
+    }
+
     /// The manifests of all generations on the host, and the live one's number.
     pub async fn history(&self) -> Result<(Vec<Manifest>, Option<u64>), AgentError> {
         let records = self.call(&["history"], b"", SHORT).await?;

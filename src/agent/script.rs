@@ -6,12 +6,13 @@ use super::manifest::{Entry, Manifest};
 use crate::model::HostPath;
 
 /// Each part is short enough to read; together they are the program.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/30-files.sh"),
     include_str!("sh/40-validate.sh"),
     include_str!("sh/50-change.sh"),
+    include_str!("sh/60-fault.sh"),
     include_str!("sh/90-main.sh"),
 ];
 

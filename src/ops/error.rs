@@ -83,6 +83,12 @@ pub enum OpsError {
         /// Why not.
         reason: String,
     },
+    /// A drill would be an outage now.
+    #[error("no drill now: {reason}")]
+    NotFitForDrill {
+        /// Why.
+        reason: String,
+    },
     /// A file cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -133,6 +139,9 @@ impl OpsError {
             )),
             Self::Unsupported(UnsupportedHost::Lacking { .. }) => {
                 Some("install them with the host's package manager".to_owned())
+            }
+            Self::NotFitForDrill { .. } => {
+                Some("look at `hactl status`, mend it, then run the drill".to_owned())
             }
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())

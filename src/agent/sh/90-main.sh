@@ -16,6 +16,7 @@ main() {
     revert) revert "$2" "$3" ;;
     expire) expire "$2" ;;
     expire-at-boot) expire_at_boot "$2" ;;
+    fault) fault "$2" ;;
     history) history ;;
     generation) generation "$2" ;;
     *) die protocol "no such call: $1" ;;
