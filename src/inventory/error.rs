@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use miette::{Diagnostic, LabeledSpan, SourceCode};
+use serde::ser::SerializeStruct as _;
 
 use super::source::{Place, Source};
 
@@ -166,6 +167,18 @@ impl fmt::Display for InventoryError {
 }
 
 impl std::error::Error for InventoryError {}
+
+impl serde::Serialize for InventoryError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("InventoryError", 5)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("help", &self.help)?;
+        fields.serialize_field("file", self.source.name())?;
+        fields.serialize_field("place", &self.place())?;
+        fields.serialize_field("offending", &self.offending())?;
+        fields.end()
+    }
+}
 
 impl Diagnostic for InventoryError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

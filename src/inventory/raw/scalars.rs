@@ -325,3 +325,36 @@ impl Value for Size {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("50ms", Some(50)),
+            ("1.5s", Some(1500)),
+            ("1m30s", Some(90_000)),
+            ("0.25s", Some(250)),
+            ("2h", Some(7_200_000)),
+            ("1d", Some(86_400_000)),
+            ("40.95s", Some(40_950)),
+            ("", None),
+            ("1", None),
+            ("ms", None),
+            (".5s", None),
+            ("1.s", None),
+            ("1 s", None),
+            ("-1s", None),
+            ("1e3s", None),
+            ("0.0001s", None),
+            ("0.5ms", None),
+            ("1sec", None),
+            ("9999999999s", None),
+        ] {
+            assert_eq!(milliseconds(text), expected, "{text}");
+        }
+    }
+}

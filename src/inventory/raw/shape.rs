@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use super::decode::{Presence, Value};
 use super::parse::parse;
 use crate::inventory::error::Faults;
+use crate::model::InventoryPath;
 
 /// Declares a mapping as a struct of what was typed.
 ///
@@ -134,6 +135,10 @@ impl Object {
         presence: Presence,
         example: &str,
     ) {
+        debug_assert!(
+            decodes::<T>(example),
+            "{key}: the example {example} is wrong"
+        );
         let mut schema = subschema::<T>(generator);
         let fields = schema.ensure_object();
         fields.insert("description".to_owned(), prose(doc).into());
@@ -143,6 +148,7 @@ impl Object {
                 fields.insert("x-default".to_owned(), text.into());
             }
             Presence::Default(yaml) => {
+                debug_assert!(decodes::<T>(yaml), "{key}: the default {yaml} is wrong");
                 fields.insert("default".to_owned(), to_json(yaml));
                 fields.insert("x-default-yaml".to_owned(), yaml.into());
             }
@@ -201,6 +207,14 @@ impl<T: Value> JsonSchema for Described<T> {
 /// Doc-comment lines as running text.
 fn prose(lines: &str) -> String {
     lines.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// True when `yaml` is a value of `T`, as a declared default or example must be.
+fn decodes<T: Value>(yaml: &str) -> bool {
+    let mut faults = Faults::default();
+    let node = parse(yaml, &mut faults);
+    node.is_some_and(|node| T::decode(&node, &InventoryPath::root(), &mut faults).is_some())
+        && faults.is_empty()
 }
 
 /// A declared default or example as JSON.

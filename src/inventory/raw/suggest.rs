@@ -104,3 +104,41 @@ pub(super) fn list(words: &[&str]) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised_and_another_word_is_not() {
+        let known = [
+            "address",
+            "advert_interval",
+            "interface",
+            "preempt",
+            "tls",
+            "2",
+        ];
+        for (typed, expected) in [
+            ("adress", Some("address")),
+            ("ip", Some("address")),
+            ("Address", Some("address")),
+            ("advert-interval", Some("advert_interval")),
+            ("advert_int", Some("advert_interval")),
+            ("nopreempt", Some("preempt")),
+            ("ssl", Some("tls")),
+            ("colour", None),
+            ("4", None),
+        ] {
+            assert_eq!(key(typed, &known), expected, "{typed}");
+        }
+    }
+
+    #[test]
+    fn keys_that_hold_secrets_are_known_by_name() {
+        assert!(names_a_secret("auth_pass", Some("authentication")));
+        assert!(names_a_secret("PASSWORD", None));
+        assert!(!names_a_secret("proxy_pass", Some("proxy")));
+        assert!(!names_a_secret("address", None));
+    }
+}
