@@ -1,5 +1,10 @@
 //! Rules over inventories as operators write them: each finding points at what was typed.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot be set up fails by panicking"
+)]
+
 use std::fmt::Write as _;
 
 use hactl::check::{self, Finding, Severity};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::registry::rules;
-use super::rule::{Coverage, Rule};
+use super::rule::{Coverage, Rule, When};
 
 const HEAD: &str = "\
 # Rules
@@ -47,13 +47,18 @@ fn when(rule: &Rule) -> String {
 
 fn section(page: &mut String, rule: &Rule) {
     let kept = match rule.coverage {
-        Coverage::Checked => "computed from the inventory, and what it names".to_owned(),
-        Coverage::CannotHappen(why) => format!("cannot happen: {why}"),
-        Coverage::Observed(what) => format!("needs a look at {what}"),
+        Coverage::Checked if rule.when == [When::Inventory] => {
+            "Checked: from the inventory alone".to_owned()
+        }
+        Coverage::Checked => {
+            "Checked: from the inventory, and what a host or a secret adds to it".to_owned()
+        }
+        Coverage::CannotHappen(why) => format!("Cannot happen: {why}"),
+        Coverage::Observed(what) => format!("Needs: a look at {what}"),
     };
     let _ = write!(
         page,
-        "\n## {}\n\n**{}** ({}, {})\n\n{}\n\n- Checked: {kept}.\n- What to do: {}.\n",
+        "\n## {}\n\n**{}** ({}, {})\n\n{}\n\n- {kept}.\n- What to do: {}.\n",
         rule.id,
         capitalised(rule.title),
         rule.severity,

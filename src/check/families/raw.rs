@@ -116,23 +116,22 @@ fn unknown(name: &str, scope: Option<Scope>) -> Option<(String, String)> {
     Some((problem, format!("move it to where it belongs, {place}")))
 }
 
-/// What hactl has to say on `name` itself, if it renders it.
+/// What hactl renders itself, if `name` at `scope` is that.
 fn rendered(cluster: &Cluster, name: &str, scope: Option<Scope>, text: &str) -> Option<String> {
-    let renders = match scope? {
-        Scope::Global => RENDERED_GLOBAL.contains(&name),
-        Scope::Instance => RENDERED_INSTANCE.contains(&name),
-        Scope::Root | Scope::Other => {
-            let named = text.trim_end_matches('{').split_whitespace().nth(1);
-            let mut instances = cluster.instances.iter();
-            name == "vrrp_instance" && instances.any(|ours| Some(ours.name.as_str()) == named)
-        }
+    let scope = scope?;
+    let keywords: &[&str] = match scope {
+        Scope::Global => &RENDERED_GLOBAL,
+        Scope::Instance => &RENDERED_INSTANCE,
+        Scope::Root | Scope::Other => &[],
     };
-    let place = match scope? {
-        Scope::Root | Scope::Other => "this instance",
-        scope => scope.label(),
-    };
-    renders.then(|| match scope {
-        Some(Scope::Global | Scope::Instance) => format!("hactl renders `{name}` {place} itself"),
-        _ => format!("hactl renders {place} itself"),
-    })
+    if keywords.contains(&name) {
+        return Some(format!("hactl renders `{name}` {} itself", scope.label()));
+    }
+    // At the top level an instance of one's own is welcome, one of hactl's is not.
+    let named = text.trim_end_matches('{').split_whitespace().nth(1);
+    let is_ours = cluster
+        .instances
+        .iter()
+        .any(|ours| Some(ours.name.as_str()) == named);
+    (name == "vrrp_instance" && is_ours).then(|| "hactl renders this instance itself".to_owned())
 }

@@ -86,11 +86,8 @@ fn leads_back(
         .iter()
         .flat_map(|instance| &instance.addresses);
     let nodes = cluster.nodes.iter().map(|node| node.address);
-    if !vips
-        .map(ipnet::IpNet::addr)
-        .chain(nodes)
-        .any(|ours| ours == address)
-    {
+    let mut ours = vips.map(ipnet::IpNet::addr).chain(nodes);
+    if !address.is_loopback() && !ours.any(|ours| ours == address) {
         return;
     }
     let port = server.address.port();
@@ -107,7 +104,7 @@ fn leads_back(
         return;
     }
     let message = format!(
-        "upstream {}: {} is this cluster itself, and it listens on port {port}",
+        "upstream {}: {} is the proxy itself, which listens on port {port}",
         upstream.name, server.address
     );
     let path = places::servers(&upstream.name).index(index);

@@ -78,7 +78,7 @@ KA024 {
 KA025 {
     Error, [Inventory, Host], Checked,
     title: "the VIP is taken",
-    reason: "The VIP is a node's own address, or (asked by `arping -D` on the hosts) something already answers for it. keepalived says nothing of either, and removes the address from its node when it leaves MASTER.",
+    reason: "The VIP is a node's own address, or (asked by `arping -D` on the hosts) something already answers for it. keepalived says nothing of either.",
     fix: "choose a free address for the VIP",
 }
 KA026 {
