@@ -241,6 +241,8 @@ fn a_plain_secret_is_not_repeated() {
         "vrrp: { authentication: { password: !vault hunter2-poison } }\n",
         "vrrp:\n  authentication:\n    password: |\n      hunter2-poison\n      hunter2-poison\n  strict: 3\n",
         "vrrp: { authentication: { password: { plain: hunter2-poison } } }\n",
+        "vrrp: { authentication: { password: \"hunter2-poison } }\n",
+        "vrrp:\n  auth_pass: [hunter2-poison\n",
     ] {
         let errors = errors_of("inventory.yml", small_with(tail).as_bytes());
         let report = rendered(&errors);

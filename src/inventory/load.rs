@@ -34,7 +34,7 @@ pub fn load_bytes(file_name: &str, bytes: &[u8]) -> Result<Inventory, InventoryE
     let root = raw::parse(text, &mut faults);
     let source = match &root {
         Some(root) => source.with_places(root.places()),
-        None => source,
+        None => source.masking(&raw::likely_secrets(text)),
     };
     let cluster = root.and_then(|root| {
         let keys = ClusterKeys::decode(&root, &InventoryPath::root(), &mut faults)?;

@@ -84,6 +84,28 @@ fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) 
     (mask(text), fault)
 }
 
+/// What stands behind `password:` and the like in a text that can't be parsed, up to the end of
+/// its line: a report of the broken syntax must not spread it. A reference, in `{ }`, may be seen.
+pub(in crate::inventory) fn likely_secrets(text: &str) -> Vec<Range<usize>> {
+    let mut hidden = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        for (colon, _) in line.match_indices(':') {
+            let key = line[..colon].trim_end_matches(['"', '\'']);
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let key = &key[key.trim_end_matches(is_word).len()..];
+            let value = line[colon + 1..].trim();
+            let is_value = !value.is_empty() && !value.starts_with('{');
+            if is_value && super::suggest::names_a_secret(key, None) && key != "proxy_pass" {
+                hidden.push(start + colon + 1..start + line.trim_end().len());
+                break;
+            }
+        }
+        start += line.len();
+    }
+    hidden
+}
+
 /// `text` with a question mark for each byte that must not reach a terminal.
 fn mask(text: &str) -> String {
     text.chars()

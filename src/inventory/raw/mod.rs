@@ -24,7 +24,7 @@ pub(super) use cluster_keys::{
 pub(super) use collections::{List, Pairs};
 pub(super) use decode::{Keys, Presence, Spanned, Value};
 pub(super) use forms::{Socket, TlsFile};
-pub(super) use guard::decode as guard;
+pub(super) use guard::{decode as guard, likely_secrets};
 pub(super) use nginx_keys::{
     LocationKeys, NginxKeys, RedirectKeys, ReturnKeys, ServerKeys, SiteKeys, StreamKeys, TlsKeys,
     UpstreamKeys,
