@@ -6,6 +6,7 @@
 mod apply;
 mod check;
 mod context;
+mod demo;
 mod error;
 mod failover_test;
 mod history;
@@ -21,6 +22,7 @@ mod survey;
 pub use apply::{ApplyReport, ApplyRequest, apply};
 pub use check::{CheckReport, check};
 pub use context::{Context, Loaded, load};
+pub use demo::{DEMO, DEMO_LAB, DemoStep, demo_spec, edited};
 pub use error::OpsError;
 pub use failover_test::{FailoverReport, FailoverRequest, failover_test};
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
