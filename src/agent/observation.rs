@@ -186,8 +186,11 @@ pub struct Observation {
     pub services: BTreeMap<String, Service>,
     /// Interfaces and the addresses on them.
     pub addresses: Vec<(String, IpNet)>,
-    /// Interfaces that were asked about and exist, with their state.
+    /// Its interfaces, with their state.
     pub interfaces: BTreeMap<String, String>,
+    /// Those of the addresses asked about for which somebody on the wire answers, with the hardware
+    /// address that did.
+    pub neighbours: BTreeMap<IpAddr, String>,
     /// The paths that were asked about.
     pub files: BTreeMap<HostPath, LiveFile>,
     /// The kernel settings that were asked about; `None` where the kernel has no such key.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::manifest::Manifest;
 use super::observation::{
@@ -17,8 +18,8 @@ pub struct Question {
     pub paths: Vec<HostPath>,
     /// Kernel settings.
     pub sysctls: Vec<String>,
-    /// Interfaces that should exist.
-    pub interfaces: Vec<String>,
+    /// Addresses for which somebody on the wire may answer.
+    pub neighbours: Vec<IpAddr>,
     /// Servers behind the proxy: host and port.
     pub backends: Vec<(String, u16)>,
     /// nginx's status port, unless the live generation has its own.
@@ -30,8 +31,8 @@ impl Question {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "status_port\t{}", self.status_port);
-        for interface in &self.interfaces {
-            let _ = writeln!(text, "interface\t{interface}");
+        for address in &self.neighbours {
+            let _ = writeln!(text, "neighbour\t{address}");
         }
         for path in &self.paths {
             let _ = writeln!(text, "path\t{path}");
@@ -82,6 +83,7 @@ pub(super) fn observation(node: &NodeName, records: &[Record]) -> Observation {
         services: BTreeMap::new(),
         addresses: Vec::new(),
         interfaces: BTreeMap::new(),
+        neighbours: BTreeMap::new(),
         files: BTreeMap::new(),
         sysctls: BTreeMap::new(),
         backends: Vec::new(),
@@ -126,6 +128,11 @@ fn take(seen: &mut Observation, record: &Record) {
         "addresses" => seen.addresses = addresses(&record.body_text()),
         "interface" => {
             seen.interfaces.insert(field(0), field(1));
+        }
+        "neighbour" => {
+            if let Ok(address) = field(0).parse() {
+                seen.neighbours.insert(address, field(1));
+            }
         }
         "path" => {
             if let Ok(path) = HostPath::new(field(0)) {

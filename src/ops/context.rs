@@ -91,6 +91,23 @@ pub(super) fn read_templates(folder: Option<&Utf8Path>) -> Result<Templates, Ops
     Templates::with_overrides(overrides).map_err(OpsError::Template)
 }
 
+/// The findings, unless there are errors among them.
+pub(super) fn refuse_errors(
+    findings: Vec<Finding>,
+    source: &Source,
+) -> Result<Vec<Finding>, OpsError> {
+    if findings
+        .iter()
+        .any(|finding| finding.severity() == Severity::Error)
+    {
+        return Err(OpsError::Findings {
+            findings,
+            inventory: Box::new(source.clone()),
+        });
+    }
+    Ok(findings)
+}
+
 /// Reads the inventory and everything that it refers to, and refuses one that check finds errors in.
 pub fn load(context: &Context) -> Result<Loaded, OpsError> {
     let inventory = read_inventory(&context.inventory)?;
@@ -110,17 +127,10 @@ pub fn load(context: &Context) -> Result<Loaded, OpsError> {
             known,
         });
     }
-    let findings = check::run(&inventory.cluster);
-    if findings
-        .iter()
-        .any(|finding| finding.severity() == Severity::Error)
-    {
-        return Err(OpsError::Findings {
-            findings,
-            inventory: Box::new(inventory.source),
-        });
-    }
     let secrets = fetch_secrets(&inventory.cluster, &context.inventory)?;
+    let mut findings = check::run(&inventory.cluster);
+    findings.extend(check::password(&inventory.cluster, &secrets));
+    let warnings = refuse_errors(findings, &inventory.source)?;
     let provenance = provenance(&context.inventory, inventory.source.text());
     Ok(Loaded {
         templates: read_templates(context.templates.as_deref())?,
@@ -128,7 +138,7 @@ pub fn load(context: &Context) -> Result<Loaded, OpsError> {
         provenance,
         cluster: inventory.cluster,
         source: inventory.source,
-        warnings: findings,
+        warnings,
         limit: context.limit.clone(),
     })
 }

@@ -1,14 +1,60 @@
 //! Why a verb could not do its work.
 
+use std::net::IpAddr;
+
 use camino::Utf8PathBuf;
 
 use super::plan_file::PlanFileError;
 use crate::agent::{AgentError, UnsupportedHost};
 use crate::check::Finding;
 use crate::inventory::{InventoryErrors, Source};
-use crate::model::{NodeName, SecretRef};
+use crate::model::{InterfaceName, NodeName, SecretRef};
 use crate::plan::PlanError;
 use crate::render::{RenderError, TemplateError};
+
+/// Why a host is not fit for the cluster, whatever is applied to it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostProblem {
+    /// It lacks an interface.
+    #[error("{node}: there is no interface {interface}; it has {}", has.join(", "))]
+    NoInterface {
+        /// The node.
+        node: NodeName,
+        /// The interface.
+        interface: InterfaceName,
+        /// Those that it has.
+        has: Vec<String>,
+    },
+    /// A VIP that no node of the cluster holds is answered for (rule KA025).
+    #[error("{node}: somebody else has {vip}: {hardware} answers for it")]
+    VipTaken {
+        /// The node that asked.
+        node: NodeName,
+        /// The VIP.
+        vip: IpAddr,
+        /// The hardware address that answered.
+        hardware: String,
+    },
+}
+
+impl HostProblem {
+    /// Whose host it is.
+    pub fn node(&self) -> &NodeName {
+        match self {
+            Self::NoInterface { node, .. } | Self::VipTaken { node, .. } => node,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
+            Self::VipTaken { .. } => {
+                "take another VIP, or find that host: `ip neigh` and the switch's table tell its port; nothing was changed"
+            }
+        }
+    }
+}
 
 /// A verb failed before, or without, changing anything.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +117,12 @@ pub enum OpsError {
     /// Hosts that hactl cannot manage.
     #[error(transparent)]
     Unsupported(UnsupportedHost),
+    /// Hosts that are not fit for the cluster.
+    #[error("{} of the hosts are not fit for this cluster", problems.len())]
+    Unfit {
+        /// Each problem.
+        problems: Vec<HostProblem>,
+    },
     /// No plan can be made.
     #[error(transparent)]
     Plan(PlanError),

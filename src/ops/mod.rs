@@ -23,7 +23,7 @@ pub use apply::{ApplyReport, ApplyRequest, apply};
 pub use check::{CheckReport, check};
 pub use context::{Context, Loaded, load};
 pub use demo::{DEMO, DEMO_LAB, DemoStep, demo_spec, edited};
-pub use error::OpsError;
+pub use error::{HostProblem, OpsError};
 pub use failover_test::{FailoverReport, FailoverRequest, failover_test};
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use notice::Notice;

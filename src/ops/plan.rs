@@ -3,7 +3,7 @@
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
-use super::survey::{Survey, desired, redactor, survey, vips};
+use super::survey::{Survey, desired, redactor, survey, version_findings, vips};
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
 use crate::plan::{Goal, NodePlan, Plan, Request, build};
@@ -27,7 +27,7 @@ impl PlanReport {
 
 /// Looks at the hosts and plans; changes nothing on them.
 pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
-    let loaded = load(context)?;
+    let mut loaded = load(context)?;
     let survey = survey(context, &loaded).await?;
     let planned = make(&loaded, &survey);
     let mut plan = match planned {
@@ -41,6 +41,9 @@ pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
     let notices = notices(&survey.seen);
     survey.fleet.close().await;
     tested?;
+    loaded
+        .warnings
+        .extend(version_findings(&loaded, &survey.seen)?);
     Ok(PlanReport {
         loaded,
         plan,

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::context::{Context, Loaded};
-use super::error::OpsError;
+use super::context::{Context, Loaded, refuse_errors};
+use super::error::{HostProblem, OpsError};
 use crate::agent::{Agent, AgentError, Observation, Question};
 use crate::apply::{Fleet, each};
+use crate::check::{self, Finding};
 use crate::model::{Cluster, HostPath, Node, NodeFacts};
 use crate::plan::{Desired, Redactor};
 use crate::remote::SshConnector;
@@ -65,7 +66,11 @@ pub(super) async fn connect(
 pub(super) async fn survey(context: &Context, loaded: &Loaded) -> Result<Survey, OpsError> {
     let nodes = loaded.nodes();
     let (connector, fleet) = connect(context, &nodes).await?;
-    match observe(context, loaded, &nodes, &fleet).await {
+    let seen = match observe(context, loaded, &nodes, &fleet).await {
+        Ok(seen) => unfit(loaded, &nodes, &fleet, seen).await,
+        Err(error) => Err(error),
+    };
+    match seen {
         Ok(seen) => Ok(Survey {
             connector,
             fleet,
@@ -75,6 +80,70 @@ pub(super) async fn survey(context: &Context, loaded: &Loaded) -> Result<Survey,
             fleet.close().await;
             Err(error)
         }
+    }
+}
+
+/// Refuses hosts on which the cluster cannot work, whatever is applied: an interface that is not
+/// there, a VIP that somebody else on the wire has (rule KA025).
+async fn unfit(
+    loaded: &Loaded,
+    nodes: &[&Node],
+    fleet: &Fleet,
+    seen: Vec<Observation>,
+) -> Result<Vec<Observation>, OpsError> {
+    let mut problems = Vec::new();
+    for (node, seen) in nodes.iter().zip(&seen) {
+        let own = loaded
+            .cluster
+            .instances
+            .iter()
+            .filter_map(|instance| instance.interface.as_ref());
+        for interface in own.chain([&node.interface]).collect::<BTreeSet<_>>() {
+            if !seen.interfaces.contains_key(interface.as_str()) {
+                problems.push(HostProblem::NoInterface {
+                    node: node.name.clone(),
+                    interface: interface.clone(),
+                    has: seen
+                        .interfaces
+                        .keys()
+                        .filter(|name| *name != "lo")
+                        .cloned()
+                        .collect(),
+                });
+            }
+        }
+    }
+    let owned = |vip: &IpAddr| seen.iter().any(|seen| seen.holds(*vip));
+    let free: Vec<IpAddr> = vips(&loaded.cluster)
+        .into_iter()
+        .filter(|vip| !owned(vip))
+        .collect();
+    let question = Question {
+        neighbours: free.clone(),
+        ..Question::default()
+    };
+    if let (false, Some(agent)) = (
+        free.is_empty(),
+        nodes.first().and_then(|node| fleet.get(&node.name)),
+    ) {
+        let asked = agent
+            .observe(&question)
+            .await
+            .map_err(|error| OpsError::Hosts {
+                errors: vec![error],
+            })?;
+        problems.extend(asked.neighbours.into_iter().map(|(vip, hardware)| {
+            HostProblem::VipTaken {
+                node: asked.node.clone(),
+                vip,
+                hardware,
+            }
+        }));
+    }
+    if problems.is_empty() {
+        Ok(seen)
+    } else {
+        Err(OpsError::Unfit { problems })
     }
 }
 
@@ -93,7 +162,7 @@ async fn observe(
             .iter()
             .map(|file| file.path.clone())
             .collect();
-        questions.push((*node, question(&loaded.cluster, node, paths)));
+        questions.push((*node, question(&loaded.cluster, paths)));
     }
     let seen = each(questions.iter(), context.parallel, |(node, question)| {
         ask(fleet.get(&node.name), question)
@@ -125,7 +194,7 @@ async fn ask(
     }
 }
 
-fn question(cluster: &Cluster, node: &Node, paths: Vec<HostPath>) -> Question {
+fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
     let backends: BTreeSet<(String, u16)> = cluster
         .upstreams
         .iter()
@@ -139,7 +208,7 @@ fn question(cluster: &Cluster, node: &Node, paths: Vec<HostPath>) -> Question {
             .iter()
             .map(|sysctl| sysctl.key.to_string())
             .collect(),
-        interfaces: vec![node.interface.to_string()],
+        neighbours: Vec::new(),
         backends: backends.into_iter().collect(),
         status_port: cluster.nginx.status_port,
     }
@@ -186,8 +255,26 @@ pub(super) fn render_node(
     .map_err(OpsError::Render)
 }
 
+/// What the keepalived of each host cannot do that the inventory asks of it.
+pub(super) fn version_findings(
+    loaded: &Loaded,
+    seen: &[Observation],
+) -> Result<Vec<Finding>, OpsError> {
+    let mut findings = Vec::new();
+    for (node, seen) in loaded.nodes().into_iter().zip(seen) {
+        let facts = seen.facts().map_err(OpsError::Unsupported)?;
+        findings.extend(check::keepalived_version(
+            &loaded.cluster,
+            node,
+            facts.keepalived,
+        ));
+    }
+    refuse_errors(findings, &loaded.source)
+}
+
 /// What the inventory wants of every node, for the hosts as they are.
 pub(super) fn desired(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Desired>, OpsError> {
+    version_findings(loaded, seen)?;
     loaded
         .nodes()
         .into_iter()

@@ -15,7 +15,7 @@ observe() {
         sysctl) observe_sysctl "$one" ;;
         backend) observe_backend "$one" "$two" & ;;
         status_port) port=${port:-$one} ;;
-        interface) [ -d "/sys/class/net/$one" ] && say interface "$one" "$(cat "/sys/class/net/$one/operstate")" ;;
+        neighbour) observe_neighbour "$one" & ;;
         end) break ;;
         esac
     done
@@ -81,6 +81,11 @@ observe_services() {
 }
 
 observe_addresses() {
+    for link in /sys/class/net/*; do
+        operstate=unknown
+        read -r operstate <"$link/operstate"
+        say interface "${link##*/}" "$operstate"
+    done
     say addresses
     body_text "$(ip -o addr show 2>/dev/null)"
 }
@@ -120,6 +125,20 @@ observe_backend() {
     else
         say backend "$1" "$2" down
     fi
+}
+
+# Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
+# owner (ARP, or neighbour discovery), and what the kernel learned is read back.
+# shellcheck disable=SC2016 # bash expands it, with the value as its argument
+observe_neighbour() {
+    timeout 0.5 bash -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null
+    found=$(ip neigh show "$1" 2>/dev/null)
+    case $found in
+    *lladdr*)
+        found=${found##*lladdr }
+        say neighbour "$1" "${found%% *}"
+        ;;
+    esac
 }
 
 observe_running() {
