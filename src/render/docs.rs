@@ -8,7 +8,7 @@ use super::registry::{TEMPLATES, TLS_DIR, VariantMode};
 pub fn templates_markdown() -> String {
     let mut out = String::from(
         "# Templates\n\n\
-         <!-- Generated: UPDATE=1 cargo test --test render_docs -->\n\n\
+         <!-- Generated: UPDATE=1 cargo test --test render -->\n\n\
          hactl renders these files for every node. Each is a [Tera](https://keats.github.io/tera/) template, embedded \
          in the program; a file of the same name (with or without `.tera`) in the folder given to \
          `--templates` replaces one. An unknown name there is an error.\n\n\

@@ -159,3 +159,141 @@ pub fn systemd_argument(text: &str) -> Result<String, EscapeError> {
     out.push('"');
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What nginx makes of a configuration: its parameters up to the `;`, by the rules of
+    /// `ngx_conf_read_token`, and what is left.
+    fn read_nginx(text: &str) -> Option<(Vec<String>, &str)> {
+        let mut parameters = Vec::new();
+        let mut rest = text;
+        loop {
+            rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            if let Some(after) = rest.strip_prefix(';') {
+                return Some((parameters, after));
+            }
+            let body = rest.strip_prefix('"')?;
+            let mut value = String::new();
+            let mut chars = body.char_indices();
+            loop {
+                match chars.next()? {
+                    (at, '"') => {
+                        rest = &body[at + 1..];
+                        break;
+                    }
+                    (_, '\\') => match chars.next()?.1 {
+                        c @ ('"' | '\'' | '\\') => value.push(c),
+                        't' => value.push('\t'),
+                        'r' => value.push('\r'),
+                        'n' => value.push('\n'),
+                        c => value.extend(['\\', c]),
+                    },
+                    (_, c) => value.push(c),
+                }
+            }
+            parameters.push(value);
+        }
+    }
+
+    /// What a POSIX shell makes of one word of single-quoted parts and escaped quotes.
+    fn read_sh(mut word: &str) -> Option<String> {
+        let mut value = String::new();
+        while !word.is_empty() {
+            if let Some(after) = word.strip_prefix(r"\'") {
+                value.push('\'');
+                word = after;
+            } else {
+                let (inside, after) = word.strip_prefix('\'')?.split_once('\'')?;
+                value.push_str(inside);
+                word = after;
+            }
+        }
+        Some(value)
+    }
+
+    proptest! {
+        #[test]
+        fn an_nginx_string_is_one_parameter_that_means_itself(text in ".{0,200}") {
+            if let Ok(quoted) = nginx_quoted(&text) {
+                let written = format!("{quoted};rest");
+                prop_assert_eq!(read_nginx(&written), Some((vec![text], "rest")));
+            } else {
+                prop_assert!(text.chars().any(char::is_control), "{}", text);
+            }
+        }
+
+        #[test]
+        fn an_nginx_text_has_no_variables_but_the_dollar(text in "[ -~\n\t\r$é]{0,200}") {
+            let quoted = nginx_text(&text).unwrap();
+            let written = format!("{quoted};rest");
+            let (parameters, rest) = read_nginx(&written).unwrap();
+            prop_assert_eq!(rest, "rest");
+            prop_assert_eq!(parameters.len(), 1);
+            let others = parameters[0].replace("${hactl_dollar}", "");
+            prop_assert!(!others.contains('$'), "{}", others);
+            prop_assert_eq!(parameters[0].replace("${hactl_dollar}", "$"), text);
+        }
+
+        #[test]
+        fn every_dollar_left_in_a_value_starts_a_variable(text in "[$\\{\\}a-c_0-9 \"\\\\]{0,60}") {
+            let quoted = nginx_variables(&text).unwrap();
+            let written = format!("{quoted};");
+            let (parameters, _) = read_nginx(&written).unwrap();
+            for after in parameters[0].split('$').skip(1) {
+                let name = after.strip_prefix('{').unwrap_or(after);
+                prop_assert!(name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'), "{after}");
+                prop_assert!(!after.starts_with('{') || name.contains('}'), "{after}");
+            }
+            prop_assert_eq!(parameters[0].replace("${hactl_dollar}", "$"), text);
+        }
+
+        #[test]
+        fn a_shell_word_means_itself(text in ".{0,200}") {
+            if let Ok(quoted) = sh_quoted(&text) {
+                prop_assert_eq!(read_sh(&quoted), Some(text));
+            } else {
+                prop_assert!(text.chars().any(char::is_control), "{}", text);
+            }
+        }
+
+        #[test]
+        fn a_keepalived_word_has_nothing_that_keepalived_interprets(text in ".{0,40}") {
+            if let Ok(word) = keepalived_word(&text) {
+                prop_assert!(!word.is_empty(), "empty");
+                let special = |c: char| c.is_control() || r#" "'{}#!$~@\;<>"#.contains(c);
+                prop_assert!(!word.chars().any(special), "{}", word);
+            }
+        }
+
+        #[test]
+        fn a_systemd_argument_has_no_lone_percent_or_dollar(text in "[ -~]{0,60}") {
+            let quoted = systemd_argument(&text).unwrap();
+            let inside = &quoted[1..quoted.len() - 1];
+            let undone = inside
+                .replace("%%", "\u{1}").replace("$$", "\u{2}")
+                .replace("\\\\", "\u{3}").replace("\\\"", "\u{4}");
+            prop_assert!(!undone.contains(['%', '$', '"', '\\']), "{inside}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_named_and_length_is_bounded() {
+        assert_eq!(
+            nginx_quoted("a\nb").unwrap_err().to_string(),
+            "it contains a line break, which an nginx parameter can't hold"
+        );
+        assert_eq!(
+            sh_quoted("a\0").unwrap_err().to_string(),
+            "it contains a NUL, which a word of a script can't hold"
+        );
+        assert_eq!(
+            nginx_text(&"x".repeat(5000)).unwrap_err().to_string(),
+            "it has 5002 bytes once it is quoted, and an nginx parameter takes 4000 at most"
+        );
+        assert_eq!(keepalived_word(""), Err(EscapeError::Empty));
+    }
+}

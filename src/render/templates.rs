@@ -9,6 +9,7 @@ use super::registry::{TEMPLATES, TemplateSpec};
 #[derive(Clone)]
 pub struct Templates {
     tera: Tera,
+    sources: Vec<(&'static str, String)>,
 }
 
 impl std::fmt::Debug for Templates {
@@ -48,7 +49,7 @@ impl Templates {
         for (name, source) in &sources {
             tera.add_raw_template(name, &trim_tag_lines(source))
                 .map_err(|error| {
-                    let (line, column, message) = locate(&error);
+                    let (line, column, message) = locate(&error, source);
                     TemplateError::Syntax {
                         name: (*name).to_owned(),
                         line,
@@ -57,7 +58,7 @@ impl Templates {
                     }
                 })?;
         }
-        Ok(Self { tera })
+        Ok(Self { tera, sources })
     }
 
     /// The text that `spec` makes of `view`.
@@ -66,15 +67,18 @@ impl Templates {
         spec: &TemplateSpec,
         view: &V,
     ) -> Result<String, RenderError> {
-        let failed = |error: &tera::Error| {
-            let (line, column, message) = locate(error);
-            RenderError::Template {
-                template: spec.name.to_owned(),
-                line,
-                column,
-                message,
-            }
+        let source = self
+            .sources
+            .iter()
+            .find(|(name, _)| *name == spec.name)
+            .map_or("", |(_, source)| source);
+        let at = |(line, column, message)| RenderError::Template {
+            template: spec.name.to_owned(),
+            line,
+            column,
+            message,
         };
+        let failed = |error: &tera::Error| at(locate(error, source));
         let context = Context::from_serialize(view).map_err(|error| failed(&error))?;
         // Tera takes an unknown variable in an `if` for false, which would drop lines in silence.
         let mut unknown: Vec<&str> = self
@@ -86,12 +90,9 @@ impl Templates {
             .collect();
         unknown.sort_unstable();
         if let Some(name) = unknown.first() {
-            return Err(RenderError::Template {
-                template: spec.name.to_owned(),
-                line: 1,
-                column: 1,
-                message: format!("it uses '{name}', which this template is not given"),
-            });
+            let (line, column) = first_use(source, name);
+            let message = format!("it uses '{name}', which this template is not given");
+            return Err(at((line, column, message)));
         }
         self.tera
             .render(spec.name, &context)
@@ -115,44 +116,71 @@ fn unknown(name: String) -> TemplateError {
     TemplateError::Unknown { name, help }
 }
 
-/// Where and why, of an error of Tera's.
-fn locate(error: &tera::Error) -> (usize, usize, String) {
-    match error.kind() {
-        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => (
-            report.span().start_line,
-            report.span().start_col + 1,
-            report.message().to_owned(),
-        ),
-        other => (1, 1, other.to_string()),
+/// Line, column and message of an error of Tera's, as of the `source` before [`trim_tag_lines`].
+fn locate(error: &tera::Error, source: &str) -> (usize, usize, String) {
+    let (ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report)) = error.kind() else {
+        return (1, 1, error.to_string());
+    };
+    let (line, column) = (report.span().start_line, report.span().start_col + 1);
+    let message = report.message().to_owned();
+    let before = line
+        .checked_sub(2)
+        .and_then(|index| source.split_inclusive('\n').nth(index))
+        .filter(|before| only_tag(before).is_some());
+    match before {
+        // The end of the tag that fills the line before was moved to the start of this one.
+        Some(before) if column <= 2 => (line - 1, before.trim_end().chars().count() - 1, message),
+        Some(_) => (line, column - 2, message),
+        None => (line, column, message),
     }
 }
 
+/// Line and column where `source` first uses `name` as a word of its own.
+fn first_use(source: &str, name: &str) -> (usize, usize) {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    source
+        .match_indices(name)
+        .find(|(at, _)| {
+            !source[..*at].ends_with(in_word) && !source[at + name.len()..].starts_with(in_word)
+        })
+        .map_or((1, 1), |(at, _)| {
+            let before = &source[..at];
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+            (line, column)
+        })
+}
+
+/// The delimiters of the one tag that fills `line`, which has to end with a line break.
+fn only_tag(line: &str) -> Option<(&'static str, &'static str)> {
+    let text = line.trim();
+    [("{%", "%}"), ("{#", "#}")]
+        .into_iter()
+        .find(|(open, close)| {
+            line.ends_with('\n')
+                && text.starts_with(open)
+                && text.ends_with(close)
+                && text.matches(open).count() == 1
+                && !text.starts_with("{%-")
+                && !text.ends_with("-%}")
+        })
+}
+
 /// Makes a line that holds nothing but one tag vanish from the output, blanks and line break
-/// included, by moving those into the tag. Line numbers in errors stay true.
+/// included, by moving those into the tag. [`locate`] undoes it for places.
 fn trim_tag_lines(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     for line in source.split_inclusive('\n') {
+        let Some((open, close)) = only_tag(line) else {
+            out.push_str(line);
+            continue;
+        };
         let text = line.trim();
-        let tag = [("{%", "%}"), ("{#", "#}")]
-            .into_iter()
-            .find(|(open, close)| {
-                text.starts_with(open)
-                    && text.ends_with(close)
-                    && text.matches(open).count() == 1
-                    && !text.starts_with("{%-")
-                    && !text.ends_with("-%}")
-            });
-        match tag {
-            Some((open, close)) if line.ends_with('\n') => {
-                let indent = &line[..line.len() - line.trim_start().len()];
-                out.push_str(open);
-                out.push_str(indent);
-                out.push_str(&text[open.len()..text.len() - close.len()]);
-                out.push('\n');
-                out.push_str(close);
-            }
-            _ => out.push_str(line),
-        }
+        out.push_str(open);
+        out.push_str(&line[..line.len() - line.trim_start().len()]);
+        out.push_str(&text[open.len()..text.len() - close.len()]);
+        out.push('\n');
+        out.push_str(close);
     }
     out
 }

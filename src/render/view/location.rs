@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Header, Location, LocationAction, Site};
+use crate::model::{Header, HostPath, Location, LocationAction, Site};
 use crate::render::error::RenderError;
 use crate::render::escape::{nginx_quoted, nginx_text, nginx_variables};
 
@@ -26,6 +26,7 @@ pub(super) struct LocationView {
     default_type: Option<String>,
     returns: Option<String>,
     root: Option<String>,
+    alias: Option<String>,
     proxy: Option<ProxyView>,
 }
 
@@ -57,8 +58,9 @@ pub(super) fn view(
     zone: &str,
 ) -> Result<LocationView, RenderError> {
     let place = format!("{place}, location {}", location.path.escape_debug());
+    let path = decoded(&location.path, &place)?;
     let mut view = LocationView {
-        matches: matches(location, &place)?,
+        matches: matches(&path, location.exact, &place)?,
         access_log_off: !location.access_log,
         limit: location.rate_limit.map(|(_, burst)| match burst {
             0 => format!("zone={zone}"),
@@ -68,6 +70,7 @@ pub(super) fn view(
         default_type: None,
         returns: None,
         root: None,
+        alias: None,
         proxy: None,
     };
     let mut headers: Vec<&Header> = location.response_headers.iter().collect();
@@ -97,7 +100,13 @@ pub(super) fn view(
                     .map_err(RenderError::at(format!("{place}, Content-Type")))?,
             );
         }
-        LocationAction::Files { root } => view.root = Some(root.to_string()),
+        LocationAction::Files { root } if path == "/" && !location.exact => {
+            view.root = Some(root.to_string());
+        }
+        LocationAction::Files { root } => {
+            let alias = alias(root, &path, location.exact);
+            view.alias = Some(nginx_text(&alias).map_err(RenderError::at(&*place))?);
+        }
     }
     // A location with headers of its own inherits none, so the site's are said again.
     if !headers.is_empty() {
@@ -112,27 +121,59 @@ pub(super) fn view(
     Ok(view)
 }
 
-/// `"/path"` or `= "/path"`, quoted only where it has to be. Anything but a path would be a
-/// modifier to nginx.
-fn matches(location: &Location, place: &str) -> Result<String, RenderError> {
-    if !location.path.starts_with('/') {
-        return Err(RenderError::unsupported(
+/// `path` without its percent escapes: nginx compares locations with the decoded request.
+fn decoded(path: &str, place: &str) -> Result<String, RenderError> {
+    let wrong = |reason: &str| {
+        RenderError::unsupported(
             place,
+            reason,
+            "write it as a path with %XX for odd characters",
+        )
+    };
+    if !path.starts_with('/') {
+        // Anything else would be a modifier to nginx.
+        return Err(wrong(
             "a location is a path, and this one doesn't start with '/'",
-            "start it with '/'",
         ));
     }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let digit = |at: usize| char::from(*tail.get(at)?).to_digit(16);
+        let byte = digit(0).zip(digit(1)).map(|(high, low)| high * 16 + low);
+        match byte.and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => bytes.push(byte),
+            None => return Err(wrong("'%' is not followed by two hexadecimal digits")),
+        }
+        rest = &tail[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("it is no UTF-8 once it is decoded"))
+}
+
+/// `/path` or `= /path`, quoted only where it has to be.
+fn matches(path: &str, exact: bool, place: &str) -> Result<String, RenderError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
-    let path = if location.path.chars().all(plain) {
-        location.path.clone()
+    let path = if path.chars().all(plain) {
+        path.to_owned()
     } else {
-        nginx_quoted(&location.path).map_err(RenderError::at(place))?
+        nginx_quoted(path).map_err(RenderError::at(place))?
     };
-    Ok(if location.exact {
-        format!("= {path}")
-    } else {
-        path
-    })
+    Ok(if exact { format!("= {path}") } else { path })
+}
+
+/// What stands for `path` on the host: the folder's files appear directly below the path. Both end
+/// in a slash or neither does, since `/static../` would otherwise lead out of the folder.
+fn alias(root: &HostPath, path: &str, exact: bool) -> String {
+    match (path.rsplit_once('/'), exact) {
+        (Some((_, file)), true) => format!("{root}/{file}"),
+        (Some((_, "")), false) => format!("{root}/"),
+        _ => root.to_string(),
+    }
 }
 
 /// `add_header` values. nginx makes Content-Type itself and would send a second one.
