@@ -1,0 +1,27 @@
+#!/bin/sh
+# Managed by hactl: cluster shop, node lb1.
+# Manual edits are reported as drift by `hactl plan`, and undone by the next `hactl apply`.
+#
+# systemd runs this after keepalived has stopped. A keepalived that was killed leaves its virtual
+# addresses on the interface, and then two nodes own them; this takes them away. After a clean stop
+# there is nothing to do, since keepalived removed them itself.
+set -u
+
+rm -f /run/hactl/vrrp.*
+
+if [ "${SERVICE_RESULT:-unknown}" = success ]; then
+    exit 0
+fi
+# keepalived still running (this was run by hand): the addresses are its business.
+if [ -z "${SERVICE_RESULT:-}" ] && command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet keepalived.service; then
+    printf 'release_vips: keepalived is running; nothing done\n' >&2
+    exit 0
+fi
+
+release() {
+    if ip address delete "$1" dev "$2" 2>/dev/null; then
+        printf 'release_vips: removed %s from %s, which a dead keepalived had left there\n' "$1" "$2" >&2
+    fi
+}
+release '10.0.0.100/24' 'eth0'
+exit 0

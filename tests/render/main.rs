@@ -1,0 +1,24 @@
+//! Rendering: what it promises, golden cases, and every variant before the real daemons.
+//!
+//! Those need Linux and root. Where they can't run they say so, and in CI (`CI=true`) they fail.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, and say why they were skipped"
+)]
+
+mod cases;
+mod cluster;
+mod daemons;
+mod golden;
+mod keepalived_options;
+mod nginx_options;
+mod page;
+mod pairwise;
+mod promises;
+mod real;
+mod scripts;
+mod variants;

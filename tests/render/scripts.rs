@@ -1,0 +1,276 @@
+//! The scripts and the served configuration, run for real: an nginx that answers, dies and hangs.
+
+use std::process::Output;
+use std::time::Duration;
+
+use crate::cluster::{cluster, header, location, proxy};
+use crate::daemons::{Stage, available};
+use crate::variants;
+use hactl::model::*;
+use hactl::render::{RenderedNode, Templates, render};
+
+/// The shells that the scripts must work under.
+const SHELLS: &str = "dash 'bash --posix' 'busybox sh'";
+
+/// Mounts the stage, and leaves an eth0 with the first node's address.
+const PROLOGUE: &str = r#"
+set -eu
+stage=$1
+mount --make-rprivate /
+mount -t tmpfs none /run
+mount -t tmpfs none /var/log/nginx
+mount -t tmpfs none /var/lib/nginx
+for folder in /etc/nginx /etc/keepalived; do mount --bind "$stage$folder" "$folder"; done
+mkdir -p /run/hactl
+ip link set lo up
+ip link add eth0 type veth peer name far
+ip link set eth0 up
+ip address add 10.0.0.11/24 dev eth0
+"#;
+
+/// The first node's files.
+fn rendered(cluster: &Cluster) -> RenderedNode {
+    let templates = Templates::embedded().unwrap();
+    let facts = NodeFacts::debian_12();
+    render(
+        cluster,
+        &cluster.nodes[0],
+        &facts,
+        &Secrets::default(),
+        &templates,
+    )
+    .unwrap()
+}
+
+/// Runs `script` over the first node's files; `None` where that can't be done.
+fn run(cluster: &Cluster, script: &str) -> Option<(RenderedNode, String)> {
+    available().ok()?;
+    let node = rendered(cluster);
+    let stage = Stage::new(&node);
+    let script = format!("{PROLOGUE}\n{}", script.replace("SHELLS", SHELLS));
+    let output: Output = stage.in_namespace(&script, &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Some((node, said))
+}
+
+#[test]
+fn the_check_script_tells_a_serving_a_stopped_and_a_hanging_nginx_apart() {
+    let mut cluster = cluster();
+    cluster.health.timeout = Duration::from_millis(300);
+    let Some((_, said)) = run(
+        &cluster,
+        r#"
+ask() {
+    for shell in SHELLS; do
+        start=$(date +%s%N)
+        code=0
+        why=$($shell /etc/keepalived/check_nginx.sh 2>&1) || code=$?
+        took=$(( ($(date +%s%N) - start) / 1000000 ))
+        [ "$took" -lt 2000 ] || echo "slow: $took ms"
+        echo "$1 $shell: $code $why"
+    done
+}
+ask stopped
+nginx 2>/dev/null
+ask serving
+before=$(ls /run /run/hactl)
+ask again
+[ "$before" = "$(ls /run /run/hactl)" ] || echo "it left something behind"
+workers=$(cat /proc/"$(cat /run/nginx.pid)"/task/*/children)
+for worker in $workers; do kill -STOP "$worker"; done
+ask hanging
+for worker in $workers; do kill -CONT "$worker"; done
+ask resumed
+nginx -s stop
+"#,
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("check_script", said);
+}
+
+#[test]
+fn with_weights_the_check_script_leaves_a_dead_nginx_to_the_tracked_file() {
+    let mut cluster = cluster();
+    cluster.vrrp.on_nginx_failure = OnNginxFailure::Weight {
+        weight: Weight::new(-30).unwrap(),
+    };
+    let Some((node, said)) = run(
+        &cluster,
+        r#"
+for value in 0 -30 ''; do
+    echo "$value" >/run/hactl/nginx
+    for shell in SHELLS; do
+        code=0
+        $shell /etc/keepalived/check_nginx.sh 2>/dev/null || code=$?
+        echo "'$value' $shell: $code"
+    done
+done
+"#,
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("check_script_weights", said);
+    let unit = node
+        .files
+        .iter()
+        .find(|f| f.path.as_str().contains("nginx.service.d"));
+    assert!(String::from_utf8_lossy(&unit.unwrap().content).contains("echo -30 >/run/hactl/nginx"));
+}
+
+#[test]
+fn the_notify_script_records_logs_and_runs_the_hook_with_what_it_was_given() {
+    let mut cluster = cluster();
+    cluster.notify_hook = Some(HostPath::new("/run/hook").unwrap());
+    let Some((_, said)) = run(
+        &cluster,
+        r#"
+printf '#!/bin/sh\nprintf "hook <%%s> <%%s> <%%s>\\n" "$@"\n[ "$3" != FAULT ] || exit 3\n' >/run/hook
+chmod +x /run/hook
+# No logger and no journal here: it says so on standard error instead.
+mkdir /run/bin
+for tool in mkdir mktemp chmod mv rm; do ln -s "$(command -v $tool)" /run/bin/$tool; done
+for shell in SHELLS; do
+    for state in MASTER BACKUP FAULT; do
+        set -- $shell
+        program=$(command -v "$1")
+        shift
+        code=0
+        PATH=/run/bin "$program" "$@" /etc/keepalived/notify.sh INSTANCE VI_1 $state 2>&1 || code=$?
+        echo "$shell: exit $code, state $(cat /run/hactl/vrrp.VI_1), files $(ls -A /run/hactl | tr '\n' ' ')"
+    done
+    code=0
+    $shell /etc/keepalived/notify.sh INSTANCE ../../etc/passwd MASTER 2>&1 || code=$?
+    echo "exit $code"
+    $shell /etc/keepalived/notify.sh MASTER 2>&1 || echo "exit $?"
+done
+"#,
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("notify_script", said);
+}
+
+#[test]
+fn addresses_are_released_after_a_crash_and_only_then() {
+    let mut cluster = cluster();
+    cluster.instances[0]
+        .addresses
+        .push("10.0.0.11/24".parse().unwrap());
+    cluster.instances[0]
+        .addresses
+        .push("fd00::100/64".parse().unwrap());
+    let Some((_, said)) = run(
+        &cluster,
+        r#"
+for shell in SHELLS; do
+    ip address add 10.0.0.100/24 dev eth0
+    ip address add fd00::100/64 dev eth0 nodad
+    echo MASTER >/run/hactl/vrrp.VI_1
+    for result in success signal signal; do
+        echo "$shell: $result"
+        SERVICE_RESULT=$result $shell /etc/keepalived/release_vips.sh 2>&1
+        ip -brief address show dev eth0 scope global | tr -s ' ' | cut -d ' ' -f 3-
+        ls /run/hactl
+    done
+done
+"#,
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("release_script", said);
+}
+
+#[test]
+fn hostile_values_arrive_at_the_client_as_they_are() {
+    let mut cluster = cluster();
+    let text = format!("{}\n\tend", variants::HOSTILE.replace("${nope ", "$ "));
+    let mut fixed = location(
+        "/fixed",
+        LocationAction::Return {
+            code: 200,
+            body: text.clone(),
+        },
+    );
+    fixed.response_headers = vec![
+        header("X-Hostile", variants::HOSTILE),
+        header("Content-Type", "text/x-odd; a=\"b\""),
+    ];
+    let root = HostPath::new("/etc/nginx/conf.d").unwrap();
+    let files = location("/files/", LocationAction::Files { root });
+    let mut odd = location(
+        "/a%20%22b%22;%7B$host%7D/",
+        LocationAction::Return {
+            code: 200,
+            body: "odd".to_owned(),
+        },
+    );
+    odd.access_log = false;
+    cluster.sites[0].response_headers = vec![header("X-Site", "$host")];
+    cluster.sites[0].locations = vec![proxy("/", "backend"), fixed, files, odd];
+    let Some((node, said)) = run(
+        &cluster,
+        r#"
+echo 'a file' >/etc/nginx/conf.d/file.txt
+nginx
+get() {
+    printf 'GET %s HTTP/1.0\r\nHost: www.example.org\r\n\r\n' "$2" |
+        timeout 2 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat >&3; cat <&3' bash "$1"
+    printf '\n=====\n'
+}
+get 80 /fixed
+get 80 /health
+get 8081 /generation
+get 8081 /health
+get 8081 /nginx_status
+get 80 /files/file.txt
+get 80 '/a%20%22b%22;%7B$host%7D/x'
+nginx -s stop
+"#,
+    ) else {
+        return;
+    };
+    let answers: Vec<&str> = said.split("\n=====\n").collect();
+    let body = |answer: &str| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    assert_eq!(body(answers[0]), text);
+    let line = format!("X-Hostile: {}\r\n", variants::HOSTILE);
+    assert!(answers[0].contains(&line), "{}", answers[0]);
+    assert_eq!(answers[0].matches("Content-Type: ").count(), 1);
+    assert!(answers[0].contains("Content-Type: text/x-odd; a=\"b\"\r\n"));
+    assert!(answers[0].contains("X-Site: www.example.org\r\n"));
+    assert!(answers[1].contains("X-Site: www.example.org\r\n"));
+    assert!(answers[1].contains("Content-Type: text/plain\r\n"));
+    assert_eq!(body(answers[1]), "ok\n");
+    assert_eq!(body(answers[2]), format!("{}\n", node.config_id));
+    assert_eq!(body(answers[3]), "ok\n");
+    assert!(body(answers[4]).starts_with("Active connections: "));
+    assert_eq!(body(answers[5]), "a file\n");
+    assert_eq!(body(answers[6]), "odd");
+}
+
+#[test]
+fn a_keepalived_configuration_with_a_mistake_does_not_pass_for_clean() {
+    if available().is_err() {
+        return;
+    }
+    for mistake in [
+        "vrrp_script unused {\n    script \"/bin/true\"\n}\n",
+        "vrrp_track_file old {\n    file \"/run/x\"\n}\n",
+        "priorty 3\n",
+    ] {
+        let mut cluster = cluster();
+        cluster.raw.keepalived = Some(mistake.to_owned());
+        let verdict = Stage::new(&rendered(&cluster)).judge(&cluster, &cluster.nodes[0], true);
+        assert!(!verdict.clean, "{mistake}{}", verdict.said);
+    }
+    let mut cluster = cluster();
+    cluster.nginx.raw_http =
+        Some("ssl_stapling on; server { listen 80; server_name _; }".to_owned());
+    let verdict = Stage::new(&rendered(&cluster)).judge(&cluster, &cluster.nodes[0], false);
+    assert!(!verdict.clean, "{}", verdict.said);
+}
