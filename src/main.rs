@@ -1,3 +1,7 @@
 //! The `hactl` program: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hactl::cli::main()
+}

@@ -1,1 +1,27 @@
 //! Command-line arguments to options of the operations, and exit codes.
+//!
+//! One file per verb: its arguments, and a function that calls the operation and hands what came of
+//! it to the view. This module decides nothing about clusters and words nothing but its own usage.
+
+mod apply;
+mod args;
+mod check;
+mod duration;
+mod error;
+mod exit;
+mod globals;
+mod history;
+mod lab;
+mod lab_up;
+mod logging;
+mod plan;
+mod render;
+mod rollback;
+mod run;
+mod status;
+mod stop;
+mod tell;
+
+pub use args::{Cli, Verb};
+pub use exit::{Exit, exit_codes_page};
+pub use run::main;

@@ -1,1 +1,32 @@
 //! The only place that prints.
+//!
+//! Every text is made by a function from data to a `String` with colours in it, so that it can be
+//! looked at in a test without a host; [`Ui`] writes it, without colours where there shall be none.
+//! Data goes to standard output; progress, status, logs and complaints go to standard error.
+
+mod ask;
+mod change;
+mod change_text;
+mod check;
+mod complaint;
+mod diff;
+mod document;
+mod drift;
+mod failure;
+mod findings;
+mod history;
+mod lab;
+mod lab_progress;
+mod node_plan;
+mod paint;
+mod plan;
+mod progress;
+mod render;
+mod status;
+mod text;
+mod ui;
+
+pub use change::ChangeView;
+pub use complaint::Complaint;
+pub use lab_progress::LabProgress;
+pub use ui::{ColorChoice, Format, LogWriter, Ui, UiOptions};

@@ -1,0 +1,43 @@
+//! The whole command line.
+
+use clap::{Parser, Subcommand};
+
+use super::exit::exit_codes_help;
+use super::globals::GlobalArgs;
+use super::{apply, check, history, lab, plan, render, rollback, status};
+
+/// Provision and run high-availability Keepalived + Nginx clusters
+#[derive(Debug, Parser)]
+#[command(name = "hactl", version, max_term_width = 100)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = exit_codes_help())]
+pub struct Cli {
+    /// Options that every verb takes.
+    #[command(flatten)]
+    pub(super) globals: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
+pub enum Verb {
+    /// Check the inventory: every rule that needs no host, and the election
+    Check(check::CheckArgs),
+    /// Write every node's files into a folder; needs no host
+    Render(render::RenderArgs),
+    /// Show what apply would change, on every node and in what runs there
+    Plan(plan::PlanArgs),
+    /// Make the nodes what the inventory says, all of them or none
+    Apply(apply::ApplyArgs),
+    /// Bring back a generation that was live before
+    Rollback(rollback::RollbackArgs),
+    /// List the cluster's generations
+    History(history::HistoryArgs),
+    /// Show what every node is and does now
+    Status(status::StatusArgs),
+    /// A local cluster of real machines, to try things on
+    Lab(lab::LabArgs),
+}

@@ -1,0 +1,71 @@
+//! Why a command could not do what was asked, and which exit code that is.
+
+use super::exit::Exit;
+use crate::lab::LabError;
+use crate::ops::OpsError;
+use crate::view::Complaint;
+
+/// A command failed.
+#[derive(Debug)]
+pub(super) enum CliError {
+    /// The command line asks for something that makes no sense.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to type instead.
+        help: String,
+    },
+    /// The operation failed.
+    Ops(OpsError),
+    /// The lab failed.
+    Lab(LabError),
+    /// The machine that hactl runs on would not.
+    Machine {
+        /// What failed.
+        message: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The user stopped something that only looks.
+    Interrupted,
+    /// The user left a change that was under way to the hosts' timers.
+    Abandoned,
+}
+
+impl From<OpsError> for CliError {
+    fn from(error: OpsError) -> Self {
+        Self::Ops(error)
+    }
+}
+
+impl From<LabError> for CliError {
+    fn from(error: LabError) -> Self {
+        Self::Lab(error)
+    }
+}
+
+impl CliError {
+    /// The exit code.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } => Exit::Usage,
+            Self::Ops(error) => Exit::of_error(error),
+            Self::Lab(_) | Self::Machine { .. } | Self::Interrupted => Exit::Unchanged,
+            Self::Abandoned => Exit::Mixed,
+        }
+    }
+
+    /// For the view.
+    pub(super) fn complaint(&self) -> Complaint {
+        match self {
+            Self::Usage { message, help } => Complaint::new(message).help(help),
+            Self::Ops(error) => Complaint::of_ops(error),
+            Self::Lab(error) => Complaint::of_lab(error),
+            Self::Machine { message, cause } => Complaint::new(message).detail(cause.to_string()),
+            Self::Interrupted => Complaint::new("stopped on request; nothing was changed"),
+            Self::Abandoned => Complaint::new("given up while the change was under way").help(
+                "each host undoes what was not confirmed when its timer ends; `hactl status` tells",
+            ),
+        }
+    }
+}

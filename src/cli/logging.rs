@@ -1,0 +1,65 @@
+//! Where tracing goes: standard error by `-v`, and a file.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use super::error::CliError;
+use crate::view::LogWriter;
+
+/// What is logged at a verbosity: hactl's own words first, everybody's at the end.
+fn filter(verbosity: u8) -> Targets {
+    match verbosity {
+        0 => Targets::new(),
+        1 => Targets::new().with_target("hactl", LevelFilter::INFO),
+        2 => Targets::new().with_target("hactl", LevelFilter::DEBUG),
+        _ => Targets::new()
+            .with_target("hactl", LevelFilter::TRACE)
+            .with_default(LevelFilter::DEBUG),
+    }
+}
+
+/// Starts logging. `console` writes to standard error as the view does.
+pub(super) fn start(
+    verbosity: u8,
+    file: Option<&Utf8Path>,
+    console: LogWriter,
+) -> Result<(), CliError> {
+    let to_console = (verbosity > 0).then(|| {
+        fmt::layer()
+            .with_ansi(console.is_coloured())
+            .with_target(verbosity > 2)
+            .with_timer(fmt::time::uptime())
+            .with_writer(console)
+            .with_filter(filter(verbosity))
+    });
+    let to_file = match file {
+        None => None,
+        Some(path) => {
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map_err(|cause| CliError::Machine {
+                    message: format!("cannot write the log file {path}"),
+                    cause,
+                })?;
+            let layer = fmt::layer()
+                .json()
+                .with_writer(Arc::new(file))
+                .with_filter(filter(3));
+            Some(layer)
+        }
+    };
+    // A second start, in one process, only happens in tests; the first subscriber stays.
+    let _ = tracing_subscriber::registry()
+        .with(to_console)
+        .with(to_file)
+        .try_init();
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! `hactl plan`.
+
+use camino::Utf8PathBuf;
+use clap::Args;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::run::App;
+use crate::ops;
+
+/// Show what apply would change, on every node and in what runs there.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Save the plan, for `hactl apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<Utf8PathBuf>,
+
+    /// Exit with 2 when there is something to change
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
+    let report = app.look(ops::plan(&app.context))?;
+    if let Some(path) = &args.out {
+        ops::write_plan_file(path, &report.plan)?;
+    }
+    app.ui.show_plan(&report, args.out.as_deref());
+    Ok(if report.plan.is_refused() {
+        Exit::Unchanged
+    } else if args.detailed_exitcode && !report.plan.is_empty() {
+        Exit::ChangesPending
+    } else {
+        Exit::Done
+    })
+}

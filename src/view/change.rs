@@ -1,0 +1,111 @@
+//! A change from its plan to its end: what apply and rollback show.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::change_text::{agreement_question, outcome_json, outcome_text, stopping_text};
+use super::document::Document;
+use super::plan::{notices_text, plan_text};
+use super::progress::Progress;
+use super::ui::Ui;
+use crate::apply::Event;
+use crate::ops::{ApplyReport, Notice};
+use crate::plan::Plan;
+
+/// Shows one change. It is told of everything, from any thread.
+#[derive(Debug)]
+pub struct ChangeView {
+    ui: Ui,
+    verb: &'static str,
+    diffs: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    started: Instant,
+    progress: Option<Progress>,
+    events: Vec<Value>,
+}
+
+impl Ui {
+    /// Follows a change; `diffs` shows its plan whole.
+    pub fn follow_change(&self, verb: &'static str, diffs: bool) -> ChangeView {
+        ChangeView {
+            ui: self.clone(),
+            verb,
+            diffs,
+            state: Mutex::new(State {
+                started: Instant::now(),
+                progress: None,
+                events: Vec::new(),
+            }),
+        }
+    }
+}
+
+impl ChangeView {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows what will be done.
+    pub fn show_plan(&self, plan: &Plan, notices: &[Notice]) {
+        self.ui.status(&notices_text(notices));
+        self.ui.status(&plan_text(plan, self.diffs));
+        self.ui.status("\n");
+    }
+
+    /// Asks whether to do it.
+    pub fn ask(&self, plan: &Plan, is_stopped: &dyn Fn() -> bool) -> bool {
+        self.ui.ask(&agreement_question(plan), is_stopped)
+    }
+
+    /// It begins.
+    pub fn begin(&self, plan: &Plan) {
+        let nodes: Vec<_> = plan.changing().map(|node| node.node.clone()).collect();
+        let mut state = self.state();
+        state.started = Instant::now();
+        state.progress = Some(Progress::new(&self.ui, &nodes));
+    }
+
+    /// Something happened.
+    pub fn event(&self, event: &Event) {
+        let mut state = self.state();
+        let at = state.started.elapsed().as_millis();
+        let mut json = serde_json::to_value(event).unwrap_or_default();
+        json["at_ms"] = json!(at);
+        state.events.push(json);
+        if let Some(progress) = &mut state.progress {
+            progress.event(event);
+        }
+    }
+
+    /// The user wants it to stop.
+    pub fn stopping(&self) {
+        self.ui.status(stopping_text());
+    }
+
+    /// It is over.
+    pub fn end(&self, report: &ApplyReport, exit_code: u8) {
+        let mut state = self.state();
+        state.progress = None;
+        if self.ui.is_json() {
+            let document = Document::new(self.verb)
+                .with("exit_code", &exit_code)
+                .with("plan", &report.plan)
+                .with("events", &state.events)
+                .with("outcome", &outcome_json(report));
+            self.ui.document(&document);
+            return;
+        }
+        let text = outcome_text(report, Ui::is_unicode());
+        if exit_code == 0 {
+            self.ui.data(&text);
+        } else {
+            self.ui.raw_error(&text);
+        }
+    }
+}

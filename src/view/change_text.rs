@@ -1,0 +1,144 @@
+//! How a change ended, in words.
+
+use serde_json::{Value, json};
+
+use super::complaint::labelled;
+use super::failure::{failure_json, failure_text};
+use super::paint;
+use super::plan::plan_text;
+use super::text::{and, count, elapsed};
+use crate::apply::{ApplyOutcome, ApplyResult};
+use crate::ops::ApplyReport;
+use crate::plan::{Goal, Plan};
+
+/// What is asked before anything is done.
+pub(super) fn agreement_question(plan: &Plan) -> String {
+    let nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
+    let what = match plan.goal {
+        Goal::Apply => format!("Apply this to {}?", and(&nodes)),
+        Goal::Rollback { to: 0 } => {
+            format!("Make {} as they were before hactl?", and(&nodes))
+        }
+        Goal::Rollback { to } => format!("Bring {} back to generation {to}?", and(&nodes)),
+    };
+    format!("{} [y/N] ", paint::strong(what))
+}
+
+/// What the first Ctrl-C does.
+pub(super) fn stopping_text() -> &'static str {
+    "Stopping: the step under way ends first, then what was changed is undone.\n\
+     Ctrl-C again leaves it at once: hosts undo by themselves what was not confirmed.\n"
+}
+
+/// The last words.
+pub(super) fn outcome_text(report: &ApplyReport, unicode: bool) -> String {
+    match &report.outcome {
+        None => "Nothing was changed.\n".to_owned(),
+        Some(outcome) => ended(&report.plan, outcome, unicode),
+    }
+}
+
+fn ended(plan: &Plan, outcome: &ApplyOutcome, unicode: bool) -> String {
+    let took = elapsed(outcome.elapsed);
+    let nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
+    let good = |first: &str, rest: String| {
+        format!("{} {rest}\n", paint::good(first))
+    };
+    match &outcome.result {
+        ApplyResult::NothingToDo => plan_text(plan, false),
+        ApplyResult::Checked => good(
+            "Checked:",
+            format!(
+                "nginx -t and keepalived -t pass on {}; nothing was changed ({took})",
+                and(&nodes)
+            ),
+        ),
+        ApplyResult::Applied { generation: 0 } => good(
+            "Done:",
+            format!(
+                "{} {} as before hactl ({took})",
+                and(&nodes),
+                if nodes.len() == 1 { "is" } else { "are" }
+            ),
+        ),
+        ApplyResult::Applied { generation } => good(
+            "Done:",
+            format!(
+                "generation {generation} is live on {}, proven and confirmed ({took})",
+                and(&nodes)
+            ),
+        ),
+        ApplyResult::Unchanged(failure) => {
+            let mut text = failure_text(failure, unicode);
+            text.push_str(&state_line(
+                "Unchanged:",
+                &format!("it failed in the {} step, before anything live was touched", failure.step.name()),
+            ));
+            text
+        }
+        ApplyResult::RolledBack(failure) => {
+            let mut text = failure_text(failure, unicode);
+            text.push_str(&state_line(
+                "Rolled back:",
+                &format!(
+                    "it failed in the {} step, and every node was seen to be as it was before",
+                    failure.step.name()
+                ),
+            ));
+            text
+        }
+        ApplyResult::Mixed { failure, problems } => {
+            let mut text = failure_text(failure, unicode);
+            text.push_str(&labelled(
+                &paint::error_label("The cluster needs a person:"),
+                &format!(
+                    "it failed in the {} step, and {} remained",
+                    failure.step.name(),
+                    count(problems.len(), "problem")
+                ),
+                "  ",
+            ));
+            for problem in problems {
+                text.push_str(&labelled("  -", &problem.replace('\n', "\n  "), "    "));
+            }
+            text.push_str(&labelled(
+                &paint::accent("help:"),
+                "`hactl status` tells in which state every node is now; unconfirmed changes undo themselves when their timers end",
+                "      ",
+            ));
+            text
+        }
+    }
+}
+
+fn state_line(label: &str, words: &str) -> String {
+    labelled(&paint::strong(label), words, "  ")
+}
+
+/// The same as JSON.
+pub(super) fn outcome_json(report: &ApplyReport) -> Value {
+    let Some(outcome) = &report.outcome else {
+        return json!({ "result": "declined" });
+    };
+    let mut json = match &outcome.result {
+        ApplyResult::NothingToDo => json!({ "result": "nothing_to_do" }),
+        ApplyResult::Checked => json!({ "result": "checked" }),
+        ApplyResult::Applied { generation } => {
+            json!({ "result": "applied", "generation": generation })
+        }
+        ApplyResult::Unchanged(failure) => {
+            json!({ "result": "unchanged", "failure": failure_json(failure) })
+        }
+        ApplyResult::RolledBack(failure) => {
+            json!({ "result": "rolled_back", "failure": failure_json(failure) })
+        }
+        ApplyResult::Mixed { failure, problems } => json!({
+            "result": "mixed",
+            "failure": failure_json(failure),
+            "problems": problems,
+        }),
+    };
+    json["tx"] = json!(outcome.tx);
+    json["elapsed_ms"] = json!(outcome.elapsed.as_millis());
+    json
+}

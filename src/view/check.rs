@@ -1,0 +1,60 @@
+//! What check found.
+
+use super::complaint::findings_json;
+use super::document::Document;
+use super::findings::findings_text;
+use super::paint;
+use super::text::count;
+use super::ui::Ui;
+use crate::check::{Finding, Severity};
+use crate::ops::CheckReport;
+
+impl Ui {
+    /// Shows what `check` found.
+    pub fn show_check(&self, report: &CheckReport) {
+        if self.is_json() {
+            let findings = findings_json(&report.findings, &report.inventory.source);
+            let document = Document::new("check")
+                .with("file", report.inventory.source.name())
+                .with("findings", &findings);
+            self.document(&document);
+        } else {
+            self.data(&check_text(report, Self::is_unicode()));
+        }
+    }
+}
+
+/// Every finding, then the sum.
+pub(super) fn check_text(report: &CheckReport, unicode: bool) -> String {
+    let source = &report.inventory.source;
+    let mut text = findings_text(&report.findings, source, unicode);
+    text.push_str(&format!(
+        "{}: {}\n",
+        paint::strong(source.name()),
+        sum(&report.findings)
+    ));
+    text
+}
+
+fn sum(findings: &[Finding]) -> String {
+    let of = |severity| {
+        findings
+            .iter()
+            .filter(|finding| finding.severity() == severity)
+            .count()
+    };
+    let mut parts = Vec::new();
+    for (severity, word) in [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Note, "note"),
+    ] {
+        if of(severity) > 0 {
+            parts.push(count(of(severity), word));
+        }
+    }
+    if parts.is_empty() {
+        return paint::good("valid, and no rule is broken");
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,154 @@
+//! A plan, for people and as JSON.
+
+use camino::Utf8Path;
+
+use super::diff::diffs_text;
+use super::document::Document;
+use super::drift::notice_words;
+use super::node_plan::nodes_text;
+use super::paint;
+use super::complaint::labelled;
+use super::text::{and, comma, count};
+use super::ui::Ui;
+use crate::ops::{Notice, PlanReport};
+use crate::plan::{Goal, NodePlan, Plan, Strategy, UnitAction};
+
+impl Ui {
+    /// Shows what `plan` found.
+    pub fn show_plan(&self, report: &PlanReport, saved: Option<&Utf8Path>) {
+        if self.is_json() {
+            let document = Document::new("plan")
+                .with("changes", &!report.plan.is_empty())
+                .with("refused", &report.plan.is_refused())
+                .with("plan", &report.plan)
+                .with("notices", &report.notices)
+                .with("warnings", report.warnings())
+                .with("saved_to", &saved);
+            self.document(&document);
+            return;
+        }
+        self.status(&notices_text(&report.notices));
+        self.data(&plan_text(&report.plan, true));
+        if let Some(path) = saved {
+            self.status(&format!("Saved. To do exactly this: hactl apply {path}\n"));
+        }
+    }
+}
+
+/// What hosts tell of earlier changes.
+pub(super) fn notices_text(notices: &[Notice]) -> String {
+    let line = |notice| labelled(&paint::warn_label("notice:"), &notice_words(notice), "        ");
+    notices.iter().map(line).collect()
+}
+
+/// The whole plan; without its diffs unless they are asked for.
+pub(super) fn plan_text(plan: &Plan, diffs: bool) -> String {
+    let mut text = String::new();
+    if diffs {
+        text.push_str(&diffs_text(plan));
+    }
+    text.push_str(&nodes_text(plan));
+    text.push_str(&summary(plan));
+    text
+}
+
+fn summary(plan: &Plan) -> String {
+    let changing: Vec<&NodePlan> = plan.changing().collect();
+    if changing.is_empty() {
+        return nothing_to_change(plan);
+    }
+    if plan.is_refused() {
+        let refusing: Vec<_> = plan
+            .nodes
+            .iter()
+            .filter(|node| node.failed_tests().next().is_some())
+            .map(|node| &node.node)
+            .collect();
+        let words = format!(
+            "the daemons on {} refuse these files, so apply would stop before it changes anything",
+            and(&refusing)
+        );
+        return labelled(&paint::error_label("Plan refused:"), &words, "              ");
+    }
+    let names: Vec<_> = changing.iter().map(|node| &node.node).collect();
+    let subject = format!(
+        "{} of {} {}",
+        changing.len(),
+        count(plan.nodes.len(), "node"),
+        if changing.len() == 1 { "changes" } else { "change" }
+    );
+    let goal = match plan.goal {
+        Goal::Apply => format!("generation {}", plan.next_generation),
+        Goal::Rollback { to: 0 } => "back to the hosts as they were before hactl".to_owned(),
+        Goal::Rollback { to } => format!(
+            "back to generation {to}, as generation {}",
+            plan.next_generation
+        ),
+    };
+    let first = format!("{subject}: {goal}. {}", effect(&changing));
+    let order = match &plan.strategy {
+        Strategy::AtOnce { reason } => format!("all at once, since {reason}"),
+        Strategy::Rolling if names.len() == 1 => String::new(),
+        Strategy::Rolling => order(&changing),
+    };
+    let mut text = labelled(&paint::strong("Plan:"), &first, "      ");
+    if !order.is_empty() {
+        text.push_str(&labelled(&paint::strong("Order:"), &order, "       "));
+    }
+    text
+}
+
+fn order(changing: &[&NodePlan]) -> String {
+    let names: Vec<_> = changing.iter().map(|node| node.node.to_string()).collect();
+    let sequence = names.join(", then ");
+    let last = changing.last().filter(|node| !node.holds.is_empty());
+    match last {
+        Some(last) => format!("{sequence}, which holds {}", comma(&last.holds)),
+        None => sequence,
+    }
+}
+
+/// What users of the service notice, over all nodes.
+fn effect(changing: &[&NodePlan]) -> String {
+    let does = |action| {
+        let has = |node: &&&NodePlan| node.nginx == action || node.keepalived == action;
+        changing.iter().filter(has).count()
+    };
+    let moving: Vec<_> = changing
+        .iter()
+        .filter(|node| node.moves_vip())
+        .flat_map(|node| &node.holds)
+        .collect();
+    let mut words = Vec::new();
+    if does(UnitAction::Restart) + does(UnitAction::Stop) > 0 {
+        words.push("Daemons restart or stop".to_owned());
+    } else if does(UnitAction::Reload) > 0 {
+        words.push("Daemons reload; connections live on".to_owned());
+    } else if does(UnitAction::Start) > 0 {
+        words.push("Daemons start".to_owned());
+    } else {
+        words.push("No daemon is touched".to_owned());
+    }
+    words.push(match moving.as_slice() {
+        [] => "no VIP moves".to_owned(),
+        moving => paint::warn(format!("{} moves", and(moving))),
+    });
+    format!("{}; {}.", words[0], words[1])
+}
+
+fn nothing_to_change(plan: &Plan) -> String {
+    let live = plan.nodes.iter().filter_map(|node| node.generation).max();
+    let generation = live.map_or(String::new(), |live| format!(" (generation {live})"));
+    let goal = match plan.goal {
+        Goal::Apply => "the inventory says".to_owned(),
+        Goal::Rollback { to: 0 } => "they were before hactl".to_owned(),
+        Goal::Rollback { to } => format!("in generation {to}"),
+    };
+    let nodes = count(plan.nodes.len(), "node");
+    let verb = if plan.nodes.len() == 1 { "is" } else { "are" };
+    format!(
+        "{} {}: {nodes} {verb} as {goal}{generation}.\n",
+        paint::strong(&plan.cluster),
+        paint::good("has nothing to change"),
+    )
+}

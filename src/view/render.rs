@@ -1,0 +1,28 @@
+//! What render wrote.
+
+use camino::Utf8Path;
+
+use super::document::Document;
+use super::text::count;
+use super::ui::Ui;
+use crate::ops::RenderReport;
+
+impl Ui {
+    /// Tells what `render` wrote.
+    pub fn show_render(&self, folder: &Utf8Path, report: &RenderReport) {
+        if self.is_json() {
+            let document = Document::new("render")
+                .with("folder", folder)
+                .with("files", &report.files)
+                .with("warnings", &report.warnings);
+            self.document(&document);
+            return;
+        }
+        let list: String = report.files.iter().map(|file| format!("{file}\n")).collect();
+        self.data(&list);
+        self.status(&format!(
+            "Wrote {} to {folder}.\n",
+            count(report.files.len(), "file")
+        ));
+    }
+}

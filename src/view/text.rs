@@ -1,0 +1,114 @@
+//! Shaping lines: widths without colours, columns, indents, lists, times.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+/// What fits everywhere.
+pub(super) const WIDTH: usize = 80;
+
+/// How many columns `text` takes on a screen.
+pub(super) fn width(text: &str) -> usize {
+    anstream::adapter::strip_str(text).to_string().chars().count()
+}
+
+/// `text` filled with spaces to `columns`.
+pub(super) fn pad(text: &str, columns: usize) -> String {
+    let missing = columns.saturating_sub(width(text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
+/// Every line of `text` behind `indent`.
+pub(super) fn indent(text: &str, indent: &str) -> String {
+    let line = |line: &str| {
+        if line.is_empty() {
+            "\n".to_owned()
+        } else {
+            format!("{indent}{line}\n")
+        }
+    };
+    text.lines().map(line).collect()
+}
+
+/// `text` broken at spaces into lines of at most `columns`, each but the first behind `hanging`.
+/// A word that is longer than a line stays whole: a path or a command must be there to be copied.
+pub(super) fn wrap(text: &str, columns: usize, hanging: &str) -> String {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let room = if lines.is_empty() {
+                columns
+            } else {
+                columns.saturating_sub(hanging.len())
+            };
+            if !line.is_empty() && width(&line) + 1 + width(word) > room {
+                lines.push(std::mem::take(&mut line));
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.join(&format!("\n{hanging}"))
+}
+
+/// Rows in columns as wide as their widest cell, two spaces between, none at a line's end.
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| width(cell)).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(widest).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| pad(cell, *width))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `lb1`, `lb1 and lb2`, `lb1, lb2 and lb3`.
+pub(super) fn and<T: Display>(items: &[T]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.to_string(),
+        [first @ .., last] => format!("{} and {last}", comma(first)),
+    }
+}
+
+/// `lb1, lb2, lb3`.
+pub(super) fn comma<T: Display>(items: &[T]) -> String {
+    let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+/// `1 node`, `3 nodes`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else if let Some(stem) = noun.strip_suffix("ch") {
+        format!("{number} {stem}ches")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// `340 ms`, `1.2 s`, `2 min 5 s`.
+pub(super) fn elapsed(time: Duration) -> String {
+    let milliseconds = time.as_millis();
+    if milliseconds < 1000 {
+        format!("{milliseconds} ms")
+    } else if milliseconds < 60_000 {
+        format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+    } else {
+        let seconds = time.as_secs();
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    }
+}

@@ -1,0 +1,244 @@
+//! Writing: to which stream, with colours or without, and what becomes of a failure.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::ValueEnum;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+
+use super::complaint::Complaint;
+use super::document::Document;
+
+/// What standard output gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// When there are colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How the user wants to be shown things.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UiOptions {
+    /// What standard output gets.
+    pub format: Format,
+    /// When there are colours.
+    pub color: ColorChoice,
+    /// No progress and no status.
+    pub quiet: bool,
+    /// Logs go to standard error: then progress comes as lines between them, not as bars.
+    pub logs: bool,
+}
+
+impl UiOptions {
+    /// What can be known of a command line that could not be parsed.
+    pub fn before_parsing(arguments: impl Iterator<Item = String>) -> Self {
+        let mut options = Self::default();
+        let mut words = arguments.peekable();
+        while let Some(word) = words.next() {
+            let value = match word.strip_prefix("--color") {
+                Some("") => words.peek().map_or("", String::as_str),
+                Some(rest) => rest.trim_start_matches('='),
+                None => continue,
+            };
+            options.color = ColorChoice::from_str(value, true).unwrap_or_default();
+        }
+        options
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    format: Format,
+    quiet: bool,
+    color_out: bool,
+    color_err: bool,
+    bars: MultiProgress,
+    draws_bars: bool,
+    lost: Mutex<Option<io::Error>>,
+}
+
+/// Where everything is shown. Clones share one screen.
+#[derive(Debug, Clone)]
+pub struct Ui(Arc<Inner>);
+
+impl Ui {
+    /// A view on this process's own streams.
+    pub fn new(options: &UiOptions) -> Self {
+        let err_is_terminal = io::stderr().is_terminal();
+        let draws_bars = err_is_terminal && !options.quiet && !options.logs && !is_dumb();
+        let target = if draws_bars {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self(Arc::new(Inner {
+            format: options.format,
+            quiet: options.quiet,
+            color_out: is_coloured(options.color, io::stdout().is_terminal()),
+            color_err: is_coloured(options.color, err_is_terminal),
+            bars: MultiProgress::with_draw_target(target),
+            draws_bars,
+            lost: Mutex::new(None),
+        }))
+    }
+
+    /// True when standard output gets a JSON document.
+    pub fn is_json(&self) -> bool {
+        self.0.format == Format::Json
+    }
+
+    /// True when somebody can be asked.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Bars, on a terminal; hidden elsewhere.
+    pub(super) fn bars(&self) -> Option<&MultiProgress> {
+        self.0.draws_bars.then_some(&self.0.bars)
+    }
+
+    /// Whether standard error has colours.
+    pub(super) fn colours_err(&self) -> bool {
+        self.0.color_err
+    }
+
+    /// Whether this terminal can show more than ASCII.
+    pub(super) fn is_unicode() -> bool {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+        locale.is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+    }
+
+    /// Writes data to standard output.
+    pub fn data(&self, text: &str) {
+        let text = plain_unless(self.0.color_out, text);
+        let result = self.0.bars.suspend(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        });
+        match result {
+            Ok(()) => {}
+            // Who closes a pipe has seen enough; what hactl does to hosts must go on to its end.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => {
+                let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Writes the one document of `--format json`.
+    pub(super) fn document(&self, document: &Document) {
+        self.data(&document.text());
+    }
+
+    /// Writes progress or status to standard error, unless the user wants it quiet.
+    pub fn status(&self, text: &str) {
+        if !self.0.quiet {
+            self.raw_error(text);
+        }
+    }
+
+    /// Writes to standard error. That nobody can read it is no reason to stop.
+    pub fn raw_error(&self, text: &str) {
+        let text = plain_unless(self.0.color_err, text);
+        self.0.bars.suspend(|| {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        });
+    }
+
+    /// Writes a complaint.
+    pub fn complain(&self, complaint: &Complaint) {
+        self.raw_error(&complaint.text(Self::is_unicode()));
+    }
+
+    /// Ends a verb that failed: the complaint, and the document that whoever asked for JSON waits for.
+    pub fn fail(&self, verb: &'static str, complaint: &Complaint, exit_code: u8) {
+        self.complain(complaint);
+        if self.is_json() {
+            self.document(&Document::failed(verb, complaint, exit_code));
+        }
+    }
+
+    /// Whether everything that was to be shown could be written.
+    pub fn finish(&self) -> io::Result<()> {
+        let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.take().map_or(Ok(()), Err)
+    }
+
+    /// Where logs go: to standard error, like everything else that is no data.
+    pub fn log_writer(&self) -> LogWriter {
+        LogWriter(self.clone())
+    }
+}
+
+/// Standard error for logs, in step with the bars.
+#[derive(Debug, Clone)]
+pub struct LogWriter(Ui);
+
+impl LogWriter {
+    /// Whether it takes colours.
+    pub fn is_coloured(&self) -> bool {
+        self.0.colours_err()
+    }
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.raw_error(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for LogWriter {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn is_coloured(choice: ColorChoice, is_terminal: bool) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            is_terminal && !no_color && !is_dumb()
+        }
+    }
+}
+
+fn plain_unless(coloured: bool, text: &str) -> String {
+    if coloured {
+        text.to_owned()
+    } else {
+        anstream::adapter::strip_str(text).to_string()
+    }
+}
