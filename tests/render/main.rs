@@ -15,10 +15,13 @@ mod cluster;
 mod daemons;
 mod golden;
 mod keepalived_options;
+#[path = "../support/lab.rs"]
+mod lab;
 mod nginx_options;
 mod page;
 mod pairwise;
 mod promises;
 mod real;
 mod scripts;
+mod units;
 mod variants;
