@@ -274,7 +274,7 @@ pub enum LogTarget {
 /// How often nginx is asked, and how often it must fail or pass before it counts.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Health {
-    /// Time between two checks (`vrrp_script` `interval`, whole seconds before keepalived 2.0).
+    /// Time between two checks (`vrrp_script` `interval`, whole seconds before keepalived 2.3.2).
     pub interval: Duration,
     /// A check that takes longer has failed.
     pub timeout: Duration,
