@@ -3,12 +3,14 @@
 //! This module prints nothing and decides nothing that the plan has decided: it tells what happens
 //! as events and ends with an outcome that was observed on the hosts.
 
+mod commit;
 mod engine;
 mod event;
 mod fleet;
 mod outcome;
 mod prove;
 
+pub use commit::{Coordinator, News, NodeIndex, Order, Side, Verdict};
 pub use engine::{ApplyOptions, Engine};
 pub use event::{Event, Step};
 pub use fleet::{Fleet, each};

@@ -1,0 +1,462 @@
+//! The operator's side of the commit protocol, as a pure state machine: it is told what happened and
+//! says what to do next. It sends nothing, waits for nothing and knows no host, so that a model
+//! checker can drive it through every interleaving (`tests/commit_model.rs`).
+//!
+//! The rules that make all nodes end on the same side:
+//!
+//! 1. Nothing is confirmed before every node is active and proven.
+//! 2. Once a confirmation was sent, nothing is reverted from here, whatever is lost: the change is
+//!    kept alive by asking again, and nodes that ran out of time ask each other.
+//! 3. The first confirmation goes out alone. Until it is answered, one node at most can be confirmed.
+//! 4. How it ended is what the nodes say at the end, not what was sent.
+
+use std::collections::BTreeSet;
+
+/// A node's place in the order of activation.
+pub type NodeIndex = usize;
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// Activate the staged tree on a node.
+    Activate(NodeIndex),
+    /// Look for one owner of every VIP.
+    Prove,
+    /// Confirm a node over a fresh connection.
+    Confirm(NodeIndex),
+    /// Undo a node's activation.
+    Revert(NodeIndex),
+    /// Ask a node on which side it is.
+    Ask(NodeIndex),
+}
+
+/// On which side a node says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// It has the old configuration and will keep it.
+    Old,
+    /// It has the new configuration and will keep it.
+    New,
+    /// It has the new configuration, unconfirmed.
+    Undecided,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum News {
+    /// A node runs the new configuration, by its own proof.
+    Activated(NodeIndex),
+    /// It does not, or whether it does is unknown.
+    ActivationFailed(NodeIndex),
+    /// Every VIP has one owner.
+    Proved,
+    /// Not so.
+    NotProved,
+    /// A node has confirmed.
+    Confirmed(NodeIndex),
+    /// A node would not confirm: its time was over.
+    Refused(NodeIndex),
+    /// Whether a node has confirmed is unknown: the message or its answer was lost.
+    ConfirmationLost(NodeIndex),
+    /// A node is back on the old configuration.
+    Reverted(NodeIndex),
+    /// A node could not be reverted, or whether it was is unknown.
+    RevertFailed(NodeIndex),
+    /// A node's answer to [`Order::Ask`].
+    Is(NodeIndex, Side),
+    /// No answer to [`Order::Ask`].
+    Silent(NodeIndex),
+    /// The user wants to stop.
+    Stop,
+    /// No confirmation may be begun any more: the hosts' own timers are close.
+    TooLate,
+    /// The hosts' timers and their asking each other are over: what is undecided now stays so.
+    GaveUp,
+}
+
+/// How it ended, by what the nodes said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Every node has the new configuration.
+    AllNew,
+    /// Every node has the old one.
+    AllOld,
+    /// Neither, or it is unknown.
+    Mixed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Phase {
+    Activating { batch: usize, proving: bool },
+    Confirming,
+    Reverting,
+    Done,
+}
+
+/// What is known of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Node {
+    touched: bool,
+    active: bool,
+    confirm_sent: bool,
+    side: Option<Side>,
+    revert_tried: bool,
+    /// An order for it is under way.
+    busy: bool,
+    /// The next thing to do about its confirmation is to ask rather than to send it again.
+    ask: bool,
+}
+
+/// The operator's decisions from the first activation to the end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Coordinator {
+    batches: Vec<Vec<NodeIndex>>,
+    nodes: Vec<Node>,
+    phase: Phase,
+    proof_under_way: bool,
+    too_late: bool,
+}
+
+impl Coordinator {
+    /// For `count` nodes, activated one after the other, or `at_once`.
+    pub fn new(count: usize, at_once: bool) -> Self {
+        let all = 0..count;
+        let node = Node {
+            touched: false,
+            active: false,
+            confirm_sent: false,
+            side: None,
+            revert_tried: false,
+            busy: false,
+            ask: false,
+        };
+        Self {
+            batches: if at_once {
+                vec![all.collect()]
+            } else {
+                all.map(|index| vec![index]).collect()
+            },
+            nodes: vec![node; count],
+            phase: Phase::Activating {
+                batch: 0,
+                proving: false,
+            },
+            proof_under_way: false,
+            too_late: false,
+        }
+    }
+
+    /// The end, once it is reached.
+    pub fn verdict(&self) -> Option<Verdict> {
+        if self.phase != Phase::Done {
+            return None;
+        }
+        let is = |side| self.nodes.iter().all(|node| node.side == Some(side));
+        Some(if is(Side::New) {
+            Verdict::AllNew
+        } else if is(Side::Old) {
+            Verdict::AllOld
+        } else {
+            Verdict::Mixed
+        })
+    }
+
+    /// True while a node may have been told to confirm: from then on nothing is reverted from here.
+    pub fn is_past_return(&self) -> bool {
+        self.nodes.iter().any(|node| node.confirm_sent)
+    }
+
+    /// The orders to carry out now. Each is given once; its news may come in any order.
+    pub fn orders(&mut self) -> BTreeSet<Order> {
+        match self.phase {
+            Phase::Activating {
+                batch,
+                proving: false,
+            } => self.activate(batch),
+            Phase::Activating { proving: true, .. } if !self.proof_under_way => {
+                self.proof_under_way = true;
+                [Order::Prove].into()
+            }
+            Phase::Activating { .. } | Phase::Done => BTreeSet::new(),
+            Phase::Confirming => self.confirm(),
+            Phase::Reverting => self.revert(),
+        }
+    }
+
+    fn activate(&mut self, batch: usize) -> BTreeSet<Order> {
+        let nodes = &mut self.nodes;
+        let fresh = self.batches[batch]
+            .iter()
+            .filter(|index| !nodes[**index].touched)
+            .copied();
+        let fresh: Vec<NodeIndex> = fresh.collect();
+        for index in &fresh {
+            nodes[*index].touched = true;
+            nodes[*index].busy = true;
+        }
+        fresh.into_iter().map(Order::Activate).collect()
+    }
+
+    fn confirm(&mut self) -> BTreeSet<Order> {
+        let first_is_through = self
+            .nodes
+            .first()
+            .is_some_and(|node| node.side == Some(Side::New));
+        let open = |(index, node): (NodeIndex, &mut Node)| {
+            let is_decided = matches!(node.side, Some(Side::New | Side::Old));
+            // Rule 3: alone, until it is answered.
+            let may_go = index == 0 || first_is_through;
+            if node.busy || is_decided || !may_go {
+                return None;
+            }
+            node.busy = true;
+            if node.ask {
+                return Some(Order::Ask(index));
+            }
+            node.confirm_sent = true;
+            Some(Order::Confirm(index))
+        };
+        self.nodes.iter_mut().enumerate().filter_map(open).collect()
+    }
+
+    /// In reverse, one after the other, every node that was touched.
+    fn revert(&mut self) -> BTreeSet<Order> {
+        if self.nodes.iter().any(|node| node.busy) {
+            return BTreeSet::new();
+        }
+        let next = self
+            .nodes
+            .iter()
+            .rposition(|node| node.touched && !node.revert_tried);
+        let Some(index) = next else {
+            self.finish();
+            return BTreeSet::new();
+        };
+        self.nodes[index].revert_tried = true;
+        self.nodes[index].busy = true;
+        [Order::Revert(index)].into()
+    }
+
+    fn finish(&mut self) {
+        for node in self.nodes.iter_mut().filter(|node| !node.touched) {
+            // What was never told to change has not changed.
+            node.side = Some(Side::Old);
+        }
+        self.phase = Phase::Done;
+    }
+
+    /// Takes note of what happened.
+    pub fn hear(&mut self, news: News) {
+        match news {
+            News::Activated(index) => {
+                self.nodes[index].busy = false;
+                self.nodes[index].active = true;
+                self.step_forward();
+            }
+            News::ActivationFailed(index) => {
+                self.nodes[index].busy = false;
+                self.turn_back();
+            }
+            News::Proved => {
+                self.proof_under_way = false;
+                self.next_batch();
+            }
+            News::NotProved => {
+                self.proof_under_way = false;
+                self.turn_back();
+            }
+            News::Confirmed(index) => self.decided(index, Side::New),
+            News::Refused(index) => self.refused(index),
+            News::ConfirmationLost(index) => {
+                self.nodes[index].busy = false;
+                self.nodes[index].ask = true;
+            }
+            News::Reverted(index) => {
+                self.nodes[index].busy = false;
+                self.nodes[index].side = Some(Side::Old);
+            }
+            News::RevertFailed(index) => self.nodes[index].busy = false,
+            News::Is(index, side) => self.told(index, side),
+            News::Silent(index) => self.nodes[index].busy = false,
+            News::Stop => {
+                if !self.is_past_return() {
+                    self.turn_back();
+                }
+            }
+            News::TooLate => {
+                self.too_late = true;
+                if !self.is_past_return() {
+                    self.turn_back();
+                }
+            }
+            News::GaveUp => self.phase = Phase::Done,
+        }
+    }
+
+    fn step_forward(&mut self) {
+        if let Phase::Activating {
+            batch,
+            proving: false,
+        } = self.phase
+        {
+            let is_whole = self.batches[batch]
+                .iter()
+                .all(|index| self.nodes[*index].active);
+            if is_whole {
+                self.phase = Phase::Activating {
+                    batch,
+                    proving: true,
+                };
+            }
+        }
+    }
+
+    fn next_batch(&mut self) {
+        if let Phase::Activating {
+            batch,
+            proving: true,
+        } = self.phase
+        {
+            self.phase = if batch + 1 < self.batches.len() {
+                Phase::Activating {
+                    batch: batch + 1,
+                    proving: false,
+                }
+            } else {
+                Phase::Confirming
+            };
+        }
+    }
+
+    fn turn_back(&mut self) {
+        if !matches!(self.phase, Phase::Done) {
+            self.phase = Phase::Reverting;
+        }
+    }
+
+    fn decided(&mut self, index: NodeIndex, side: Side) {
+        self.nodes[index].busy = false;
+        self.nodes[index].side = Some(side);
+        let others = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
+        if side == Side::Old && others.clone().all(|(_, node)| !node.confirm_sent) {
+            // It was the only one that could have been confirmed, and was not.
+            return self.turn_back();
+        }
+        if self
+            .nodes
+            .iter()
+            .all(|node| matches!(node.side, Some(Side::New | Side::Old)))
+        {
+            self.phase = Phase::Done;
+        }
+    }
+
+    /// A node whose time is over decides with its peers. Only if none of them can have been confirmed
+    /// is it known that they will go back, and then going back now is quicker.
+    fn refused(&mut self, index: NodeIndex) {
+        self.nodes[index].busy = false;
+        self.nodes[index].ask = true;
+        let others = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
+        let none_can_be = others.clone().all(|(_, node)| !node.confirm_sent);
+        if none_can_be {
+            self.turn_back();
+        }
+    }
+
+    fn told(&mut self, index: NodeIndex, side: Side) {
+        match side {
+            Side::New | Side::Old => self.decided(index, side),
+            Side::Undecided => {
+                self.nodes[index].busy = false;
+                // It has not heard the confirmation, so it is sent again, while there is time.
+                self.nodes[index].ask = self.too_late;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_to_confirming(count: usize) -> Coordinator {
+        let mut coordinator = Coordinator::new(count, false);
+        for index in 0..count {
+            assert_eq!(coordinator.orders(), [Order::Activate(index)].into());
+            assert_eq!(coordinator.orders(), [].into());
+            coordinator.hear(News::Activated(index));
+            assert_eq!(coordinator.orders(), [Order::Prove].into());
+            coordinator.hear(News::Proved);
+        }
+        coordinator
+    }
+
+    #[test]
+    fn the_first_confirmation_goes_out_alone() {
+        let mut coordinator = run_to_confirming(3);
+        assert_eq!(coordinator.orders(), [Order::Confirm(0)].into());
+        assert_eq!(coordinator.orders(), [].into());
+        coordinator.hear(News::Confirmed(0));
+        assert_eq!(
+            coordinator.orders(),
+            [Order::Confirm(1), Order::Confirm(2)].into()
+        );
+        coordinator.hear(News::Confirmed(2));
+        coordinator.hear(News::Confirmed(1));
+        assert_eq!(coordinator.verdict(), Some(Verdict::AllNew));
+    }
+
+    #[test]
+    fn a_failed_activation_reverts_in_reverse_and_tries_every_node() {
+        let mut coordinator = Coordinator::new(3, false);
+        for index in 0..2 {
+            coordinator.orders();
+            coordinator.hear(if index == 0 {
+                News::Activated(0)
+            } else {
+                News::ActivationFailed(1)
+            });
+            if index == 0 {
+                coordinator.orders();
+                coordinator.hear(News::Proved);
+            }
+        }
+        assert_eq!(coordinator.orders(), [Order::Revert(1)].into());
+        coordinator.hear(News::RevertFailed(1));
+        assert_eq!(coordinator.orders(), [Order::Revert(0)].into());
+        coordinator.hear(News::Reverted(0));
+        assert_eq!(coordinator.orders(), [].into());
+        assert_eq!(coordinator.verdict(), Some(Verdict::Mixed));
+    }
+
+    #[test]
+    fn a_lost_confirmation_is_asked_for_and_never_reverted() {
+        let mut coordinator = run_to_confirming(2);
+        coordinator.orders();
+        coordinator.hear(News::ConfirmationLost(0));
+        coordinator.hear(News::Stop);
+        assert_eq!(coordinator.orders(), [Order::Ask(0)].into());
+        coordinator.hear(News::Is(0, Side::Undecided));
+        assert_eq!(coordinator.orders(), [Order::Confirm(0)].into());
+        coordinator.hear(News::Confirmed(0));
+        assert_eq!(coordinator.orders(), [Order::Confirm(1)].into());
+    }
+
+    #[test]
+    fn stopping_before_the_first_confirmation_goes_back() {
+        let mut coordinator = run_to_confirming(1);
+        coordinator.hear(News::Stop);
+        assert_eq!(coordinator.orders(), [Order::Revert(0)].into());
+        coordinator.hear(News::Reverted(0));
+        coordinator.orders();
+        assert_eq!(coordinator.verdict(), Some(Verdict::AllOld));
+    }
+}
