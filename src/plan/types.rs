@@ -242,6 +242,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The number of the generation that will be live: a new one, or 0 again.
+    pub fn generation_to_come(&self) -> u64 {
+        match self.goal {
+            Goal::Rollback { to: 0 } => 0,
+            _ => self.next_generation,
+        }
+    }
+
     /// True when nothing will happen anywhere.
     pub fn is_empty(&self) -> bool {
         self.nodes.iter().all(NodePlan::is_empty)

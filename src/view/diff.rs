@@ -1,58 +1,184 @@
-//! Diffs, and the same diff on several nodes only once.
+//! Diffs: the same change on several nodes only once, and a new file that differs a little from
+//! another node's by its differences.
 
+use std::fmt::Write as _;
+
+use similar::TextDiff;
+
+use super::cause::{action_mark, cause_words};
+use super::hunks::{Hunks, placeholders};
 use super::paint;
-use super::text::comma;
-use crate::model::NodeName;
-use crate::plan::{Cause, FileAction, FileChange, Goal, Plan};
+use super::text::{comma, indent};
+use crate::plan::{Cause, FileAction, FileChange, Goal, NodePlan, Plan};
+
+/// What all lines of a diff stand behind.
+const INDENT: &str = "    ";
 
 /// One change of one file, and the nodes that it happens on.
 struct Shared<'a> {
     change: &'a FileChange,
-    nodes: Vec<&'a NodeName>,
+    hunks: Hunks,
+    nodes: Vec<&'a NodePlan>,
 }
 
-/// Every distinct change of a plan, in the order of the paths.
+impl Shared<'_> {
+    fn is_like(&self, change: &FileChange, hunks: &Hunks) -> bool {
+        let same = |change: &FileChange| {
+            (
+                change.path.clone(),
+                change.action,
+                change.cause,
+                change.permissions.clone(),
+            )
+        };
+        same(self.change) == same(change) && self.hunks.key == hunks.key
+    }
+}
+
+/// Every distinct change of a plan, by path; what differs only in hactl's stamp is named at the end.
 pub(super) fn diffs_text(plan: &Plan) -> String {
+    let mut shared = shared(plan);
+    shared.sort_by(|a, b| a.change.path.cmp(&b.change.path));
+    let (shown, stamps): (Vec<_>, Vec<_>) = shared.iter().partition(|shared| has_something(shared));
+    let mut text = String::new();
+    for (index, this) in shown.iter().enumerate() {
+        let model = shown[..index].iter().find(|other| {
+            other.change.path == this.change.path
+                && other.change.action == FileAction::Create
+                && this.change.action == FileAction::Create
+        });
+        text.push_str(&header(this, plan.goal, model.copied()));
+        text.push_str(&match model {
+            Some(model) => differences(model, this),
+            None => whole(this),
+        });
+        text.push('\n');
+    }
+    for this in stamps {
+        text.push_str(&header(this, plan.goal, None));
+        text.push_str(&indent(
+            &paint::faint("only hactl's stamp changes: the identity of the whole configuration"),
+            INDENT,
+        ));
+        text.push('\n');
+    }
+    text
+}
+
+fn shared(plan: &Plan) -> Vec<Shared<'_>> {
     let mut shared: Vec<Shared<'_>> = Vec::new();
     for node in &plan.nodes {
         for change in &node.files {
-            match shared.iter_mut().find(|known| known.change == change) {
-                Some(known) => known.nodes.push(&node.node),
+            let hunks = Hunks::of(&change.diff, node);
+            match shared.iter_mut().find(|known| known.is_like(change, &hunks)) {
+                Some(known) => known.nodes.push(node),
                 None => shared.push(Shared {
                     change,
-                    nodes: vec![&node.node],
+                    hunks,
+                    nodes: vec![node],
                 }),
             }
         }
     }
-    shared.sort_by(|a, b| a.change.path.cmp(&b.change.path));
-    shared.iter().map(|shared| one(shared, plan.goal)).collect()
+    shared
 }
 
-fn one(shared: &Shared<'_>, goal: Goal) -> String {
+fn has_something(shared: &Shared<'_>) -> bool {
+    !shared.hunks.stamped || !shared.hunks.hunks.is_empty() || shared.change.permissions.is_some()
+}
+
+fn names(shared: &Shared<'_>) -> String {
+    let names: Vec<_> = shared.nodes.iter().map(|node| &node.node).collect();
+    comma(&names)
+}
+
+fn header(shared: &Shared<'_>, goal: Goal, model: Option<&Shared<'_>>) -> String {
     let change = shared.change;
-    let mut text = format!(
-        "{} {} {}\n",
+    let mut words = format!("{}: {}", names(shared), cause_words(change.cause, goal));
+    if let Some(model) = model {
+        let _ = write!(words, ", as on {} but for this:", names(model));
+    } else if change.diff.is_empty() && change.permissions.is_none() {
+        words.push_str(", empty or not to be shown");
+    }
+    format!(
+        "{} {}  {}\n",
         action_mark(change.action),
         paint::strong(&change.path),
-        paint::faint(format!(
-            "on {}: {}",
-            comma(&shared.nodes),
-            cause_words(change.cause, goal)
-        ))
+        if matches!(change.cause, Cause::Hand | Cause::InventoryAndHand) {
+            paint::warn(words)
+        } else {
+            paint::faint(words)
+        }
+    )
+}
+
+fn whole(shared: &Shared<'_>) -> String {
+    let mut text = String::new();
+    if let Some((before, after)) = &shared.change.permissions {
+        let _ = writeln!(text, "{INDENT}mode and owner {before} -> {after}");
+    }
+    let is_new = matches!(
+        shared.change.action,
+        FileAction::Create | FileAction::Delete
     );
-    if let Some((before, after)) = &change.permissions {
-        text.push_str(&format!("    mode and owner: {before} -> {after}\n"));
+    for hunk in &shared.hunks.hunks {
+        // Of a whole file, the line numbers tell nothing.
+        if !is_new {
+            push(&mut text, &paint::accent(&hunk.header));
+        }
+        for line in &hunk.lines {
+            let line = match shared.nodes.as_slice() {
+                [only] => own_stamp(line, only),
+                [first, ..] => {
+                    let stamp = first.config_id.as_ref().map(ToString::to_string);
+                    placeholders(line, first.node.as_str(), stamp.as_deref())
+                }
+                [] => line.clone(),
+            };
+            push(&mut text, &coloured(&line));
+        }
     }
-    for line in change.diff.lines() {
-        text.push_str(format!("    {}", line_text(line)).trim_end());
-        text.push('\n');
-    }
-    text.push('\n');
     text
 }
 
-fn line_text(line: &str) -> String {
+/// A stamp is of no use to a reader, whoever's it is.
+fn own_stamp(line: &str, node: &NodePlan) -> String {
+    match &node.config_id {
+        Some(stamp) => line.replace(stamp.as_str(), "<stamp>"),
+        None => line.to_owned(),
+    }
+}
+
+/// What a new file has in place of what the same file has on other nodes.
+fn differences(model: &Shared<'_>, this: &Shared<'_>) -> String {
+    let content = |shared: &Shared<'_>| {
+        let created = shared.hunks.created();
+        match shared.nodes.first() {
+            Some(node) => {
+                let stamp = node.config_id.as_ref().map(ToString::to_string);
+                placeholders(&created, node.node.as_str(), stamp.as_deref())
+            }
+            None => created,
+        }
+    };
+    let (before, after) = (content(model), content(this));
+    let diff = TextDiff::from_lines(&before, &after)
+        .unified_diff()
+        .context_radius(1)
+        .to_string();
+    let mut text = String::new();
+    for line in diff.lines() {
+        push(&mut text, &coloured(line));
+    }
+    text
+}
+
+fn push(text: &mut String, line: &str) {
+    text.push_str(format!("{INDENT}{line}").trim_end());
+    text.push('\n');
+}
+
+fn coloured(line: &str) -> String {
     if line.starts_with("@@") {
         paint::accent(line)
     } else if line.starts_with('+') {
@@ -61,29 +187,5 @@ fn line_text(line: &str) -> String {
         paint::bad(line)
     } else {
         line.to_owned()
-    }
-}
-
-/// `+`, `~` or `-`.
-pub(super) fn action_mark(action: FileAction) -> String {
-    match action {
-        FileAction::Create => paint::good("+"),
-        FileAction::Modify | FileAction::Permissions => paint::warn("~"),
-        FileAction::Delete => paint::bad("-"),
-    }
-}
-
-/// Why a file has to change.
-pub(super) fn cause_words(cause: Cause, goal: Goal) -> String {
-    let wanted = match goal {
-        Goal::Apply => "inventory changed".to_owned(),
-        Goal::Rollback { to: 0 } => "as before hactl".to_owned(),
-        Goal::Rollback { to } => format!("as in generation {to}"),
-    };
-    match cause {
-        Cause::New => "new".to_owned(),
-        Cause::Inventory => wanted,
-        Cause::Hand => "changed by hand on the host".to_owned(),
-        Cause::InventoryAndHand => format!("{wanted}, and changed by hand"),
     }
 }

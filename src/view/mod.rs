@@ -5,6 +5,7 @@
 //! Data goes to standard output; progress, status, logs and complaints go to standard error.
 
 mod ask;
+mod cause;
 mod change;
 mod change_text;
 mod check;
@@ -12,9 +13,11 @@ mod complaint;
 mod diff;
 mod document;
 mod drift;
+mod effect;
 mod failure;
 mod findings;
 mod history;
+mod hunks;
 mod lab;
 mod lab_progress;
 mod node_plan;

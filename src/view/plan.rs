@@ -5,13 +5,14 @@ use camino::Utf8Path;
 use super::diff::diffs_text;
 use super::document::Document;
 use super::drift::notice_words;
+use super::effect::{service_words, vip_words};
 use super::node_plan::nodes_text;
 use super::paint;
 use super::complaint::labelled;
 use super::text::{and, comma, count};
 use super::ui::Ui;
 use crate::ops::{Notice, PlanReport};
-use crate::plan::{Goal, NodePlan, Plan, Strategy, UnitAction};
+use crate::plan::{Goal, NodePlan, Plan, Strategy};
 
 impl Ui {
     /// Shows what `plan` found.
@@ -70,12 +71,11 @@ fn summary(plan: &Plan) -> String {
         );
         return labelled(&paint::error_label("Plan refused:"), &words, "              ");
     }
-    let names: Vec<_> = changing.iter().map(|node| &node.node).collect();
+    let number = changing.len();
     let subject = format!(
-        "{} of {} {}",
-        changing.len(),
+        "{number} of {} {}",
         count(plan.nodes.len(), "node"),
-        if changing.len() == 1 { "changes" } else { "change" }
+        if number == 1 { "changes" } else { "change" }
     );
     let goal = match plan.goal {
         Goal::Apply => format!("generation {}", plan.next_generation),
@@ -85,55 +85,34 @@ fn summary(plan: &Plan) -> String {
             plan.next_generation
         ),
     };
-    let first = format!("{subject}: {goal}. {}", effect(&changing));
-    let order = match &plan.strategy {
-        Strategy::AtOnce { reason } => format!("all at once, since {reason}"),
-        Strategy::Rolling if names.len() == 1 => String::new(),
-        Strategy::Rolling => order(&changing),
-    };
-    let mut text = labelled(&paint::strong("Plan:"), &first, "      ");
+    let sentences = [
+        format!("{subject}: {goal}."),
+        format!("{}.", service_words(&changing)),
+        vip_words(&plan.nodes),
+    ];
+    let words: Vec<String> = sentences.into_iter().filter(|words| !words.is_empty()).collect();
+    let mut text = labelled(&paint::strong("Plan:"), &words.join(" "), "       ");
+    let order = order(plan, &changing);
     if !order.is_empty() {
         text.push_str(&labelled(&paint::strong("Order:"), &order, "       "));
     }
     text
 }
 
-fn order(changing: &[&NodePlan]) -> String {
+/// One after the other, or all at once and why.
+fn order(plan: &Plan, changing: &[&NodePlan]) -> String {
+    if changing.len() == 1 {
+        return String::new();
+    }
+    if let Strategy::AtOnce { reason } = &plan.strategy {
+        return format!("all at once, since {reason}");
+    }
     let names: Vec<_> = changing.iter().map(|node| node.node.to_string()).collect();
     let sequence = names.join(", then ");
-    let last = changing.last().filter(|node| !node.holds.is_empty());
-    match last {
+    match changing.last().filter(|node| !node.holds.is_empty()) {
         Some(last) => format!("{sequence}, which holds {}", comma(&last.holds)),
         None => sequence,
     }
-}
-
-/// What users of the service notice, over all nodes.
-fn effect(changing: &[&NodePlan]) -> String {
-    let does = |action| {
-        let has = |node: &&&NodePlan| node.nginx == action || node.keepalived == action;
-        changing.iter().filter(has).count()
-    };
-    let moving: Vec<_> = changing
-        .iter()
-        .filter(|node| node.moves_vip())
-        .flat_map(|node| &node.holds)
-        .collect();
-    let mut words = Vec::new();
-    if does(UnitAction::Restart) + does(UnitAction::Stop) > 0 {
-        words.push("Daemons restart or stop".to_owned());
-    } else if does(UnitAction::Reload) > 0 {
-        words.push("Daemons reload; connections live on".to_owned());
-    } else if does(UnitAction::Start) > 0 {
-        words.push("Daemons start".to_owned());
-    } else {
-        words.push("No daemon is touched".to_owned());
-    }
-    words.push(match moving.as_slice() {
-        [] => "no VIP moves".to_owned(),
-        moving => paint::warn(format!("{} moves", and(moving))),
-    });
-    format!("{}; {}.", words[0], words[1])
 }
 
 fn nothing_to_change(plan: &Plan) -> String {

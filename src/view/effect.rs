@@ -1,0 +1,96 @@
+//! What a change does to the service, in words.
+
+use super::paint;
+use super::text::{and, comma};
+use crate::plan::{NodePlan, UnitAction};
+
+/// What happens to a daemon, as a verb for one and for two.
+fn verbs(action: UnitAction) -> (&'static str, &'static str) {
+    match action {
+        UnitAction::None => ("runs on untouched", "run on untouched"),
+        UnitAction::Reload => ("reloads", "reload"),
+        UnitAction::Restart => ("restarts", "restart"),
+        UnitAction::Start => ("starts", "start"),
+        UnitAction::Stop => ("stops", "stop"),
+    }
+}
+
+fn painted(action: UnitAction, words: String) -> String {
+    match action {
+        UnitAction::Restart | UnitAction::Stop => paint::warn(words),
+        UnitAction::None | UnitAction::Reload | UnitAction::Start => words,
+    }
+}
+
+/// `nginx and keepalived reload`, `nginx restarts (why) on lb1; keepalived runs on untouched`.
+pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
+    let nginx = by_action(nodes, |node| node.nginx);
+    let keepalived = by_action(nodes, |node| node.keepalived);
+    if let ([(one, _)], [(other, _)]) = (nginx.as_slice(), keepalived.as_slice())
+        && one == other
+        && nodes.iter().all(|node| node.restart_reason.is_none())
+    {
+        return painted(*one, format!("nginx and keepalived {}", verbs(*one).1));
+    }
+    let words: Vec<String> = [("nginx", nginx), ("keepalived", keepalived)]
+        .into_iter()
+        .flat_map(|(program, groups)| {
+            let everywhere = groups.len() == 1;
+            groups.into_iter().map(move |(action, nodes)| {
+                let mut words = format!("{program} {}", verbs(action).0);
+                if !everywhere {
+                    let names: Vec<_> = nodes.iter().map(|node| &node.node).collect();
+                    words = format!("{words} on {}", and(&names));
+                }
+                let mut reasons: Vec<&str> = nodes
+                    .iter()
+                    .filter_map(|node| node.restart_reason.as_deref())
+                    .filter(|_| program == "nginx" && action == UnitAction::Restart)
+                    .collect();
+                reasons.dedup();
+                if !reasons.is_empty() {
+                    words = format!("{words} ({})", comma(&reasons));
+                }
+                painted(action, words)
+            })
+        })
+        .collect();
+    words.join("; ")
+}
+
+type Groups<'a> = Vec<(UnitAction, Vec<&'a NodePlan>)>;
+
+fn by_action<'a>(nodes: &[&'a NodePlan], of: impl Fn(&NodePlan) -> UnitAction) -> Groups<'a> {
+    let mut groups: Groups<'a> = Vec::new();
+    for node in nodes {
+        let action = of(node);
+        match groups.iter_mut().find(|(known, _)| *known == action) {
+            Some((_, nodes)) => nodes.push(node),
+            None => groups.push((action, vec![node])),
+        }
+    }
+    groups
+}
+
+/// What becomes of the VIPs, over all nodes of a plan.
+pub(super) fn vip_words(all: &[NodePlan]) -> String {
+    let held: Vec<_> = all.iter().flat_map(|node| &node.holds).collect();
+    let moving: Vec<_> = all
+        .iter()
+        .filter(|node| node.moves_vip())
+        .flat_map(|node| &node.holds)
+        .collect();
+    let none_stays = all.iter().all(|node| node.keepalived == UnitAction::Stop);
+    match (held.as_slice(), moving.as_slice()) {
+        ([], _) => String::new(),
+        (held, _) if none_stays => {
+            paint::warn(format!("Nobody holds {} afterwards.", and(held)))
+        }
+        (held, []) => format!("{} {} put.", and(held), if held.len() == 1 { "stays" } else { "stay" }),
+        (_, moving) => paint::warn(format!(
+            "{} {} to another node.",
+            and(moving),
+            if moving.len() == 1 { "moves" } else { "move" }
+        )),
+    }
+}
