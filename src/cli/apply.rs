@@ -6,7 +6,7 @@ use clap::Args;
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
-use super::tell::{ChangeArgs, carry_out, require_consent};
+use super::tell::{ChangeArgs, carry_out};
 use crate::ops;
 
 /// Make the nodes what the inventory says, all of them or none.
@@ -21,7 +21,7 @@ pub struct ApplyArgs {
 }
 
 pub(super) fn run(args: &ApplyArgs, app: &App) -> Result<Exit, CliError> {
-    require_consent(&args.change, app)?;
+    args.change.require_consent(app)?;
     let plan_file = match &args.plan {
         Some(path) => Some(ops::read_plan_file(path)?),
         None => None,

@@ -4,7 +4,9 @@ use clap::{Parser, Subcommand};
 
 use super::exit::exit_codes_help;
 use super::globals::GlobalArgs;
-use super::{apply, check, history, lab, plan, render, rollback, status};
+use super::{
+    apply, check, failover_test, generate, history, init, lab, plan, render, rollback, status,
+};
 
 /// Provision and run high-availability Keepalived + Nginx clusters
 #[derive(Debug, Parser)]
@@ -24,6 +26,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 pub enum Verb {
+    /// Write a first inventory, from options or by asking
+    Init(init::InitArgs),
     /// Check the inventory: every rule that needs no host, and the election
     Check(check::CheckArgs),
     /// Write every node's files into a folder; needs no host
@@ -38,6 +42,14 @@ pub enum Verb {
     History(history::HistoryArgs),
     /// Show what every node is and does now
     Status(status::StatusArgs),
+    /// Make a real fault on the VIP's owner, and measure what users see
+    FailoverTest(failover_test::FailoverTestArgs),
     /// A local cluster of real machines, to try things on
     Lab(lab::LabArgs),
+    /// Print the inventory's JSON Schema, for editors
+    Schema(generate::SchemaArgs),
+    /// Print completions for a shell
+    Completions(generate::CompletionsArgs),
+    /// Print the manual page
+    Man(generate::ManArgs),
 }

@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use crate::lab::LabError;
-use crate::ops::OpsError;
+use crate::ops::{DemoError, OpsError};
 use crate::view::Complaint;
 
 /// A command failed.
@@ -35,6 +35,18 @@ pub(super) enum CliError {
 impl From<OpsError> for CliError {
     fn from(error: OpsError) -> Self {
         Self::Ops(error)
+    }
+}
+
+impl From<DemoError> for CliError {
+    fn from(error: DemoError) -> Self {
+        match error {
+            DemoError::Lab(error) => Self::Lab(error),
+            DemoError::Io { doing, source } => Self::Machine {
+                message: format!("cannot {doing}"),
+                cause: source,
+            },
+        }
     }
 }
 

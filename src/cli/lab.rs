@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::lab_demo::{self, LabDemoArgs};
 use super::lab_up::{self, LabUpArgs};
 use super::run::App;
 use crate::ops;
@@ -30,6 +31,8 @@ enum LabVerb {
     Status(LabStatusArgs),
     /// Run a program in a lab: from the controller's place, or on a node
     Exec(LabExecArgs),
+    /// The commands of a first day, one after the other, on a lab
+    Demo(LabDemoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +83,7 @@ pub(super) fn run(args: LabArgs, app: &App) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         LabVerb::Exec(args) => exec(&args),
+        LabVerb::Demo(args) => lab_demo::run(&args, app),
     }
 }
 

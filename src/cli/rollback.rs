@@ -5,7 +5,7 @@ use clap::Args;
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
-use super::tell::{ChangeArgs, carry_out, require_consent};
+use super::tell::{ChangeArgs, carry_out};
 use crate::ops::{self, RollbackRequest};
 
 /// Bring back a generation that was live before.
@@ -27,7 +27,7 @@ pub(super) fn run(args: &RollbackArgs, app: &App) -> Result<Exit, CliError> {
     if args.list {
         return super::history::list(app);
     }
-    require_consent(&args.change, app)?;
+    args.change.require_consent(app)?;
     let request = RollbackRequest { to: args.to };
     carry_out(&args.change, None, app, "rollback", async |how| {
         ops::rollback(&app.context, request, how).await

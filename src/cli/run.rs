@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -12,7 +12,10 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::globals::GlobalArgs;
 use super::stop::Stop;
-use super::{apply, check, history, lab, logging, plan, render, rollback, status};
+use super::{
+    apply, check, failover_test, generate, history, init, lab, logging, plan, render, rollback,
+    status,
+};
 use crate::ops::Context;
 use crate::view::{Complaint, Ui, UiOptions};
 
@@ -21,7 +24,6 @@ pub(super) struct App {
     pub(super) ui: Ui,
     pub(super) globals: GlobalArgs,
     pub(super) context: Context,
-    pub(super) stop: Stop,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -36,18 +38,35 @@ impl App {
             message: "cannot start".to_owned(),
             cause,
         })?;
-        let flag = Arc::new(AtomicBool::new(false));
-        let stop = {
-            let _inside = runtime.enter();
-            Stop::listen(Arc::clone(&flag))?
-        };
         Ok(Self {
-            context: globals.context(flag),
+            context: globals.context(Arc::new(AtomicBool::new(false))),
             ui,
             globals,
-            stop,
             runtime,
         })
+    }
+
+    /// From now on Ctrl-C and its kin no longer end the process at once. What never listens dies of
+    /// them, as everybody expects of a program that only reads files.
+    pub(super) fn listen(&self) -> Result<Stop, CliError> {
+        let _inside = self.runtime.enter();
+        Stop::listen(Arc::clone(&self.context.stop))
+    }
+
+    /// Refuses to go on where a question would find nobody to answer it.
+    pub(super) fn require_consent(&self) -> Result<(), CliError> {
+        if self.globals.yes() || self.ui.can_ask() {
+            return Ok(());
+        }
+        Err(CliError::Usage {
+            message: "this is no terminal, so nobody can be asked whether to go on".to_owned(),
+            help: "add --yes to go on without being asked, or look first: hactl plan".to_owned(),
+        })
+    }
+
+    /// True when the user has asked to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.context.stop.load(Ordering::Relaxed)
     }
 
     /// Runs an operation that only looks; Ctrl-C ends it.
@@ -55,8 +74,9 @@ impl App {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CliError> {
+        let stop = self.listen()?;
         self.runtime
-            .block_on(self.stop.look(work))?
+            .block_on(stop.look(work))?
             .map_err(Into::into)
     }
 
@@ -66,8 +86,9 @@ impl App {
         work: impl Future<Output = Result<T, E>>,
         told: impl Fn(),
     ) -> Result<T, CliError> {
+        let stop = self.listen()?;
         self.runtime
-            .block_on(self.stop.change(work, told))?
+            .block_on(stop.change(work, told))?
             .map_err(Into::into)
     }
 }
@@ -103,6 +124,7 @@ pub fn main() -> ExitCode {
 
 fn run(verb: Verb, app: &App) -> Result<Exit, CliError> {
     match verb {
+        Verb::Init(args) => init::run(&args, app),
         Verb::Check(args) => check::run(&args, app),
         Verb::Render(args) => render::run(&args, app),
         Verb::Plan(args) => plan::run(&args, app),
@@ -110,7 +132,11 @@ fn run(verb: Verb, app: &App) -> Result<Exit, CliError> {
         Verb::Rollback(args) => rollback::run(&args, app),
         Verb::History(args) => history::run(&args, app),
         Verb::Status(args) => status::run(&args, app),
+        Verb::FailoverTest(args) => failover_test::run(&args, app),
         Verb::Lab(args) => lab::run(args, app),
+        Verb::Schema(_) => Ok(generate::schema(app)),
+        Verb::Completions(args) => Ok(generate::completions(&args, app)),
+        Verb::Man(_) => generate::man(app),
     }
 }
 
@@ -134,6 +160,7 @@ impl Verb {
     /// The verb as it is typed, for JSON documents.
     fn name(&self) -> &'static str {
         match self {
+            Self::Init(_) => "init",
             Self::Check(_) => "check",
             Self::Render(_) => "render",
             Self::Plan(_) => "plan",
@@ -141,7 +168,11 @@ impl Verb {
             Self::Rollback(_) => "rollback",
             Self::History(_) => "history",
             Self::Status(_) => "status",
+            Self::FailoverTest(_) => "failover-test",
             Self::Lab(_) => "lab",
+            Self::Schema(_) => "schema",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 }

@@ -11,7 +11,6 @@ use super::error::CliError;
 /// Counts the signals that ask to stop.
 #[derive(Debug, Clone)]
 pub(super) struct Stop {
-    flag: Arc<AtomicBool>,
     count: watch::Receiver<u32>,
 }
 
@@ -26,7 +25,6 @@ impl Stop {
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
         let (sender, count) = watch::channel(0);
-        let set = Arc::clone(&flag);
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -34,16 +32,11 @@ impl Stop {
                     _ = terminate.recv() => {}
                     _ = hangup.recv() => {}
                 }
-                set.store(true, Ordering::Relaxed);
+                flag.store(true, Ordering::Relaxed);
                 sender.send_modify(|count| *count += 1);
             }
         });
-        Ok(Self { flag, count })
-    }
-
-    /// The flag that operations look at.
-    pub(super) fn flag(&self) -> &AtomicBool {
-        &self.flag
+        Ok(Self { count })
     }
 
     /// Waits for the signal of this number, counted from 1.

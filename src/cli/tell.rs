@@ -1,6 +1,5 @@
 //! What apply and rollback share: showing the plan, asking, following, telling the end.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
@@ -29,15 +28,14 @@ pub struct ChangeArgs {
     confirm_timeout: Duration,
 }
 
-/// Nobody is there to be asked: that is found out before any host is.
-pub(super) fn require_consent(args: &ChangeArgs, app: &App) -> Result<(), CliError> {
-    if app.globals.yes() || args.check_only || app.ui.can_ask() {
-        return Ok(());
+impl ChangeArgs {
+    /// Whether there is somebody to agree to the change: found out before any host is asked.
+    pub(super) fn require_consent(&self, app: &App) -> Result<(), CliError> {
+        if self.check_only {
+            return Ok(());
+        }
+        app.require_consent()
     }
-    Err(CliError::Usage {
-        message: "this is no terminal, so nobody can be asked whether to go on".to_owned(),
-        help: "add --yes to go on without being asked, or look first: hactl plan".to_owned(),
-    })
 }
 
 /// Runs `work`, which is apply or rollback, and shows it from the plan to the end.
@@ -52,7 +50,7 @@ pub(super) fn carry_out(
     let agree = |plan: &Plan, notices: &[Notice]| {
         view.show_plan(plan, notices);
         let needs_asking = !app.globals.yes() && !args.check_only;
-        let is_stopped = || app.stop.flag().load(Ordering::Relaxed);
+        let is_stopped = || app.is_stopped();
         let agreed = !is_stopped() && (!needs_asking || view.ask(plan, &is_stopped));
         if agreed {
             view.begin(plan);

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::lab::{Lab, LabError, LabEvent, LabSpec, LabStatus};
 
 /// The lab that is meant when none is named.
-pub const DEFAULT_LAB: &str = "demo";
+pub const DEFAULT_LAB: &str = super::demo::DEMO_LAB;
 
 /// Makes a lab and tells what it is like.
 pub fn lab_up(spec: &LabSpec, tell: &mut dyn FnMut(LabEvent)) -> Result<LabStatus, LabError> {

@@ -43,7 +43,7 @@ impl Ui {
     }
 }
 
-fn name_option(lab: &LabStatus) -> String {
+pub(super) fn name_option(lab: &LabStatus) -> String {
     if lab.spec.name == crate::ops::DEFAULT_LAB {
         String::new()
     } else {
@@ -51,7 +51,8 @@ fn name_option(lab: &LabStatus) -> String {
     }
 }
 
-pub(super) fn lab_up_text(lab: &LabStatus) -> String {
+/// What can be done with a lab, as it is typed.
+pub(super) fn uses(lab: &LabStatus) -> String {
     let name = name_option(lab);
     let rows = [
         ("look", format!("hactl lab exec{name} -- hactl plan")),
@@ -64,12 +65,16 @@ pub(super) fn lab_up_text(lab: &LabStatus) -> String {
         .into_iter()
         .map(|(what, how)| vec![format!("  {what}"), paint::accent(how)])
         .collect();
+    columns(&rows)
+}
+
+pub(super) fn lab_up_text(lab: &LabStatus) -> String {
     format!(
         "Lab {} is up: {}, {}.\n\n{}",
         paint::strong(&lab.spec.name),
         count(lab.nodes.len(), "node"),
         count(lab.backends.len(), "backend"),
-        columns(&rows)
+        uses(lab)
     )
 }
 

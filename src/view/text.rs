@@ -32,25 +32,28 @@ pub(super) fn indent(text: &str, indent: &str) -> String {
 /// `text` broken at spaces into lines of at most `columns`, each but the first behind `hanging`.
 /// A word that is longer than a line stays whole: a path or a command must be there to be copied.
 pub(super) fn wrap(text: &str, columns: usize, hanging: &str) -> String {
+    let lines = text.split('\n').flat_map(|line| wrapped(line, columns));
+    lines.collect::<Vec<_>>().join(&format!("\n{hanging}"))
+}
+
+/// One line's lines; what it was indented by, all of them are.
+fn wrapped(line: &str, columns: usize) -> Vec<String> {
+    let words = line.trim_start_matches(' ');
+    let own = &line[..line.len() - words.len()];
     let mut lines = Vec::new();
-    for paragraph in text.split('\n') {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            let room = if lines.is_empty() {
-                columns
-            } else {
-                columns.saturating_sub(hanging.len())
-            };
-            if !line.is_empty() && width(&line) + 1 + width(word) > room {
-                lines.push(std::mem::take(&mut line));
-            } else if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+    let mut current = String::new();
+    for word in words.split(' ') {
+        if current.is_empty() {
+            current = format!("{own}{word}");
+        } else if width(&current) + 1 + width(word) > columns {
+            lines.push(std::mem::replace(&mut current, format!("{own}{word}")));
+        } else {
+            current.push(' ');
+            current.push_str(word);
         }
-        lines.push(line);
     }
-    lines.join(&format!("\n{hanging}"))
+    lines.push(current);
+    lines
 }
 
 /// Rows in columns as wide as their widest cell, two spaces between, none at a line's end.

@@ -112,6 +112,11 @@ impl Ui {
         self.0.draws_bars.then_some(&self.0.bars)
     }
 
+    /// Whether standard output has colours.
+    pub fn colours_out(&self) -> bool {
+        self.0.color_out
+    }
+
     /// Whether standard error has colours.
     pub(super) fn colours_err(&self) -> bool {
         self.0.color_err

@@ -1,0 +1,107 @@
+//! `hactl init`.
+
+use camino::Utf8PathBuf;
+use clap::Args;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::run::App;
+use crate::inventory::{StarterNode, StarterOptions};
+use crate::ops::{self, InitRequest};
+
+/// Write a first inventory, from options or by asking.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where it goes [default: what -i names, or hactl.yml]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<Utf8PathBuf>,
+
+    /// The cluster's name
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+
+    /// A load balancer; repeat it, the preferred master first
+    #[arg(long, value_name = "NAME=ADDRESS", value_parser = parse_node)]
+    node: Vec<(String, String)>,
+
+    /// The load balancers' network interface
+    #[arg(long, value_name = "NAME", default_value = "eth0")]
+    interface: String,
+
+    /// The virtual IP
+    #[arg(long, value_name = "ADDRESS/PREFIX")]
+    vip: Option<String>,
+
+    /// A server behind the proxy; repeat it
+    #[arg(long, value_name = "ADDRESS:PORT", value_delimiter = ',')]
+    backend: Vec<String>,
+
+    /// Who logs in to the load balancers
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+fn parse_node(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(name, address)| !name.is_empty() && !address.is_empty())
+        .map(|(name, address)| (name.to_owned(), address.to_owned()))
+        .ok_or_else(|| "it must be NAME=ADDRESS, as lb1=10.0.0.11".to_owned())
+}
+
+impl InitArgs {
+    fn says_nothing(&self) -> bool {
+        self.cluster.is_none()
+            && self.node.is_empty()
+            && self.vip.is_none()
+            && self.backend.is_empty()
+            && self.user.is_none()
+    }
+
+    fn starter(&self) -> StarterOptions {
+        let node = |(name, address): &(String, String)| StarterNode {
+            name: name.clone(),
+            address: address.clone(),
+            interface: self.interface.clone(),
+        };
+        StarterOptions {
+            cluster: self.cluster.clone(),
+            nodes: self.node.iter().map(node).collect(),
+            vip: self.vip.clone(),
+            servers: self.backend.clone(),
+            virtual_router_id: None,
+            user: self.user.clone(),
+        }
+    }
+}
+
+pub(super) fn run(args: &InitArgs, app: &App) -> Result<Exit, CliError> {
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| app.context.inventory.clone());
+    if path.exists() && !args.force {
+        return Err(CliError::Usage {
+            message: format!("{path} is there already"),
+            help: "name another file with --output, or replace it with --force".to_owned(),
+        });
+    }
+    let is_asked = args.says_nothing() && app.ui.can_ask() && !app.globals.yes();
+    let starter = if is_asked {
+        app.ui
+            .ask_for_inventory()
+            .map_err(|_| CliError::Interrupted)?
+    } else {
+        args.starter()
+    };
+    let report = ops::init(&InitRequest {
+        starter,
+        path,
+        overwrite: args.force,
+    })?;
+    app.ui.show_init(&report);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,73 @@
+//! Running the demo's steps on its lab.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use super::demo::{demo_spec, edited};
+use super::lab::lab_command;
+use crate::lab::{Lab, LabError, LabEvent, LabSpec, LabStatus};
+
+/// A step of the demo could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The lab failed.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// A command could not be started, or the inventory not be edited.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// A fresh lab for the demo. A lab of an earlier demo makes room; any other lab of that name stays, and
+/// is an error.
+pub fn demo_lab(name: &str, tell: &mut dyn FnMut(LabEvent)) -> Result<LabStatus, DemoError> {
+    let spec = demo_spec(name);
+    if Lab::open(name).is_ok_and(|lab| is_of_a_demo(lab.spec(), &spec)) {
+        Lab::remove(name)?;
+        tell(LabEvent::LeftoverRemoved {
+            name: name.to_owned(),
+        });
+    }
+    Ok(Lab::up(&spec, tell)?.status()?)
+}
+
+fn is_of_a_demo(made_of: &LabSpec, spec: &LabSpec) -> bool {
+    made_of == spec
+}
+
+/// Runs this very program in the lab, on this very terminal.
+pub fn demo_run(lab: &LabStatus, args: &[&str], color: bool) -> Result<ExitStatus, DemoError> {
+    let failed = |source| DemoError::Io {
+        doing: format!("run hactl {}", args.join(" ")),
+        source,
+    };
+    let program = std::env::current_exe().map_err(failed)?;
+    let color = if color { "always" } else { "never" };
+    let words = std::iter::once(program.into_os_string())
+        .chain(args.iter().map(OsString::from))
+        .chain(["--color".into(), color.into()])
+        .collect::<Vec<_>>();
+    lab_command(&lab.spec.name, None, &words)?
+        .status()
+        .map_err(failed)
+}
+
+/// Edits the lab's inventory; tells whether there was anything to edit.
+pub fn demo_edit(lab: &LabStatus, from: &str, to: &str) -> Result<bool, DemoError> {
+    let path: &PathBuf = &lab.inventory;
+    let failed = |source| DemoError::Io {
+        doing: format!("edit {}", path.display()),
+        source,
+    };
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    match edited(&text, from, to) {
+        None => Ok(false),
+        Some(text) => std::fs::write(path, text).map(|()| true).map_err(failed),
+    }
+}

@@ -1,0 +1,104 @@
+//! The demo's narration: why, what is typed, and then the command's own words.
+
+use std::process::ExitStatus;
+use std::time::Instant;
+
+use super::complaint::Complaint;
+use super::lab::name_option;
+use super::paint;
+use super::text::{WIDTH, elapsed, wrap};
+use super::ui::Ui;
+use crate::lab::LabStatus;
+
+/// Narrates one demo.
+#[derive(Debug)]
+pub struct DemoView {
+    ui: Ui,
+    started: Instant,
+    step: usize,
+}
+
+impl Ui {
+    /// Narrates a demo.
+    pub fn demo(&self) -> DemoView {
+        DemoView {
+            ui: self.clone(),
+            started: Instant::now(),
+            step: 0,
+        }
+    }
+}
+
+impl DemoView {
+    /// The lab is up.
+    pub fn lab(&self, lab: &LabStatus) {
+        self.ui.data(&lab_text(lab));
+    }
+
+    /// A command comes.
+    pub fn command(&mut self, why: &str, args: &[&str]) {
+        self.step += 1;
+        self.ui
+            .data(&step_text(self.step, why, &format!("hactl {}", args.join(" "))));
+    }
+
+    /// The inventory is edited.
+    pub fn edit(&mut self, why: &str, lab: &LabStatus, from: &str, to: &str) {
+        self.step += 1;
+        let command = format!("$EDITOR {}", lab.inventory.display());
+        let mut text = step_text(self.step, why, &command);
+        text.push_str(&format!("{}\n{}\n", paint::bad(format!("- {from}")), paint::good(format!("+ {to}"))));
+        self.ui.data(&text);
+    }
+
+    /// A command failed.
+    pub fn stopped(&self, lab: &LabStatus, args: &[&str], status: ExitStatus) {
+        let complaint = Complaint::new(format!("hactl {} ended with {status}", args.join(" ")));
+        self.ui.complain(&complaint.help(format!(
+            "the lab is still up: look around with hactl lab exec{0} -- hactl status, or remove it with hactl lab down{0}",
+            name_option(lab)
+        )));
+    }
+
+    /// The user has seen enough.
+    pub fn interrupted(&self, lab: &LabStatus) {
+        self.ui.status(&format!(
+            "Stopped. The lab is still up; to remove it: hactl lab down{}\n",
+            name_option(lab)
+        ));
+    }
+
+    /// It is over.
+    pub fn end(&self, lab: &LabStatus) {
+        self.ui.data(&format!(
+            "\n{} in {}. The lab is still up:\n\n{}",
+            paint::good("That was all"),
+            elapsed(self.started.elapsed()),
+            super::lab::uses(lab)
+        ));
+    }
+}
+
+pub(super) fn lab_text(lab: &LabStatus) -> String {
+    let nodes: Vec<String> = lab
+        .nodes
+        .iter()
+        .map(|node| format!("{} {}", node.name, node.address))
+        .collect();
+    let words = format!(
+        "Lab {} is up: {} machines of their own ({}), {} backends, one VIP to share.",
+        lab.spec.name,
+        nodes.len(),
+        nodes.join(", "),
+        lab.backends.len()
+    );
+    format!("{}\n", wrap(&words, WIDTH, ""))
+}
+
+pub(super) fn step_text(number: usize, why: &str, command: &str) -> String {
+    format!(
+        "\n{}\n{}\n\n",
+        paint::accent(wrap(&format!("# {number}. {why}"), WIDTH, "#    ")),
+        paint::strong(format!("$ {command}"))
+    )
+}
