@@ -60,7 +60,7 @@ pub struct ServiceRecord {
 /// What a generation consists of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Manifest {
-    /// Facts about it: `generation`, `tx`, `config_id`, `applied_by`, `applied_at`, ….
+    /// Facts about it: `generation`, `tx`, `nginx_id`, `applied_by`, `applied_at`, ….
     pub meta: IndexMap<String, String>,
     /// The paths it speaks of.
     pub entries: Vec<Entry>,
@@ -210,7 +210,7 @@ mod tests {
         let manifest = Manifest {
             meta: [
                 ("generation", "3"),
-                ("config_id", "0123456789ab"),
+                ("nginx_id", "0123456789ab"),
                 ("commit", ""),
             ]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -181,7 +181,7 @@ impl Engine<'_> {
     }
 
     async fn validate(&self, node: &NodePlan, agent: &Agent, tx: &str) -> Done {
-        if node.config_id.is_none() {
+        if node.ids.is_none() {
             // Generation 0 is what ran before hactl; what its files are worth is not hactl's to judge.
             return Ok(None);
         }

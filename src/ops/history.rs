@@ -16,8 +16,10 @@ pub struct NodeHistory {
     pub node: NodeName,
     /// It is the live one there.
     pub live: bool,
-    /// Its configuration's identity.
-    pub config_id: Option<String>,
+    /// The identity of nginx's configuration.
+    pub nginx_id: Option<String>,
+    /// The identity of keepalived's.
+    pub keepalived_id: Option<String>,
     /// How many files it consists of.
     pub files: usize,
 }
@@ -98,7 +100,8 @@ fn add(
     entry.nodes.push(NodeHistory {
         node: node.clone(),
         live: live.unwrap_or(0) == generation,
-        config_id: manifest.get("config_id").map(str::to_owned),
+        nginx_id: manifest.get("nginx_id").map(str::to_owned),
+        keepalived_id: manifest.get("keepalived_id").map(str::to_owned),
         files: manifest.entries.len(),
     });
 }

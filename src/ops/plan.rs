@@ -76,7 +76,7 @@ pub(super) async fn test_files(
     let changing = plan
         .nodes
         .iter_mut()
-        .filter(|node| !node.is_empty() && node.config_id.is_some());
+        .filter(|node| !node.is_empty() && node.ids.is_some());
     let results = each(changing, parallel, |node: &mut NodePlan| async move {
         let agent = fleet.get(&node.node)?;
         match agent.validate(&node.tree).await {

@@ -26,7 +26,7 @@ pub struct NodeStatus {
     pub keepalived: Service,
     /// The live generation.
     pub generation: Option<u64>,
-    /// The configuration that was applied.
+    /// nginx's configuration that was applied.
     pub applied: Option<String>,
     /// The configuration that nginx serves.
     pub serves: Option<String>,
@@ -131,7 +131,7 @@ fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStat
         applied: seen
             .recorded
             .as_ref()
-            .and_then(|recorded| recorded.get("config_id"))
+            .and_then(|recorded| recorded.get("nginx_id"))
             .map(str::to_owned),
         serves: seen.serves.clone(),
         loaded: seen.loaded.clone(),

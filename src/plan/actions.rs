@@ -23,16 +23,13 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
         return original_actions(seen, desired);
     }
     let changed = |roles: &[&str]| files.iter().any(|file| roles.contains(&file.role.as_str()));
-    let id = desired
-        .config_id
-        .as_ref()
-        .map(crate::render::ConfigId::as_str);
+    let id = |program: &str| desired.ids.as_ref().map(|ids| ids.of(program).as_str());
     let is_installed = |program| matches!(program, Program::Installed { .. });
 
     let nginx = seen.service("nginx");
     let restart_reason = restart_reason(seen, desired, files);
-    let reloads =
-        changed(&["nginx_conf", "tls_certificate", "tls_key"]) || seen.serves.as_deref() != id;
+    let reloads = changed(&["nginx_conf", "tls_certificate", "tls_key"])
+        || seen.serves.as_deref() != id("nginx");
     let nginx_action = if !is_installed(seen.nginx) || !nginx.is_active() {
         UnitAction::Start
     } else if restart_reason.is_some() {
@@ -44,7 +41,7 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
     };
 
     let keepalived = seen.service("keepalived");
-    let reloads = changed(&["keepalived_conf"]) || seen.loaded.as_deref() != id;
+    let reloads = changed(&["keepalived_conf"]) || seen.loaded.as_deref() != id("keepalived");
     let keepalived_action = if !is_installed(seen.keepalived) || !keepalived.is_active() {
         UnitAction::Start
     } else if reloads || keepalived.enabled != "enabled" || keepalived.needs_daemon_reload {

@@ -133,7 +133,7 @@ fn node_plan(
     Ok(NodePlan {
         node: desired.node.clone(),
         generation: seen.generation(),
-        config_id: desired.config_id.clone(),
+        ids: desired.ids.clone(),
         holds: vips
             .iter()
             .copied()
@@ -325,7 +325,6 @@ fn drift(seen: &Observation) -> Vec<RunningDrift> {
             });
         }
     }
-    let applied = recorded.get("config_id").unwrap_or_default().to_owned();
     for program in ["nginx", "keepalived"] {
         let (unit, service) = (format!("{program}.service"), seen.service(program));
         if !service.is_active() {
@@ -341,7 +340,10 @@ fn drift(seen: &Observation) -> Vec<RunningDrift> {
         if service.needs_daemon_reload {
             found.push(RunningDrift::DaemonReloadNeeded { unit });
         }
-        let applied = applied.clone();
+        let applied = recorded
+            .get(&format!("{program}_id"))
+            .unwrap_or_default()
+            .to_owned();
         if program == "nginx" && seen.serves.as_deref() != Some(applied.as_str()) {
             found.push(RunningDrift::NginxServes {
                 applied,

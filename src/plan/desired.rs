@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::{Entry, Manifest, ServiceRecord, Tree, TreeFile};
 use crate::model::{Cluster, HostPath, NodeName};
-use crate::render::{ConfigId, FileRole, RenderedNode};
+use crate::render::{ConfigId, ConfigIds, FileRole, RenderedNode};
 
 /// Who applies, from where, and what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Provenance {
 pub struct Desired {
     /// Whose it is.
     pub node: NodeName,
-    /// The configuration's identity; none for generation 0.
-    pub config_id: Option<ConfigId>,
+    /// The configurations' identities; none for generation 0.
+    pub ids: Option<ConfigIds>,
     /// Its files, kernel settings and absences.
     pub tree: Tree,
     /// How the units were before hactl, when that is the goal.
@@ -40,6 +40,15 @@ fn role_word(role: FileRole) -> String {
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))
         .unwrap_or_default()
+}
+
+/// The identities that a generation's manifest names.
+fn ids(manifest: &Manifest) -> Option<ConfigIds> {
+    let id = |key: &str| manifest.get(key).and_then(ConfigId::new);
+    Some(ConfigIds {
+        nginx: id("nginx_id")?,
+        keepalived: id("keepalived_id")?,
+    })
 }
 
 impl Desired {
@@ -59,7 +68,11 @@ impl Desired {
             meta: [
                 ("cluster".to_owned(), cluster.name.to_string()),
                 ("node".to_owned(), rendered.node.to_string()),
-                ("config_id".to_owned(), rendered.config_id.to_string()),
+                ("nginx_id".to_owned(), rendered.ids.nginx.to_string()),
+                (
+                    "keepalived_id".to_owned(),
+                    rendered.ids.keepalived.to_string(),
+                ),
                 (
                     "status_port".to_owned(),
                     cluster.nginx.status_port.to_string(),
@@ -71,7 +84,7 @@ impl Desired {
         };
         Self {
             node: rendered.node.clone(),
-            config_id: Some(rendered.config_id.clone()),
+            ids: Some(rendered.ids.clone()),
             tree: Tree {
                 manifest,
                 files: rendered.files.iter().map(file).collect(),
@@ -121,7 +134,7 @@ impl Desired {
         };
         Some(Self {
             node: node.clone(),
-            config_id: manifest.get("config_id").and_then(ConfigId::new),
+            ids: ids(&manifest),
             tree: Tree { manifest, files },
             services,
             is_original,

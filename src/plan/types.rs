@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::agent::{TestResult, Tree};
 use crate::model::{ClusterName, HostPath, NodeName};
-use crate::render::ConfigId;
+use crate::render::ConfigIds;
 
 /// What a plan leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -172,8 +172,8 @@ pub struct NodePlan {
     pub node: NodeName,
     /// The live generation, if hactl has applied one.
     pub generation: Option<u64>,
-    /// The identity of the configuration to come; none for generation 0.
-    pub config_id: Option<ConfigId>,
+    /// The identities of the configurations to come; none for generation 0.
+    pub ids: Option<ConfigIds>,
     /// VIPs that it holds now.
     pub holds: Vec<IpAddr>,
     /// Packages to install.

@@ -10,7 +10,7 @@ use crate::model::{Cluster, HostPath, Node, NodeFacts, Secrets};
 use super::error::RenderError;
 use super::registry::{TEMPLATES, TemplateSpec, VariantMode};
 use super::templates::Templates;
-use super::types::{ConfigId, FileRole, RenderedFile, RenderedNode};
+use super::types::{ConfigId, ConfigIds, FileRole, RenderedFile, RenderedNode};
 use super::view;
 use super::view::tls::TlsFiles;
 
@@ -36,11 +36,15 @@ pub fn render(
         templates,
     };
     let tls = TlsFiles::of(cluster)?;
-    let config_id = identity(&job.files(PLACEHOLDER, &tls)?);
-    let files = job.files(config_id.as_str(), &tls)?;
+    let draft = job.files(PLACEHOLDER, PLACEHOLDER, &tls)?;
+    let ids = ConfigIds {
+        nginx: identity(&draft, NGINX_ROLES),
+        keepalived: identity(&draft, KEEPALIVED_ROLES),
+    };
+    let files = job.files(ids.nginx.as_str(), ids.keepalived.as_str(), &tls)?;
     Ok(RenderedNode {
         node: node.name.clone(),
-        config_id,
+        ids,
         files,
     })
 }
@@ -55,10 +59,20 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// All files, with `id` as their identity.
-    fn files(&self, id: &str, tls: &TlsFiles) -> Result<Vec<RenderedFile>, RenderError> {
+    /// All files, with the daemons' identities in them.
+    fn files(
+        &self,
+        nginx: &str,
+        keepalived: &str,
+        tls: &TlsFiles,
+    ) -> Result<Vec<RenderedFile>, RenderError> {
         let mut files = Vec::with_capacity(TEMPLATES.len());
         for spec in &TEMPLATES {
+            let id = if spec.role == FileRole::KeepalivedConf {
+                keepalived
+            } else {
+                nginx
+            };
             files.push(self.file(spec, id, tls)?);
         }
         files.extend(tls.render(self.secrets)?);
@@ -79,7 +93,8 @@ impl Job<'_> {
             secrets,
             templates,
         } = *self;
-        let header = view::header(cluster, node);
+        let own = (spec.role == FileRole::KeepalivedConf).then_some(node);
+        let header = view::header(cluster, own);
         let mut secret = false;
         let content = match spec.role {
             FileRole::KeepalivedConf => {
@@ -130,10 +145,20 @@ pub(crate) fn host_path(text: &str) -> Result<HostPath, RenderError> {
         .map_err(|error| RenderError::unsupported(text, error.to_string(), "report this as a bug"))
 }
 
-/// The identity of `files`. Lengths go in first, so that no two sets of files read the same.
-fn identity(files: &[RenderedFile]) -> ConfigId {
+/// What nginx reads.
+const NGINX_ROLES: &[FileRole] = &[
+    FileRole::NginxConf,
+    FileRole::TlsCertificate,
+    FileRole::TlsKey,
+];
+/// What keepalived reads.
+const KEEPALIVED_ROLES: &[FileRole] = &[FileRole::KeepalivedConf];
+
+/// The identity of those `files` that have one of `roles`. Lengths go in first, so that no two sets
+/// of files read the same.
+fn identity(files: &[RenderedFile], roles: &[FileRole]) -> ConfigId {
     let mut hash = Sha256::new();
-    for file in files {
+    for file in files.iter().filter(|file| roles.contains(&file.role)) {
         for part in [file.path.as_str().as_bytes(), &file.content] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);

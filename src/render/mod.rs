@@ -23,4 +23,4 @@ pub use escape::{
 };
 pub use registry::{TEMPLATES, TemplateSpec, VariantMode};
 pub use templates::Templates;
-pub use types::{ConfigId, FileRole, RenderedFile, RenderedNode};
+pub use types::{ConfigId, ConfigIds, FileRole, RenderedFile, RenderedNode};

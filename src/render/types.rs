@@ -34,9 +34,9 @@ pub enum FileRole {
     Tmpfiles,
 }
 
-/// A hash over everything that a node's files say. nginx serves it on its status port and
-/// keepalived shows it in its state dump (as `smtp_helo_name`, which nothing else uses), so that
-/// "which configuration runs" is asked of the processes and not of the files.
+/// A hash over what a daemon's files say. nginx serves its own on its status port and keepalived
+/// shows its own in its state dump (as `smtp_helo_name`, which nothing else uses), so that "which
+/// configuration runs" is asked of the processes and not of the files.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -96,13 +96,34 @@ impl fmt::Debug for RenderedFile {
     }
 }
 
+/// The identities of both daemons' configurations. Each covers its own daemon's files only, so that a
+/// change of one leaves the other alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct ConfigIds {
+    /// nginx.conf and the certificates with it.
+    pub nginx: ConfigId,
+    /// keepalived.conf.
+    pub keepalived: ConfigId,
+}
+
+impl ConfigIds {
+    /// The identity that the daemon called `program` has.
+    pub fn of(&self, program: &str) -> &ConfigId {
+        if program == "keepalived" {
+            &self.keepalived
+        } else {
+            &self.nginx
+        }
+    }
+}
+
 /// All files of one node.
 #[derive(Debug, Clone)]
 pub struct RenderedNode {
     /// Whose they are.
     pub node: NodeName,
-    /// Their identity.
-    pub config_id: ConfigId,
+    /// Their identities.
+    pub ids: ConfigIds,
     /// The files, in a fixed order.
     pub files: Vec<RenderedFile>,
 }

@@ -63,7 +63,8 @@ if [ "$task" = start ]; then
     while :; do
         tries=$((tries + 1))
         sleep 0.05
-        kill -USR1 "$pid" 2>/dev/null || true
+        # Before it listens for signals, SIGUSR1 would end it.
+        if grep -q 'Starting VRRP child' /tmp/keepalived.log; then kill -USR1 "$pid" 2>/dev/null || true; fi
         if grep -q 'Smtp HELO name' /tmp/keepalived.data 2>/dev/null; then break; fi
         if [ "$tries" -gt 100 ]; then break; fi
     done

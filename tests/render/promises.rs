@@ -55,31 +55,56 @@ const NGINX: &str = "/etc/nginx/nginx.conf";
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let (one, two) = (rendered(&cluster()).unwrap(), rendered(&cluster()).unwrap());
-    assert_eq!(one.config_id, two.config_id);
+    assert_eq!(one.ids, two.ids);
     assert!(one.files == two.files);
 }
 
 #[test]
-fn any_change_of_any_file_changes_the_identity_and_the_identity_is_where_it_is_read_back() {
-    let changes: [fn(&mut Cluster); 6] = [
-        |_| {},
-        |c| c.upstreams[0].servers[0].weight = 2,
-        |c| c.vrrp.garp_refresh = None,
-        |c| c.health.timeout = Duration::from_millis(700),
-        |c| c.sysctls.clear(),
-        |c| c.notify_hook = Some(HostPath::new("/usr/local/bin/hook").unwrap()),
+fn a_change_changes_the_identity_of_the_daemon_it_concerns_and_no_other() {
+    let base = rendered(&cluster()).unwrap().ids;
+    let changes: [(&str, fn(&mut Cluster), bool, bool); 6] = [
+        ("nothing", |_| {}, false, false),
+        (
+            "a weight",
+            |c| c.upstreams[0].servers[0].weight = 2,
+            true,
+            false,
+        ),
+        ("garp_refresh", |c| c.vrrp.garp_refresh = None, false, true),
+        (
+            "the check's timeout",
+            |c| c.health.timeout = Duration::from_millis(700),
+            false,
+            false,
+        ),
+        ("sysctls", |c| c.sysctls.clear(), false, false),
+        (
+            "worker_connections",
+            |c| c.nginx.worker_connections = 5000,
+            true,
+            false,
+        ),
     ];
-    let mut ids = BTreeSet::new();
-    for change in changes {
+    for (what, change, nginx, keepalived) in changes {
         let mut cluster = cluster();
         change(&mut cluster);
         let node = rendered(&cluster).unwrap();
-        let id = node.config_id.as_str();
-        assert!(text(&node, KEEPALIVED).contains(&format!("smtp_helo_name hactl-{id}\n")));
-        assert!(text(&node, NGINX).contains(&format!("return 200 \"{id}\\n\";")));
-        ids.insert(node.config_id);
+        let ids = &node.ids;
+        assert!(
+            text(&node, KEEPALIVED).contains(&format!("smtp_helo_name hactl-{}\n", ids.keepalived))
+        );
+        assert!(text(&node, NGINX).contains(&format!("return 200 \"{}\\n\";", ids.nginx)));
+        assert_eq!(
+            ids.nginx != base.nginx,
+            nginx,
+            "nginx's, after a change of {what}"
+        );
+        assert_eq!(
+            ids.keepalived != base.keepalived,
+            keepalived,
+            "keepalived's, after {what}"
+        );
     }
-    assert_eq!(ids.len(), changes.len());
 }
 
 #[test]
@@ -89,7 +114,7 @@ fn every_file_says_who_manages_it_and_the_paths_are_distinct() {
     for file in &node.files {
         let text = String::from_utf8(file.content.clone()).unwrap();
         assert!(
-            text.contains("# Managed by hactl: cluster web, node lb1."),
+            text.contains("# Managed by hactl: cluster web"),
             "{}",
             file.path
         );
@@ -312,7 +337,8 @@ fn templates_can_be_replaced_and_mistakes_in_them_are_located() {
         text(&node, "/etc/tmpfiles.d/hactl.conf"),
         "mine\n/run/hactl\n"
     );
-    assert_ne!(node.config_id, rendered(&cluster()).unwrap().config_id);
+    // What no daemon reads makes no daemon reload.
+    assert_eq!(node.ids, rendered(&cluster()).unwrap().ids);
     let said = [
         with("keepalived.cnf", "").unwrap_err().to_string(),
         with("x", "").unwrap_err().to_string(),

@@ -77,7 +77,7 @@ fn judge_all(dimensions: &[Dimension], start: bool) {
                                 }
                             }
                             let verdict = stage.judge(cluster, node, start);
-                            let loaded = format!("loaded {}", rendered.config_id);
+                            let loaded = format!("loaded {}", rendered.ids.keepalived);
                             if !verdict.clean || start && !verdict.said.contains(&loaded) {
                                 said.push_str(&verdict.said);
                             }

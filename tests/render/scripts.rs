@@ -246,7 +246,7 @@ nginx -s stop
     assert!(answers[1].contains("X-Site: www.example.org\r\n"));
     assert!(answers[1].contains("Content-Type: text/plain\r\n"));
     assert_eq!(body(answers[1]), "ok\n");
-    assert_eq!(body(answers[2]), format!("{}\n", node.config_id));
+    assert_eq!(body(answers[2]), format!("{}\n", node.ids.nginx));
     assert_eq!(body(answers[3]), "ok\n");
     assert!(body(answers[4]).starts_with("Active connections: "));
     assert_eq!(body(answers[5]), "a file\n");

@@ -248,7 +248,7 @@ nginx_emergencies() {
 
 # prove DIR EMERGENCIES: the running processes are asked which configuration they run.
 prove() {
-    wanted=$(value_in "$1/manifest" config_id)
+    wanted=$(value_in "$1/manifest" nginx_id)
     port=$(value_in "$1/manifest" status_port)
     [ -n "$wanted" ] || return 0
     tries=0
@@ -260,6 +260,7 @@ prove() {
         fi
         sleep 0.05
     done
+    wanted=$(value_in "$1/manifest" keepalived_id)
     tries=0 loaded_id=''
     while :; do
         pid=$(main_pid keepalived.service)
@@ -272,7 +273,6 @@ prove() {
         fi
         sleep 0.1
     done
-    say proved "$wanted"
 }
 
 # confirm TX: the change stays. The staged tree becomes the live generation.

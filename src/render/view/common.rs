@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use crate::model::{Cluster, Node, OnNginxFailure};
 
-/// The comment that starts every file. It holds no time, so that rendering is reproducible.
-pub(in crate::render) fn header(cluster: &Cluster, node: &Node) -> String {
+/// The comment that starts every file. It holds no time, so that rendering is reproducible, and names
+/// the node only where the file is that node's own: what all nodes share is the same on all of them.
+pub(in crate::render) fn header(cluster: &Cluster, node: Option<&Node>) -> String {
+    let node = node
+        .map(|node| format!(", node {}", node.name))
+        .unwrap_or_default();
     format!(
-        "# Managed by hactl: cluster {}, node {}.\n\
-         # Manual edits are reported as drift by `hactl plan`, and undone by the next `hactl apply`.",
-        cluster.name, node.name
+        "# Managed by hactl: cluster {}{node}.\n# Manual edits are reported as drift by `hactl plan`, \
+         and undone by the next `hactl apply`.",
+        cluster.name
     )
 }
 

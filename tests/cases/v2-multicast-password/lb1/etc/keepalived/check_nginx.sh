@@ -1,5 +1,5 @@
 #!/bin/sh
-# Managed by hactl: cluster old, node lb1.
+# Managed by hactl: cluster old.
 # Manual edits are reported as drift by `hactl plan`, and undone by the next `hactl apply`.
 #
 # Asks the nginx of this host whether it serves: exit 0 if it answers 200 in time, 1 if not, and then

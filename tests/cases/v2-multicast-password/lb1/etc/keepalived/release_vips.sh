@@ -1,5 +1,5 @@
 #!/bin/sh
-# Managed by hactl: cluster old, node lb1.
+# Managed by hactl: cluster old.
 # Manual edits are reported as drift by `hactl plan`, and undone by the next `hactl apply`.
 #
 # systemd runs this after keepalived has stopped. A keepalived that was killed leaves its virtual

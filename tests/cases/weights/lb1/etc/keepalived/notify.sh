@@ -1,5 +1,5 @@
 #!/bin/sh
-# Managed by hactl: cluster weighed, node lb1.
+# Managed by hactl: cluster weighed.
 # Manual edits are reported as drift by `hactl plan`, and undone by the next `hactl apply`.
 #
 # keepalived runs this when a VRRP instance changes its state:
