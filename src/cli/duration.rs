@@ -53,7 +53,16 @@ mod tests {
 
     #[test]
     fn what_has_no_unit_or_makes_no_sense_is_refused() {
-        for text in ["", "60", "s", "60 s", "-1s", "1.5s", "1d", "99999999999999999999h"] {
+        for text in [
+            "",
+            "60",
+            "s",
+            "60 s",
+            "-1s",
+            "1.5s",
+            "1d",
+            "99999999999999999999h",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -68,7 +68,9 @@ impl Exit {
     /// What to do about it, for the page.
     fn remedy(self) -> &'static str {
         match self {
-            Self::Done => "Nothing. `apply` on a cluster that is as the inventory says ends so, too.",
+            Self::Done => {
+                "Nothing. `apply` on a cluster that is as the inventory says ends so, too."
+            }
             Self::Unchanged => {
                 "Read the message: it names the host and what to do. Nothing live was changed, or what was \
                  asked for only looks. `status` ends so when the cluster is not healthy, `plan` when a \

@@ -18,7 +18,13 @@ use crate::view::{ColorChoice, Format, UiOptions};
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// The inventory
-    #[arg(short, long, global = true, value_name = "FILE", env = "HACTL_INVENTORY")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "HACTL_INVENTORY"
+    )]
     #[arg(default_value = "hactl.yml", hide_env_values = true)]
     inventory: Utf8PathBuf,
 
@@ -48,11 +54,23 @@ pub struct GlobalArgs {
     templates: Option<Utf8PathBuf>,
 
     /// What standard output gets: text, or one JSON document
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value = "human")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "human"
+    )]
     format: Format,
 
     /// Colours: always, never, or on terminals (also: NO_COLOR)
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto"
+    )]
     color: ColorChoice,
 
     /// Nothing on standard error but errors

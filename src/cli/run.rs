@@ -75,9 +75,7 @@ impl App {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CliError> {
         let stop = self.listen()?;
-        self.runtime
-            .block_on(stop.look(work))?
-            .map_err(Into::into)
+        self.runtime.block_on(stop.look(work))?.map_err(Into::into)
     }
 
     /// Runs an operation that changes hosts; Ctrl-C asks it to stop, a second one leaves it.

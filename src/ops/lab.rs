@@ -35,10 +35,7 @@ pub fn lab_status(name: Option<&str>) -> Result<Vec<LabStatus>, LabError> {
         Some(name) => vec![name.to_owned()],
         None => Lab::list()?,
     };
-    names
-        .iter()
-        .map(|name| Lab::open(name)?.status())
-        .collect()
+    names.iter().map(|name| Lab::open(name)?.status()).collect()
 }
 
 /// A program in a lab: at the controller's place, or inside a node.

@@ -41,9 +41,7 @@ pub(super) fn outcome_text(report: &ApplyReport, unicode: bool) -> String {
 fn ended(plan: &Plan, outcome: &ApplyOutcome, unicode: bool) -> String {
     let took = elapsed(outcome.elapsed);
     let nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
-    let good = |first: &str, rest: String| {
-        format!("{} {rest}\n", paint::good(first))
-    };
+    let good = |first: &str, rest: String| format!("{} {rest}\n", paint::good(first));
     match &outcome.result {
         ApplyResult::NothingToDo => plan_text(plan, false),
         ApplyResult::Checked => good(
@@ -72,7 +70,10 @@ fn ended(plan: &Plan, outcome: &ApplyOutcome, unicode: bool) -> String {
             let mut text = failure_text(failure, unicode);
             text.push_str(&state_line(
                 "Unchanged:",
-                &format!("it failed in the {} step, before anything live was touched", failure.step.name()),
+                &format!(
+                    "it failed in the {} step, before anything live was touched",
+                    failure.step.name()
+                ),
             ));
             text
         }

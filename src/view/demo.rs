@@ -38,8 +38,11 @@ impl DemoView {
     /// A command comes.
     pub fn command(&mut self, why: &str, args: &[&str]) {
         self.step += 1;
-        self.ui
-            .data(&step_text(self.step, why, &format!("hactl {}", args.join(" "))));
+        self.ui.data(&step_text(
+            self.step,
+            why,
+            &format!("hactl {}", args.join(" ")),
+        ));
     }
 
     /// The inventory is edited.
@@ -47,7 +50,11 @@ impl DemoView {
         self.step += 1;
         let command = format!("$EDITOR {}", lab.inventory.display());
         let mut text = step_text(self.step, why, &command);
-        text.push_str(&format!("{}\n{}\n", paint::bad(format!("- {from}")), paint::good(format!("+ {to}"))));
+        text.push_str(&format!(
+            "{}\n{}\n",
+            paint::bad(format!("- {from}")),
+            paint::good(format!("+ {to}"))
+        ));
         self.ui.data(&text);
     }
 

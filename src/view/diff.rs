@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use similar::TextDiff;
 
 use super::cause::{action_mark, cause_words};
-use super::hunks::{Hunks, placeholders};
+use super::hunks::{Hunks, placeholders, stamp};
 use super::paint;
 use super::text::{comma, indent};
 use crate::plan::{Cause, FileAction, FileChange, Goal, NodePlan, Plan};
@@ -69,8 +69,11 @@ fn shared(plan: &Plan) -> Vec<Shared<'_>> {
     let mut shared: Vec<Shared<'_>> = Vec::new();
     for node in &plan.nodes {
         for change in &node.files {
-            let hunks = Hunks::of(&change.diff, node);
-            match shared.iter_mut().find(|known| known.is_like(change, &hunks)) {
+            let hunks = Hunks::of(&change.diff, node, &change.role);
+            match shared
+                .iter_mut()
+                .find(|known| known.is_like(change, &hunks))
+            {
                 Some(known) => known.nodes.push(node),
                 None => shared.push(Shared {
                     change,
@@ -128,9 +131,9 @@ fn whole(shared: &Shared<'_>) -> String {
         }
         for line in &hunk.lines {
             let line = match shared.nodes.as_slice() {
-                [only] => own_stamp(line, only),
+                [only] => own_stamp(line, only, &shared.change.role),
                 [first, ..] => {
-                    let stamp = first.config_id.as_ref().map(ToString::to_string);
+                    let stamp = stamp(first, &shared.change.role);
                     placeholders(line, first.node.as_str(), stamp.as_deref())
                 }
                 [] => line.clone(),
@@ -142,9 +145,9 @@ fn whole(shared: &Shared<'_>) -> String {
 }
 
 /// A stamp is of no use to a reader, whoever's it is.
-fn own_stamp(line: &str, node: &NodePlan) -> String {
-    match &node.config_id {
-        Some(stamp) => line.replace(stamp.as_str(), "<stamp>"),
+fn own_stamp(line: &str, node: &NodePlan, role: &str) -> String {
+    match stamp(node, role) {
+        Some(stamp) => line.replace(&stamp, "<stamp>"),
         None => line.to_owned(),
     }
 }
@@ -155,7 +158,7 @@ fn differences(model: &Shared<'_>, this: &Shared<'_>) -> String {
         let created = shared.hunks.created();
         match shared.nodes.first() {
             Some(node) => {
-                let stamp = node.config_id.as_ref().map(ToString::to_string);
+                let stamp = stamp(node, &shared.change.role);
                 placeholders(&created, node.node.as_str(), stamp.as_deref())
             }
             None => created,

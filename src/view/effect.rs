@@ -83,10 +83,12 @@ pub(super) fn vip_words(all: &[NodePlan]) -> String {
     let none_stays = all.iter().all(|node| node.keepalived == UnitAction::Stop);
     match (held.as_slice(), moving.as_slice()) {
         ([], _) => String::new(),
-        (held, _) if none_stays => {
-            paint::warn(format!("Nobody holds {} afterwards.", and(held)))
-        }
-        (held, []) => format!("{} {} put.", and(held), if held.len() == 1 { "stays" } else { "stay" }),
+        (held, _) if none_stays => paint::warn(format!("Nobody holds {} afterwards.", and(held))),
+        (held, []) => format!(
+            "{} {} put.",
+            and(held),
+            if held.len() == 1 { "stays" } else { "stay" }
+        ),
         (_, moving) => paint::warn(format!(
             "{} {} to another node.",
             and(moving),

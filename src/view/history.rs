@@ -43,8 +43,16 @@ fn row(entry: &HistoryEntry) -> Vec<String> {
         }
     };
     vec![
-        if is_live { paint::good("*") } else { " ".to_owned() },
-        if is_live { paint::strong(number) } else { number },
+        if is_live {
+            paint::good("*")
+        } else {
+            " ".to_owned()
+        },
+        if is_live {
+            paint::strong(number)
+        } else {
+            number
+        },
         or_dash(entry.at.replace('T', " ").trim_end_matches('Z')),
         or_dash(&entry.by),
         or_dash(&entry.commit),

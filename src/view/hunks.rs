@@ -30,10 +30,20 @@ pub(super) struct Hunks {
     pub(super) key: Vec<String>,
 }
 
+/// The identity that the file with this `role` carries.
+pub(super) fn stamp(node: &NodePlan, role: &str) -> Option<String> {
+    let program = if role == "keepalived_conf" {
+        "keepalived"
+    } else {
+        "nginx"
+    };
+    node.ids.as_ref().map(|ids| ids.of(program).to_string())
+}
+
 impl Hunks {
-    /// Takes `diff`, of a file of `node`'s, apart.
-    pub(super) fn of(diff: &str, node: &NodePlan) -> Self {
-        let stamp = node.config_id.as_ref().map(ToString::to_string);
+    /// Takes `diff`, of the file of `node`'s that has this `role`, apart.
+    pub(super) fn of(diff: &str, node: &NodePlan, role: &str) -> Self {
+        let stamp = stamp(node, role);
         let mut stamped = false;
         let mut hunks = Vec::new();
         for hunk in split(diff) {
@@ -105,9 +115,10 @@ fn stamp_pair(lines: &[String], stamp: &str) -> Option<(usize, usize)> {
         let Some(added) = line.strip_prefix('+').filter(|line| line.contains(stamp)) else {
             continue;
         };
-        let old = lines
-            .iter()
-            .position(|line| line.strip_prefix('-').is_some_and(|line| is_stamped_as(line, added, stamp)));
+        let old = lines.iter().position(|line| {
+            line.strip_prefix('-')
+                .is_some_and(|line| is_stamped_as(line, added, stamp))
+        });
         if let Some(old) = old {
             return Some((old, new));
         }
@@ -122,9 +133,7 @@ fn is_stamped_as(removed: &str, added: &str, stamp: &str) -> bool {
     removed
         .strip_prefix(before)
         .and_then(|rest| rest.strip_suffix(after))
-        .is_some_and(|old| {
-            old.len() == STAMP && old.bytes().all(|byte| byte.is_ascii_hexdigit())
-        })
+        .is_some_and(|old| old.len() == STAMP && old.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// `line` with placeholders where it names its node and its stamp.

@@ -27,7 +27,9 @@ impl Ui {
             "Six questions for a first inventory; Enter takes what stands in brackets.\n\n",
         );
         let cluster = ask("The cluster's name", Some("web"), |text| {
-            ClusterName::new(text).map(drop).map_err(|error| error.to_string())
+            ClusterName::new(text)
+                .map(drop)
+                .map_err(|error| error.to_string())
         })?;
         let number = ask("How many load balancers", Some("3"), |text| {
             match text.parse::<u8>() {
@@ -36,22 +38,30 @@ impl Ui {
             }
         })?;
         let interface = ask("Their network interface", Some("eth0"), |text| {
-            InterfaceName::new(text).map(drop).map_err(|error| error.to_string())
+            InterfaceName::new(text)
+                .map(drop)
+                .map_err(|error| error.to_string())
         })?;
         let mut nodes = Vec::new();
         for index in 1..=number.parse::<u8>().unwrap_or(3) {
             nodes.push(ask_for_node(index, &interface)?);
         }
-        let vip = ask("The virtual IP, with its prefix, as 10.0.0.100/24", None, |text| {
-            text.parse::<ipnet::IpNet>()
-                .map(drop)
-                .map_err(|_| "an address and its prefix length, as 10.0.0.100/24".to_owned())
-        })?;
+        let vip = ask(
+            "The virtual IP, with its prefix, as 10.0.0.100/24",
+            None,
+            |text| {
+                text.parse::<ipnet::IpNet>()
+                    .map(drop)
+                    .map_err(|_| "an address and its prefix length, as 10.0.0.100/24".to_owned())
+            },
+        )?;
         let servers = ask(
             "The servers behind the proxy, as 192.168.1.10:8080, 192.168.1.11:8080",
             None,
             |text| {
-                let mut wrong = list(text).into_iter().filter_map(|server| ServerAddress::new(&server).err());
+                let mut wrong = list(text)
+                    .into_iter()
+                    .filter_map(|server| ServerAddress::new(&server).err());
                 wrong.next().map_or(Ok(()), |error| Err(error.to_string()))
             },
         )?;
@@ -82,7 +92,11 @@ fn ask_for_node(index: u8, interface: &str) -> Answer<StarterNode> {
     let name = ask(
         &format!("Name of load balancer {index}"),
         Some(&format!("lb{index}")),
-        |text| NodeName::new(text).map(drop).map_err(|error| error.to_string()),
+        |text| {
+            NodeName::new(text)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        },
     )?;
     let address = ask(&format!("Address of {name}"), None, |text| {
         text.parse::<IpAddr>()

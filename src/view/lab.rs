@@ -109,7 +109,10 @@ pub(super) fn lab_text(lab: &LabStatus) -> String {
                 paint::bad("off")
             },
             String::new(),
-            count(usize::try_from(backend.requests).unwrap_or(usize::MAX), "request"),
+            count(
+                usize::try_from(backend.requests).unwrap_or(usize::MAX),
+                "request",
+            ),
         ]);
     }
     format!(

@@ -51,7 +51,10 @@ fn layer_words(layer: ImageLayer) -> &'static str {
 pub(super) fn event_line(event: &LabEvent) -> Option<String> {
     Some(match event {
         LabEvent::PrerequisitesMissing { packages } => {
-            format!("Installing on this machine, with apt: {}\n", comma(packages))
+            format!(
+                "Installing on this machine, with apt: {}\n",
+                comma(packages)
+            )
         }
         LabEvent::PrerequisitesInstalled { took, .. } => {
             format!("Installed ({})\n", elapsed(*took))

@@ -70,7 +70,14 @@ fn body(node: &NodePlan, plan: &Plan) -> String {
             .collect(),
     );
     if !node.install.is_empty() {
-        rows("packages", vec![format!("{} {} and what they need", paint::good("+"), and(&node.install))]);
+        rows(
+            "packages",
+            vec![format!(
+                "{} {} and what they need",
+                paint::good("+"),
+                and(&node.install)
+            )],
+        );
     }
     if node.remove_packages {
         rows(
@@ -105,7 +112,11 @@ fn file_lines(node: &NodePlan, plan: &Plan) -> Vec<String> {
         Cause::Hand,
         Cause::InventoryAndHand,
     ] {
-        let files: Vec<_> = node.files.iter().filter(|file| file.cause == cause).collect();
+        let files: Vec<_> = node
+            .files
+            .iter()
+            .filter(|file| file.cause == cause)
+            .collect();
         if files.is_empty() {
             continue;
         }

@@ -2,13 +2,13 @@
 
 use camino::Utf8Path;
 
+use super::complaint::labelled;
 use super::diff::diffs_text;
 use super::document::Document;
 use super::drift::notice_words;
 use super::effect::{service_words, vip_words};
 use super::node_plan::nodes_text;
 use super::paint;
-use super::complaint::labelled;
 use super::text::{and, comma, count};
 use super::ui::Ui;
 use crate::ops::{Notice, PlanReport};
@@ -38,7 +38,13 @@ impl Ui {
 
 /// What hosts tell of earlier changes.
 pub(super) fn notices_text(notices: &[Notice]) -> String {
-    let line = |notice| labelled(&paint::warn_label("notice:"), &notice_words(notice), "        ");
+    let line = |notice| {
+        labelled(
+            &paint::warn_label("notice:"),
+            &notice_words(notice),
+            "        ",
+        )
+    };
     notices.iter().map(line).collect()
 }
 
@@ -69,7 +75,11 @@ fn summary(plan: &Plan) -> String {
             "the daemons on {} refuse these files, so apply would stop before it changes anything",
             and(&refusing)
         );
-        return labelled(&paint::error_label("Plan refused:"), &words, "              ");
+        return labelled(
+            &paint::error_label("Plan refused:"),
+            &words,
+            "              ",
+        );
     }
     let number = changing.len();
     let subject = format!(
@@ -90,7 +100,10 @@ fn summary(plan: &Plan) -> String {
         format!("{}.", service_words(&changing)),
         vip_words(&plan.nodes),
     ];
-    let words: Vec<String> = sentences.into_iter().filter(|words| !words.is_empty()).collect();
+    let words: Vec<String> = sentences
+        .into_iter()
+        .filter(|words| !words.is_empty())
+        .collect();
     let mut text = labelled(&paint::strong("Plan:"), &words.join(" "), "       ");
     let order = order(plan, &changing);
     if !order.is_empty() {

@@ -18,7 +18,11 @@ impl Ui {
             self.document(&document);
             return;
         }
-        let list: String = report.files.iter().map(|file| format!("{file}\n")).collect();
+        let list: String = report
+            .files
+            .iter()
+            .map(|file| format!("{file}\n"))
+            .collect();
         self.data(&list);
         self.status(&format!(
             "Wrote {} to {folder}.\n",

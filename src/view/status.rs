@@ -25,9 +25,17 @@ impl Ui {
 /// A row per node, the VIPs, and everything that is not as it should be.
 pub(super) fn status_text(report: &StatusReport) -> String {
     let mut rows = vec![
-        ["NODE", "VIP", "VRRP", "NGINX", "KEEPALIVED", "GEN", "BACKENDS"]
-            .map(|title| paint::faint(title))
-            .to_vec(),
+        [
+            "NODE",
+            "VIP",
+            "VRRP",
+            "NGINX",
+            "KEEPALIVED",
+            "GEN",
+            "BACKENDS",
+        ]
+        .map(|title| paint::faint(title))
+        .to_vec(),
     ];
     rows.extend(report.nodes.iter().map(row));
     let mut text = columns(&rows);
@@ -63,7 +71,8 @@ fn row(node: &NodeStatus) -> Vec<String> {
         },
         service_word(&node.nginx),
         service_word(&node.keepalived),
-        node.generation.map_or("-".to_owned(), |number| number.to_string()),
+        node.generation
+            .map_or("-".to_owned(), |number| number.to_string()),
         if up == node.backends.len() {
             backends
         } else {
@@ -95,16 +104,27 @@ fn vip_line(vip: &VipStatus) -> String {
 }
 
 fn troubles(report: &StatusReport) -> Vec<String> {
-    let mut lines: Vec<String> = report.notices.iter().map(notice_words).map(paint::warn).collect();
+    let mut lines: Vec<String> = report
+        .notices
+        .iter()
+        .map(notice_words)
+        .map(paint::warn)
+        .collect();
     for node in &report.nodes {
         let on = |words: String| format!("{}: {words}", node.node);
-        lines.extend(node.drift.iter().map(|drift| paint::warn(on(drift_words(drift)))));
+        lines.extend(
+            node.drift
+                .iter()
+                .map(|drift| paint::warn(on(drift_words(drift)))),
+        );
         for path in &node.changed_by_hand {
             lines.push(paint::warn(on(format!("{path} was changed by hand"))));
         }
         if !node.pending.is_empty() {
             let files = count(node.pending.len(), "file");
-            lines.push(on(format!("{files} would change with the next apply: hactl plan")));
+            lines.push(on(format!(
+                "{files} would change with the next apply: hactl plan"
+            )));
         }
         let down: Vec<String> = node
             .backends

@@ -8,7 +8,10 @@ pub(super) const WIDTH: usize = 80;
 
 /// How many columns `text` takes on a screen.
 pub(super) fn width(text: &str) -> usize {
-    anstream::adapter::strip_str(text).to_string().chars().count()
+    anstream::adapter::strip_str(text)
+        .to_string()
+        .chars()
+        .count()
 }
 
 /// `text` filled with spaces to `columns`.
