@@ -227,7 +227,9 @@ impl Agent {
         };
         let output = self.host.run(call).await?;
         let stderr = harmless(&String::from_utf8_lossy(&output.stderr));
-        tracing::trace!(node = %self.node(), label, %stderr, "remote program's standard error");
+        if !stderr.is_empty() {
+            tracing::trace!(node = %self.node(), label, %stderr, "remote program's standard error");
+        }
         match reply::parse(&output.stdout) {
             Ok(records) => self.refuse_failure(records),
             Err(_) if stderr.contains("sudo") || stderr.contains("assword") => {

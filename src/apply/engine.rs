@@ -147,7 +147,7 @@ impl Engine<'_> {
             &node.install
         };
         let installed = agent.prepare(tx, &wanted, install).await?;
-        Ok((!installed.is_empty()).then(|| format!("installed {}", installed.join(", "))))
+        Ok(installed_note(&node.install, &installed))
     }
 
     async fn stage(&self, node: &NodePlan, agent: &Agent, plan: &Plan, tx: &str) -> Done {
@@ -468,20 +468,19 @@ impl Engine<'_> {
         let results = each(
             pairs.iter().copied(),
             self.options.parallel,
-            |(plan, agent)| work(plan, agent),
+            |(plan, agent)| {
+                let work = work(plan, agent);
+                async move {
+                    // Said as each ends, not when all have: who waits for a slow host sees which.
+                    let note = work.await?;
+                    let node = plan.node.clone();
+                    self.say(Event::NodeDone { step, node, note });
+                    Ok(())
+                }
+            },
         )
         .await;
-        let mut errors = Vec::new();
-        for ((plan, _), result) in pairs.iter().zip(results) {
-            match result {
-                Ok(note) => self.say(Event::NodeDone {
-                    step,
-                    node: plan.node.clone(),
-                    note,
-                }),
-                Err(error) => errors.push(error),
-            }
-        }
+        let errors = results.into_iter().filter_map(Result::err).collect();
         self.fail_with(step, errors)
     }
 
@@ -517,6 +516,27 @@ impl Engine<'_> {
     fn say(&self, event: Event) {
         (self.tell)(event);
     }
+}
+
+/// Those that were asked for by name, the rest by number.
+fn installed_note(asked: &[String], installed: &[String]) -> Option<String> {
+    let (named, further): (Vec<&str>, Vec<&str>) = installed
+        .iter()
+        .map(String::as_str)
+        .partition(|package| asked.iter().any(|name| name == package));
+    let further = match further.len() {
+        0 => Vec::new(),
+        1 => further,
+        number if named.is_empty() => return Some(format!("installed {number} packages")),
+        number => {
+            return Some(format!(
+                "installed {} and {number} that they need",
+                named.join(", ")
+            ));
+        }
+    };
+    let all = [named, further].concat();
+    (!all.is_empty()).then(|| format!("installed {}", all.join(", ")))
 }
 
 /// What one node's part of a step ends in: perhaps a note for the user.

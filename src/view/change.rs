@@ -1,5 +1,6 @@
 //! A change from its plan to its end: what apply and rollback show.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use super::plan::{notices_text, plan_text};
 use super::progress::Progress;
 use super::ui::Ui;
 use crate::apply::Event;
+use crate::model::NodeName;
 use crate::ops::{ApplyReport, Notice};
 use crate::plan::Plan;
 
@@ -28,6 +30,7 @@ struct State {
     started: Instant,
     progress: Option<Progress>,
     events: Vec<Value>,
+    owners: Vec<(IpAddr, NodeName)>,
 }
 
 impl Ui {
@@ -41,6 +44,7 @@ impl Ui {
                 started: Instant::now(),
                 progress: None,
                 events: Vec::new(),
+                owners: Vec::new(),
             }),
         }
     }
@@ -65,10 +69,9 @@ impl ChangeView {
 
     /// It begins.
     pub fn begin(&self, plan: &Plan) {
-        let nodes: Vec<_> = plan.changing().map(|node| node.node.clone()).collect();
         let mut state = self.state();
         state.started = Instant::now();
-        state.progress = Some(Progress::new(&self.ui, &nodes));
+        state.progress = Some(Progress::new(&self.ui, plan));
     }
 
     /// Something happened.
@@ -78,6 +81,9 @@ impl ChangeView {
         let mut json = serde_json::to_value(event).unwrap_or_default();
         json["at_ms"] = json!(at);
         state.events.push(json);
+        if let Event::OwnersSeen { owners } = event {
+            owners.clone_into(&mut state.owners);
+        }
         if let Some(progress) = &mut state.progress {
             progress.event(event);
         }
@@ -101,7 +107,7 @@ impl ChangeView {
             self.ui.document(&document);
             return;
         }
-        let text = outcome_text(report, Ui::is_unicode());
+        let text = outcome_text(report, &state.owners, Ui::is_unicode());
         if exit_code == 0 {
             self.ui.data(&text);
         } else {

@@ -1,5 +1,7 @@
 //! How a change ended, in words.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::complaint::labelled;
@@ -8,12 +10,14 @@ use super::paint;
 use super::plan::plan_text;
 use super::text::{and, count, elapsed};
 use crate::apply::{ApplyOutcome, ApplyResult};
+use crate::model::NodeName;
 use crate::ops::ApplyReport;
 use crate::plan::{Goal, Plan};
 
 /// What is asked before anything is done.
 pub(super) fn agreement_question(plan: &Plan) -> String {
-    let nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
+    let mut nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
+    nodes.sort();
     let what = match plan.goal {
         Goal::Apply => format!("Apply this to {}?", and(&nodes)),
         Goal::Rollback { to: 0 } => {
@@ -30,42 +34,54 @@ pub(super) fn stopping_text() -> &'static str {
      Ctrl-C again leaves it at once: hosts undo by themselves what was not confirmed.\n"
 }
 
-/// The last words.
-pub(super) fn outcome_text(report: &ApplyReport, unicode: bool) -> String {
+/// The last words; `owners` are the VIPs as they were seen last.
+pub(super) fn outcome_text(
+    report: &ApplyReport,
+    owners: &[(IpAddr, NodeName)],
+    unicode: bool,
+) -> String {
     match &report.outcome {
         None => "Nothing was changed.\n".to_owned(),
-        Some(outcome) => ended(&report.plan, outcome, unicode),
+        Some(outcome) => ended(&report.plan, outcome, owners, unicode),
     }
 }
 
-fn ended(plan: &Plan, outcome: &ApplyOutcome, unicode: bool) -> String {
+fn ended(
+    plan: &Plan,
+    outcome: &ApplyOutcome,
+    owners: &[(IpAddr, NodeName)],
+    unicode: bool,
+) -> String {
     let took = elapsed(outcome.elapsed);
-    let nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
-    let good = |first: &str, rest: String| format!("{} {rest}\n", paint::good(first));
+    let mut nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
+    nodes.sort();
+    let nodes = and(&nodes);
+    let good = |label: &str, words: String| labelled(&paint::good(label), &words, "  ");
     match &outcome.result {
         ApplyResult::NothingToDo => plan_text(plan, false),
         ApplyResult::Checked => good(
             "Checked:",
-            format!(
-                "nginx -t and keepalived -t pass on {}; nothing was changed ({took})",
-                and(&nodes)
-            ),
+            format!("the daemons accept the files on {nodes}; nothing was changed ({took})"),
         ),
-        ApplyResult::Applied { generation: 0 } => good(
-            "Done:",
-            format!(
-                "{} {} as before hactl ({took})",
-                and(&nodes),
-                if nodes.len() == 1 { "is" } else { "are" }
-            ),
-        ),
-        ApplyResult::Applied { generation } => good(
-            "Done:",
-            format!(
-                "generation {generation} is live on {}, proven and confirmed ({took})",
-                and(&nodes)
-            ),
-        ),
+        ApplyResult::Applied { generation: 0 } => {
+            good("Done:", format!("{nodes}: as before hactl ({took})"))
+        }
+        ApplyResult::Applied { generation } => {
+            let restores = match plan.goal {
+                Goal::Rollback { to } => format!(", which is generation {to} again,"),
+                Goal::Apply => String::new(),
+            };
+            let owners: String = owners
+                .iter()
+                .map(|(vip, node)| format!("; {vip} is on {node}"))
+                .collect();
+            good(
+                "Done:",
+                format!(
+                    "generation {generation}{restores} is live on {nodes}, proven and confirmed{owners} ({took})"
+                ),
+            )
+        }
         ApplyResult::Unchanged(failure) => {
             let mut text = failure_text(failure, unicode);
             text.push_str(&state_line(

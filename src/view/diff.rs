@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use similar::TextDiff;
 
-use super::cause::{action_mark, cause_words};
-use super::hunks::{Hunks, placeholders, stamp};
+use super::cause::{action_mark, cause_words, is_by_hand};
+use super::hunks::{Hunks, placeholders, without_stamp};
 use super::paint;
 use super::text::{comma, indent};
-use crate::plan::{Cause, FileAction, FileChange, Goal, NodePlan, Plan};
+use crate::plan::{FileAction, FileChange, Goal, NodePlan, Plan};
 
 /// What all lines of a diff stand behind.
 const INDENT: &str = "    ";
@@ -69,7 +69,7 @@ fn shared(plan: &Plan) -> Vec<Shared<'_>> {
     let mut shared: Vec<Shared<'_>> = Vec::new();
     for node in &plan.nodes {
         for change in &node.files {
-            let hunks = Hunks::of(&change.diff, node, &change.role);
+            let hunks = Hunks::of(&change.diff, node);
             match shared
                 .iter_mut()
                 .find(|known| known.is_like(change, &hunks))
@@ -91,13 +91,14 @@ fn has_something(shared: &Shared<'_>) -> bool {
 }
 
 fn names(shared: &Shared<'_>) -> String {
-    let names: Vec<_> = shared.nodes.iter().map(|node| &node.node).collect();
+    let mut names: Vec<_> = shared.nodes.iter().map(|node| &node.node).collect();
+    names.sort();
     comma(&names)
 }
 
 fn header(shared: &Shared<'_>, goal: Goal, model: Option<&Shared<'_>>) -> String {
     let change = shared.change;
-    let mut words = format!("{}: {}", names(shared), cause_words(change.cause, goal));
+    let mut words = format!("{}: {}", names(shared), cause_words(change, goal));
     if let Some(model) = model {
         let _ = write!(words, ", as on {} but for this:", names(model));
     } else if change.diff.is_empty() && change.permissions.is_none() {
@@ -107,7 +108,7 @@ fn header(shared: &Shared<'_>, goal: Goal, model: Option<&Shared<'_>>) -> String
         "{} {}  {}\n",
         action_mark(change.action),
         paint::strong(&change.path),
-        if matches!(change.cause, Cause::Hand | Cause::InventoryAndHand) {
+        if is_by_hand(change) {
             paint::warn(words)
         } else {
             paint::faint(words)
@@ -131,11 +132,8 @@ fn whole(shared: &Shared<'_>) -> String {
         }
         for line in &hunk.lines {
             let line = match shared.nodes.as_slice() {
-                [only] => own_stamp(line, only, &shared.change.role),
-                [first, ..] => {
-                    let stamp = stamp(first, &shared.change.role);
-                    placeholders(line, first.node.as_str(), stamp.as_deref())
-                }
+                [only] => without_stamp(line, only),
+                [first, ..] => placeholders(line, first),
                 [] => line.clone(),
             };
             push(&mut text, &coloured(&line));
@@ -144,23 +142,12 @@ fn whole(shared: &Shared<'_>) -> String {
     text
 }
 
-/// A stamp is of no use to a reader, whoever's it is.
-fn own_stamp(line: &str, node: &NodePlan, role: &str) -> String {
-    match stamp(node, role) {
-        Some(stamp) => line.replace(&stamp, "<stamp>"),
-        None => line.to_owned(),
-    }
-}
-
 /// What a new file has in place of what the same file has on other nodes.
 fn differences(model: &Shared<'_>, this: &Shared<'_>) -> String {
     let content = |shared: &Shared<'_>| {
         let created = shared.hunks.created();
         match shared.nodes.first() {
-            Some(node) => {
-                let stamp = stamp(node, &shared.change.role);
-                placeholders(&created, node.node.as_str(), stamp.as_deref())
-            }
+            Some(node) => placeholders(&created, node),
             None => created,
         }
     };

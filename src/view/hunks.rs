@@ -30,33 +30,20 @@ pub(super) struct Hunks {
     pub(super) key: Vec<String>,
 }
 
-/// The identity that the file with this `role` carries.
-pub(super) fn stamp(node: &NodePlan, role: &str) -> Option<String> {
-    let program = if role == "keepalived_conf" {
-        "keepalived"
-    } else {
-        "nginx"
-    };
-    node.ids.as_ref().map(|ids| ids.of(program).to_string())
-}
-
 impl Hunks {
-    /// Takes `diff`, of the file of `node`'s that has this `role`, apart.
-    pub(super) fn of(diff: &str, node: &NodePlan, role: &str) -> Self {
-        let stamp = stamp(node, role);
+    /// Takes `diff`, of a file of `node`'s, apart.
+    pub(super) fn of(diff: &str, node: &NodePlan) -> Self {
+        let stamps = stamps(node);
         let mut stamped = false;
         let mut hunks = Vec::new();
         for hunk in split(diff) {
-            let lines = match &stamp {
-                Some(stamp) => without_stamps(&hunk.lines, stamp),
-                None => hunk.lines.clone(),
-            };
+            let lines = without_stamps(&hunk.lines, &stamps);
             stamped |= lines.len() != hunk.lines.len();
             if lines.iter().any(|line| is_change(line)) {
                 hunks.push(Hunk { lines, ..hunk });
             }
         }
-        let own = |line: &String| placeholders(line, node.node.as_str(), stamp.as_deref());
+        let own = |line: &String| placeholders(line, node);
         let key = hunks
             .iter()
             .flat_map(|hunk| &hunk.lines)
@@ -99,12 +86,23 @@ fn is_change(line: &str) -> bool {
     line.starts_with(['+', '-'])
 }
 
+/// The identities that the files to come on `node` carry.
+fn stamps(node: &NodePlan) -> Vec<String> {
+    let ids = node
+        .ids
+        .iter()
+        .flat_map(|ids| [&ids.nginx, &ids.keepalived]);
+    ids.map(ToString::to_string).collect()
+}
+
 /// Every pair of lines that differ in their stamp only becomes one line of context.
-fn without_stamps(lines: &[String], stamp: &str) -> Vec<String> {
+fn without_stamps(lines: &[String], stamps: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = lines.to_vec();
-    while let Some((old, new)) = stamp_pair(&kept, stamp) {
-        kept[new].replace_range(..1, " ");
-        kept.remove(old);
+    for stamp in stamps {
+        while let Some((old, new)) = stamp_pair(&kept, stamp) {
+            kept[new].replace_range(..1, " ");
+            kept.remove(old);
+        }
     }
     kept
 }
@@ -136,11 +134,16 @@ fn is_stamped_as(removed: &str, added: &str, stamp: &str) -> bool {
         .is_some_and(|old| old.len() == STAMP && old.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// `line` with placeholders where it names its node and its stamp.
-pub(super) fn placeholders(line: &str, node: &str, stamp: Option<&str>) -> String {
-    let line = line.replace(&format!(", node {node}."), ", node <node>.");
-    match stamp {
-        Some(stamp) => line.replace(stamp, "<stamp>"),
-        None => line,
+/// `text` of a file of `node`'s with placeholders where it names the node and carries a stamp.
+pub(super) fn placeholders(text: &str, node: &NodePlan) -> String {
+    without_stamp(text, node).replace(&format!(", node {}.", node.node), ", node <node>.")
+}
+
+/// `text` with a placeholder where it carries a stamp: of no use to a reader, whoever's it is.
+pub(super) fn without_stamp(text: &str, node: &NodePlan) -> String {
+    let mut text = text.to_owned();
+    for stamp in stamps(node) {
+        text = text.replace(&stamp, "<stamp>");
     }
+    text
 }

@@ -27,6 +27,8 @@ mod node_plan;
 mod paint;
 mod plan;
 mod progress;
+mod progress_bars;
+mod progress_lines;
 mod render;
 mod status;
 mod text;

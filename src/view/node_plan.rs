@@ -1,11 +1,11 @@
 //! What happens on a node; nodes on which the same happens share a block.
 
-use super::cause::{action_mark, cause_words};
+use super::cause::{action_mark, cause_words, is_by_hand};
 use super::drift::drift_words;
 use super::effect::service_words;
 use super::paint;
 use super::text::{WIDTH, and, comma, indent, wrap};
-use crate::plan::{Cause, NodePlan, Plan};
+use crate::plan::{FileChange, NodePlan, Plan, SysctlChange};
 
 /// Where a row's words begin.
 const LABEL: usize = 12;
@@ -30,7 +30,8 @@ pub(super) fn nodes_text(plan: &Plan) -> String {
 }
 
 fn header(nodes: &[&NodePlan], plan: &Plan) -> String {
-    let names: Vec<_> = nodes.iter().map(|node| &node.node).collect();
+    let mut names: Vec<_> = nodes.iter().map(|node| &node.node).collect();
+    names.sort();
     let generation = if nodes.iter().any(|node| !node.is_empty()) {
         generation_words(nodes, plan)
     } else {
@@ -86,16 +87,7 @@ fn body(node: &NodePlan, plan: &Plan) -> String {
         );
     }
     rows("files", file_lines(node, plan));
-    rows(
-        "kernel",
-        node.sysctls
-            .iter()
-            .map(|sysctl| {
-                let now = sysctl.kernel.as_deref().unwrap_or("(no such key)");
-                format!("{} {now} -> {}", sysctl.key, sysctl.wanted)
-            })
-            .collect(),
-    );
+    rows("kernel", node.sysctls.iter().map(sysctl_words).collect());
     if !node.is_empty() {
         rows("services", vec![service_words(&[node])]);
     }
@@ -103,31 +95,39 @@ fn body(node: &NodePlan, plan: &Plan) -> String {
     text
 }
 
+fn sysctl_words(sysctl: &SysctlChange) -> String {
+    // Some keys have no value until they get one; others come with a module of the kernel.
+    let value = |value: Option<&str>| {
+        value
+            .filter(|value| *value != "-")
+            .unwrap_or("unset")
+            .to_owned()
+    };
+    let (now, wanted) = (value(sysctl.kernel.as_deref()), value(Some(&sysctl.wanted)));
+    format!("{} {now} -> {wanted}", sysctl.key)
+}
+
 /// The files, under the cause that they share.
 fn file_lines(node: &NodePlan, plan: &Plan) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&FileChange>)> = Vec::new();
+    for file in &node.files {
+        let words = format!("{}:", cause_words(file, plan.goal));
+        let words = if is_by_hand(file) {
+            paint::warn(words)
+        } else {
+            words
+        };
+        match groups.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, files)) => files.push(file),
+            None => groups.push((words, vec![file])),
+        }
+    }
     let mut lines = Vec::new();
-    for cause in [
-        Cause::New,
-        Cause::Inventory,
-        Cause::Hand,
-        Cause::InventoryAndHand,
-    ] {
-        let files: Vec<_> = node
-            .files
-            .iter()
-            .filter(|file| file.cause == cause)
-            .collect();
-        if files.is_empty() {
-            continue;
-        }
-        let words = format!("{}:", cause_words(cause, plan.goal));
-        lines.push(match cause {
-            Cause::New | Cause::Inventory => words,
-            Cause::Hand | Cause::InventoryAndHand => paint::warn(words),
-        });
-        for file in files {
-            lines.push(format!("  {} {}", action_mark(file.action), file.path));
-        }
+    for (words, mut files) in groups {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        lines.push(words);
+        let line = |file: &&FileChange| format!("  {} {}", action_mark(file.action), file.path);
+        lines.extend(files.iter().map(line));
     }
     lines
 }

@@ -1,0 +1,149 @@
+//! A line per step, stable enough for a log: nodes that did the same are named in one line.
+
+use std::net::IpAddr;
+
+use super::paint;
+use super::text::{and, comma};
+use crate::apply::{Event, Step};
+use crate::model::NodeName;
+use crate::plan::Plan;
+
+/// Makes lines of events.
+#[derive(Debug)]
+pub(super) struct Lines {
+    installs: Vec<String>,
+    /// The step that all nodes take at a time, and how many they are.
+    step: Option<(Step, usize)>,
+    done: Vec<(NodeName, Option<String>)>,
+    tested: Vec<String>,
+    owners: Vec<(IpAddr, NodeName)>,
+}
+
+impl Lines {
+    /// Lines about `plan`.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut installs: Vec<String> = plan
+            .changing()
+            .flat_map(|node| node.install.clone())
+            .collect();
+        installs.sort();
+        installs.dedup();
+        let holds = |node: &crate::plan::NodePlan| {
+            let node = node.clone();
+            node.holds
+                .into_iter()
+                .map(move |vip| (vip, node.node.clone()))
+        };
+        Self {
+            installs,
+            step: None,
+            done: Vec::new(),
+            tested: Vec::new(),
+            owners: plan.nodes.iter().flat_map(holds).collect(),
+        }
+    }
+
+    /// What there is to say now; nothing, often.
+    pub(super) fn event(&mut self, event: &Event) -> String {
+        match event {
+            Event::StepStarted { step, nodes } => {
+                let before = self.flush();
+                self.step = Some((*step, *nodes));
+                before + &self.beginning(*step)
+            }
+            Event::NodeDone {
+                step: Step::Activate,
+                node,
+                ..
+            } => format!("{node}: active and proven\n"),
+            Event::NodeDone { node, note, .. } => {
+                self.done.push((node.clone(), note.clone()));
+                let is_last = self.step.is_some_and(|(_, nodes)| self.done.len() == nodes);
+                if is_last { self.flush() } else { String::new() }
+            }
+            Event::Tested { tests, .. } => {
+                self.tested = tests.iter().map(|test| test.program.clone()).collect();
+                String::new()
+            }
+            Event::Activating { node, holds } if holds.is_empty() => {
+                format!("{node}: activating\n")
+            }
+            Event::Activating { node, holds } => {
+                format!("{node}: activating; it holds {}\n", and(holds))
+            }
+            Event::OwnersSeen { owners } => self.owners_seen(owners),
+            Event::Failed { step, message } => {
+                let label = paint::bad(format!("{} failed:", step.name()));
+                format!("{}{label} {message}\n", self.flush())
+            }
+            Event::Interrupted => format!("{}stopping on request\n", self.flush()),
+            Event::Reverting { node } => format!("{node}: undoing\n"),
+            Event::Reverted { node } => format!("{node}: as it was\n"),
+            Event::RevertFailed { node, message } => format!(
+                "{node}: {}\n",
+                paint::bad(format!("could not be undone: {message}"))
+            ),
+        }
+    }
+
+    fn beginning(&self, step: Step) -> String {
+        if step == Step::Prepare && !self.installs.is_empty() {
+            format!("installing {} where missing\n", and(&self.installs))
+        } else {
+            String::new()
+        }
+    }
+
+    /// Who owns what is said when it is news.
+    fn owners_seen(&mut self, owners: &[(IpAddr, NodeName)]) -> String {
+        let news: Vec<String> = owners
+            .iter()
+            .filter(|owner| !self.owners.contains(owner))
+            .map(|(vip, node)| format!("{vip} is on {node}\n"))
+            .collect();
+        owners.clone_into(&mut self.owners);
+        news.concat()
+    }
+
+    /// What the nodes of a step have done so far, in one line per note.
+    fn flush(&mut self) -> String {
+        let Some((step, _)) = self.step.take() else {
+            return String::new();
+        };
+        let mut done = std::mem::take(&mut self.done);
+        done.sort();
+        let mut groups: Vec<(Option<String>, Vec<NodeName>)> = Vec::new();
+        for (node, note) in done {
+            match groups.iter_mut().find(|(known, _)| *known == note) {
+                Some((_, nodes)) => nodes.push(node),
+                None => groups.push((note, vec![node])),
+            }
+        }
+        groups
+            .into_iter()
+            .filter_map(|(note, nodes)| {
+                let nodes = comma(&nodes);
+                let words = note.or_else(|| self.done_words(step))?;
+                Some(format!("{nodes}: {words}\n"))
+            })
+            .collect()
+    }
+
+    fn done_words(&self, step: Step) -> Option<String> {
+        Some(match step {
+            Step::Lock => "locked".to_owned(),
+            Step::Stage => "files sent".to_owned(),
+            // Only what the daemons have been asked is said of them.
+            Step::Validate if !self.tested.is_empty() => {
+                let tests: Vec<String> = self
+                    .tested
+                    .iter()
+                    .map(|program| format!("{program} -t"))
+                    .collect();
+                format!("{} passed", and(&tests))
+            }
+            Step::Confirm => "confirmed over a fresh connection".to_owned(),
+            Step::Prepare | Step::Validate | Step::Activate | Step::Prove => return None,
+        })
+    }
+}
