@@ -56,15 +56,17 @@ fn ended(
     let mut nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
     nodes.sort();
     let nodes = and(&nodes);
-    let good = |label: &str, words: String| labelled(&paint::good(label), &words, "  ");
+    let good = |label: &str, words: String| {
+        labelled(&paint::good(label), &words, &" ".repeat(label.len() + 1))
+    };
     match &outcome.result {
         ApplyResult::NothingToDo => plan_text(plan, false),
         ApplyResult::Checked => good(
             "Checked:",
-            format!("the daemons accept the files on {nodes}; nothing was changed ({took})"),
+            format!("the daemons accept the files on {nodes}; nothing was changed ({took})."),
         ),
         ApplyResult::Applied { generation: 0 } => {
-            good("Done:", format!("{nodes}: as before hactl ({took})"))
+            good("Done:", format!("{nodes} as before hactl ({took})."))
         }
         ApplyResult::Applied { generation } => {
             let restores = match plan.goal {
@@ -73,12 +75,12 @@ fn ended(
             };
             let owners: String = owners
                 .iter()
-                .map(|(vip, node)| format!("; {vip} is on {node}"))
+                .map(|(vip, node)| format!(" {vip} is on {node}."))
                 .collect();
             good(
                 "Done:",
                 format!(
-                    "generation {generation}{restores} is live on {nodes}, proven and confirmed{owners} ({took})"
+                    "generation {generation}{restores} is live on {nodes}, proven and confirmed ({took}).{owners}"
                 ),
             )
         }

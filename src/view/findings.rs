@@ -7,47 +7,69 @@ use miette::{
     SourceCode, ThemeCharacters, ThemeStyles,
 };
 
-use super::text::WIDTH;
+use super::complaint::labelled;
+use super::paint;
+use super::text::width;
 use crate::check::{Finding, Severity};
-use crate::inventory::{InventoryErrors, Source};
+use crate::inventory::{InventoryError, InventoryErrors, Source};
+
+/// How wide miette may draw: it only draws the quoted lines, and those are not to be broken.
+const QUOTE_WIDTH: usize = 1000;
 
 /// Every mistake, with a line between two.
 pub(super) fn inventory_errors_text(errors: &InventoryErrors, unicode: bool) -> String {
-    let report = handler(unicode);
-    errors
-        .errors()
-        .iter()
-        .map(|error| rendered(&report, error))
-        .collect()
+    let quotes = handler(unicode);
+    let one = |error: &InventoryError| {
+        let label = paint::error_label("error:");
+        let quote = quote(&quotes, error);
+        block(&label, error.message(), &quote, error.advice())
+    };
+    errors.errors().iter().map(one).collect()
 }
 
 /// Every finding, the worst last: that is what a terminal still shows.
 pub(super) fn findings_text(findings: &[Finding], source: &Source, unicode: bool) -> String {
-    let report = handler(unicode);
+    let quotes = handler(unicode);
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by_key(|finding| finding.severity());
-    sorted
-        .into_iter()
-        .map(|finding| rendered(&report, &Shown { finding, source }))
-        .collect()
+    let one = |finding: &Finding| {
+        let label = match finding.severity() {
+            Severity::Note => paint::accent("note:"),
+            Severity::Warning => paint::warn_label("warning:"),
+            Severity::Error => paint::error_label("error:"),
+        };
+        let message = format!("{} ({})", finding.message, finding.rule.id);
+        let quote = quote(&quotes, &Shown { finding, source });
+        block(&label, &message, &quote, Some(&finding.fix))
+    };
+    sorted.into_iter().map(one).collect()
 }
 
-fn rendered(report: &GraphicalReportHandler, diagnostic: &dyn Diagnostic) -> String {
-    let mut text = String::new();
-    // Writing to a String does not fail; a span outside of its text would, and the message remains.
-    if report.render_report(&mut text, diagnostic).is_err() {
-        text = format!("  {diagnostic}\n");
+/// The message, the place, and what to do.
+fn block(label: &str, message: &str, quote: &str, advice: Option<&str>) -> String {
+    let hanging = " ".repeat(width(label) + 1);
+    let mut text = labelled(label, message, &hanging);
+    text.push_str(quote);
+    if let Some(advice) = advice {
+        text.push_str(&labelled(&paint::accent("help:"), advice, "      "));
     }
-    // miette indents everything by two; here its messages stand beside others that are not.
-    let dedented = text
-        .lines()
-        .map(|line| line.strip_prefix("  ").unwrap_or(line).trim_end());
-    let mut text: String = dedented
-        .filter(|line| !line.is_empty())
-        .map(|line| format!("{line}\n"))
-        .collect();
     text.push('\n');
     text
+}
+
+/// The lines that it is about, with what is wrong underlined; nothing where they can't be shown.
+fn quote(report: &GraphicalReportHandler, diagnostic: &dyn Diagnostic) -> String {
+    let mut text = String::new();
+    if report.render_report(&mut text, &Quote(diagnostic)).is_err() {
+        return String::new();
+    }
+    // The first line is the message, which is worded and broken here as everywhere else.
+    let lines = text.lines().map(str::trim_end);
+    lines
+        .filter(|line| !line.is_empty())
+        .skip(1)
+        .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
+        .collect()
 }
 
 fn handler(unicode: bool) -> GraphicalReportHandler {
@@ -57,17 +79,38 @@ fn handler(unicode: bool) -> GraphicalReportHandler {
         ThemeCharacters::ascii()
     };
     let theme = GraphicalTheme {
-        characters: ThemeCharacters {
-            error: "error:".to_owned(),
-            warning: "warning:".to_owned(),
-            advice: "note:".to_owned(),
-            ..characters
-        },
+        characters,
         styles: ThemeStyles::ansi(),
     };
     GraphicalReportHandler::new_themed(theme)
-        .with_width(WIDTH)
+        .with_width(QUOTE_WIDTH)
         .with_links(false)
+}
+
+/// The places of a diagnostic without its words.
+#[derive(Debug)]
+struct Quote<'a>(&'a dyn Diagnostic);
+
+impl fmt::Display for Quote<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("x")
+    }
+}
+
+impl std::error::Error for Quote<'_> {}
+
+impl Diagnostic for Quote<'_> {
+    fn severity(&self) -> Option<MietteSeverity> {
+        self.0.severity()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.0.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.0.labels()
+    }
 }
 
 /// A finding as miette wants it.
@@ -84,7 +127,7 @@ impl fmt::Debug for Shown<'_> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.finding.message, self.finding.rule.id)
+        f.write_str(&self.finding.message)
     }
 }
 
@@ -97,10 +140,6 @@ impl Diagnostic for Shown<'_> {
             Severity::Warning => MietteSeverity::Warning,
             Severity::Error => MietteSeverity::Error,
         })
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.finding.fix))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
