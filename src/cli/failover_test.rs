@@ -58,7 +58,7 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     let exit = match &report {
         None => Exit::Unchanged,
         Some(report) if !report.measurement.recovered => Exit::Mixed,
-        Some(report) if is_over(report.measurement.outage, args.budget) => Exit::OverBudget,
+        Some(report) if is_over(report.measurement.outage(), args.budget) => Exit::OverBudget,
         Some(_) => Exit::Done,
     };
     app.ui.show_drill(report.as_ref(), args.budget, exit.code());

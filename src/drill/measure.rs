@@ -4,37 +4,64 @@ use std::time::Duration;
 
 use super::probe::Probe;
 
+/// A stretch of time in which every request was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Gap {
+    /// When its first lost request was begun, since the first probe.
+    pub at: Duration,
+    /// From then to the beginning of the first request that was answered.
+    pub length: Duration,
+    /// Requests lost in it.
+    pub lost: usize,
+}
+
 /// What users saw of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Measurement {
     /// Requests in all.
     pub probes: usize,
-    /// Requests that failed.
-    pub lost: usize,
-    /// From the beginning of the first lost request to the beginning of the first after it that was
-    /// answered; `None` when none was lost.
-    pub outage: Option<Duration>,
+    /// Every stretch in which they were lost, in order: one when the VIP leaves, say, and one when it
+    /// comes back.
+    pub gaps: Vec<Gap>,
     /// The service had come back by the end.
     pub recovered: bool,
     /// The slowest request that was answered.
     pub slowest: Duration,
 }
 
+impl Measurement {
+    /// Requests that failed.
+    pub fn lost(&self) -> usize {
+        self.gaps.iter().map(|gap| gap.lost).sum()
+    }
+
+    /// The longest gap; `None` when no request was lost.
+    pub fn outage(&self) -> Option<Duration> {
+        self.gaps.iter().map(|gap| gap.length).max()
+    }
+}
+
 /// Judges `probes`, which are in the order of their beginning.
 pub fn measure(probes: &[Probe]) -> Measurement {
-    let first_lost = probes.iter().position(|probe| !probe.ok);
-    let last_lost = probes.iter().rposition(|probe| !probe.ok);
-    let outage = first_lost.zip(last_lost).map(|(first, last)| {
-        // Several short gaps count as one long one: a user who tries twice meets both.
-        let end = probes
-            .get(last + 1)
-            .map_or(probes[last].at + probes[last].took, |probe| probe.at);
-        end.saturating_sub(probes[first].at)
-    });
+    let mut gaps = Vec::new();
+    let mut rest = probes;
+    while let Some(first) = rest.iter().position(|probe| !probe.ok) {
+        let lost = rest[first..].iter().take_while(|probe| !probe.ok).count();
+        let after = &rest[first + lost..];
+        let last = &rest[first + lost - 1];
+        // A gap that is still open lasts as long as its last request was waited for.
+        let end = after.first().map_or(last.at + last.took, |probe| probe.at);
+        let at = rest[first].at;
+        gaps.push(Gap {
+            at,
+            length: end.saturating_sub(at),
+            lost,
+        });
+        rest = after;
+    }
     Measurement {
         probes: probes.len(),
-        lost: probes.iter().filter(|probe| !probe.ok).count(),
-        outage,
+        gaps,
         recovered: probes.last().is_some_and(|probe| probe.ok),
         slowest: probes
             .iter()
@@ -50,21 +77,33 @@ mod tests {
     use super::*;
 
     fn probes(pattern: &str) -> Vec<Probe> {
-        let probe = |(index, mark): (usize, char)| Probe {
-            at: Duration::from_millis(5 * index as u64),
-            took: Duration::from_millis(1),
-            ok: mark == '.',
+        let mut at = Duration::ZERO;
+        let probe = |mark| {
+            at += Duration::from_millis(5);
+            Probe {
+                at,
+                took: Duration::from_millis(1),
+                ok: mark == '.',
+            }
         };
-        pattern.chars().enumerate().map(probe).collect()
+        pattern.chars().map(probe).collect()
     }
 
     #[test]
-    fn an_outage_is_from_the_first_lost_to_the_first_good_after_the_last_lost() {
-        assert_eq!(measure(&probes("......")).outage, None);
+    fn a_gap_is_from_its_first_lost_request_to_the_next_good_one() {
+        let millis = Duration::from_millis;
+        assert_eq!(measure(&probes("......")).outage(), None);
         let one = measure(&probes("..xxx..."));
-        assert_eq!((one.lost, one.outage), (3, Some(Duration::from_millis(15))));
-        let two = measure(&probes("..x.x.."));
-        assert_eq!((two.lost, two.outage), (2, Some(Duration::from_millis(15))));
-        assert!(!measure(&probes("..xx")).recovered);
+        assert_eq!((one.lost(), one.outage()), (3, Some(millis(15))));
+        let two = measure(&probes("..xx....x.."));
+        assert_eq!(
+            (two.lost(), two.outage(), two.gaps.len()),
+            (3, Some(millis(10)), 2)
+        );
+        assert_eq!(two.gaps[1].at, millis(45));
+        let open = measure(&probes("..xx"));
+        assert!(!open.recovered);
+        assert_eq!(open.outage(), Some(millis(6)));
+        assert_eq!(measure(&[]).gaps, []);
     }
 }

@@ -8,5 +8,5 @@ mod measure;
 mod probe;
 
 pub use kind::{DRILLS, Drill, DrillSpec};
-pub use measure::{Measurement, measure};
+pub use measure::{Gap, Measurement, measure};
 pub use probe::{Probe, Prober, Target};

@@ -8,7 +8,7 @@ use super::document::Document;
 use super::paint;
 use super::text::{count, elapsed};
 use super::ui::Ui;
-use crate::drill::Drill;
+use crate::drill::{Drill, Measurement};
 use crate::model::NodeName;
 use crate::ops::FailoverReport;
 
@@ -67,15 +67,16 @@ pub(super) fn drill_text(report: &FailoverReport, budget: Option<Duration>) -> S
     };
     let seen = &report.measurement;
     let requests = count(seen.probes, "request");
-    let loss = match seen.outage {
+    let loss = match seen.outage() {
         None => paint::good(format!("No request of {requests} was lost")),
         Some(outage) => format!(
-            "{} lost of {requests}: users were cut off for {}",
-            seen.lost,
-            paint::strong(elapsed(outage))
+            "{} lost of {requests}: users were cut off for {}{}",
+            seen.lost(),
+            paint::strong(elapsed(outage)),
+            other_gaps(seen)
         ),
     };
-    let verdict = match (seen.recovered, seen.outage, budget) {
+    let verdict = match (seen.recovered, seen.outage(), budget) {
         (false, ..) => paint::bad("The service has not come back: hactl status\n"),
         (true, outage, Some(budget)) => {
             if outage.unwrap_or_default() > budget {
@@ -92,6 +93,17 @@ pub(super) fn drill_text(report: &FailoverReport, budget: Option<Duration>) -> S
     )
 }
 
+/// When the VIP comes back, requests under way on its interim owner may be lost: that is no part of
+/// the outage, and is said beside it.
+fn other_gaps(seen: &Measurement) -> String {
+    let others = seen.gaps.len().saturating_sub(1);
+    if others == 0 {
+        String::new()
+    } else {
+        format!(" at most, in {} gaps", others + 1)
+    }
+}
+
 fn drill_json(report: &FailoverReport, budget: Option<Duration>) -> serde_json::Value {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
     let seen = &report.measurement;
@@ -102,8 +114,13 @@ fn drill_json(report: &FailoverReport, budget: Option<Duration>) -> serde_json::
         "to": report.to,
         "after": report.after,
         "requests": seen.probes,
-        "lost": seen.lost,
-        "outage_ms": seen.outage.map(milliseconds),
+        "lost": seen.lost(),
+        "outage_ms": seen.outage().map(milliseconds),
+        "gaps": seen.gaps.iter().map(|gap| json!({
+            "at_ms": milliseconds(gap.at),
+            "length_ms": milliseconds(gap.length),
+            "lost": gap.lost,
+        })).collect::<Vec<_>>(),
         "slowest_ms": milliseconds(seen.slowest),
         "recovered": seen.recovered,
         "budget_ms": budget.map(milliseconds),
