@@ -145,11 +145,13 @@ note_unit() { case $1 in /etc/systemd/*) units_changed=yes ;; esac }
 place_sysctls() {
     while IFS=$tab read -r kind key value; do
         [ "$kind" = sysctl ] || continue
+        # An empty field would vanish in the word splitting, so nothing is written as '-'.
+        [ "$value" != - ] || value=''
         now=$(sysctl_value "$key")
         [ "$now" != "$value" ] || continue
         file=$(sysctl_file "$key")
         if [ ! -e "$file" ]; then
-            [ "$value" = - ] || [ -z "$value" ] || $place_on_error sysctl "the kernel has no setting $key"
+            [ -z "$value" ] || $place_on_error sysctl "the kernel has no setting $key"
             continue
         fi
         # cat names the kernel's reason; dash's printf says "I/O error" for every one.
