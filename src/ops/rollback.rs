@@ -1,6 +1,6 @@
 //! `hactl rollback`: a generation that was live before, with the same plan, order and proof as apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::{ApplyReport, ApplyRequest, carry_out, recover};
 use super::context::{Context, Loaded, load};
@@ -83,11 +83,15 @@ async fn make(
         }
     };
     let fetched = each(survey.fleet.agents(), parallel, |agent| fetch(agent, to)).await;
+    refuse_unknown(to, &fetched)?;
     let mut desired = BTreeMap::new();
     let mut errors = Vec::new();
     for (agent, fetched) in survey.fleet.agents().zip(fetched) {
         match fetched {
-            Ok(Some((manifest, contents))) => {
+            Ok(Fetched {
+                generation: Some((manifest, contents)),
+                ..
+            }) => {
                 let node = agent.node();
                 let whole =
                     Desired::from_generation(node, manifest, contents).ok_or_else(|| {
@@ -97,7 +101,7 @@ async fn make(
                     })?;
                 desired.insert(node.clone(), whole);
             }
-            Ok(None) => {
+            Ok(Fetched { .. }) => {
                 let reason = format!(
                     "{} has no generation {to}, nor an earlier one",
                     agent.node()
@@ -125,18 +129,55 @@ async fn make(
     .map_err(OpsError::Plan)
 }
 
+/// A number that no node knows is a mistake of the user's, whatever came before it.
+fn refuse_unknown(to: u64, fetched: &[Result<Fetched, AgentError>]) -> Result<(), OpsError> {
+    let known: BTreeSet<u64> = fetched
+        .iter()
+        .flatten()
+        .flat_map(|fetched| fetched.numbers.iter().copied())
+        .collect();
+    // Where a node did not answer, its error is the one to tell.
+    if known.contains(&to) || fetched.iter().any(Result::is_err) {
+        return Ok(());
+    }
+    let list: Vec<String> = known.iter().map(u64::to_string).collect();
+    let reason = if list.is_empty() {
+        "hactl has applied nothing to these nodes yet".to_owned()
+    } else {
+        format!(
+            "there is no generation {to}; there {} {}",
+            if list.len() == 1 { "is only" } else { "are" },
+            list.join(", ")
+        )
+    };
+    Err(OpsError::NoGeneration { reason })
+}
+
 type Generation = (Manifest, BTreeMap<HostPath, Vec<u8>>);
+
+/// What a node has of its past.
+struct Fetched {
+    /// All its generations.
+    numbers: Vec<u64>,
+    /// The one asked for.
+    generation: Option<Generation>,
+}
 
 /// What was live on this node when the cluster was at generation `to`: a node that a change did not
 /// concern has no generation of that number, but an earlier one.
-async fn fetch(agent: &Agent, to: u64) -> Result<Option<Generation>, AgentError> {
+async fn fetch(agent: &Agent, to: u64) -> Result<Fetched, AgentError> {
     let (manifests, _) = agent.history().await?;
-    let numbers = manifests.iter().filter_map(Manifest::generation);
-    match numbers
-        .filter(|number| *number <= to && (to == 0 || *number > 0))
-        .max()
-    {
-        Some(number) => agent.generation(number).await.map(Some),
-        None => Ok(None),
-    }
+    let numbers: Vec<u64> = manifests.iter().filter_map(Manifest::generation).collect();
+    let meant = numbers
+        .iter()
+        .filter(|number| **number <= to && (to == 0 || **number > 0))
+        .max();
+    let generation = match meant {
+        Some(number) => Some(agent.generation(*number).await?),
+        None => None,
+    };
+    Ok(Fetched {
+        numbers,
+        generation,
+    })
 }
