@@ -11,9 +11,10 @@ in_private_mounts() {
 # validate_inside [DIR]: within that namespace. Without DIR the tree comes on standard input and
 # never touches a disk of the host's.
 validate_inside() {
-    mount --make-rprivate / || die mount "cannot make the mounts private"
+    # -n: no note of these mounts under /run/mount, which is the host's.
+    mount -n --make-rprivate / || die mount "cannot make the mounts private"
     private=/mnt
-    mount -t tmpfs -o mode=0700 hactl "$private" || die mount "cannot mount a tmpfs on $private"
+    mount -n -t tmpfs -o mode=0700 hactl "$private" || die mount "cannot mount a tmpfs on $private"
     if [ -n "${1-}" ]; then
         tree=$1
     else
@@ -24,16 +25,16 @@ validate_inside() {
         if [ -d "$dir" ]; then
             mkdir -p "$private$dir" && chmod -R u=rwX,go=rX "$private/etc"
             cp -a "$dir/." "$private$dir/" || die disk "cannot copy $dir"
-            mount --bind "$private$dir" "$dir" || die mount "cannot bind over $dir"
+            mount -n --bind "$private$dir" "$dir" || die mount "cannot bind over $dir"
         fi
     done
     # What the tests write lands in memory: logs, and nginx's pid file.
-    [ ! -d /var/log/nginx ] || mount -t tmpfs hactl /var/log/nginx
+    [ ! -d /var/log/nginx ] || mount -n -t tmpfs hactl /var/log/nginx
     had_pid_file=no
     if [ -f /run/nginx.pid ]; then
         had_pid_file=yes
         : >"$private/nginx.pid"
-        mount --bind "$private/nginx.pid" /run/nginx.pid
+        mount -n --bind "$private/nginx.pid" /run/nginx.pid
     fi
     place_for_validation "$tree"
     test_nginx "$tree"
