@@ -1,0 +1,15 @@
+//! hactl on real machines: the binary as its users run it, judged by what a lab's nodes look like
+//! from outside. One theme a module; one binary, so that labs of several themes are up at a time.
+#![expect(clippy::unwrap_used, reason = "this is test code")]
+
+#[path = "../support/cluster.rs"]
+mod cluster;
+#[path = "../support/lab.rs"]
+mod lab;
+#[path = "../support/snapshot.rs"]
+mod snapshot;
+
+mod bare;
+mod drift;
+mod installed;
+mod refused;

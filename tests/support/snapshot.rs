@@ -1,0 +1,100 @@
+//! What lies on a node's disk, looked at from outside the node and without hactl.
+#![allow(dead_code, reason = "each test binary uses its part of this module")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+/// Paths below a folder, each with its type, mode, owner and content.
+pub(crate) type Snapshot = BTreeMap<String, String>;
+
+/// How closely a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What a restored file must have in common with the original.
+    Content,
+    /// Also its times and its inode: the very same file, and never written since.
+    Identity,
+}
+
+/// Everything below `folder`, but for the paths that `skip` names, relative to it, and what lies
+/// below those. A folder that is not there is an empty snapshot.
+pub(crate) fn snapshot(folder: &Path, detail: Detail, skip: &[&str]) -> Snapshot {
+    let mut found = Snapshot::new();
+    visit(folder, "", detail, skip, &mut found);
+    found
+}
+
+fn visit(folder: &Path, prefix: &str, detail: Detail, skip: &[&str], found: &mut Snapshot) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if skip.contains(&name.as_str()) {
+            continue;
+        }
+        let path = entry.path();
+        // A live machine may remove a file while it is looked at.
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let kind = metadata.file_type();
+        let (word, content) = if kind.is_symlink() {
+            let target = fs::read_link(&path).unwrap_or_default();
+            ("link", format!("-> {}", target.display()))
+        } else if kind.is_dir() {
+            ("folder", String::new())
+        } else if kind.is_file() {
+            let bytes = fs::read(&path).unwrap_or_default();
+            ("file", format!("{:x?}", &Sha256::digest(&bytes)[..8]))
+        } else if kind.is_char_device() {
+            // An overlay's mark for a file that was removed.
+            ("device", metadata.rdev().to_string())
+        } else {
+            ("other", String::new())
+        };
+        let mut line = format!(
+            "{word} {:o} {}:{} {content}",
+            metadata.mode() & 0o7777,
+            metadata.uid(),
+            metadata.gid(),
+        );
+        if detail == Detail::Identity && !kind.is_dir() {
+            line.push_str(&format!(
+                " inode {} written {}.{:09}",
+                metadata.ino(),
+                metadata.mtime(),
+                metadata.mtime_nsec()
+            ));
+        }
+        found.insert(name.clone(), line);
+        if kind.is_dir() {
+            visit(&path, &format!("{name}/"), detail, skip, found);
+        }
+    }
+}
+
+/// What differs between two snapshots, one line a path.
+pub(crate) fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+    let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let absent = "absent".to_owned();
+    let at = |snapshot: &Snapshot, path: &String| snapshot.get(path).unwrap_or(&absent).clone();
+    paths
+        .into_iter()
+        .map(|path| (path, at(before, path), at(after, path)))
+        .filter(|(_, before, after)| before != after)
+        .map(|(path, before, after)| format!("{path}: {before}  =>  {after}"))
+        .collect()
+}
+
+/// Panics, with every difference, unless both are the same.
+#[track_caller]
+pub(crate) fn assert_same(before: &Snapshot, after: &Snapshot, what: &str) {
+    let differences = differences(before, after);
+    assert!(
+        differences.is_empty(),
+        "{what} changed:\n{}",
+        differences.join("\n")
+    );
+}
