@@ -157,13 +157,14 @@ observe_running() {
 # It writes to its own /tmp; what it wrote is removed again.
 keepalived_dump() {
     dump_dir=/proc/$1/root/tmp
-    loaded_id='' dump='' tries=0
+    loaded_id='' dump='' asked=0
     rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
     kill -s USR1 "$1" 2>/dev/null || return 0
     # The section after the instances tells that they are complete.
     until grep -q 'VRRP Sockpool' "$dump_dir/keepalived.data" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 100 ] || break
+        # A name of its own: the variables of a function are its caller's too, and that one counts as well.
+        asked=$((asked + 1))
+        [ "$asked" -lt 100 ] || break
         sleep 0.02
     done
     helo=$(grep -m1 'Smtp HELO name = hactl-' "$dump_dir/keepalived.data" 2>/dev/null)
