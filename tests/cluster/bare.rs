@@ -42,7 +42,7 @@ fn the_guides_cluster_from_bare_machines_to_one_that_serves_and_back() {
     cluster
         .run(&["plan"])
         .exits(0)
-        .says("install nginx, keepalived");
+        .says("nginx and keepalived and what they need");
 
     cluster.apply().says("generation 1 is live");
     serves_through_all_backends(&cluster);

@@ -2,6 +2,8 @@
 //! from outside. One theme a module; one binary, so that labs of several themes are up at a time.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
+#[path = "../support/load.rs"]
+mod clients;
 #[path = "../support/cluster.rs"]
 mod cluster;
 #[path = "../support/lab.rs"]
@@ -12,4 +14,5 @@ mod snapshot;
 mod bare;
 mod drift;
 mod installed;
+mod load;
 mod refused;
