@@ -16,7 +16,7 @@ use crate::view::{ColorChoice, Format, UiOptions};
 /// Options that every verb takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct GlobalArgs {
+pub(super) struct GlobalArgs {
     /// The inventory
     #[arg(
         short,
@@ -38,7 +38,7 @@ pub struct GlobalArgs {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     parallel: u16,
 
-    /// An ssh_config(5) to use in place of your own
+    /// An ssh configuration to use in place of your own
     #[arg(long, global = true, value_name = "FILE", env = "HACTL_SSH_CONFIG")]
     #[arg(hide_env_values = true)]
     ssh_config: Option<Utf8PathBuf>,
@@ -63,8 +63,9 @@ pub struct GlobalArgs {
     )]
     format: Format,
 
-    /// Colours: always, never, or on terminals (also: NO_COLOR)
+    /// When there are colours
     #[arg(
+        help = "When there are colours; auto: on terminals, unless NO_COLOR is set",
         long,
         global = true,
         value_name = "WHEN",

@@ -14,7 +14,7 @@ use crate::plan::Plan;
 
 /// How a change is carried out.
 #[derive(Debug, Args)]
-pub struct ChangeArgs {
+pub(super) struct ChangeArgs {
     /// Show the plan with all its diffs
     #[arg(long)]
     diff: bool,

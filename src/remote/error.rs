@@ -98,6 +98,20 @@ impl RemoteError {
         }
     }
 
+    /// The host as ssh was told, where the message names it.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::HostKeyUnknown { host, .. }
+            | Self::HostKeyChanged { host, .. }
+            | Self::PermissionDenied { host, .. }
+            | Self::Unreachable { host, .. } => Some(host),
+            Self::NoSsh { .. }
+            | Self::Disconnected { .. }
+            | Self::TimedOut { .. }
+            | Self::TooMuch { .. } => None,
+        }
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> String {
         match self {

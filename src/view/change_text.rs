@@ -73,10 +73,11 @@ fn ended(
                 Goal::Rollback { to } => format!(", which is generation {to} again,"),
                 Goal::Apply => String::new(),
             };
-            let owners: String = owners
+            let owners: Vec<String> = owners
                 .iter()
                 .map(|(vip, node)| format!(" {vip} is on {node}."))
                 .collect();
+            let owners = owners.concat();
             good(
                 "Done:",
                 format!(

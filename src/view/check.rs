@@ -27,13 +27,25 @@ impl Ui {
 /// Every finding, then the sum.
 pub(super) fn check_text(report: &CheckReport, unicode: bool) -> String {
     let source = &report.inventory.source;
-    let mut text = findings_text(&report.findings, source, unicode);
-    text.push_str(&format!(
-        "{}: {}\n",
+    format!(
+        "{}{}: {}\n",
+        findings_text(&report.findings, source, unicode),
         paint::strong(source.name()),
         sum(&report.findings)
-    ));
-    text
+    )
+}
+
+/// That there are warnings, for verbs that are not about them.
+pub(super) fn warnings_text(findings: &[Finding]) -> String {
+    let is_one = |finding: &&Finding| finding.severity() == Severity::Warning;
+    match findings.iter().filter(is_one).count() {
+        0 => String::new(),
+        number => format!(
+            "{} {} about the inventory; to see them: hactl check\n",
+            paint::warn_label("warning:"),
+            count(number, "warning")
+        ),
+    }
 }
 
 fn sum(findings: &[Finding]) -> String {

@@ -10,11 +10,12 @@
 use serde_json::{Value, json};
 
 use super::paint;
-use super::text::{WIDTH, wrap};
+use super::text::{comma, count, indent, width, without_log_prefix, wrap};
 use crate::agent::AgentError;
-use crate::check::Finding;
+use crate::check::{Finding, Severity};
 use crate::inventory::{InventoryErrors, Source};
 use crate::lab::LabError;
+use crate::model::NodeName;
 use crate::ops::OpsError;
 
 use super::findings::{findings_text, inventory_errors_text};
@@ -22,6 +23,7 @@ use super::findings::{findings_text, inventory_errors_text};
 /// Something that went wrong.
 #[derive(Debug, Clone, Default)]
 pub struct Complaint {
+    nodes: Vec<NodeName>,
     message: String,
     details: Vec<String>,
     helps: Vec<String>,
@@ -54,7 +56,8 @@ impl Complaint {
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         if !detail.trim().is_empty() {
-            self.details.push(detail.trim_end().to_owned());
+            let lines: Vec<&str> = detail.trim_end().lines().map(without_log_prefix).collect();
+            self.details.push(lines.join("\n"));
         }
         self
     }
@@ -79,34 +82,77 @@ impl Complaint {
             OpsError::Findings {
                 findings,
                 inventory,
-            } => Self {
-                mistakes: Mistakes::Findings(findings.clone(), (**inventory).clone()),
-                ..Self::new(error.to_string())
-            },
+            } => {
+                let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+                let errors: Vec<Finding> = findings.iter().filter(is_error).cloned().collect();
+                Self {
+                    message: format!(
+                        "{error}: {} has {}",
+                        inventory.name(),
+                        count(errors.len(), "error")
+                    ),
+                    mistakes: Mistakes::Findings(errors, (**inventory).clone()),
+                    ..Self::default()
+                }
+            }
             OpsError::Hosts { errors } => Self::of_hosts(errors),
             error => Self::new(error.to_string()).help(error.hint().unwrap_or_default()),
         }
     }
 
-    /// One host's trouble as itself; several hosts' as a list.
+    /// One host's trouble as itself; several hosts' as a list, with each advice once.
     fn of_hosts(errors: &[AgentError]) -> Self {
-        if let [error] = errors {
-            return Self::of_agent(error);
+        let all = merged(errors.iter().map(Self::of_agent).collect());
+        if let [only] = all.as_slice() {
+            return only.clone();
         }
         let mut complaint = Self::new(format!("{} nodes cannot be worked with", errors.len()));
-        for error in errors {
-            complaint = complaint
-                .detail(format!("{error}\n{}", error.detail()))
-                .help(error.hint());
+        for one in all {
+            complaint = complaint.detail(one.subject());
+            for detail in one.details {
+                complaint = complaint.detail(indent(&detail, "  "));
+            }
+            for help in one.helps {
+                complaint = complaint.help(help);
+            }
         }
         complaint
     }
 
     /// One host's trouble.
     pub(super) fn of_agent(error: &AgentError) -> Self {
+        let host = match error {
+            AgentError::Remote(error) => error.host(),
+            _ => None,
+        };
+        // Advice that names its host would be another one for every host.
+        let help = match host {
+            Some(host) => error.hint().replace(&format!(" {host}"), " HOST"),
+            None => error.hint(),
+        };
         Self::new(error.to_string())
             .detail(error.detail())
-            .help(error.hint())
+            .help(help)
+            .on(error.node())
+    }
+
+    /// The same, about `node`, whose name its message may begin with.
+    #[must_use]
+    pub(super) fn on(mut self, node: &NodeName) -> Self {
+        if let Some(rest) = self.message.strip_prefix(&format!("{node}: ")) {
+            self.message = rest.to_owned();
+        }
+        self.nodes = vec![node.clone()];
+        self
+    }
+
+    /// What is wrong, and on which nodes.
+    fn subject(&self) -> String {
+        if self.nodes.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}: {}", comma(&self.nodes), self.message)
+        }
     }
 
     /// What a lab failed of: its messages say what to do themselves.
@@ -125,12 +171,12 @@ impl Complaint {
         };
         text.push_str(&labelled(
             &paint::error_label("error:"),
-            &self.message,
+            &self.subject(),
             "       ",
         ));
         for detail in &self.details {
             for line in detail.lines() {
-                let line = wrap(line, WIDTH - 2, "      ");
+                let line = wrap(line, 2, "      ");
                 text.push_str(format!("  {line}").trim_end());
                 text.push('\n');
             }
@@ -144,6 +190,7 @@ impl Complaint {
     /// As JSON.
     pub(super) fn json(&self) -> Value {
         let mut json = json!({
+            "nodes": self.nodes,
             "message": self.message,
             "details": self.details,
             "help": self.helps,
@@ -170,6 +217,27 @@ impl Complaint {
     }
 }
 
+/// The same trouble on several nodes as one.
+pub(super) fn merged(complaints: Vec<Complaint>) -> Vec<Complaint> {
+    let mut merged: Vec<Complaint> = Vec::new();
+    for complaint in complaints {
+        let is_same = |other: &&mut Complaint| {
+            !complaint.nodes.is_empty()
+                && other.message == complaint.message
+                && other.details == complaint.details
+                && other.helps == complaint.helps
+        };
+        match merged.iter_mut().find(is_same) {
+            Some(same) => {
+                same.nodes.extend(complaint.nodes);
+                same.nodes.sort();
+            }
+            None => merged.push(complaint),
+        }
+    }
+    merged
+}
+
 /// Findings with their places.
 pub(super) fn findings_json(findings: &[Finding], source: &Source) -> Value {
     let list = findings.iter().map(|finding| {
@@ -182,5 +250,5 @@ pub(super) fn findings_json(findings: &[Finding], source: &Source) -> Value {
 
 /// `label text`, the text's further lines under its first.
 pub(super) fn labelled(label: &str, text: &str, hanging: &str) -> String {
-    format!("{label} {}\n", wrap(text, WIDTH - hanging.len(), hanging))
+    format!("{label} {}\n", wrap(text, width(label) + 1, hanging))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::complaint::Complaint;
 use super::lab::name_option;
 use super::paint;
-use super::text::{WIDTH, elapsed, wrap};
+use super::text::{elapsed, wrap};
 use super::ui::Ui;
 use crate::lab::LabStatus;
 
@@ -49,13 +49,12 @@ impl DemoView {
     pub fn edit(&mut self, why: &str, lab: &LabStatus, from: &str, to: &str) {
         self.step += 1;
         let command = format!("$EDITOR {}", lab.inventory.display());
-        let mut text = step_text(self.step, why, &command);
-        text.push_str(&format!(
-            "{}\n{}\n",
+        self.ui.data(&format!(
+            "{}{}\n{}\n",
+            step_text(self.step, why, &command),
             paint::bad(format!("- {from}")),
             paint::good(format!("+ {to}"))
         ));
-        self.ui.data(&text);
     }
 
     /// A command failed.
@@ -99,13 +98,13 @@ pub(super) fn lab_text(lab: &LabStatus) -> String {
         nodes.join(", "),
         lab.backends.len()
     );
-    format!("{}\n", wrap(&words, WIDTH, ""))
+    format!("{}\n", wrap(&words, 0, ""))
 }
 
 pub(super) fn step_text(number: usize, why: &str, command: &str) -> String {
     format!(
         "\n{}\n{}\n\n",
-        paint::accent(wrap(&format!("# {number}. {why}"), WIDTH, "#    ")),
+        paint::accent(wrap(&format!("# {number}. {why}"), 0, "#    ")),
         paint::strong(format!("$ {command}"))
     )
 }

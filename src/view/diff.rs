@@ -87,7 +87,7 @@ fn shared(plan: &Plan) -> Vec<Shared<'_>> {
 }
 
 fn has_something(shared: &Shared<'_>) -> bool {
-    !shared.hunks.stamped || !shared.hunks.hunks.is_empty() || shared.change.permissions.is_some()
+    !shared.hunks.stamped || !shared.hunks.list.is_empty() || shared.change.permissions.is_some()
 }
 
 fn names(shared: &Shared<'_>) -> String {
@@ -125,7 +125,7 @@ fn whole(shared: &Shared<'_>) -> String {
         shared.change.action,
         FileAction::Create | FileAction::Delete
     );
-    for hunk in &shared.hunks.hunks {
+    for hunk in &shared.hunks.list {
         // Of a whole file, the line numbers tell nothing.
         if !is_new {
             push(&mut text, &paint::accent(&hunk.header));

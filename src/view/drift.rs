@@ -3,14 +3,6 @@
 use crate::ops::Notice;
 use crate::plan::RunningDrift;
 
-/// How much of a configuration's identity tells it from others.
-const ID_SHOWN: usize = 8;
-
-/// A configuration's identity, short.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..ID_SHOWN).unwrap_or(id)
-}
-
 /// One sentence.
 pub(super) fn drift_words(drift: &RunningDrift) -> String {
     match drift {
@@ -22,28 +14,17 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
         RunningDrift::Sysctl { key, applied, .. } => {
             format!("the kernel has no {key} any more, though {applied} was applied")
         }
-        RunningDrift::NginxServes { applied, serves } => match serves {
-            Some(serves) => format!(
-                "nginx serves configuration {}, though {} was applied: a reload failed",
-                short(serves),
-                short(applied)
-            ),
-            None => format!(
-                "nginx does not serve configuration {}, which was applied",
-                short(applied)
-            ),
-        },
-        RunningDrift::KeepalivedLoaded { applied, loaded } => match loaded {
-            Some(loaded) => format!(
-                "keepalived runs configuration {}, though {} was applied: a reload failed",
-                short(loaded),
-                short(applied)
-            ),
-            None => format!(
-                "keepalived does not run configuration {}, which was applied",
-                short(applied)
-            ),
-        },
+        // The identities themselves tell nobody anything, and differ on every node; JSON has them.
+        RunningDrift::NginxServes { serves, .. } => match serves {
+            Some(_) => "nginx serves another configuration than the one that was applied: a reload failed",
+            None => "nginx does not serve the configuration that was applied",
+        }
+        .to_owned(),
+        RunningDrift::KeepalivedLoaded { loaded, .. } => match loaded {
+            Some(_) => "keepalived runs another configuration than the one that was applied: a reload failed",
+            None => "keepalived does not run the configuration that was applied",
+        }
+        .to_owned(),
         RunningDrift::Down { unit, state } => format!("{unit} does not run: it is {state}"),
         RunningDrift::NotEnabled { unit } => format!("{unit} would not start at boot"),
         RunningDrift::DaemonReloadNeeded { unit } => {

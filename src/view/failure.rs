@@ -2,39 +2,43 @@
 
 use serde_json::{Value, json};
 
-use super::complaint::Complaint;
+use super::complaint::{Complaint, merged};
 use crate::apply::{Failure, FailureCause};
 
-/// Every cause as a complaint.
+/// A cause as a complaint.
 fn complaint(cause: &FailureCause) -> Complaint {
+    let plain = Complaint::new(cause.to_string());
     match cause {
         FailureCause::Agent(error) => Complaint::of_agent(error),
-        FailureCause::Refused { output, .. } => Complaint::new(cause.to_string())
+        FailureCause::Refused { node, output, .. } => plain
+            .on(node)
             .detail(output)
-            .help("correct what it names; `hactl plan` tests without touching anything"),
-        FailureCause::Owners { .. } => Complaint::new(cause.to_string())
-            .help("look at `journalctl -u keepalived` on the nodes, and at whether they hear each other (protocol 112)"),
-        FailureCause::Unfinished { .. } => Complaint::new(cause.to_string())
-            .help("its host undoes it when its timer ends; `hactl status` tells when it is over"),
-        FailureCause::Interrupted => Complaint::new(cause.to_string()),
+            .help("correct what it names; `hactl plan` tests it without touching anything"),
+        FailureCause::Owners { .. } => plain.help(
+            "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other \
+             (IP protocol 112)",
+        ),
+        FailureCause::Unfinished { node, .. } => plain
+            .on(node)
+            .help("its host undoes it when its timer ends; `hactl status` tells when that is over"),
+        FailureCause::Interrupted => plain,
     }
 }
 
-/// Every cause; the same words about several nodes are several complaints.
+fn complaints(failure: &Failure) -> Vec<Complaint> {
+    merged(failure.errors.iter().map(complaint).collect())
+}
+
+/// Every cause, the same on several nodes once.
 pub(super) fn failure_text(failure: &Failure, unicode: bool) -> String {
-    failure
-        .errors
-        .iter()
-        .map(|cause| complaint(cause).text(unicode))
-        .collect()
+    let texts = complaints(failure)
+        .into_iter()
+        .map(|complaint| complaint.text(unicode));
+    texts.collect::<Vec<_>>().concat()
 }
 
 /// The same as JSON.
 pub(super) fn failure_json(failure: &Failure) -> Value {
-    let causes: Vec<Value> = failure
-        .errors
-        .iter()
-        .map(|cause| complaint(cause).json())
-        .collect();
+    let causes: Vec<Value> = complaints(failure).iter().map(Complaint::json).collect();
     json!({ "step": failure.step, "causes": causes })
 }

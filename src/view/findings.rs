@@ -9,7 +9,7 @@ use miette::{
 
 use super::complaint::labelled;
 use super::paint;
-use super::text::width;
+use super::text::{lines, width};
 use crate::check::{Finding, Severity};
 use crate::inventory::{InventoryError, InventoryErrors, Source};
 
@@ -64,12 +64,12 @@ fn quote(report: &GraphicalReportHandler, diagnostic: &dyn Diagnostic) -> String
         return String::new();
     }
     // The first line is the message, which is worded and broken here as everywhere else.
-    let lines = text.lines().map(str::trim_end);
-    lines
+    let quoted = text
+        .lines()
+        .map(str::trim_end)
         .filter(|line| !line.is_empty())
-        .skip(1)
-        .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
-        .collect()
+        .skip(1);
+    lines(quoted.map(|line| line.strip_prefix("  ").unwrap_or(line)))
 }
 
 fn handler(unicode: bool) -> GraphicalReportHandler {

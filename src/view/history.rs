@@ -24,7 +24,7 @@ pub(super) fn history_text(report: &HistoryReport) -> String {
     }
     let mut rows = vec![
         ["", "GEN", "WHEN (UTC)", "WHO", "COMMIT", "NODES", ""]
-            .map(|title| paint::faint(title))
+            .map(paint::faint)
             .to_vec(),
     ];
     rows.extend(report.entries.iter().map(row));

@@ -4,6 +4,7 @@
 //! stamp, which changes with every change of anything. Shown on every node of every plan these would
 //! hide the one line that matters, and keep equal changes on several nodes from being shown once.
 
+use super::text::lines;
 use crate::plan::NodePlan;
 
 /// How long a stamp is: lowercase hexadecimal.
@@ -22,7 +23,7 @@ pub(super) struct Hunk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hunks {
     /// What is left.
-    pub(super) hunks: Vec<Hunk>,
+    pub(super) list: Vec<Hunk>,
     /// The stamp changes, too.
     pub(super) stamped: bool,
     /// The changed lines, with placeholders for the node's name and stamp: what two nodes' diffs are
@@ -51,7 +52,7 @@ impl Hunks {
             .map(own)
             .collect();
         Self {
-            hunks,
+            list: hunks,
             stamped,
             key,
         }
@@ -59,11 +60,8 @@ impl Hunks {
 
     /// The content of a file that comes into being.
     pub(super) fn created(&self) -> String {
-        let lines = self.hunks.iter().flat_map(|hunk| &hunk.lines);
-        lines
-            .filter_map(|line| line.strip_prefix('+'))
-            .map(|line| format!("{line}\n"))
-            .collect()
+        let all = self.list.iter().flat_map(|hunk| &hunk.lines);
+        lines(all.filter_map(|line| line.strip_prefix('+')))
     }
 }
 

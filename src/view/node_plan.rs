@@ -4,7 +4,7 @@ use super::cause::{action_mark, cause_words, is_by_hand};
 use super::drift::drift_words;
 use super::effect::service_words;
 use super::paint;
-use super::text::{WIDTH, and, comma, indent, wrap};
+use super::text::{and, comma, indent, without_log_prefix, wrap};
 use crate::plan::{FileChange, NodePlan, Plan, SysctlChange};
 
 /// Where a row's words begin.
@@ -134,7 +134,7 @@ fn file_lines(node: &NodePlan, plan: &Plan) -> Vec<String> {
 
 fn row(label: &str, words: &str) -> String {
     let hanging = " ".repeat(LABEL);
-    let words = wrap(words, WIDTH - LABEL, &hanging);
+    let words = wrap(words, LABEL, &hanging);
     format!("  {label:<width$}{words}\n", width = LABEL - 2)
 }
 
@@ -176,8 +176,15 @@ fn tests_text(node: &NodePlan) -> String {
             "{} -t refuses the new files (exit code {}):",
             test.program, test.code
         );
-        text.push_str(&row("tests", &paint::bad(words)));
-        text.push_str(&indent(test.output.trim_end(), &" ".repeat(LABEL + 2)));
+        let label = if text.is_empty() { "tests" } else { "" };
+        text.push_str(&row(label, &paint::bad(words)));
+        let words: Vec<&str> = test
+            .output
+            .trim_end()
+            .lines()
+            .map(without_log_prefix)
+            .collect();
+        text.push_str(&indent(&words.join("\n"), &" ".repeat(LABEL + 2)));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 
+use super::check::warnings_text;
 use super::complaint::labelled;
 use super::diff::diffs_text;
 use super::document::Document;
@@ -29,6 +30,7 @@ impl Ui {
             return;
         }
         self.status(&notices_text(&report.notices));
+        self.status(&warnings_text(report.warnings()));
         self.data(&plan_text(&report.plan, true));
         if let Some(path) = saved {
             self.status(&format!("Saved. To do exactly this: hactl apply {path}\n"));
@@ -65,12 +67,13 @@ fn summary(plan: &Plan) -> String {
         return nothing_to_change(plan);
     }
     if plan.is_refused() {
-        let refusing: Vec<_> = plan
+        let mut refusing: Vec<_> = plan
             .nodes
             .iter()
             .filter(|node| node.failed_tests().next().is_some())
             .map(|node| &node.node)
             .collect();
+        refusing.sort();
         let words = format!(
             "the daemons on {} refuse these files, so apply would stop before it changes anything",
             and(&refusing)

@@ -16,6 +16,7 @@ pub(super) struct Lines {
     step: Option<(Step, usize)>,
     done: Vec<(NodeName, Option<String>)>,
     tested: Vec<String>,
+    failed: Option<Step>,
     owners: Vec<(IpAddr, NodeName)>,
 }
 
@@ -39,6 +40,7 @@ impl Lines {
             step: None,
             done: Vec::new(),
             tested: Vec::new(),
+            failed: None,
             owners: plan.nodes.iter().flat_map(holds).collect(),
         }
     }
@@ -73,8 +75,13 @@ impl Lines {
             }
             Event::OwnersSeen { owners } => self.owners_seen(owners),
             Event::Failed { step, message } => {
+                let before = self.flush();
+                // All that failed is told at the end; here, that something did, and what first.
+                if self.failed.replace(*step) == Some(*step) {
+                    return before;
+                }
                 let label = paint::bad(format!("{} failed:", step.name()));
-                format!("{}{label} {message}\n", self.flush())
+                format!("{before}{label} {message}\n")
             }
             Event::Interrupted => format!("{}stopping on request\n", self.flush()),
             Event::Reverting { node } => format!("{node}: undoing\n"),

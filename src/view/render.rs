@@ -2,8 +2,9 @@
 
 use camino::Utf8Path;
 
+use super::check::warnings_text;
 use super::document::Document;
-use super::text::count;
+use super::text::{count, lines};
 use super::ui::Ui;
 use crate::ops::RenderReport;
 
@@ -18,12 +19,8 @@ impl Ui {
             self.document(&document);
             return;
         }
-        let list: String = report
-            .files
-            .iter()
-            .map(|file| format!("{file}\n"))
-            .collect();
-        self.data(&list);
+        self.data(&lines(&report.files));
+        self.status(&warnings_text(&report.warnings));
         self.status(&format!(
             "Wrote {} to {folder}.\n",
             count(report.files.len(), "file")

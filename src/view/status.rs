@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::drift::{drift_words, notice_words};
 use super::paint;
-use super::text::{columns, comma, count};
+use super::text::{and, columns, comma, count, lines};
 use super::ui::Ui;
 use crate::agent::Service;
 use crate::ops::{NodeStatus, StatusReport, VipStatus};
@@ -24,61 +24,65 @@ impl Ui {
 
 /// A row per node, the VIPs, and everything that is not as it should be.
 pub(super) fn status_text(report: &StatusReport) -> String {
-    let mut rows = vec![
-        [
-            "NODE",
-            "VIP",
-            "VRRP",
-            "NGINX",
-            "KEEPALIVED",
-            "GEN",
-            "BACKENDS",
-        ]
-        .map(|title| paint::faint(title))
-        .to_vec(),
+    let titles = [
+        "NODE",
+        "VIP",
+        "VRRP",
+        "NGINX",
+        "KEEPALIVED",
+        "GEN",
+        "BACKENDS",
     ];
-    rows.extend(report.nodes.iter().map(row));
-    let mut text = columns(&rows);
-    text.push('\n');
-    for vip in &report.vips {
-        text.push_str(&vip_line(vip));
-    }
-    for line in troubles(report) {
-        text.push_str(&format!("{line}\n"));
-    }
-    text
+    let mut rows = vec![titles.map(paint::faint).to_vec()];
+    rows.extend(report.nodes.iter().flat_map(rows_of));
+    let vips = report.vips.iter().map(vip_line);
+    format!(
+        "{}\n{}{}",
+        columns(&rows),
+        lines(vips),
+        lines(troubles(report))
+    )
 }
 
-fn row(node: &NodeStatus) -> Vec<String> {
-    let vrrp: Vec<String> = node
-        .vrrp
-        .iter()
-        .map(|vrrp| format!("{} {}", vrrp.state, vrrp.effective_priority))
-        .collect();
+/// A node's row, and one more for each further VRRP instance.
+fn rows_of(node: &NodeStatus) -> Vec<Vec<String>> {
+    let is_only = node.vrrp.len() == 1;
+    let mut instances = node.vrrp.iter().map(|vrrp| {
+        let name = if is_only {
+            String::new()
+        } else {
+            format!("{} ", vrrp.instance)
+        };
+        let state = match vrrp.state.as_str() {
+            "MASTER" => paint::good(&vrrp.state),
+            "BACKUP" => vrrp.state.clone(),
+            _ => paint::bad(&vrrp.state),
+        };
+        format!("{name}{state} {}", vrrp.effective_priority)
+    });
     let up = node.backends.iter().filter(|backend| backend.up).count();
     let backends = format!("{up}/{}", node.backends.len());
-    vec![
+    let generation = node.generation.map(|number| number.to_string());
+    let dash = || "-".to_owned();
+    let mut rows = vec![vec![
         paint::strong(&node.node),
-        if node.holds.is_empty() {
-            "-".to_owned()
-        } else {
-            paint::good(comma(&node.holds))
+        match node.holds.as_slice() {
+            [] => dash(),
+            [only] => paint::good(only),
+            several => paint::good(count(several.len(), "VIP")),
         },
-        if vrrp.is_empty() {
-            "-".to_owned()
-        } else {
-            comma(&vrrp)
-        },
+        instances.next().unwrap_or_else(dash),
         service_word(&node.nginx),
         service_word(&node.keepalived),
-        node.generation
-            .map_or("-".to_owned(), |number| number.to_string()),
+        generation.unwrap_or_else(dash),
         if up == node.backends.len() {
             backends
         } else {
             paint::bad(backends)
         },
-    ]
+    ]];
+    rows.extend(instances.map(|instance| vec![String::new(), String::new(), instance]));
+    rows
 }
 
 fn service_word(service: &Service) -> String {
@@ -92,14 +96,11 @@ fn service_word(service: &Service) -> String {
 }
 
 fn vip_line(vip: &VipStatus) -> String {
+    let address = vip.address;
     match vip.owners.as_slice() {
-        [owner] => format!("{} is on {}\n", vip.address, paint::good(owner)),
-        [] => paint::bad(format!("{} is on no node\n", vip.address)),
-        several => paint::bad(format!(
-            "{} is on {} at the same time\n",
-            vip.address,
-            comma(several)
-        )),
+        [owner] => format!("{address} is on {}", paint::good(owner)),
+        [] => paint::bad(format!("{address} is on no node")),
+        several => paint::bad(format!("{address} is on {} at the same time", and(several))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Shaping lines: widths without colours, columns, indents, lists, times.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 /// What fits everywhere.
@@ -32,31 +32,34 @@ pub(super) fn indent(text: &str, indent: &str) -> String {
     text.lines().map(line).collect()
 }
 
-/// `text` broken at spaces into lines of at most `columns`, each but the first behind `hanging`.
-/// A word that is longer than a line stays whole: a path or a command must be there to be copied.
-pub(super) fn wrap(text: &str, columns: usize, hanging: &str) -> String {
-    let lines = text.split('\n').flat_map(|line| wrapped(line, columns));
-    lines.collect::<Vec<_>>().join(&format!("\n{hanging}"))
-}
-
-/// One line's lines; what it was indented by, all of them are.
-fn wrapped(line: &str, columns: usize) -> Vec<String> {
-    let words = line.trim_start_matches(' ');
-    let own = &line[..line.len() - words.len()];
-    let mut lines = Vec::new();
-    let mut current = String::new();
-    for word in words.split(' ') {
-        if current.is_empty() {
-            current = format!("{own}{word}");
-        } else if width(&current) + 1 + width(word) > columns {
-            lines.push(std::mem::replace(&mut current, format!("{own}{word}")));
-        } else {
-            current.push(' ');
-            current.push_str(word);
+/// `text` broken at spaces so that it stays within [`WIDTH`]: its first line begins in column `used`,
+/// every other one behind `hanging`. A word that is longer than a line stays whole: a path or a
+/// command must be there to be copied.
+pub(super) fn wrap(text: &str, used: usize, hanging: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split('\n') {
+        let words = line.trim_start_matches(' ');
+        // What a line was indented by, all that become of it are.
+        let own = &line[..line.len() - words.len()];
+        let mut current = String::new();
+        for word in words.split(' ') {
+            let before = if lines.is_empty() {
+                used
+            } else {
+                width(hanging)
+            };
+            if current.is_empty() {
+                current = format!("{own}{word}");
+            } else if before + width(&current) + 1 + width(word) > WIDTH {
+                lines.push(std::mem::replace(&mut current, format!("{own}{word}")));
+            } else {
+                current.push(' ');
+                current.push_str(word);
+            }
         }
+        lines.push(current);
     }
-    lines.push(current);
-    lines
+    lines.join(&format!("\n{hanging}"))
 }
 
 /// Rows in columns as wide as their widest cell, two spaces between, none at a line's end.
@@ -76,6 +79,44 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
             .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
+    }
+    text
+}
+
+/// A line of nginx's error log without its time, level and process, which differ on every node.
+pub(super) fn without_log_prefix(line: &str) -> &str {
+    let is_number = |text: &str, separators: &[char]| {
+        text.chars()
+            .all(|c| c.is_ascii_digit() || separators.contains(&c))
+    };
+    let mut words = line.splitn(5, ' ');
+    let (Some(date), Some(time), Some(level), Some(process), Some(_)) = (
+        words.next(),
+        words.next(),
+        words.next(),
+        words.next(),
+        words.next(),
+    ) else {
+        return line;
+    };
+    let has_prefix = is_number(date, &['/'])
+        && is_number(time, &[':'])
+        && level.starts_with('[')
+        && is_number(process, &['#', ':']);
+    let start = date.len() + time.len() + 2;
+    if !has_prefix {
+        return line;
+    }
+    line.get(start + level.len() + 1 + process.len() + 1..)
+        .unwrap_or(line)
+}
+
+/// One line each.
+pub(super) fn lines<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut text = String::new();
+    for item in items {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{item}");
     }
     text
 }

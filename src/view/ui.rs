@@ -65,11 +65,16 @@ impl UiOptions {
 struct Inner {
     format: Format,
     quiet: bool,
-    color_out: bool,
-    color_err: bool,
-    bars: MultiProgress,
-    draws_bars: bool,
+    colours: Colours,
+    /// Only where bars are drawn.
+    bars: Option<MultiProgress>,
     lost: Mutex<Option<io::Error>>,
+}
+
+#[derive(Debug)]
+struct Colours {
+    out: bool,
+    err: bool,
 }
 
 /// Where everything is shown. Clones share one screen.
@@ -81,20 +86,24 @@ impl Ui {
     pub fn new(options: &UiOptions) -> Self {
         let err_is_terminal = io::stderr().is_terminal();
         let draws_bars = err_is_terminal && !options.quiet && !options.logs && !is_dumb();
-        let target = if draws_bars {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
         Self(Arc::new(Inner {
             format: options.format,
             quiet: options.quiet,
-            color_out: is_coloured(options.color, io::stdout().is_terminal()),
-            color_err: is_coloured(options.color, err_is_terminal),
-            bars: MultiProgress::with_draw_target(target),
-            draws_bars,
+            colours: Colours {
+                out: is_coloured(options.color, io::stdout().is_terminal()),
+                err: is_coloured(options.color, err_is_terminal),
+            },
+            bars: draws_bars.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
             lost: Mutex::new(None),
         }))
+    }
+
+    /// Does `work` while no bar is on the screen.
+    fn between_bars<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0.bars {
+            Some(bars) => bars.suspend(work),
+            None => work(),
+        }
     }
 
     /// True when standard output gets a JSON document.
@@ -107,19 +116,19 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Bars, on a terminal; hidden elsewhere.
+    /// Where bars are drawn, if they are.
     pub(super) fn bars(&self) -> Option<&MultiProgress> {
-        self.0.draws_bars.then_some(&self.0.bars)
+        self.0.bars.as_ref()
     }
 
     /// Whether standard output has colours.
     pub fn colours_out(&self) -> bool {
-        self.0.color_out
+        self.0.colours.out
     }
 
     /// Whether standard error has colours.
     pub(super) fn colours_err(&self) -> bool {
-        self.0.color_err
+        self.0.colours.err
     }
 
     /// Whether this terminal can show more than ASCII.
@@ -136,8 +145,8 @@ impl Ui {
 
     /// Writes data to standard output.
     pub fn data(&self, text: &str) {
-        let text = plain_unless(self.0.color_out, text);
-        let result = self.0.bars.suspend(|| {
+        let text = plain_unless(self.0.colours.out, text);
+        let result = self.between_bars(|| {
             let mut out = io::stdout().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
         });
@@ -166,8 +175,8 @@ impl Ui {
 
     /// Writes to standard error. That nobody can read it is no reason to stop.
     pub fn raw_error(&self, text: &str) {
-        let text = plain_unless(self.0.color_err, text);
-        self.0.bars.suspend(|| {
+        let text = plain_unless(self.0.colours.err, text);
+        self.between_bars(|| {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         });
     }
