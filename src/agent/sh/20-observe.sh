@@ -128,9 +128,11 @@ observe_backend() {
 }
 
 # Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
-# owner (ARP, or neighbour discovery), and what the kernel learned is read back.
+# owner (ARP, or neighbour discovery), and what the kernel learned is read back. What it knew before
+# goes first: it remembers for minutes a neighbour that is gone.
 # shellcheck disable=SC2016 # bash expands it, with the value as its argument
 observe_neighbour() {
+    ip neigh flush to "$1" 2>/dev/null
     timeout 0.5 bash -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null
     found=$(ip neigh show "$1" 2>/dev/null)
     case $found in
