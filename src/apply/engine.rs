@@ -114,14 +114,12 @@ impl Engine<'_> {
             pid: std::process::id(),
             duration: self.options.confirm_timeout + Duration::from_mins(2),
         };
-        let locks = each(agents.iter(), self.options.parallel, |agent| {
-            agent.lock(&request)
-        })
-        .await;
+        // One after the other, in the same order as everybody: of two that begin at the same time, the
+        // one that gets the first node gets them all. Taken at once, each could stop the other.
         let mut errors = Vec::new();
-        for (agent, lock) in agents.iter().zip(locks) {
+        for agent in agents {
             let node = agent.node().clone();
-            match lock {
+            match agent.lock(&request).await {
                 Ok(Some(journal)) if journal.tx != tx => {
                     errors.push(FailureCause::Unfinished {
                         node,
@@ -133,7 +131,10 @@ impl Engine<'_> {
                     node,
                     note: None,
                 }),
-                Err(error) => errors.push(FailureCause::Agent(error)),
+                Err(error) => {
+                    errors.push(FailureCause::Agent(error));
+                    break;
+                }
             }
         }
         self.fail_with(Step::Lock, errors)
