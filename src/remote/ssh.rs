@@ -184,14 +184,18 @@ impl SshHost {
             self.read(call.label, stderr)
         );
         let (stdout, stderr) = (stdout?, stderr?);
-        match child.wait().await {
-            Ok(status) => Ok(Output {
-                code: status.code(),
-                stdout,
-                stderr,
-            }),
-            Err(_) => Err(self.disconnected(call.label)),
-        }
+        let code = match child.wait().await {
+            Ok(status) => status.code(),
+            // The login shell's code for a program that is not there, such as sudo, is an answer like
+            // any other: its words say which.
+            Err(openssh::Error::Remote(_)) => Some(127),
+            Err(_) => return Err(self.disconnected(call.label)),
+        };
+        Ok(Output {
+            code,
+            stdout,
+            stderr,
+        })
     }
 
     async fn read(
