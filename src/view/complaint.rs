@@ -16,7 +16,7 @@ use crate::check::{Finding, Severity};
 use crate::inventory::{InventoryErrors, Source};
 use crate::lab::LabError;
 use crate::model::NodeName;
-use crate::ops::OpsError;
+use crate::ops::{HostProblem, OpsError};
 
 use super::findings::{findings_text, inventory_errors_text};
 
@@ -96,17 +96,32 @@ impl Complaint {
                 }
             }
             OpsError::Hosts { errors } => Self::of_hosts(errors),
+            OpsError::Unfit { problems } => {
+                let one = |problem: &HostProblem| {
+                    Self::new(problem.to_string())
+                        .help(problem.hint())
+                        .on(problem.node())
+                };
+                Self::of_all(problems.iter().map(one).collect(), || error.to_string())
+            }
             error => Self::new(error.to_string()).help(error.hint().unwrap_or_default()),
         }
     }
 
     /// One host's trouble as itself; several hosts' as a list, with each advice once.
     fn of_hosts(errors: &[AgentError]) -> Self {
-        let all = merged(errors.iter().map(Self::of_agent).collect());
+        Self::of_all(errors.iter().map(Self::of_agent).collect(), || {
+            format!("{} nodes cannot be worked with", errors.len())
+        })
+    }
+
+    /// One complaint as itself; several under a heading.
+    fn of_all(all: Vec<Self>, heading: impl Fn() -> String) -> Self {
+        let all = merged(all);
         if let [only] = all.as_slice() {
             return only.clone();
         }
-        let mut complaint = Self::new(format!("{} nodes cannot be worked with", errors.len()));
+        let mut complaint = Self::new(heading());
         for one in all {
             complaint = complaint.detail(one.subject());
             for detail in one.details {
