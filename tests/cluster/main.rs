@@ -15,4 +15,6 @@ mod bare;
 mod drift;
 mod installed;
 mod load;
+mod plan_file;
 mod refused;
+mod shapes;

@@ -1,0 +1,63 @@
+//! A plan that was reviewed is what is applied, or nothing is.
+
+use crate::cluster::{Cluster, machines};
+
+#[test]
+fn a_saved_plan_is_carried_out_as_it_was_or_not_at_all() {
+    let mut spec = machines();
+    spec.nodes = 2;
+    let Some(cluster) = Cluster::up(&spec) else {
+        return;
+    };
+    let first = cluster.dir().join("first.plan");
+    let (first, second) = (first.to_str().unwrap(), first.with_file_name("second.plan"));
+    let second = second.to_str().unwrap();
+
+    cluster.run(&["plan", "--out", first]).exits(0);
+    cluster
+        .run(&["apply", first, "--yes"])
+        .exits(0)
+        .says("generation 1 is live");
+    let applied = cluster.all_etc();
+    let refused = || {
+        for plan in [first, second] {
+            cluster
+                .run(&["apply", plan, "--yes"])
+                .exits(1)
+                .says("the plan is out of date")
+                .says("nothing was changed");
+        }
+    };
+
+    cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
+    cluster.run(&["plan", "--out", second]).exits(0);
+    // Somebody is at a host meanwhile.
+    cluster.on(
+        "lb2",
+        "cp -a /etc/nginx/nginx.conf /root; echo '# by hand' >>/etc/nginx/nginx.conf",
+    );
+    let by_hand = cluster.all_etc();
+    refused();
+    cluster.assert_etc(&by_hand);
+    cluster.on("lb2", "cp -a /root/nginx.conf /etc/nginx");
+
+    // Or at the inventory.
+    cluster.edit("192.168.1.13:8080", "192.168.1.14:8080");
+    refused();
+    cluster.assert_etc(&applied);
+    cluster.edit("192.168.1.14:8080", "192.168.1.13:8080");
+
+    cluster
+        .run(&["apply", second, "--yes"])
+        .exits(0)
+        .says("generation 2 is live");
+    let whole = cluster.on("lb2", "nginx -T 2>/dev/null");
+    assert!(whole.contains("server 192.168.1.13:8080"), "{whole}");
+    refused();
+
+    std::fs::write(second, "{ \"half\": ").unwrap();
+    cluster
+        .run(&["apply", second, "--yes"])
+        .exits(1)
+        .says("is no plan of hactl's");
+}
