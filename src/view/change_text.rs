@@ -30,7 +30,7 @@ pub(super) fn agreement_question(plan: &Plan) -> String {
 
 /// What the first Ctrl-C does.
 pub(super) fn stopping_text() -> &'static str {
-    "Stopping: the step under way ends first, then what was changed is undone.\n\
+    "Stopping: the step under way ends first, then what is not confirmed is undone.\n\
      Ctrl-C again leaves it at once: hosts undo by themselves what was not confirmed.\n"
 }
 

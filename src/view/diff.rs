@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use similar::TextDiff;
 
 use super::cause::{action_mark, cause_words, is_by_hand};
-use super::hunks::{Hunks, placeholders, without_stamp};
+use super::hunks::{Hunks, without_stamp};
 use super::paint;
 use super::text::{comma, indent};
 use crate::plan::{FileAction, FileChange, Goal, NodePlan, Plan};
@@ -131,10 +131,9 @@ fn whole(shared: &Shared<'_>) -> String {
             push(&mut text, &paint::accent(&hunk.header));
         }
         for line in &hunk.lines {
-            let line = match shared.nodes.as_slice() {
-                [only] => without_stamp(line, only),
-                [first, ..] => placeholders(line, first),
-                [] => line.clone(),
+            let line = match shared.nodes.first() {
+                Some(node) => without_stamp(line, node),
+                None => line.clone(),
             };
             push(&mut text, &coloured(&line));
         }
@@ -147,7 +146,7 @@ fn differences(model: &Shared<'_>, this: &Shared<'_>) -> String {
     let content = |shared: &Shared<'_>| {
         let created = shared.hunks.created();
         match shared.nodes.first() {
-            Some(node) => placeholders(&created, node),
+            Some(node) => without_stamp(&created, node),
             None => created,
         }
     };

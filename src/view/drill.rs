@@ -8,7 +8,7 @@ use super::document::Document;
 use super::paint;
 use super::text::{count, elapsed};
 use super::ui::Ui;
-use crate::drill::{Drill, Measurement};
+use crate::drill::Drill;
 use crate::model::NodeName;
 use crate::ops::FailoverReport;
 
@@ -70,10 +70,9 @@ pub(super) fn drill_text(report: &FailoverReport, budget: Option<Duration>) -> S
     let loss = match seen.outage() {
         None => paint::good(format!("No request of {requests} was lost")),
         Some(outage) => format!(
-            "{} lost of {requests}: users were cut off for {}{}",
+            "{} of {requests} lost: users were cut off {}",
             seen.lost(),
-            paint::strong(elapsed(outage)),
-            other_gaps(seen)
+            cut_off(seen.gaps.len(), outage)
         ),
     };
     let verdict = match (seen.recovered, seen.outage(), budget) {
@@ -93,14 +92,14 @@ pub(super) fn drill_text(report: &FailoverReport, budget: Option<Duration>) -> S
     )
 }
 
-/// When the VIP comes back, requests under way on its interim owner may be lost: that is no part of
-/// the outage, and is said beside it.
-fn other_gaps(seen: &Measurement) -> String {
-    let others = seen.gaps.len().saturating_sub(1);
-    if others == 0 {
-        String::new()
-    } else {
-        format!(" at most, in {} gaps", others + 1)
+/// When the VIP comes back, requests under way on its interim owner may be lost, too: a second gap,
+/// which is not to be added to the first.
+fn cut_off(gaps: usize, longest: Duration) -> String {
+    let longest = paint::strong(elapsed(longest));
+    match gaps {
+        1 => format!("for {longest}"),
+        2 => format!("twice, for {longest} at most"),
+        gaps => format!("{gaps} times, for {longest} at most"),
     }
 }
 

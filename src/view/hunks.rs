@@ -1,8 +1,8 @@
 //! Unified diffs taken apart: what really changes, apart from what differs on every node anyway.
 //!
-//! Every rendered file names its node, and two of them carry the configuration's identity, hactl's
-//! stamp, which changes with every change of anything. Shown on every node of every plan these would
-//! hide the one line that matters, and keep equal changes on several nodes from being shown once.
+//! Two of the rendered files carry the identity of their daemon's configuration, hactl's stamp. It
+//! changes with every change of anything, and differs on every node. Shown as it is, it would hide the
+//! one line that matters, and keep equal changes on several nodes from being shown once.
 
 use super::text::lines;
 use crate::plan::NodePlan;
@@ -26,8 +26,7 @@ pub(super) struct Hunks {
     pub(super) list: Vec<Hunk>,
     /// The stamp changes, too.
     pub(super) stamped: bool,
-    /// The changed lines, with placeholders for the node's name and stamp: what two nodes' diffs are
-    /// compared by.
+    /// The changed lines, with a placeholder for the stamp: what two nodes' diffs are compared by.
     pub(super) key: Vec<String>,
 }
 
@@ -44,7 +43,7 @@ impl Hunks {
                 hunks.push(Hunk { lines, ..hunk });
             }
         }
-        let own = |line: &String| placeholders(line, node);
+        let own = |line: &String| without_stamp(line, node);
         let key = hunks
             .iter()
             .flat_map(|hunk| &hunk.lines)
@@ -130,11 +129,6 @@ fn is_stamped_as(removed: &str, added: &str, stamp: &str) -> bool {
         .strip_prefix(before)
         .and_then(|rest| rest.strip_suffix(after))
         .is_some_and(|old| old.len() == STAMP && old.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// `text` of a file of `node`'s with placeholders where it names the node and carries a stamp.
-pub(super) fn placeholders(text: &str, node: &NodePlan) -> String {
-    without_stamp(text, node).replace(&format!(", node {}.", node.node), ", node <node>.")
 }
 
 /// `text` with a placeholder where it carries a stamp: of no use to a reader, whoever's it is.

@@ -7,6 +7,8 @@
 mod ask;
 mod cause;
 mod change;
+#[cfg(test)]
+mod change_tests;
 mod change_text;
 mod check;
 mod complaint;
@@ -26,10 +28,16 @@ mod lab_progress;
 mod node_plan;
 mod paint;
 mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod progress;
 mod progress_bars;
 mod progress_lines;
 mod render;
+#[cfg(test)]
+mod report_tests;
+#[cfg(test)]
+mod samples;
 mod status;
 mod text;
 mod ui;

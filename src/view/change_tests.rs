@@ -1,0 +1,239 @@
+use std::net::IpAddr;
+
+use insta::{assert_json_snapshot, assert_snapshot};
+
+use super::change_text::{agreement_question, outcome_json, outcome_text};
+use super::progress_lines::Lines;
+use super::samples::*;
+use crate::agent::AgentError;
+use crate::apply::{ApplyResult, Event, FailureCause, Step};
+use crate::model::NodeName;
+use crate::ops::ApplyReport;
+use crate::plan::{Goal, Plan};
+
+fn owners() -> Vec<(IpAddr, NodeName)> {
+    vec![("10.0.0.100".parse().unwrap(), name("lb1"))]
+}
+
+fn shown(plan: Plan, result: ApplyResult) -> String {
+    plain(&outcome_text(&report(plan, result), &owners(), true))
+}
+
+fn rolling_back(to: u64) -> Plan {
+    Plan {
+        goal: Goal::Rollback { to },
+        ..upstream_change()
+    }
+}
+
+#[test]
+fn good_ends_say_what_is_live() {
+    let declined = ApplyReport {
+        plan: upstream_change(),
+        outcome: None,
+    };
+    let texts = [
+        shown(plan(vec![node("lb1")]), ApplyResult::NothingToDo),
+        shown(upstream_change(), ApplyResult::Checked),
+        shown(upstream_change(), ApplyResult::Applied { generation: 4 }),
+        shown(rolling_back(2), ApplyResult::Applied { generation: 4 }),
+        shown(rolling_back(0), ApplyResult::Applied { generation: 0 }),
+        plain(&outcome_text(&declined, &[], true)),
+    ];
+    assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn a_refusal_on_all_nodes_is_told_once() {
+    let refused = |node: &str| FailureCause::Refused {
+        node: name(node),
+        program: "nginx".to_owned(),
+        output: format!(
+            "2026/11/22 17:00:50 [emerg] {node}: unknown directive \"bogus\"\nnginx: test failed\n"
+        )
+        .replace(node, "11056#11056"),
+    };
+    let errors = ["lb2", "lb3", "lb1"].map(refused).into();
+    let result = ApplyResult::Unchanged(failure(Step::Validate, errors));
+    assert_snapshot!(shown(upstream_change(), result));
+}
+
+#[test]
+fn a_lock_names_its_holder() {
+    let locked = AgentError::Locked {
+        node: name("lb1"),
+        holder: "anna@desk".to_owned(),
+        pid: "4711".to_owned(),
+        since: "2026-11-22T16:50:00Z".to_owned(),
+    };
+    let result = ApplyResult::Unchanged(failure(Step::Lock, vec![FailureCause::Agent(locked)]));
+    assert_snapshot!(shown(upstream_change(), result));
+}
+
+fn rolled_back() -> ApplyResult {
+    let errors = vec![FailureCause::Agent(stale("lb1"))];
+    ApplyResult::RolledBack(failure(Step::Activate, errors))
+}
+
+#[test]
+fn a_failed_reload_is_rolled_back() {
+    assert_snapshot!(shown(upstream_change(), rolled_back()));
+}
+
+#[test]
+fn the_same_in_colour() {
+    let text = outcome_text(&report(upstream_change(), rolled_back()), &[], true);
+    assert_snapshot!(coloured(&text));
+}
+
+#[test]
+fn the_same_as_json() {
+    assert_json_snapshot!(outcome_json(&report(upstream_change(), rolled_back())));
+}
+
+fn mixed() -> ApplyResult {
+    ApplyResult::Mixed {
+        failure: failure(
+            Step::Prove,
+            vec![FailureCause::Owners {
+                seen: "no node owns 10.0.0.100: lb1: VI_1 FAULT (254); lb2: keepalived is down"
+                    .to_owned(),
+            }],
+        ),
+        problems: vec![
+            "cannot see how lb3 is now: lb3: the connection ended during observe".to_owned(),
+            "lb1: /etc/nginx/nginx.conf is not as it was".to_owned(),
+        ],
+    }
+}
+
+#[test]
+fn a_mixed_state_lists_what_a_person_has_to_look_at() {
+    assert_snapshot!(shown(upstream_change(), mixed()));
+}
+
+#[test]
+fn a_mixed_state_as_json() {
+    assert_json_snapshot!(outcome_json(&report(upstream_change(), mixed())));
+}
+
+#[test]
+fn a_stop_and_an_unfinished_change() {
+    let unfinished = FailureCause::Unfinished {
+        node: name("lb2"),
+        tx: "20261122T165000Z-1-00000000".to_owned(),
+    };
+    let texts = [
+        shown(
+            upstream_change(),
+            ApplyResult::RolledBack(failure(Step::Activate, vec![FailureCause::Interrupted])),
+        ),
+        shown(
+            upstream_change(),
+            ApplyResult::Unchanged(failure(Step::Lock, vec![unfinished])),
+        ),
+    ];
+    assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn questions_say_what_is_agreed_to() {
+    let questions = [upstream_change(), rolling_back(2), rolling_back(0)];
+    let questions = questions.map(|plan| agreement_question(&plan).trim_end().to_owned());
+    assert_snapshot!(plain(&questions.join("\n")));
+}
+
+/// Everything that `events` make a log say about `plan`.
+fn log(plan: &Plan, events: &[Event]) -> String {
+    let mut lines = Lines::new(plan);
+    plain(
+        &events
+            .iter()
+            .map(|event| lines.event(event))
+            .collect::<String>(),
+    )
+}
+
+fn on_all(step: Step, note: Option<&str>) -> Vec<Event> {
+    let done = |node: &str| Event::NodeDone {
+        step,
+        node: name(node),
+        note: note.map(str::to_owned),
+    };
+    let mut events = vec![Event::StepStarted { step, nodes: 3 }];
+    events.extend(["lb2", "lb1", "lb3"].map(done));
+    events
+}
+
+fn until_validated() -> Vec<Event> {
+    let tested = Event::Tested {
+        node: name("lb1"),
+        tests: vec![test("nginx", 0, ""), test("keepalived", 0, "")],
+    };
+    [
+        on_all(Step::Lock, None),
+        on_all(
+            Step::Prepare,
+            Some("installed nginx, keepalived and 14 that they need"),
+        ),
+        on_all(Step::Stage, None),
+        vec![tested],
+        on_all(Step::Validate, None),
+        vec![Event::StepStarted {
+            step: Step::Activate,
+            nodes: 3,
+        }],
+    ]
+    .concat()
+}
+
+fn activated(node: &str) -> Vec<Event> {
+    vec![
+        Event::Activating {
+            node: name(node),
+            holds: Vec::new(),
+        },
+        Event::NodeDone {
+            step: Step::Activate,
+            node: name(node),
+            note: None,
+        },
+        Event::OwnersSeen { owners: owners() },
+    ]
+}
+
+#[test]
+fn a_log_of_a_first_apply() {
+    let events = [
+        until_validated(),
+        activated("lb1"),
+        activated("lb2"),
+        activated("lb3"),
+        on_all(Step::Confirm, None),
+    ]
+    .concat();
+    assert_snapshot!(log(&first_plan(), &events));
+}
+
+#[test]
+fn a_log_of_an_apply_that_fails() {
+    let failing = vec![
+        Event::Activating {
+            node: name("lb1"),
+            holds: vec!["10.0.0.100".parse().unwrap()],
+        },
+        Event::Failed {
+            step: Step::Activate,
+            message: stale("lb1").to_string(),
+        },
+        Event::Reverting { node: name("lb1") },
+        Event::RevertFailed {
+            node: name("lb1"),
+            message: "the connection ended during revert".to_owned(),
+        },
+        Event::Reverting { node: name("lb2") },
+        Event::Reverted { node: name("lb2") },
+    ];
+    let events = [until_validated(), activated("lb2"), failing].concat();
+    assert_snapshot!(log(&upstream_change(), &events));
+}

@@ -1,0 +1,189 @@
+use insta::assert_snapshot;
+
+use super::plan::{notices_text, plan_text};
+use super::samples::*;
+use crate::ops::Notice;
+use crate::plan::{
+    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
+    UnitAction,
+};
+
+#[test]
+fn nothing_to_change_is_one_line() {
+    let plan = plan(vec![node("lb1"), node("lb2"), node("lb3")]);
+    assert_snapshot!(plain(&plan_text(&plan, true)));
+}
+
+#[test]
+fn a_change_of_one_upstream_is_shown_once() {
+    assert_snapshot!(plain(&plan_text(&upstream_change(), true)));
+}
+
+#[test]
+fn the_same_in_colour() {
+    assert_snapshot!(coloured(&plan_text(&upstream_change(), true)));
+}
+
+#[test]
+fn without_diffs() {
+    assert_snapshot!(plain(&plan_text(&upstream_change(), false)));
+}
+
+#[test]
+fn a_first_plan_shows_a_file_that_differs_a_little_by_its_differences() {
+    assert_snapshot!(plain(&plan_text(&first_plan(), true)));
+}
+
+fn drifting() -> Plan {
+    let lb1 = NodePlan {
+        drift: vec![
+            RunningDrift::Sysctl {
+                key: "net.ipv4.tcp_fin_timeout".to_owned(),
+                applied: "30".to_owned(),
+                kernel: Some("60".to_owned()),
+            },
+            RunningDrift::Sysctl {
+                key: "net.netfilter.nf_conntrack_max".to_owned(),
+                applied: "262144".to_owned(),
+                kernel: None,
+            },
+            RunningDrift::NginxServes {
+                applied: stamp("lb1", 'a'),
+                serves: Some("0cf1aa33f305".to_owned()),
+            },
+            RunningDrift::KeepalivedLoaded {
+                applied: stamp("lb1", 'b'),
+                loaded: None,
+            },
+        ],
+        sysctls: vec![SysctlChange {
+            key: "net.ipv4.tcp_fin_timeout".to_owned(),
+            kernel: Some("60".to_owned()),
+            wanted: "30".to_owned(),
+        }],
+        nginx: UnitAction::Reload,
+        ..node("lb1")
+    };
+    let lb2 = NodePlan {
+        drift: vec![
+            RunningDrift::Down {
+                unit: "nginx.service".to_owned(),
+                state: "failed".to_owned(),
+            },
+            RunningDrift::NotEnabled {
+                unit: "nginx.service".to_owned(),
+            },
+            RunningDrift::DaemonReloadNeeded {
+                unit: "keepalived.service".to_owned(),
+            },
+        ],
+        files: vec![
+            file("/etc/nginx/nginx.conf", Cause::Hand, "a\n# mine\n", "a\n"),
+            FileChange {
+                action: FileAction::Permissions,
+                permissions: Some(("0666 root:root".to_owned(), "0644 root:root".to_owned())),
+                diff: String::new(),
+                ..file(
+                    "/etc/keepalived/notify.sh",
+                    Cause::InventoryAndHand,
+                    "x",
+                    "y",
+                )
+            },
+            file("/etc/nginx/old.conf", Cause::Inventory, "gone\n", ""),
+        ],
+        nginx: UnitAction::Start,
+        keepalived: UnitAction::Reload,
+        ..node("lb2")
+    };
+    plan(vec![lb1, lb2, node("lb3")])
+}
+
+#[test]
+fn drift_and_changes_by_hand_are_named() {
+    assert_snapshot!(plain(&plan_text(&drifting(), true)));
+}
+
+#[test]
+fn what_a_daemon_refuses_is_told_in_its_own_words() {
+    let mut plan = upstream_change();
+    for (pid, node) in plan.nodes.iter_mut().enumerate() {
+        let output = format!(
+            "2026/11/22 17:00:50 [emerg] {pid}#{pid}: unknown directive \"bogus\" in \
+             /etc/nginx/nginx.conf:88\nnginx: configuration file /etc/nginx/nginx.conf test failed\n"
+        );
+        node.tests[0] = test("nginx", 1, &output);
+    }
+    assert_snapshot!(plain(&plan_text(&plan, false)));
+}
+
+#[test]
+fn a_restart_says_why_and_where_the_vip_goes() {
+    let mut plan = upstream_change();
+    for node in &mut plan.nodes {
+        node.nginx = UnitAction::Restart;
+        node.keepalived = UnitAction::None;
+        node.restart_reason =
+            Some("a reload cannot move port 80 between all addresses and one (NG003)".to_owned());
+    }
+    assert_snapshot!(plain(&plan_text(&plan, false)));
+}
+
+#[test]
+fn all_at_once_says_why() {
+    let plan = Plan {
+        strategy: Strategy::AtOnce {
+            reason: "nodes that disagree on virtual_router_id would elect two owners (KA053)"
+                .to_owned(),
+        },
+        ..upstream_change()
+    };
+    assert_snapshot!(plain(&plan_text(&plan, false)));
+}
+
+#[test]
+fn a_rollback_to_a_generation_and_to_the_time_before_hactl() {
+    let back = Plan {
+        goal: Goal::Rollback { to: 2 },
+        ..upstream_change()
+    };
+    let mut original = Plan {
+        goal: Goal::Rollback { to: 0 },
+        ..upstream_change()
+    };
+    for node in &mut original.nodes {
+        node.ids = None;
+        node.tests = Vec::new();
+        node.remove_packages = true;
+        node.nginx = UnitAction::Stop;
+        node.keepalived = UnitAction::Stop;
+    }
+    let text = format!(
+        "{}\n=====\n\n{}",
+        plan_text(&back, false),
+        plan_text(&original, false)
+    );
+    assert_snapshot!(plain(&text));
+}
+
+#[test]
+fn notices_come_first() {
+    let notices = [
+        Notice::Unfinished {
+            node: name("lb1"),
+            tx: "20261122T165000Z-1-00000000".to_owned(),
+            phase: "activated".to_owned(),
+        },
+        Notice::Undone {
+            node: name("lb2"),
+            tx: "20261122T165000Z-1-00000000".to_owned(),
+            why: "it was not confirmed in time".to_owned(),
+        },
+        Notice::Locked {
+            node: name("lb3"),
+            holder: "anna@desk".to_owned(),
+            since: "2026-11-22T16:50:00Z".to_owned(),
+        },
+    ];
+    assert_snapshot!(plain(&notices_text(&notices)));
+}

@@ -1,0 +1,293 @@
+use std::time::Duration;
+
+use insta::{assert_json_snapshot, assert_snapshot};
+
+use super::check::check_text;
+use super::complaint::Complaint;
+use super::drill::drill_text;
+use super::history::history_text;
+use super::lab::{lab_text, lab_up_text};
+use super::lab_progress::event_line;
+use super::samples::*;
+use super::status::status_text;
+use crate::agent::{AgentError, BackendState};
+use crate::check;
+use crate::drill::{Drill, Gap, Measurement};
+use crate::inventory;
+use crate::lab::{
+    BackendStatus, ImageLayer, LabEvent, LabSpec, LabStatus, NodeState, NodeStatus as LabNode,
+};
+use crate::model::ClusterName;
+use crate::ops::{
+    CheckReport, FailoverReport, HistoryEntry, HistoryReport, NodeHistory, NodeStatus, Notice,
+    OpsError,
+};
+use crate::plan::RunningDrift;
+
+fn backend(up: bool) -> BackendState {
+    BackendState {
+        host: "192.168.1.10".to_owned(),
+        port: 8080,
+        up,
+    }
+}
+
+#[test]
+fn a_healthy_cluster() {
+    let lb = |which, state| NodeStatus {
+        backends: vec![backend(true)],
+        ..node_status(which, state)
+    };
+    let report = status(vec![lb("lb1", "MASTER"), lb("lb2", "BACKUP")]);
+    assert!(report.is_healthy());
+    assert_snapshot!(plain(&status_text(&report)));
+}
+
+#[test]
+fn a_cluster_in_trouble() {
+    let lb1 = NodeStatus {
+        nginx: service("failed"),
+        backends: vec![backend(false), backend(true)],
+        drift: vec![RunningDrift::Sysctl {
+            key: "net.ipv4.tcp_fin_timeout".to_owned(),
+            applied: "30".to_owned(),
+            kernel: Some("60".to_owned()),
+        }],
+        changed_by_hand: vec!["/etc/nginx/nginx.conf".to_owned()],
+        ..node_status("lb1", "FAULT")
+    };
+    let lb2 = NodeStatus {
+        vrrp: vec![vrrp("VI_1", "MASTER", 252), vrrp("VI_2", "BACKUP", 100)],
+        pending: vec!["/etc/nginx/nginx.conf".to_owned()],
+        ..node_status("lb2", "MASTER")
+    };
+    let lb3 = NodeStatus {
+        vrrp: Vec::new(),
+        keepalived: crate::agent::Service::default(),
+        generation: None,
+        ..node_status("lb3", "MASTER")
+    };
+    let mut report = status(vec![lb1, lb2, lb3]);
+    report.notices.push(Notice::Undone {
+        node: name("lb2"),
+        tx: "20261122T165000Z-1-00000000".to_owned(),
+        why: "it was not confirmed in time".to_owned(),
+    });
+    assert!(!report.is_healthy());
+    assert_snapshot!(plain(&status_text(&report)));
+}
+
+fn entry(generation: u64, live: bool) -> HistoryEntry {
+    let node = |which| NodeHistory {
+        node: name(which),
+        live,
+        nginx_id: None,
+        keepalived_id: None,
+        files: 9,
+    };
+    HistoryEntry {
+        generation,
+        at: "2026-11-22T16:50:00Z".to_owned(),
+        by: "anna@desk".to_owned(),
+        commit: "0cf1aa33f305".to_owned(),
+        restores: None,
+        nodes: vec![node("lb1"), node("lb2"), node("lb3")],
+    }
+}
+
+#[test]
+fn generations_newest_first() {
+    let original = HistoryEntry {
+        by: String::new(),
+        commit: String::new(),
+        ..entry(0, false)
+    };
+    let rollback = HistoryEntry {
+        restores: Some(1),
+        ..entry(3, true)
+    };
+    let report = HistoryReport {
+        cluster: ClusterName::new("web").unwrap(),
+        entries: vec![rollback, entry(2, false), entry(1, false), original],
+    };
+    assert_snapshot!(plain(&history_text(&report)));
+    let empty = HistoryReport {
+        entries: Vec::new(),
+        ..report
+    };
+    assert_snapshot!("no_generations", plain(&history_text(&empty)));
+}
+
+const GUIDE: &str = "cluster: web
+nodes:
+  - { name: lb1, address: 10.0.0.11, interface: eth0, priority: 100 }
+  - { name: lb2, address: 10.0.0.12, interface: eth0, priority: 90 }
+  - { name: lb3, address: 10.0.0.13, interface: eth0, priority: 80 }
+vips:
+  - { address: 10.0.0.100/24 }
+vrrp: { on_nginx_failure: { weight: -20 } }
+upstreams:
+  backend: { servers: [192.168.1.10:8080, 192.168.1.11:8080] }
+sites:
+  - { listen: [80], proxy: backend }
+";
+
+fn checked(text: &str) -> CheckReport {
+    let inventory = inventory::load("hactl.yml", text).unwrap();
+    CheckReport {
+        findings: check::run(&inventory.cluster),
+        inventory,
+    }
+}
+
+#[test]
+fn findings_point_into_the_inventory() {
+    let report = checked(GUIDE);
+    assert_snapshot!(plain(&check_text(&report, true)));
+    assert_snapshot!("findings_in_ascii", plain(&check_text(&report, false)));
+}
+
+#[test]
+fn verbs_that_insist_show_the_errors_only() {
+    let report = checked(GUIDE);
+    let error = OpsError::Findings {
+        findings: report.findings,
+        inventory: Box::new(report.inventory.source),
+    };
+    let complaint = Complaint::of_ops(&error);
+    assert_snapshot!(plain(&complaint.text(true)));
+    assert_json_snapshot!(complaint.json());
+}
+
+#[test]
+fn mistakes_point_into_the_inventory() {
+    let text = GUIDE.replace("name: lb3, address", "name: lb1, adress");
+    let errors = inventory::load("hactl.yml", &text).unwrap_err();
+    let complaint = Complaint::of_ops(&OpsError::Inventory(Box::new(errors)));
+    assert_snapshot!(plain(&complaint.text(true)));
+    assert_json_snapshot!("mistakes_as_json", complaint.json());
+}
+
+#[test]
+fn hosts_are_named_once_and_equal_advice_too() {
+    let not_root = AgentError::NotRoot {
+        node: name("lb3"),
+        detail: "sudo: a password is required".to_owned(),
+    };
+    let one = OpsError::Hosts {
+        errors: vec![unreachable("lb2")],
+    };
+    let three = OpsError::Hosts {
+        errors: vec![unreachable("lb1"), unreachable("lb2"), not_root],
+    };
+    let stale = OpsError::Hosts {
+        errors: vec![stale("lb1"), stale("lb2")],
+    };
+    let texts = [one, three, stale].map(|error| plain(&Complaint::of_ops(&error).text(true)));
+    assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn a_drill() {
+    let report = |gaps: &[u64], to: Option<&str>, after: &str, recovered| FailoverReport {
+        drill: Drill::NginxKill,
+        vip: "10.0.0.100".parse().unwrap(),
+        from: name("lb1"),
+        to: to.map(name),
+        after: Some(name(after)),
+        measurement: Measurement {
+            probes: 1775,
+            gaps: gaps
+                .iter()
+                .map(|gap| Gap {
+                    at: Duration::from_millis(500),
+                    length: Duration::from_millis(*gap),
+                    lost: 3,
+                })
+                .collect(),
+            recovered,
+            slowest: Duration::from_millis(34),
+        },
+    };
+    let budget = Some(Duration::from_millis(100));
+    let texts = [
+        drill_text(&report(&[17, 5], Some("lb2"), "lb1", true), budget),
+        drill_text(&report(&[13_000], Some("lb2"), "lb2", true), budget),
+        drill_text(&report(&[], None, "lb1", true), None),
+        drill_text(&report(&[9_000], Some("lb2"), "lb3", false), None),
+    ];
+    assert_snapshot!(plain(&texts.join("\n")));
+}
+
+fn lab(name: &str) -> LabStatus {
+    let node = |which: &str, state| LabNode {
+        name: which.to_owned(),
+        address: "10.0.0.11".parse().unwrap(),
+        state,
+        uptime: Some(Duration::from_secs(75)),
+        leader: None,
+        addresses: Vec::new(),
+        root: "/".into(),
+    };
+    LabStatus {
+        spec: LabSpec::new(name),
+        complete: true,
+        created: jiff::Timestamp::UNIX_EPOCH,
+        dir: "/var/lib/hactl-lab".into(),
+        inventory: format!("/var/lib/hactl-lab/{name}/inventory.yml").into(),
+        ssh_config: "ssh_config".into(),
+        nodes: vec![
+            node("lb1", NodeState::On),
+            node("lb2", NodeState::Cut),
+            node("lb3", NodeState::Off),
+        ],
+        backends: vec![BackendStatus {
+            name: "b1".to_owned(),
+            address: "192.168.1.10:8080".parse().unwrap(),
+            running: true,
+            requests: 1,
+        }],
+        vip_holders: vec!["lb1".to_owned()],
+    }
+}
+
+#[test]
+fn labs() {
+    let texts = [
+        lab_up_text(&lab("demo")),
+        lab_up_text(&lab("mine")),
+        lab_text(&lab("demo")),
+    ];
+    assert_snapshot!(plain(&texts.join("\n")));
+}
+
+#[test]
+fn a_lab_coming_up() {
+    let events = [
+        LabEvent::PrerequisitesMissing {
+            packages: vec!["debootstrap", "systemd-container"],
+        },
+        LabEvent::PrerequisitesInstalled {
+            packages: Vec::new(),
+            took: Duration::from_secs(12),
+        },
+        LabEvent::ImageBuilding {
+            layer: ImageLayer::Base,
+            folder: "/var/cache/hactl/lab/base-0123456789ab".into(),
+            usually: Duration::from_secs(70),
+        },
+        LabEvent::ImageBuilt {
+            layer: ImageLayer::Base,
+            took: Duration::from_secs(64),
+        },
+        LabEvent::LeftoverRemoved {
+            name: "demo".to_owned(),
+        },
+        LabEvent::NodeReady {
+            node: "lb1".to_owned(),
+            took: Duration::from_millis(519),
+        },
+    ];
+    let lines: Vec<String> = events.iter().filter_map(event_line).collect();
+    assert_snapshot!(plain(&lines.concat()));
+}

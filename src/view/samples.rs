@@ -1,0 +1,284 @@
+//! Plans, outcomes and reports built by hand, for the snapshots.
+
+use std::time::Duration;
+
+use similar::TextDiff;
+
+use crate::agent::{AgentError, Manifest, Service, TestResult, Tree, VrrpState};
+use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, Step};
+use crate::model::{ClusterName, HostPath, NodeName};
+use crate::ops::{ApplyReport, NodeStatus, StatusReport, VipStatus};
+use crate::plan::{
+    Cause, FileAction, FileChange, Goal, NodePlan, Plan, Strategy, SysctlChange, UnitAction,
+};
+use crate::remote::RemoteError;
+use crate::render::{ConfigId, ConfigIds};
+
+/// `text` as a terminal without colours shows it; every line must fit, but for those of a diff.
+pub(super) fn plain(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    for line in text.lines() {
+        let is_quoted = line.starts_with("    ") || line.contains('│');
+        assert!(
+            is_quoted || line.chars().count() <= 80,
+            "wider than 80 columns: {line}"
+        );
+        assert_eq!(line, line.trim_end(), "spaces at the end: {line:?}");
+    }
+    text
+}
+
+/// `text` with its colours made visible.
+pub(super) fn coloured(text: &str) -> String {
+    text.replace('\u{1b}', "^")
+}
+
+pub(super) fn name(name: &str) -> NodeName {
+    NodeName::new(name).unwrap()
+}
+
+/// A stamp that differs by daemon and node.
+pub(super) fn stamp(node: &str, program: char) -> String {
+    format!("{program}0000000000{}", node.trim_start_matches("lb"))
+}
+
+pub(super) fn node(node: &str) -> NodePlan {
+    let id = |program| ConfigId::new(&stamp(node, program)).unwrap();
+    NodePlan {
+        node: name(node),
+        generation: Some(3),
+        ids: Some(ConfigIds {
+            nginx: id('a'),
+            keepalived: id('b'),
+        }),
+        holds: Vec::new(),
+        install: Vec::new(),
+        remove_packages: false,
+        files: Vec::new(),
+        sysctls: Vec::new(),
+        drift: Vec::new(),
+        nginx: UnitAction::None,
+        keepalived: UnitAction::None,
+        restart_reason: None,
+        tests: Vec::new(),
+        expected: [].into(),
+        tree: Tree {
+            manifest: Manifest::default(),
+            files: Vec::new(),
+        },
+    }
+}
+
+pub(super) fn plan(nodes: Vec<NodePlan>) -> Plan {
+    Plan {
+        cluster: ClusterName::new("web").unwrap(),
+        goal: Goal::Apply,
+        next_generation: 4,
+        strategy: Strategy::Rolling,
+        nodes,
+    }
+}
+
+pub(super) fn file(path: &str, cause: Cause, before: &str, after: &str) -> FileChange {
+    let action = match (before, after) {
+        ("", _) => FileAction::Create,
+        (_, "") => FileAction::Delete,
+        _ => FileAction::Modify,
+    };
+    FileChange {
+        path: HostPath::new(path).unwrap(),
+        role: String::new(),
+        action,
+        cause,
+        diff: TextDiff::from_lines(before, after)
+            .unified_diff()
+            .to_string(),
+        permissions: None,
+    }
+}
+
+/// An upstream's server is added; both stamps change.
+pub(super) fn upstream_change() -> Plan {
+    let nodes = ["lb2", "lb3", "lb1"].map(|which| {
+        let upstream = |servers: &str, stamp: &str| {
+            format!("upstream backend {{\n{servers}}}\n\n\n\n\n\n\n\nreturn 200 \"{stamp}\\n\";\n")
+        };
+        let one = "    server 192.168.1.10:8080;\n";
+        let two = format!("{one}    server 192.168.1.11:8080;\n");
+        NodePlan {
+            holds: if which == "lb1" {
+                vec!["10.0.0.100".parse().unwrap()]
+            } else {
+                Vec::new()
+            },
+            files: vec![
+                file(
+                    "/etc/nginx/nginx.conf",
+                    Cause::Inventory,
+                    &upstream(one, "0cf1aa33f305"),
+                    &upstream(&two, &stamp(which, 'a')),
+                ),
+                file(
+                    "/etc/keepalived/keepalived.conf",
+                    Cause::Inventory,
+                    &format!("router_id {which}\nsmtp_helo_name hactl-0cf1aa33f305\n"),
+                    &format!(
+                        "router_id {which}\nsmtp_helo_name hactl-{}\n",
+                        stamp(which, 'b')
+                    ),
+                ),
+            ],
+            nginx: UnitAction::Reload,
+            keepalived: UnitAction::Reload,
+            tests: vec![test("nginx", 0, ""), test("keepalived", 0, "")],
+            ..node(which)
+        }
+    });
+    plan(nodes.into())
+}
+
+/// Three hosts that hactl has never seen.
+pub(super) fn first_plan() -> Plan {
+    let nodes = [("lb1", 254), ("lb2", 252), ("lb3", 250)].map(|(which, priority)| {
+        let keepalived = format!(
+            "global_defs {{\n    router_id {which}\n    smtp_helo_name hactl-{}\n}}\n\n\
+             vrrp_instance VI_1 {{\n    priority {priority}\n}}\n",
+            stamp(which, 'b')
+        );
+        NodePlan {
+            generation: None,
+            install: vec!["nginx".to_owned(), "keepalived".to_owned()],
+            files: vec![
+                file(
+                    "/etc/keepalived/keepalived.conf",
+                    Cause::New,
+                    "",
+                    &keepalived,
+                ),
+                file(
+                    "/etc/nginx/nginx.conf",
+                    Cause::New,
+                    "user nobody;\n",
+                    "user www-data;\n",
+                ),
+                file(
+                    "/etc/sysctl.d/90-hactl.conf",
+                    Cause::New,
+                    "",
+                    "net.core.somaxconn = 65535\n",
+                ),
+            ],
+            sysctls: vec![SysctlChange {
+                key: "net.core.somaxconn".to_owned(),
+                kernel: Some("4096".to_owned()),
+                wanted: "65535".to_owned(),
+            }],
+            nginx: UnitAction::Start,
+            keepalived: UnitAction::Start,
+            tests: vec![test("nginx", 0, ""), test("keepalived", 0, "")],
+            ..node(which)
+        }
+    });
+    Plan {
+        next_generation: 1,
+        ..plan(nodes.into())
+    }
+}
+
+pub(super) fn test(program: &str, code: i32, output: &str) -> TestResult {
+    TestResult {
+        program: program.to_owned(),
+        code,
+        output: output.to_owned(),
+    }
+}
+
+pub(super) fn unreachable(node: &str) -> AgentError {
+    let host = format!("10.0.0.1{}", node.trim_start_matches("lb"));
+    AgentError::Remote(RemoteError::Unreachable {
+        node: name(node),
+        detail: format!("connect to host {host} port 22: Connection refused"),
+        host,
+    })
+}
+
+/// The port that a reload needs is taken.
+pub(super) fn stale(node: &str) -> AgentError {
+    AgentError::Failed {
+        node: name(node),
+        code: "nginx-stale".to_owned(),
+        message: "nginx was told to load the new configuration and still serves the old one"
+            .to_owned(),
+        detail: "2026/11/22 17:00:57 [emerg] 4014#4014: bind() to 0.0.0.0:9000 failed (98: \
+                 Address already in use)\n"
+            .to_owned(),
+    }
+}
+
+pub(super) fn failure(step: Step, errors: Vec<FailureCause>) -> Failure {
+    Failure { step, errors }
+}
+
+pub(super) fn report(plan: Plan, result: ApplyResult) -> ApplyReport {
+    ApplyReport {
+        plan,
+        outcome: Some(ApplyOutcome {
+            result,
+            tx: "20261122T165000Z-1-00000000".to_owned(),
+            elapsed: Duration::from_millis(6234),
+        }),
+    }
+}
+
+pub(super) fn service(active: &str) -> Service {
+    Service {
+        active: active.to_owned(),
+        load: "loaded".to_owned(),
+        ..Service::default()
+    }
+}
+
+pub(super) fn vrrp(instance: &str, state: &str, priority: u8) -> VrrpState {
+    VrrpState {
+        instance: instance.to_owned(),
+        state: state.to_owned(),
+        base_priority: priority,
+        effective_priority: priority,
+    }
+}
+
+pub(super) fn node_status(which: &str, state: &str) -> NodeStatus {
+    let vip = "10.0.0.100".parse().unwrap();
+    NodeStatus {
+        node: name(which),
+        holds: if state == "MASTER" {
+            vec![vip]
+        } else {
+            Vec::new()
+        },
+        vrrp: vec![vrrp("VI_1", state, 252)],
+        nginx: service("active"),
+        keepalived: service("active"),
+        generation: Some(3),
+        applied: None,
+        serves: None,
+        loaded: None,
+        backends: Vec::new(),
+        drift: Vec::new(),
+        changed_by_hand: Vec::new(),
+        pending: Vec::new(),
+    }
+}
+
+pub(super) fn status(nodes: Vec<NodeStatus>) -> StatusReport {
+    let owners = nodes.iter().filter(|node| !node.holds.is_empty());
+    StatusReport {
+        cluster: ClusterName::new("web").unwrap(),
+        vips: vec![VipStatus {
+            address: "10.0.0.100".parse().unwrap(),
+            owners: owners.map(|node| node.node.clone()).collect(),
+        }],
+        nodes,
+        notices: Vec::new(),
+    }
+}
