@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Instant;
 
 use camino::Utf8Path;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -24,6 +27,15 @@ fn filter(verbosity: u8) -> Targets {
     }
 }
 
+/// Seconds since hactl was started: what a person who waits for it wants to know.
+struct SinceStart(Instant);
+
+impl FormatTime for SinceStart {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
+        write!(writer, "{:7.3}s", self.0.elapsed().as_secs_f64())
+    }
+}
+
 /// Starts logging. `console` writes to standard error as the view does.
 pub(super) fn start(
     verbosity: u8,
@@ -34,7 +46,7 @@ pub(super) fn start(
         fmt::layer()
             .with_ansi(console.is_coloured())
             .with_target(verbosity > 2)
-            .with_timer(fmt::time::uptime())
+            .with_timer(SinceStart(Instant::now()))
             .with_writer(console)
             .with_filter(filter(verbosity))
     });

@@ -18,6 +18,7 @@ mod lab;
 mod lab_demo;
 mod lab_up;
 mod logging;
+mod page;
 mod plan;
 mod render;
 mod rollback;
@@ -28,4 +29,5 @@ mod tell;
 
 pub use args::{Cli, Verb};
 pub use exit::{Exit, exit_codes_page};
+pub use page::{cli_page, helps};
 pub use run::main;

@@ -146,7 +146,8 @@ fn questions_say_what_is_agreed_to() {
 /// Everything that `events` make a log say about `plan`.
 fn log(plan: &Plan, events: &[Event]) -> String {
     let mut lines = Lines::new(plan);
-    plain(
+    // A log's lines are not broken: whoever looks for one wants all of it.
+    unbroken(
         &events
             .iter()
             .map(|event| lines.event(event))

@@ -66,7 +66,7 @@ fn ended(
             format!("the daemons accept the files on {nodes}; nothing was changed ({took})."),
         ),
         ApplyResult::Applied { generation: 0 } => {
-            good("Done:", format!("{nodes} as before hactl ({took})."))
+            good("Done:", format!("as before hactl on {nodes} ({took})."))
         }
         ApplyResult::Applied { generation } => {
             let restores = match plan.goal {

@@ -24,6 +24,8 @@ use super::findings::{findings_text, inventory_errors_text};
 #[derive(Debug, Clone, Default)]
 pub struct Complaint {
     nodes: Vec<NodeName>,
+    /// What its only host is called in its advice.
+    names: Vec<String>,
     message: String,
     details: Vec<String>,
     helps: Vec<String>,
@@ -124,11 +126,11 @@ impl Complaint {
         let mut complaint = Self::new(heading());
         for one in all {
             complaint = complaint.detail(one.subject());
-            for detail in one.details {
-                complaint = complaint.detail(indent(&detail, "  "));
+            for detail in &one.details {
+                complaint = complaint.detail(indent(detail, "  "));
             }
             for help in one.helps {
-                complaint = complaint.help(help);
+                complaint = complaint.help(general(&help, &one.names));
             }
         }
         complaint
@@ -140,15 +142,14 @@ impl Complaint {
             AgentError::Remote(error) => error.host(),
             _ => None,
         };
-        // Advice that names its host would be another one for every host.
-        let help = match host {
-            Some(host) => error.hint().replace(&format!(" {host}"), " HOST"),
-            None => error.hint(),
-        };
-        Self::new(error.to_string())
-            .detail(error.detail())
-            .help(help)
-            .on(error.node())
+        let names = host.into_iter().chain([error.node().as_str()]);
+        Self {
+            names: names.map(str::to_owned).collect(),
+            ..Self::new(error.to_string())
+                .detail(error.detail())
+                .help(error.hint())
+                .on(error.node())
+        }
     }
 
     /// The same, about `node`, whose name its message may begin with.
@@ -234,23 +235,37 @@ impl Complaint {
 
 /// The same trouble on several nodes as one.
 pub(super) fn merged(complaints: Vec<Complaint>) -> Vec<Complaint> {
+    let general_helps = |complaint: &Complaint| -> Vec<String> {
+        let helps = complaint.helps.iter();
+        helps.map(|help| general(help, &complaint.names)).collect()
+    };
     let mut merged: Vec<Complaint> = Vec::new();
     for complaint in complaints {
+        let helps = general_helps(&complaint);
         let is_same = |other: &&mut Complaint| {
             !complaint.nodes.is_empty()
                 && other.message == complaint.message
                 && other.details == complaint.details
-                && other.helps == complaint.helps
+                && general_helps(other) == helps
         };
         match merged.iter_mut().find(is_same) {
             Some(same) => {
                 same.nodes.extend(complaint.nodes);
                 same.nodes.sort();
+                same.helps = helps;
             }
             None => merged.push(complaint),
         }
     }
     merged
+}
+
+/// Advice for any host: one that names its own would be another one for every host.
+fn general(help: &str, names: &[String]) -> String {
+    names.iter().fold(help.to_owned(), |help, name| {
+        help.replace(&format!("ssh {name}"), "ssh HOST")
+            .replace(&format!("-R {name}"), "-R HOST")
+    })
 }
 
 /// Findings with their places.

@@ -8,7 +8,7 @@ use similar::TextDiff;
 use super::cause::{action_mark, cause_words, is_by_hand};
 use super::hunks::{Hunks, without_stamp};
 use super::paint;
-use super::text::{comma, indent};
+use super::text::{comma, indent, width, wrap};
 use crate::plan::{FileAction, FileChange, Goal, NodePlan, Plan};
 
 /// What all lines of a diff stand behind.
@@ -104,16 +104,17 @@ fn header(shared: &Shared<'_>, goal: Goal, model: Option<&Shared<'_>>) -> String
     } else if change.diff.is_empty() && change.permissions.is_none() {
         words.push_str(", empty or not to be shown");
     }
-    format!(
-        "{} {}  {}\n",
+    let path = format!(
+        "{} {}",
         action_mark(change.action),
-        paint::strong(&change.path),
-        if is_by_hand(change) {
-            paint::warn(words)
-        } else {
-            paint::faint(words)
-        }
-    )
+        paint::strong(&change.path)
+    );
+    let words = if is_by_hand(change) {
+        paint::warn(words)
+    } else {
+        paint::faint(words)
+    };
+    format!("{path}  {}\n", wrap(&words, width(&path) + 2, "  "))
 }
 
 fn whole(shared: &Shared<'_>) -> String {

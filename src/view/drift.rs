@@ -25,7 +25,7 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
             None => "keepalived does not run the configuration that was applied",
         }
         .to_owned(),
-        RunningDrift::Down { unit, state } => format!("{unit} does not run: it is {state}"),
+        RunningDrift::Down { unit, state } => format!("{unit} does not run ({state})"),
         RunningDrift::NotEnabled { unit } => format!("{unit} would not start at boot"),
         RunningDrift::DaemonReloadNeeded { unit } => {
             format!("systemd has not read the file of {unit} since it changed")

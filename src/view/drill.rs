@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::complaint::labelled;
 use super::document::Document;
 use super::paint;
-use super::text::{count, elapsed};
+use super::text::{count, elapsed, wrap};
 use super::ui::Ui;
 use crate::drill::Drill;
 use crate::model::NodeName;
@@ -16,13 +17,14 @@ impl Ui {
     /// Says what will be done before it is done.
     pub fn announce_drill(&self, drill: Drill, node: &NodeName) {
         let spec = drill.spec();
-        self.status(&format!(
-            "{}: {}, which is {}; {}\n",
-            paint::strong(spec.name),
+        let words = format!(
+            "{}, which is {}; {}",
             spec.does,
             paint::strong(node),
             spec.heals
-        ));
+        );
+        let label = paint::strong(format!("{}:", spec.name));
+        self.status(&labelled(&label, &words, "  "));
     }
 
     /// Asks whether to do it.
@@ -68,7 +70,7 @@ pub(super) fn drill_text(report: &FailoverReport, budget: Option<Duration>) -> S
     let seen = &report.measurement;
     let requests = count(seen.probes, "request");
     let loss = match seen.outage() {
-        None => paint::good(format!("No request of {requests} was lost")),
+        None => paint::good(format!("None of {requests} was lost")),
         Some(outage) => format!(
             "{} of {requests} lost: users were cut off {}",
             seen.lost(),
@@ -86,9 +88,11 @@ pub(super) fn drill_text(report: &FailoverReport, budget: Option<Duration>) -> S
         }
         (true, _, None) => String::new(),
     };
+    let loss = format!("{loss} (slowest answer {}).", elapsed(seen.slowest));
     format!(
-        "{way}.\n{loss} (slowest answer {}).\n{verdict}",
-        elapsed(seen.slowest)
+        "{}\n{}\n{verdict}",
+        wrap(&format!("{way}."), 0, ""),
+        wrap(&loss, 0, "")
     )
 }
 

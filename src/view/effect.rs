@@ -36,7 +36,11 @@ pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
         .into_iter()
         .flat_map(|(program, groups)| {
             let everywhere = groups.len() == 1;
-            groups.into_iter().map(move |(action, nodes)| {
+            // Where something happens to a daemon on some nodes, the others need no words.
+            let spoken = groups
+                .into_iter()
+                .filter(move |(action, _)| everywhere || *action != UnitAction::None);
+            spoken.map(move |(action, nodes)| {
                 let mut words = format!("{program} {}", verbs(action).0);
                 if !everywhere {
                     let names: Vec<_> = nodes.iter().map(|node| &node.node).collect();

@@ -35,12 +35,18 @@ fn row(entry: &HistoryEntry) -> Vec<String> {
     let is_live = entry.nodes.iter().any(|node| node.live);
     let nodes: Vec<_> = entry.nodes.iter().map(|node| &node.node).collect();
     let number = entry.generation.to_string();
-    let or_dash = |text: &str| {
+    let or_dash = |text: String| {
         if text.is_empty() {
             "-".to_owned()
         } else {
-            text.to_owned()
+            text
         }
+    };
+    let (at, by) = if entry.generation == 0 {
+        // It is older than hactl, so hactl cannot know.
+        (String::new(), "(before hactl)".to_owned())
+    } else {
+        (minutes(&entry.at), entry.by.clone())
     };
     vec![
         if is_live {
@@ -53,18 +59,18 @@ fn row(entry: &HistoryEntry) -> Vec<String> {
         } else {
             number
         },
-        or_dash(entry.at.replace('T', " ").trim_end_matches('Z')),
-        or_dash(&entry.by),
-        or_dash(&entry.commit),
+        or_dash(at),
+        or_dash(by),
+        or_dash(entry.commit.clone()),
         comma(&nodes),
-        note(entry),
+        entry
+            .restores
+            .map(|restored| paint::faint(format!("as {restored}")))
+            .unwrap_or_default(),
     ]
 }
 
-fn note(entry: &HistoryEntry) -> String {
-    match (entry.generation, entry.restores) {
-        (0, _) => paint::faint("before hactl"),
-        (_, Some(restored)) => paint::faint(format!("= {restored}")),
-        _ => String::new(),
-    }
+/// `2026-11-22T16:50:00Z` as `2026-11-22 16:50`.
+fn minutes(time: &str) -> String {
+    time.get(..16).unwrap_or(time).replace('T', " ")
 }

@@ -2,7 +2,7 @@
 
 use indicatif::ProgressBar;
 
-use super::text::{comma, elapsed};
+use super::text::{comma, elapsed, wrap};
 use super::ui::Ui;
 use crate::lab::{ImageLayer, LabEvent};
 
@@ -49,18 +49,15 @@ fn layer_words(layer: ImageLayer) -> &'static str {
 
 /// An event as a line.
 pub(super) fn event_line(event: &LabEvent) -> Option<String> {
-    Some(match event {
+    let words = match event {
         LabEvent::PrerequisitesMissing { packages } => {
-            format!(
-                "Installing on this machine, with apt: {}\n",
-                comma(packages)
-            )
+            format!("Installing on this machine, with apt: {}", comma(packages))
         }
         LabEvent::PrerequisitesInstalled { took, .. } => {
-            format!("Installed ({})\n", elapsed(*took))
+            format!("Installed ({})", elapsed(*took))
         }
         LabEvent::ImageAwaited { layer } => format!(
-            "Waiting for another process that builds {}\n",
+            "Waiting for another process that builds {}",
             layer_words(*layer)
         ),
         LabEvent::ImageBuilding {
@@ -68,16 +65,17 @@ pub(super) fn event_line(event: &LabEvent) -> Option<String> {
             folder,
             usually,
         } => format!(
-            "Building {} in {}; once per machine, about {}\n",
+            "Building {} in {}; once per machine, about {}",
             layer_words(*layer),
             folder.display(),
             elapsed(*usually)
         ),
-        LabEvent::ImageBuilt { took, .. } => format!("Built ({})\n", elapsed(*took)),
-        LabEvent::LeftoverRemoved { name } => format!("Removed what was left of lab {name}\n"),
+        LabEvent::ImageBuilt { took, .. } => format!("Built ({})", elapsed(*took)),
+        LabEvent::LeftoverRemoved { name } => format!("Removed what was left of lab {name}"),
         LabEvent::NodeReady { node, took } => {
-            format!("{node} is ready ({})\n", elapsed(*took))
+            format!("{node} is ready ({})", elapsed(*took))
         }
         _ => return None,
-    })
+    };
+    Some(format!("{}\n", wrap(&words, 0, "  ")))
 }

@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::drift::{drift_words, notice_words};
 use super::paint;
-use super::text::{and, columns, comma, count, lines};
+use super::text::{and, columns, comma, count, lines, wrap};
 use super::ui::Ui;
 use crate::agent::Service;
 use crate::ops::{NodeStatus, StatusReport, VipStatus};
@@ -40,7 +40,11 @@ pub(super) fn status_text(report: &StatusReport) -> String {
         "{}\n{}{}",
         columns(&rows),
         lines(vips),
-        lines(troubles(report))
+        lines(
+            troubles(report)
+                .iter()
+                .map(|trouble| wrap(trouble, 0, "  "))
+        )
     )
 }
 

@@ -42,7 +42,8 @@ pub(super) fn wrap(text: &str, used: usize, hanging: &str) -> String {
         // What a line was indented by, all that become of it are.
         let own = &line[..line.len() - words.len()];
         let mut current = String::new();
-        for word in words.split(' ') {
+        for word in phrases(words) {
+            let word = word.as_str();
             let before = if lines.is_empty() {
                 used
             } else {
@@ -62,6 +63,21 @@ pub(super) fn wrap(text: &str, used: usize, hanging: &str) -> String {
     lines.join(&format!("\n{hanging}"))
 }
 
+/// The words of a line; `hactl` and its verb are one, to be read and copied as one.
+fn phrases(line: &str) -> Vec<String> {
+    let mut phrases: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        match phrases.last_mut() {
+            Some(last) if last.ends_with("hactl") => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => phrases.push(word.to_owned()),
+        }
+    }
+    phrases
+}
+
 /// Rows in columns as wide as their widest cell, two spaces between, none at a line's end.
 pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -72,12 +88,23 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..count).map(widest).collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> = row
+        // What is empty at a row's end, a colour around nothing included, leaves no spaces.
+        let last = row.iter().rposition(|cell| width(cell) > 0);
+        let cells = row
             .iter()
             .zip(&widths)
-            .map(|(cell, width)| pad(cell, *width))
+            .take(last.map_or(0, |last| last + 1));
+        let cells: Vec<String> = cells
+            .enumerate()
+            .map(|(column, (cell, width))| {
+                if Some(column) == last {
+                    cell.clone()
+                } else {
+                    pad(cell, *width)
+                }
+            })
             .collect();
-        text.push_str(cells.join("  ").trim_end());
+        text.push_str(&cells.join("  "));
         text.push('\n');
     }
     text

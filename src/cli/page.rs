@@ -1,0 +1,42 @@
+//! `docs/cli.md`: every verb's help, from the arguments themselves.
+
+use std::fmt::Write as _;
+
+use clap::{Command, CommandFactory};
+
+use super::args::Cli;
+
+/// What help is broken at, on this page and in its test.
+const WIDTH: usize = 80;
+
+/// The page.
+pub fn cli_page() -> String {
+    let mut text = String::from(
+        "# The command line\n\n\
+         What `hactl --help` and `hactl VERB --help` say. Data goes to standard output; progress, status\n\
+         and logs go to standard error, so that a pipe gets nothing but data. What an exit code means is in\n\
+         [exit-codes.md](exit-codes.md). This page is generated from `src/cli/`.\n",
+    );
+    for (path, help) in helps() {
+        let _ = write!(text, "\n## {path}\n\n```text\n{help}\n```\n");
+    }
+    text
+}
+
+/// Every command with its help, as an 80-column terminal shows it.
+pub fn helps() -> Vec<(String, String)> {
+    let mut root = Cli::command().term_width(WIDTH);
+    root.build();
+    let mut found = Vec::new();
+    collect(&root, "hactl", &mut found);
+    found
+}
+
+fn collect(command: &Command, path: &str, found: &mut Vec<(String, String)>) {
+    let help = command.clone().render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    found.push((path.to_owned(), lines.join("\n").trim_end().to_owned()));
+    for verb in command.get_subcommands() {
+        collect(verb, &format!("{path} {}", verb.get_name()), found);
+    }
+}
