@@ -26,7 +26,7 @@ pub enum DemoStep {
 }
 
 /// The name of the demo's lab unless another is asked for.
-pub const DEMO_LAB: &str = "demo";
+pub(super) const DEMO_LAB: &str = "demo";
 
 /// The demo's lab: nginx and keepalived are installed, as on most hosts that come to hactl.
 pub fn demo_spec(name: &str) -> LabSpec {
