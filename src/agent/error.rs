@@ -120,6 +120,14 @@ fn code_hint(code: &str) -> &'static str {
         "not-root" => "log in as root (ssh.user), or set ssh.sudo in the inventory",
         "no-generation" => "`hactl history` lists the generations there are",
         "not-active" => "the host undid the change by itself before it was confirmed; run it again",
+        "unfinished" => {
+            "run `hactl apply` again: it brings such a host back first, once nobody works on it"
+        }
+        "confirmed" => "run `hactl status`, and `hactl rollback` if it shall not stay",
+        "obstacle" => "look at what lies there, and move it away",
+        "mount" => {
+            "allow mount namespaces on the host (`unshare -m true` as root), then run it again"
+        }
         "revert" => {
             "look at the problems above and mend them by hand; the copies are in /var/lib/hactl/tx on the host"
         }

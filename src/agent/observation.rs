@@ -95,7 +95,8 @@ impl Service {
 pub struct Journal {
     /// Its id.
     pub tx: String,
-    /// How far it got: `activating` or `activated`.
+    /// How far it got: `activating` or `activated`, after which it is undone; or `confirmed`, after
+    /// which it is carried through.
     pub phase: String,
 }
 
@@ -104,7 +105,8 @@ pub struct Journal {
 pub struct Outcome {
     /// Its id.
     pub tx: String,
-    /// `confirmed`, `reverted` by hactl, or `expired`: undone by the host itself.
+    /// `confirmed`; `reverted` by hactl; `expired`: undone by the host itself; or `incomplete`: a step
+    /// of the undo failed, and the journal still has it.
     pub result: String,
     /// Why.
     pub why: String,

@@ -114,7 +114,7 @@ fn take(seen: &mut Observation, record: &Record) {
             seen.journal = Some(Journal {
                 tx: field(0),
                 phase: field(1),
-            })
+            });
         }
         "lock" => seen.lock = Some(lock_info(&record.body_text(), seen.uptime, &seen.boot_id)),
         "outcome" => {
@@ -122,7 +122,7 @@ fn take(seen: &mut Observation, record: &Record) {
                 tx: field(0),
                 result: field(1),
                 why: field(2),
-            })
+            });
         }
         "services" => seen.services = services(&record.body_text()),
         "addresses" => seen.addresses = addresses(&record.body_text()),

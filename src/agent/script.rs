@@ -6,13 +6,17 @@ use super::manifest::{Entry, Manifest};
 use crate::model::HostPath;
 
 /// Each part is short enough to read; together they are the program.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 11] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/30-files.sh"),
     include_str!("sh/40-validate.sh"),
-    include_str!("sh/50-change.sh"),
+    include_str!("sh/50-lock.sh"),
+    include_str!("sh/55-prepare.sh"),
+    include_str!("sh/60-activate.sh"),
     include_str!("sh/60-fault.sh"),
+    include_str!("sh/70-settle.sh"),
+    include_str!("sh/80-history.sh"),
     include_str!("sh/90-main.sh"),
 ];
 

@@ -68,7 +68,9 @@ pub(super) async fn recover(
     let mut errors = Vec::new();
     for host in abandoned {
         if let (Some(agent), Some(journal)) = (found.fleet.get(&host.node), &host.journal) {
-            errors.extend(agent.revert(&journal.tx, "it was abandoned").await.err());
+            let settled = agent.revert(&journal.tx, "it was abandoned").await;
+            // A change that was confirmed before it was interrupted has now been carried through.
+            errors.extend(settled.err().filter(|error| error.code() != "confirmed"));
         }
     }
     found.fleet.close().await;

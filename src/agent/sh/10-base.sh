@@ -66,6 +66,23 @@ sha256_of() {
     printf '%s' "${sum%% *}"
 }
 
+# owned PATH: its mode in four digits, its owner and its group; numbers where these have no name.
+owned() {
+    stat -c '%a %U %G %u %g' -- "$1" | {
+        read -r mode user group uid gid || return 1
+        [ "$user" != UNKNOWN ] || user=$uid
+        [ "$group" != UNKNOWN ] || group=$gid
+        printf '%04o %s %s' "0$mode" "$user" "$group"
+    }
+}
+
+# put FILE: standard input becomes its content; whoever reads it sees the old one or the new one,
+# also after a power cut.
+put() { cat >"$1.new" && sync "$1.new" && mv -f -- "$1.new" "$1" && { sync "${1%/*}" || :; }; }
+
+# sync_tree DIR: everything in it is on the disk.
+sync_tree() { find "$1" -exec sync {} + || :; }
+
 # value_in FILE KEY: the first value of KEY in a manifest or journal.
 value_in() {
     [ -f "$1" ] || return 0
@@ -100,8 +117,27 @@ main_pid() { systemctl show -p MainPID --value "$1" 2>/dev/null; }
 is_active() { systemctl is-active --quiet "$1" 2>/dev/null; }
 
 # with_mutex [SECONDS]: held until this program ends; orders two calls that change the state folder.
+# The subshell keeps a redirection that fails from ending the whole program (POSIX 2.8.1).
 with_mutex() {
-    mkdir -p "$state" || die state-unwritable "cannot create $state"
-    exec 9>"$state/mutex" || die state-unwritable "cannot write in $state"
+    problem=$( (mkdir -p "$state" && chmod 700 "$state" && : >>"$state/mutex") 2>&1) ||
+        die state-unwritable "cannot write in $state: ${problem##*: }"
+    exec 9>>"$state/mutex"
     flock -w "${1:-20}" 9 || die busy "another call of hactl's works on this host"
+}
+
+# carry_on: from here on a connection that ends, and a reader that is gone, stop nothing: a step that
+# was begun is better ended than left to the timer.
+carry_on() { trap '' HUP PIPE; }
+
+# change_id TEXT and number TEXT: refuse what is none, before it becomes a part of a path or a unit.
+change_id() {
+    case $1 in
+    '' | .* | *[!A-Za-z0-9._-]*) die protocol "this is no id of a change: $1" ;;
+    esac
+}
+
+number() {
+    case $1 in
+    '' | *[!0-9]*) die protocol "this is no number: $1" ;;
+    esac
 }

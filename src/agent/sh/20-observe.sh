@@ -8,19 +8,19 @@ observe() {
     observe_recorded
     observe_services
     observe_addresses
-    port=$(value_in "$state/live/manifest" status_port)
+    port=$(value_in "$state/live/manifest" status_port) network=''
     while IFS=$tab read -r what one two; do
         case $what in
         path) observe_path "$one" ;;
         sysctl) observe_sysctl "$one" ;;
-        backend) observe_backend "$one" "$two" & ;;
+        backend | neighbour) network="$network$what $one ${two:--}
+" ;;
         status_port) port=${port:-$one} ;;
-        neighbour) observe_neighbour "$one" & ;;
         end) break ;;
         esac
     done
     observe_running "${port:-}"
-    wait
+    observe_network
     finish
 }
 
@@ -92,9 +92,9 @@ observe_addresses() {
 
 observe_path() {
     if [ -L "$1" ]; then
-        say path "$1" link "$(stat -c "%a$tab%U$tab%G" -- "$1" | tr '\t' ' ')" "$(readlink -- "$1")"
+        say path "$1" link "$(owned "$1")" "$(readlink -- "$1")"
     elif [ -f "$1" ]; then
-        say path "$1" file "$(stat -c '%a %U %G' -- "$1")"
+        say path "$1" file "$(owned "$1")"
         body "$1"
     elif [ -e "$1" ]; then
         say path "$1" other
@@ -110,12 +110,27 @@ sysctl_file() { printf '/proc/sys/%s' "$(printf '%s' "$1" | tr './' '/.')"; }
 sysctl_value() {
     file=$(sysctl_file "$1")
     [ -r "$file" ] || return 0
+    set -f # a '*' in a value is no pattern
     # shellcheck disable=SC2046
     set -- $(cat "$file" 2>/dev/null)
     printf '%s' "$*"
 }
 
 observe_sysctl() { say sysctl "$1" "$(sysctl_value "$1")"; }
+
+# All at once, and after every other record: what several processes say at a time must not come
+# between a record and its body.
+observe_network() {
+    while read -r what host port; do
+        case $what in
+        backend) observe_backend "$host" "$port" & ;;
+        neighbour) observe_neighbour "$host" & ;;
+        esac
+    done <<END
+$network
+END
+    wait
+}
 
 # A connection is all that can be asked of a backend without knowing what it speaks.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
@@ -160,6 +175,11 @@ observe_running() {
 keepalived_dump() {
     dump_dir=/proc/$1/root/tmp
     loaded_id='' dump='' asked=0
+    # To process 0, which it is while keepalived restarts, a signal would be one to all of us.
+    [ "${1:-0}" -gt 0 ] || return 0
+    # Two that ask at the same time would remove each other's answers. Only root can open this folder,
+    # so that nobody else can make us wait.
+    if [ -d /root ]; then exec 8</root && flock -w 3 8; fi
     rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
     kill -s USR1 "$1" 2>/dev/null || return 0
     # The section after the instances tells that they are complete.
@@ -169,8 +189,12 @@ keepalived_dump() {
         [ "$asked" -lt 100 ] || break
         sleep 0.02
     done
-    helo=$(grep -m1 'Smtp HELO name = hactl-' "$dump_dir/keepalived.data" 2>/dev/null)
-    loaded_id=${helo##*hactl-}
-    dump=$(sed -n '/VRRP Topology/,/VRRP Sockpool/p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
+    # Where /tmp is everybody's, another user may have put a file of that name there.
+    if [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ]; then
+        helo=$(grep -m1 'Smtp HELO name = hactl-' "$dump_dir/keepalived.data" 2>/dev/null)
+        loaded_id=${helo##*hactl-}
+        dump=$(sed -n '/VRRP Topology/,/VRRP Sockpool/p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
+    fi
     rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
+    exec 8<&-
 }

@@ -8,97 +8,169 @@
 # receive_tree DIR: a tree from standard input. Each file line is followed by a size and its bytes;
 # their hash is checked here, before anything is done with them.
 receive_tree() {
-    mkdir -p "$1/files" || die state-unwritable "cannot create $1/files" 
-    : >"$1/manifest" || die state-unwritable "cannot write in $1"
+    mkdir -p "$1/files" || die state-unwritable "cannot create $1/files"
+    true >"$1/manifest" || die disk "cannot write $1/manifest"
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
         file)
             read -r size || die protocol "the stream ended within $f"
-            mkdir -p "$1/files${f%/*}" || die disk "cannot create a folder in $1"
-            read_exactly "$size" >"$1/files$f" || die disk "cannot write $1/files$f: $(df -h "$1" | tail -n 1)"
+            number "$size"
+            mkdir -p "$1/files${f%/*}" || die disk "cannot create a folder in $1: $(space "$1")"
+            read_exactly "$size" >"$1/files$f" || die disk "cannot write $1/files$f: $(space "$1")"
             [ -f "$1/files$f" ] && [ "$(sha256_of "$1/files$f")" = "$e" ] ||
-                die disk "$1/files$f is not what was sent: is the disk full? $(df -h "$1" | tail -n 1)"
+                die disk "$1/files$f is not what was sent: is the disk full? $(space "$1")"
             printf 'file\t%s\t%s\t%s\t%s\t%s\t%s\n' "$a" "$b" "$c" "$d" "$e" "$f" >>"$1/manifest"
             ;;
         end) return 0 ;;
         *) printf '%s\n' "$kind${a:+$tab$a}${b:+$tab$b}${c:+$tab$c}" >>"$1/manifest" ;;
-        esac || die disk "cannot write $1/manifest: $(df -h "$1" | tail -n 1)"
+        esac || die disk "cannot write $1/manifest: $(space "$1")"
     done
     die protocol "the stream ended early"
 }
 
-# capture_path PATH DIR: records what lies at PATH in the tree DIR.
+# space DIR: what is left of its file system, in df's words.
+space() { df -h "$1" | tail -n 1; }
+
+# tells MANIFEST PATH: true when it says what lies at PATH.
+tells() {
+    while IFS=$tab read -r has one two _ _ _ six; do
+        case $has in
+        file) has=$six ;;
+        link) has=$two ;;
+        absent) has=$one ;;
+        *) continue ;;
+        esac
+        [ "$has" != "$2" ] || return 0
+    done <"$1"
+    return 1
+}
+
+# tells_of MANIFEST KIND KEY: the same for a kernel setting or a unit.
+tells_of() {
+    while IFS=$tab read -r has one _; do
+        [ "$has" != "$2" ] || [ "$one" != "$3" ] || return 0
+    done <"$1"
+    return 1
+}
+
+# capture_path PATH DIR: records what lies at PATH in the tree DIR, whose manifest is being written.
 capture_path() {
     if [ -L "$1" ]; then
-        printf 'link\t%s\t%s\n' "$(readlink -- "$1")" "$1" >>"$2/manifest"
+        target=$(readlink -- "$1")
+        case $target in
+        *[![:print:]]*) die obstacle "$1 is a link that no text can tell" ;;
+        esac
+        printf 'link\t%s\t%s\n' "$target" "$1" >>"$2/manifest.new"
     elif [ -f "$1" ]; then
-        mkdir -p "$2/files${1%/*}" && cp -- "$1" "$2/files$1" || die disk "cannot keep a copy of $1 in $2"
-        printf 'file\tother\t%s\t%s\t%s\n' "$(stat -c "0%a$tab%U$tab%G" -- "$1")" "$(sha256_of "$2/files$1")" "$1" >>"$2/manifest"
+        mkdir -p "$2/files${1%/*}" && cp -- "$1" "$2/files$1" || die disk "cannot keep a copy of $1 in $2: $(space "$2")"
+        printf 'file\tother\t%s\t%s\t%s\n' "$(owned "$1" | tr ' ' '\t')" "$(sha256_of "$2/files$1")" "$1" >>"$2/manifest.new"
+    elif [ -e "$1" ]; then
+        die obstacle "$1 is no regular file"
     else
-        printf 'absent\t%s\n' "$1" >>"$2/manifest"
-    fi || die disk "cannot write $2/manifest"
+        printf 'absent\t%s\n' "$1" >>"$2/manifest.new"
+    fi || die disk "cannot write $2/manifest.new: $(space "$2")"
 }
 
 # capture_sysctl KEY DIR and capture_service UNIT DIR: likewise.
-capture_sysctl() { printf 'sysctl\t%s\t%s\n' "$1" "$(sysctl_value "$1")" >>"$2/manifest"; }
+capture_sysctl() {
+    printf 'sysctl\t%s\t%s\n' "$1" "$(sysctl_value "$1")" >>"$2/manifest.new" || die disk "cannot write $2/manifest.new"
+}
 
 capture_service() {
     enabled=$(systemctl is-enabled "$1" 2>/dev/null) || :
     active=$(systemctl is-active "$1" 2>/dev/null) || :
-    printf 'service\t%s\t%s\t%s\n' "$1" "${enabled:-none}" "${active:-inactive}" >>"$2/manifest"
+    printf 'service\t%s\t%s\t%s\n' "$1" "${enabled:-none}" "${active:-inactive}" >>"$2/manifest.new" ||
+        die disk "cannot write $2/manifest.new"
 }
 
-# capture_missing MANIFEST DIR: records in DIR what MANIFEST speaks of and DIR does not hold yet.
+# capture_missing MANIFEST DIR: records in DIR what MANIFEST speaks of and DIR does not hold yet. DIR's
+# manifest becomes a longer one in one step, when all that it speaks of is on the disk.
 capture_missing() {
-    mkdir -p "$2/files" || die state-unwritable "cannot create $2"
-    [ -f "$2/manifest" ] || : >"$2/manifest"
+    mkdir -p "$2/files" || die disk "cannot create $2: $(space "$state")"
+    true >"$2/manifest.new" || die disk "cannot write in $2"
+    [ ! -f "$2/manifest" ] || cat "$2/manifest" >"$2/manifest.new" || die disk "cannot write in $2: $(space "$2")"
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
-        file) grep -q "$tab$f\$" "$2/manifest" || capture_path "$f" "$2" ;;
-        link) grep -q "$tab$b\$" "$2/manifest" || capture_path "$b" "$2" ;;
-        absent) grep -q "$tab$a\$" "$2/manifest" || capture_path "$a" "$2" ;;
-        sysctl) grep -q "^sysctl$tab$a$tab" "$2/manifest" || capture_sysctl "$a" "$2" ;;
+        file) tells "$2/manifest.new" "$f" || capture_path "$f" "$2" ;;
+        link) tells "$2/manifest.new" "$b" || capture_path "$b" "$2" ;;
+        absent) tells "$2/manifest.new" "$a" || capture_path "$a" "$2" ;;
+        sysctl) tells_of "$2/manifest.new" sysctl "$a" || capture_sysctl "$a" "$2" ;;
         esac
     done <"$1"
     for unit in nginx.service keepalived.service; do
-        grep -q "^service$tab$unit$tab" "$2/manifest" || capture_service "$unit" "$2"
+        tells_of "$2/manifest.new" service "$unit" || capture_service "$unit" "$2"
     done
+    sync_tree "$2"
+    mv -f "$2/manifest.new" "$2/manifest" || die disk "cannot write $2/manifest"
+    sync "$2" || :
 }
 
-# make_dirs DIR: creates it and its parents, readable by all, and notes which were made.
+# make_dirs DIR: creates it and its parents, readable by all, and notes which are made: before they
+# are, so that none is ever there without a note.
 make_dirs() {
     [ -d "$1" ] && return 0
     make_dirs "${1%/*}" || return 1
-    mkdir -m 755 -- "$1" && printf '%s\n' "$1" >>"$state/created-dirs"
+    printf '%s\n' "$1" >>"$state/created-dirs" && mkdir -m 755 -- "$1"
 }
 
-# remove_file PATH: and the folders that were made for it, where they are empty now.
-remove_file() {
-    rm -f -- "$1" || return 1
-    parent=${1%/*}
-    while [ -n "$parent" ] && grep -qxF "$parent" "$state/created-dirs" 2>/dev/null; do
-        rmdir -- "$parent" 2>/dev/null || break
-        grep -vxF "$parent" "$state/created-dirs" >"$state/created-dirs.new"
-        mv -f "$state/created-dirs.new" "$state/created-dirs"
-        parent=${parent%/*}
+# drop_dirs DIR: removes it and its parents, as far as they were made by make_dirs and are empty. A
+# folder that is gone already was one of them: an undo may be repeated.
+drop_dirs() {
+    dir=$1
+    while [ -n "$dir" ]; do
+        if grep -qxF -- "$dir" "$state/created-dirs" 2>/dev/null; then
+            rmdir -- "$dir" 2>/dev/null || [ ! -e "$dir" ] || break
+            grep -vxF -- "$dir" "$state/created-dirs" >"$state/created-dirs.new"
+            # 1 is "no line is left"; anything above is a failure.
+            [ "$?" -le 1 ] || break
+            mv -f "$state/created-dirs.new" "$state/created-dirs"
+        else
+            [ ! -e "$dir" ] || break
+        fi
+        dir=${dir%/*}
     done
-    return 0
 }
 
 # install_file SOURCE MODE OWNER GROUP PATH: atomically; a reader sees the old file or the new one.
+# An undo must not need space: where there is none, its copy itself goes there.
 install_file() {
     make_dirs "${5%/*}" || return 1
     new=$(mktemp "${5%/*}/.hactl.XXXXXX") || return 1
-    if cat <"$1" >"$new" && chown "$3:$4" "$new" && chmod "$2" "$new" && sync "$new" && mv -f -- "$new" "$5"; then
+    if { cat <"$1" >"$new" || { [ "$place_on_error" = note ] && ln -f -- "$1" "$new"; }; } &&
+        chown "$3:$4" "$new" && chmod "$2" "$new" && sync "$new" && mv -fT -- "$new" "$5"; then
         return 0
     fi
     rm -f -- "$new"
     return 1
 }
 
-# is_same KIND...: true when PATH already is what its manifest line says.
+# install_link TARGET PATH: likewise. The new link is made in a folder that nobody else can write in.
+install_link() {
+    make_dirs "${2%/*}" || return 1
+    new=$(mktemp -d "${2%/*}/.hactl.XXXXXX") || return 1
+    ln -s -- "$1" "$new/link" && mv -fT -- "$new/link" "$2" && rmdir -- "$new" && return 0
+    rm -rf -- "$new"
+    return 1
+}
+
+# sweep MANIFEST: removes what an interrupted install_file or check_writable left beside its paths.
+sweep() {
+    [ -f "$1" ] || return 0
+    while IFS=$tab read -r kind a b _ _ _ f; do
+        case $kind in
+        file) dir=${f%/*} ;;
+        link) dir=${b%/*} ;;
+        absent) dir=${a%/*} ;;
+        *) continue ;;
+        esac
+        while [ -n "$dir" ] && [ ! -d "$dir" ]; do dir=${dir%/*}; done
+        rm -rf -- "$dir"/.hactl.??????
+    done <"$1"
+}
+
+# is_same_file MODE OWNER GROUP SHA256 PATH: true when PATH already is what its manifest line says.
 is_same_file() {
-    [ -f "$5" ] && [ ! -L "$5" ] && [ "$(stat -c '0%a %U %G' -- "$5")" = "$1 $2 $3" ] && [ "$(sha256_of "$5")" = "$4" ]
+    [ -f "$5" ] && [ ! -L "$5" ] && [ "$(owned "$5")" = "$1 $2 $3" ] && [ "$(sha256_of "$5")" = "$4" ]
 }
 
 # place_tree DIR: makes the host's files what the tree says; changes only what differs.
@@ -112,14 +184,16 @@ place_tree() {
             install_file "$1/files$f" "$b" "$c" "$d" "$f" || place_failed "$f"
             ;;
         link)
-            if [ "$(readlink -- "$b" 2>/dev/null)" != "$a" ]; then
-                make_dirs "${b%/*}" && ln -sfn -- "$a" "$b" || place_failed "$b"
-            fi
+            [ ! -L "$b" ] || [ "$(readlink -- "$b")" != "$a" ] || continue
+            note_unit "$b"
+            install_link "$a" "$b" || place_failed "$b"
             ;;
         absent)
-            [ -e "$a" ] || [ -L "$a" ] || continue
-            note_unit "$a"
-            remove_file "$a" || place_failed "$a"
+            if [ -e "$a" ] || [ -L "$a" ]; then
+                note_unit "$a"
+                rm -f -- "$a" || place_failed "$a"
+            fi
+            drop_dirs "${a%/*}"
             ;;
         esac
     done <"$1/manifest"
@@ -128,8 +202,15 @@ place_tree() {
 # place_failed PATH: says why as far as the system tells. place_on_error is `die` while activating,
 # where the caller undoes it, and `note` while undoing, where every other file still is to be tried.
 place_failed() {
-    reason=$( (: >"${1%/*}/.hactl-probe") 2>&1 && rm -f "${1%/*}/.hactl-probe")
-    $place_on_error write "cannot write $1: ${reason:-no reason given}"
+    if [ -d "$1" ] && [ ! -L "$1" ]; then
+        reason='a folder is in the way'
+    elif reason=$(mktemp "${1%/*}/.hactl.XXXXXX" 2>&1); then
+        rm -f -- "$reason"
+        reason=$(space "${1%/*}")
+    else
+        reason=${reason##*: }
+    fi
+    $place_on_error write "cannot write $1: $reason"
 }
 
 note() {
@@ -156,7 +237,8 @@ place_sysctls() {
         fi
         # cat names the kernel's reason; dash's printf says "I/O error" for every one.
         problem=$( (printf '%s\n' "$value" | cat >"$file") 2>&1)
-        [ "$(sysctl_value "$key")" = "$value" ] ||
+        # Nothing is what a key had that was empty, and one that was not there: that is no error.
+        [ -z "$value" ] || [ "$(sysctl_value "$key")" = "$value" ] ||
             $place_on_error sysctl "the kernel refuses $key = $value and keeps $(sysctl_value "$key"): ${problem##*: }"
     done <"$1/manifest"
 }

@@ -17,6 +17,7 @@ validate_inside() {
     mount -n -t tmpfs -o mode=0700 hactl "$private" || die mount "cannot mount a tmpfs on $private"
     if [ -n "${1-}" ]; then
         tree=$1
+        [ -f "$tree/manifest" ] || die protocol "nothing is staged"
     else
         tree=$private/tree
         receive_tree "$tree"

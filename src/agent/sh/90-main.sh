@@ -1,11 +1,14 @@
 # main VERB [ARGUMENT...]
 main() {
-    [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     [ "$1" = validate-inside ] || say hactl-agent 1
+    [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     case $1 in
     observe) observe ;;
     validate) in_private_mounts validate-inside ;;
-    validate-staged) in_private_mounts validate-inside "$state/tx/$2/new" ;;
+    validate-staged)
+        change_id "$2"
+        in_private_mounts validate-inside "$state/tx/$2/new"
+        ;;
     validate-inside) validate_inside "${2-}" ;;
     lock) lock "$2" "$3" "$4" "$5" ;;
     unlock) unlock "$2" ;;

@@ -1,0 +1,63 @@
+# The change itself: lock, prepare, stage, activate, confirm, revert. Everything is under $state:
+#   lock        who works on this host, until when
+#   tx/ID/new   the staged tree            tx/ID/before   the host as it was before activation
+#   journal     the change under way       outcome        how the last one ended
+#   generations/N, live -> generations/N   what was applied; 0 is the host before hactl
+#   agent       this program, for the revert timer
+#   created-dirs, packages                 what hactl made and installed, for generation 0
+# The journal's phase decides what becomes of a change that is interrupted, at any line: without a
+# journal nothing live has changed; 'activating' and 'activated' are undone from tx/ID/before;
+# 'confirmed' is carried through. Every step may be repeated.
+
+unit_dir=/etc/systemd/system
+
+# lock TX HOLDER PID SECONDS: takes the lock, or names its holder. A lock of another boot, or one
+# whose time is over, is nobody's.
+lock() {
+    change_id "$1"
+    number "$4"
+    with_mutex
+    if [ -f "$state/lock" ] && [ "$(value_in "$state/lock" tx)" != "$1" ]; then
+        if [ "$(value_in "$state/lock" boot)" = "$(boot_id)" ] &&
+            [ "$(uptime_seconds)" -lt "$(value_in "$state/lock" until)" ]; then
+            say fail locked "$(value_in "$state/lock" holder)" "$(value_in "$state/lock" pid)" "$(value_in "$state/lock" since)"
+            say end
+            exit 1
+        fi
+        say stale-lock "$(value_in "$state/lock" holder)" "$(value_in "$state/lock" since)"
+    fi
+    {
+        printf 'tx\t%s\n' "$1"
+        printf 'holder\t%s\n' "$(printf '%s' "$2" | tr -c '[:print:]' '?')"
+        printf 'pid\t%s\n' "$(printf '%s' "$3" | tr -c '[:print:]' '?')"
+        printf 'since\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+        printf 'boot\t%s\n' "$(boot_id)"
+        printf 'until\t%s\n' "$(($(uptime_seconds) + $4))"
+    } | put "$state/lock" || die disk "cannot write $state/lock: $(space "$state")"
+    if [ -f "$state/journal" ]; then
+        say journal "$(value_in "$state/journal" tx)" "$(value_in "$state/journal" phase)"
+    fi
+    finish
+}
+
+# unlock TX: gives it back, if it is ours. What another change has staged is left alone.
+unlock() {
+    change_id "$1"
+    with_mutex
+    held=$(value_in "$state/lock" tx)
+    if [ "${held:-$1}" = "$1" ]; then
+        forget_policy
+        if [ ! -f "$state/journal" ]; then
+            for staged in "$state"/tx/*/new/manifest; do sweep "$staged"; done
+            rm -rf "$state/tx"
+            # An end that was interrupted after it had removed the journal.
+            [ ! -f "$state/agent" ] || disarm
+        fi
+        rm -f "$state/lock" "$state"/*.new
+    fi
+    finish
+}
+
+must_hold() {
+    [ "$(value_in "$state/lock" tx)" = "$1" ] || die lock-lost "the lock on this host is no longer ours"
+}

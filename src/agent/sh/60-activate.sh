@@ -1,0 +1,160 @@
+# The change: the staged tree comes alive, and a timer undoes it unless it is confirmed.
+
+# journal TX PHASE GENERATION NGINX KEEPALIVED: what is under way, written before it is done; the last
+# two are what has been done to the daemons, so that an undo can do the same.
+journal() {
+    printf 'tx\t%s\nphase\t%s\ngeneration\t%s\nnginx\t%s\nkeepalived\t%s\n' "$@" | put "$state/journal" ||
+        die disk "cannot write $state/journal: $(space "$state")"
+}
+
+# refuse_unfinished: a journal is the only way back from what it tells; nothing may replace it.
+refuse_unfinished() {
+    [ ! -f "$state/journal" ] ||
+        die unfinished "an earlier change ($(value_in "$state/journal" tx)) is not finished here"
+}
+
+# arm TX SECONDS: from now on this host undoes the change by itself, unless it is confirmed.
+arm() {
+    printf '%s\n' "$script" | put "$state/agent" || die disk "cannot write $state/agent: $(space "$state")"
+    cat >"$unit_dir/hactl-revert.service" <<END && cat >"$unit_dir/hactl-revert.timer" <<END2 && cat >"$unit_dir/hactl-revert-boot.service" <<END3 || die write "cannot write in $unit_dir"
+[Unit]
+Description=Undo a change of hactl's that was not confirmed
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $state/agent expire $1
+END
+[Unit]
+Description=Time left to confirm a change of hactl's
+[Timer]
+OnActiveSec=$2
+OnUnitInactiveSec=30
+AccuracySec=100ms
+END2
+[Unit]
+Description=Undo a change of hactl's that a reboot interrupted
+DefaultDependencies=no
+After=local-fs.target
+Before=nginx.service keepalived.service systemd-sysctl.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $state/agent expire-at-boot $1
+[Install]
+WantedBy=multi-user.target
+END3
+    chmod 644 "$unit_dir"/hactl-revert*
+    make_dirs "$unit_dir/multi-user.target.wants" &&
+        ln -sf "$unit_dir/hactl-revert-boot.service" "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" ||
+        die write "cannot write in $unit_dir"
+    # Restarted: a timer that an earlier change left behind would not count from now.
+    systemctl daemon-reload && systemctl restart hactl-revert.timer || die service "cannot arm the revert timer"
+}
+
+# disarm: the program itself goes last, since it tells that the rest may not be gone yet.
+disarm() {
+    systemctl stop hactl-revert.timer 2>/dev/null
+    rm -f "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert*
+    drop_dirs "$unit_dir/multi-user.target.wants"
+    systemctl daemon-reload
+    rm -f "$state/agent"
+}
+
+# activate TX SECONDS: puts the staged tree in place, brings the daemons to it and proves that they
+# run it. Standard input: what lay there when the plan was made, and what each unit needs.
+activate() {
+    change_id "$1"
+    number "$2"
+    with_mutex
+    must_hold "$1"
+    refuse_unfinished
+    into=$state/tx/$1
+    [ -f "$into/new/manifest" ] || die protocol "nothing is staged"
+    generation=$(value_in "$into/new/manifest" generation)
+    number "$generation"
+    nginx_action=none keepalived_action=none whole=no
+    while IFS=$tab read -r kind a b; do
+        case $kind in
+        expect) expect_path "$a" "$b" ;;
+        action) case $a in nginx) nginx_action=$b ;; keepalived) keepalived_action=$b ;; esac ;;
+        end)
+            whole=yes
+            break
+            ;;
+        esac
+    done
+    [ "$whole" = yes ] || die protocol "the stream ended early"
+    carry_on
+    rm -rf "$into/before"
+    capture_missing "$into/new/manifest" "$into/before"
+    sync "$into" "$state/tx" "$state" || :
+    journal "$1" activating "$generation" none none
+    arm "$1" "$2"
+    place_on_error=die
+    place_tree "$into/new"
+    place_sysctls "$into/new"
+    [ "$units_changed" = no ] || systemctl daemon-reload
+    if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
+    emergencies=$(nginx_emergencies)
+    journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
+    run_action nginx.service "$nginx_action"
+    run_action keepalived.service "$keepalived_action"
+    prove "$into/new" "$emergencies"
+    journal "$1" activated "$generation" "$nginx_action" "$keepalived_action"
+    finish
+}
+
+# expect_path HASH PATH: the plan was made for this host as it was; is it still?
+expect_path() {
+    if [ -f "$2" ] && [ ! -L "$2" ]; then found=$(sha256_of "$2"); else found=-; fi
+    [ "$found" = "$1" ] || die moved-on "$2 was changed after the plan was made"
+}
+
+run_action() {
+    case $2 in
+    none) return 0 ;;
+    stop) systemctl disable --now "$1" >/dev/null 2>&1 && return 0 ;;
+    reload | restart | start)
+        systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
+        systemctl reset-failed "$1" 2>/dev/null
+        output=$(systemctl "$2" "$1" 2>&1) && return 0
+        ;;
+    esac
+    die service "systemctl $2 $1 failed" "${output-}
+$(journalctl -u "$1" -n 15 --no-pager -o cat 2>/dev/null)"
+}
+
+# nginx_emergencies: how many [emerg] lines its error log has; a reload that fails adds some there
+# and nowhere else, and `systemctl reload` returns 0 all the same.
+nginx_emergencies() {
+    log=/var/log/nginx/error.log
+    if [ -r "$log" ]; then grep -c '\[emerg\]' "$log"; else printf 0; fi
+}
+
+# prove DIR EMERGENCIES: the running processes are asked which configuration they run.
+prove() {
+    wanted=$(value_in "$1/manifest" nginx_id)
+    port=$(value_in "$1/manifest" status_port)
+    [ -n "$wanted" ] || return 0
+    tries=0
+    until [ "$(served_id "$port")" = "$wanted" ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 60 ] || [ "$(nginx_emergencies)" -gt "$2" ] && [ "$tries" -ge 10 ]; then
+            die nginx-stale "nginx was told to load the new configuration and still serves $(served_id "$port" | grep . || echo none)" \
+                "$(grep '\[emerg\]' /var/log/nginx/error.log 2>/dev/null | tail -n "+$(($2 + 1))" | sort -u -k 5 | head -n 5)"
+        fi
+        sleep 0.05
+    done
+    wanted=$(value_in "$1/manifest" keepalived_id)
+    tries=0 loaded_id=''
+    while :; do
+        pid=$(main_pid keepalived.service)
+        [ "${pid:-0}" -eq 0 ] || keepalived_dump "$pid"
+        [ "$loaded_id" != "$wanted" ] || break
+        tries=$((tries + 1))
+        if [ "$tries" -ge 30 ]; then
+            die keepalived-stale "keepalived was told to load the new configuration and runs ${loaded_id:-none of hactl}" \
+                "$(journalctl -u keepalived.service -n 15 --no-pager -o cat 2>/dev/null)"
+        fi
+        sleep 0.1
+    done
+}
+

@@ -1,0 +1,182 @@
+# The end of a change: it stays, or the host is brought back. Both may be interrupted and repeated.
+
+# confirm TX: the change stays. The staged tree becomes the live generation.
+confirm() {
+    change_id "$1"
+    with_mutex
+    carry_on
+    if [ "$(value_in "$state/journal" tx)" != "$1" ]; then
+        was_confirmed "$1" || die not-active "the change is not active here: $(value_in "$state/outcome" why)"
+        finish
+    fi
+    generation=$(value_in "$state/journal" generation)
+    case $(value_in "$state/journal" phase) in
+    activated)
+        # This decides: a change is undone before it, and carried through after it.
+        journal "$1" confirmed "$generation" none none
+        ;;
+    confirmed) ;;
+    *) die not-active "the change did not get as far as being activated" ;;
+    esac
+    carry_through "$1"
+    say confirmed "$generation"
+    finish
+}
+
+# was_confirmed TX: true when it ended so.
+was_confirmed() {
+    [ "$(value_in "$state/live/manifest" tx)" = "$1" ] ||
+        [ "$(value_in "$state/outcome" tx)$(value_in "$state/outcome" result)" = "$1confirmed" ]
+}
+
+# carry_through TX: everything that follows from a confirmation. The journal goes before the timer: if
+# we die in between, the timer has nothing to undo and removes itself.
+carry_through() {
+    into=$state/tx/$1
+    number "$generation"
+    if [ "$generation" = 0 ]; then
+        # From here on nobody goes back: only now the packages that hactl brought may go.
+        problems=0
+        restore_enablement "$into/new"
+        remove_packages "$state/packages"
+        rm -f "$state/live"
+        rm -rf /run/hactl
+    else
+        if [ -f "$into/new/manifest" ]; then
+            rm -rf "$state/generations/$generation"
+            mv -T "$into/new" "$state/generations/$generation" || die disk "cannot keep generation $generation"
+        fi
+        ln -sfn "generations/$generation" "$state/live.new" && mv -fT "$state/live.new" "$state/live" ||
+            die disk "cannot point to generation $generation"
+    fi
+    record_outcome "$1" confirmed 'by hactl'
+    rm -f "$state/journal"
+    disarm
+    rm -rf "$into" "$state"/*.new
+}
+
+record_outcome() {
+    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\n' "$1" "$2" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" | put "$state/outcome"
+}
+
+# revert TX WHY: the host as it was before activation. Every step is tried, whatever became of the
+# others; what could not be undone is answered as problems.
+revert() {
+    change_id "$1"
+    with_mutex
+    carry_on
+    undo "$1" reverted "$2" running
+    [ "$confirmed" = no ] || die confirmed "the change was confirmed here, and stays"
+    [ "$problems" -eq 0 ] || die revert "$problems steps of the undo failed"
+    say reverted "$1"
+    finish
+}
+
+# undo TX RESULT WHY running|booting: sets problems, the number of steps that failed, and confirmed,
+# when there is nothing to undo any more. Another change's journal and timer are left alone.
+undo() {
+    into=$state/tx/$1 problems=0 confirmed=no
+    under_way=$(value_in "$state/journal" tx)
+    if [ -z "$under_way" ] && was_confirmed "$1"; then
+        confirmed=yes
+    elif [ "$under_way" = "$1" ] && [ "$(value_in "$state/journal" phase)" = confirmed ]; then
+        confirmed=yes
+        generation=$(value_in "$state/journal" generation)
+        if [ "$4" = running ]; then carry_through "$1"; fi
+        return
+    elif [ "$under_way" = "$1" ]; then
+        bring_back "$into/before" "$4"
+    fi
+    if [ "$4" = running ] && [ "$confirmed" = no ]; then
+        forget_policy
+        [ ! -f "$into/packages-before" ] || note_packages "$into"
+        remove_packages "$into/packages"
+    fi
+    if [ "$problems" -ne 0 ]; then
+        record_outcome "$1" incomplete "$problems steps of the undo failed"
+        return
+    fi
+    if [ "$under_way" = "$1" ]; then
+        record_outcome "$1" "$2" "$3"
+        rm -f "$state/journal"
+    fi
+    # The journal goes before the timer, as in carry_through.
+    if [ "$4" = running ] && [ "${under_way:-$1}" = "$1" ]; then disarm; fi
+    rm -rf "$into" "$state"/*.new
+}
+
+# bring_back DIR running|booting: the files, the kernel and the daemons as that tree has them. At boot
+# only the files count: the kernel and the daemons will read them.
+bring_back() {
+    place_on_error=note
+    if [ ! -f "$1/manifest" ]; then
+        note journal "there is no copy in $1 of what was there before"
+        return
+    fi
+    sweep "$1/manifest"
+    place_tree "$1"
+    if [ "$2" = booting ]; then
+        restore_enablement "$1"
+        return
+    fi
+    place_sysctls "$1"
+    systemctl daemon-reload
+    restore_services "$1"
+}
+
+# restore_services DIR: as the tree's service lines say. One that ran keeps running and reads its old
+# file again, by a restart where the change needed one: what a reload could not do, none can undo.
+restore_services() {
+    while IFS=$tab read -r kind unit enabled active; do
+        [ "$kind" = service ] || continue
+        case $active in
+        active | reloading | activating)
+            if is_active "$unit" && [ "$(value_in "$state/journal" "${unit%.service}")" = restart ]; then
+                systemctl restart "$unit" >/dev/null 2>&1 || note service "cannot restart $unit"
+            elif is_active "$unit"; then
+                systemctl reload "$unit" >/dev/null 2>&1 || systemctl restart "$unit" >/dev/null 2>&1 ||
+                    note service "cannot bring $unit back"
+            else
+                systemctl reset-failed "$unit" 2>/dev/null
+                systemctl start "$unit" >/dev/null 2>&1 || note service "cannot start $unit again"
+            fi
+            ;;
+        *) systemctl stop "$unit" >/dev/null 2>&1 ;;
+        esac
+    done <"$1/manifest"
+    restore_enablement "$1"
+}
+
+# restore_enablement DIR: whether units start at boot, as the tree's service lines say.
+restore_enablement() {
+    while IFS=$tab read -r kind unit enabled _; do
+        case $kind:$enabled in
+        service:enabled) systemctl enable "$unit" >/dev/null 2>&1 ;;
+        service:disabled) systemctl disable "$unit" >/dev/null 2>&1 ;;
+        esac
+    done <"$1/manifest"
+}
+
+# expire TX: the timer's, which calls it again for as long as something is left to do.
+expire() {
+    change_id "$1"
+    with_mutex 600
+    carry_on
+    undo "$1" expired 'nobody confirmed it in time' running
+    [ "$problems" -eq 0 ] || exit 1
+}
+
+# expire_at_boot TX: before the daemons start, so that only files matter.
+expire_at_boot() {
+    change_id "$1"
+    with_mutex
+    undo "$1" expired 'the host was restarted before it was confirmed' booting
+    if [ -f "$state/journal" ]; then
+        # The rest needs a system that is up.
+        systemctl --no-block start hactl-revert.timer
+        return
+    fi
+    rm -f "$unit_dir"/hactl-revert.* "$unit_dir/hactl-revert-boot.service" \
+        "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$state/agent"
+    drop_dirs "$unit_dir/multi-user.target.wants"
+}

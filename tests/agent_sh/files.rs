@@ -1,0 +1,258 @@
+//! What is staged arrives to the byte, and what is undone is as it was.
+
+use hactl::agent::Manifest;
+use hactl::plan::Desired;
+
+use crate::in_every_shell;
+use crate::scene::*;
+use crate::world::World;
+
+in_every_shell!(
+    staging_keeps_every_byte,
+    a_stream_that_is_not_what_was_sent_is_refused,
+    a_revert_restores_everything,
+    a_rollback_to_generation_0_restores_everything,
+    generation_0_is_never_overwritten,
+    paths_are_no_patterns,
+    an_empty_kernel_setting_comes_back,
+    a_staged_tree_is_needed_for_validation,
+);
+
+async fn staging_keeps_every_byte(world: &World) {
+    let agent = world.agent();
+    let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
+    let more = vec![
+        file("/etc/all-bytes", bytes.clone()),
+        file("/etc/empty", ""),
+        file("/etc/no-newline", "a\0b"),
+        file("/etc/like-the-protocol", "end\nfile\ta\tb\n"),
+    ];
+    staged(&agent, TX, &tree(TX, 1, ID, more)).await.unwrap();
+    let kept = |path: &str| {
+        let at = format!("/var/lib/hactl/tx/{TX}/new/files{path}");
+        std::fs::read(world.path(&at)).unwrap()
+    };
+    assert_eq!(kept("/etc/all-bytes"), bytes);
+    assert_eq!(kept("/etc/empty"), b"");
+    assert_eq!(kept("/etc/no-newline"), b"a\0b");
+    assert_eq!(kept("/etc/like-the-protocol"), b"end\nfile\ta\tb\n");
+    assert!(!world.exists("/etc/empty"), "nothing live changes");
+    let mode = world.sh("stat -c %a /var/lib/hactl /var/lib/hactl/tx/*/new/files/etc/empty");
+    assert_eq!(mode, "700\n600\n");
+}
+
+async fn a_stream_that_is_not_what_was_sent_is_refused(world: &World) {
+    let agent = world.agent();
+    agent.lock(&request(TX)).await.unwrap();
+    let line = format!(
+        "file\tother\t0644\troot\troot\t{}\t/etc/x\n",
+        "0".repeat(64)
+    );
+    for (payload, code) in [
+        (format!("{line}3\nabcend\n"), "disk"),
+        (format!("{line}3\na"), "disk"),
+        (line.clone(), "protocol"),
+        (format!("{line}$(touch /etc/y)\n"), "protocol"),
+        ("config_id\tx\n".to_owned(), "protocol"),
+        (String::new(), "protocol"),
+    ] {
+        let answer = world.raw(&["stage", TX], payload.as_bytes());
+        assert!(
+            answer.contains(&format!("fail\t{code}\t")),
+            "{payload}: {answer}"
+        );
+        let problem = agent.activate(TX, &activation()).await.unwrap_err();
+        assert!(
+            ["protocol", "no-generation"].contains(&problem.code()),
+            "{problem}"
+        );
+    }
+    let answer = world.raw(&["prepare", TX], b"absent\t/etc/x\n");
+    assert!(answer.contains("fail\tprotocol\t"), "{answer}");
+    assert!(!world.exists("/var/lib/hactl/generations/0/manifest"));
+    staged(&agent, TX, &tree(TX, 1, ID, vec![])).await.unwrap();
+    let answer = world.raw(&["activate", TX, "300"], b"action\tnginx\treload\n");
+    assert!(answer.contains("fail\tprotocol\t"), "{answer}");
+    assert!(!world.exists(NGINX) && !world.exists("/var/lib/hactl/journal"));
+}
+
+/// Every kind of thing that may lie at a managed path.
+fn furnished(world: &World) -> Vec<hactl::agent::TreeFile> {
+    inhabited(world);
+    world.sh(
+        "cd /etc; printf 'a\\0b' >bytes; chown 4242:4343 bytes; chmod 4750 bytes
+         echo x >target; ln -s target link; ln -s /nowhere dangling; : >empty; chmod 0 empty
+         echo one >a.b; echo two >aXb; chown nobody:daemon a.b",
+    );
+    [
+        "/etc/bytes",
+        "/etc/link",
+        "/etc/dangling",
+        "/etc/empty",
+        "/etc/a.b",
+        "/etc/aXb",
+        "/etc/new/deeper/file",
+        "/etc/new/other",
+        "/usr/local/sbin/script",
+        "/etc/systemd/system/nginx.service.d/hactl.conf",
+    ]
+    .map(|at| file(at, format!("new {at}\n")))
+    .into()
+}
+
+async fn a_revert_restores_everything(world: &World) {
+    let more = furnished(world);
+    let before = world.snapshot("/etc");
+    let agent = world.agent();
+    let mut tree = tree(TX, 1, ID, more);
+    tree.manifest.entries.push(absent("/etc/target"));
+    activated(&agent, TX, &tree).await.unwrap();
+    assert_eq!(
+        world.read("/etc/new/deeper/file"),
+        "new /etc/new/deeper/file\n"
+    );
+    assert_eq!(
+        world.sh("stat -c '%a %F' /etc/new /etc/link"),
+        "755 directory\n644 regular file\n"
+    );
+    assert!(!world.exists("/etc/target"));
+    assert_eq!(world.read("/kernel/net/core/somaxconn"), "65535\n");
+    assert_eq!(world.read("/run/nginx.serves").trim(), ID);
+    agent.revert(TX, "test").await.unwrap();
+    agent.unlock(TX).await.unwrap();
+    assert_eq!(world.snapshot("/etc"), before);
+    assert_eq!(world.read("/kernel/net/core/somaxconn"), "4096\n");
+    assert_eq!(world.read("/run/nginx.serves").trim(), "aaaaaaaaaaaa");
+    assert_eq!(world.read("/run/keepalived.loaded").trim(), "aaaaaaaaaaaa");
+    assert_eq!(world.read("/run/units/nginx.service.enabled"), "enabled\n");
+    assert_eq!(
+        world.read("/run/units/keepalived.service.enabled"),
+        "disabled\n"
+    );
+    nothing_is_left(world);
+    // Again, it finds nothing to do.
+    agent.revert(TX, "test").await.unwrap();
+    assert_eq!(world.snapshot("/etc"), before);
+}
+
+/// Brings the host back to generation 0 as hactl does: the recorded tree is staged like any other.
+async fn rolled_back_to_0(world: &World, tx: &str) {
+    let agent = world.agent();
+    let (manifest, contents) = agent.generation(0).await.unwrap();
+    let desired = Desired::from_generation(agent.node(), manifest, contents).unwrap();
+    let mut tree = desired.tree;
+    for (key, value) in [("generation", "0"), ("tx", tx)] {
+        tree.manifest.meta.insert(key.to_owned(), value.to_owned());
+    }
+    applied(&agent, tx, &tree).await.unwrap();
+}
+
+async fn a_rollback_to_generation_0_restores_everything(world: &World) {
+    let more = furnished(world);
+    let before = world.snapshot("/etc");
+    let agent = world.agent();
+    applied(&agent, TX, &tree(TX, 1, ID, more)).await.unwrap();
+    nothing_is_left_but_what_was_applied(world);
+    let mut second = tree("second", 2, "ba9876543210", vec![]);
+    second.manifest.entries.push(absent("/etc/new/deeper/file"));
+    applied(&agent, "second", &second).await.unwrap();
+    rolled_back_to_0(world, "third").await;
+    assert_eq!(world.snapshot("/etc"), before);
+    assert!(!world.exists("/var/lib/hactl/live"));
+    nothing_is_left(world);
+    // A confirmation whose answer was lost is asked for again.
+    agent.confirm("third").await.unwrap();
+    assert_eq!(
+        agent.revert("third", "x").await.unwrap_err().code(),
+        "confirmed"
+    );
+}
+
+fn nothing_is_left_but_what_was_applied(world: &World) {
+    let left = world.sh("find /etc -name '*hactl*'");
+    assert_eq!(left, "/etc/systemd/system/nginx.service.d/hactl.conf\n");
+}
+
+async fn generation_0_is_never_overwritten(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    applied(&agent, TX, &tree(TX, 1, ID, vec![])).await.unwrap();
+    let first = world.snapshot("/var/lib/hactl/generations/0");
+    world.write(NGINX, "changed by hand\n");
+    world.write("/etc/further", "was here\n");
+    let more = vec![file("/etc/further", "by hactl\n")];
+    applied(&agent, "second", &tree("second", 2, ID, more))
+        .await
+        .unwrap();
+    let second = world.snapshot("/var/lib/hactl/generations/0");
+    for (path, was) in first
+        .iter()
+        .filter(|(path, _)| path.starts_with("files/etc/nginx"))
+    {
+        assert_eq!(&second[path], was, "{path}");
+    }
+    let (manifest, contents) = agent.generation(0).await.unwrap();
+    assert_eq!(contents[&path(NGINX)], b"# id aaaaaaaaaaaa\n");
+    assert_eq!(contents[&path("/etc/further")], b"was here\n");
+    assert_eq!(manifest.entries.len(), 3, "{manifest:?}");
+    // What a prepared change that is given up has recorded is as good as any.
+    agent.lock(&request("third")).await.unwrap();
+    let wanted = tree("third", 3, ID, vec![file("/etc/further", "x")]).full_manifest();
+    agent.prepare("third", &wanted, &[]).await.unwrap();
+    assert_eq!(world.snapshot("/var/lib/hactl/generations/0"), second);
+}
+
+async fn paths_are_no_patterns(world: &World) {
+    inhabited(world);
+    world.sh("cd /etc; echo one >aXb; echo two >a.b; echo 1 >/kernel/net/ipv4/a_b");
+    let before = world.snapshot("/etc");
+    let agent = world.agent();
+    let more = vec![
+        file("/etc/aXb", "new\n"),
+        file("/etc/a.b", "new\n"),
+        file("/etc/X.c", "new\n"),
+    ];
+    applied(&agent, TX, &tree(TX, 1, ID, more)).await.unwrap();
+    rolled_back_to_0(world, "second").await;
+    assert_eq!(world.snapshot("/etc"), before);
+}
+
+async fn an_empty_kernel_setting_comes_back(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    let key = "net.ipv4.ip_local_reserved_ports".to_owned();
+    let mut tree = tree(TX, 1, ID, vec![]);
+    tree.manifest.sysctls.push((key, "8080,9090".to_owned()));
+    applied(&agent, TX, &tree).await.unwrap();
+    assert_eq!(
+        world.read("/kernel/net/ipv4/ip_local_reserved_ports"),
+        "8080,9090\n"
+    );
+    rolled_back_to_0(world, "second").await;
+    assert_eq!(
+        world
+            .read("/kernel/net/ipv4/ip_local_reserved_ports")
+            .trim(),
+        ""
+    );
+    // A key that the kernel does not have is refused, and nothing is left of the attempt.
+    let mut tree = crate::scene::tree("third", 1, ID, vec![]);
+    tree.manifest
+        .sysctls
+        .push(("net.ipv4.nope".to_owned(), "1".to_owned()));
+    let problem = activated(&agent, "third", &tree).await.unwrap_err();
+    assert_eq!(problem.code(), "sysctl");
+    agent.revert("third", "x").await.unwrap();
+    agent.unlock("third").await.unwrap();
+    assert_eq!(world.read("/kernel/net/core/somaxconn"), "4096\n");
+    nothing_is_left(world);
+}
+
+async fn a_staged_tree_is_needed_for_validation(world: &World) {
+    let agent = world.agent();
+    agent.lock(&request(TX)).await.unwrap();
+    let problem = agent.validate_staged(TX).await.unwrap_err();
+    assert_eq!(problem.code(), "protocol");
+    let kept = Manifest::default();
+    assert!(agent.prepare(TX, &kept, &[]).await.unwrap().is_empty());
+}

@@ -1,0 +1,305 @@
+//! Hosts that are full, read-only, strange or hostile.
+
+use hactl::agent::{LiveFile, Question};
+
+use crate::in_every_shell;
+use crate::scene::*;
+use crate::world::World;
+
+in_every_shell!(
+    a_folder_in_the_way_is_an_obstacle,
+    a_link_that_no_text_can_tell_is_refused,
+    what_a_host_says_commands_no_terminal,
+    answers_do_not_mix,
+    arguments_are_no_paths_and_no_programs,
+    a_read_only_folder_is_found_while_staging,
+    a_full_disk_is_said_to_be_full,
+    an_undo_needs_no_space,
+    an_undo_tries_every_step,
+    a_daemon_that_does_not_take_the_change_is_found_out,
+);
+
+async fn a_folder_in_the_way_is_an_obstacle(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    world.sh("mkdir -p /etc/x/in-it");
+    let tree = tree(TX, 1, ID, vec![file("/etc/x", "new")]);
+    assert_eq!(
+        staged(&agent, TX, &tree).await.unwrap_err().code(),
+        "obstacle"
+    );
+    // One that comes between preparation and activation.
+    world.sh("rm -r /etc/x");
+    staged(&agent, TX, &tree).await.unwrap();
+    world.sh("mkdir -p /etc/x/in-it");
+    let before = world.snapshot("/etc");
+    let problem = agent.activate(TX, &activation()).await.unwrap_err();
+    assert_eq!(problem.code(), "obstacle");
+    agent.revert(TX, "x").await.unwrap();
+    assert_eq!(world.snapshot("/etc"), before);
+}
+
+async fn a_link_that_no_text_can_tell_is_refused(world: &World) {
+    let agent = world.agent();
+    for target in ["a\nabsent\t/etc/passwd", "a\tb", "\u{1b}[2J"] {
+        let at = world.path("/etc/x");
+        std::os::unix::fs::symlink(target, &at).unwrap();
+        let tree = tree(TX, 1, ID, vec![file("/etc/x", "new")]);
+        assert_eq!(
+            staged(&agent, TX, &tree).await.unwrap_err().code(),
+            "obstacle"
+        );
+        let kept = world.read("/var/lib/hactl/generations/0/manifest");
+        assert!(!kept.contains("passwd"), "{kept}");
+        std::fs::remove_file(at).unwrap();
+    }
+}
+
+async fn what_a_host_says_commands_no_terminal(world: &World) {
+    let hostile = "\u{1b}]0;x\u{7}\tend\nend\nhactl-agent\t1\nfail\tlocked";
+    inhabited(world);
+    world.write("/etc/os-release", "ID='a\nend\t\u{1b}[2J'\nVERSION_ID=12\n");
+    world.write("/run/nginx.serves", hostile);
+    world.write("/etc/x", hostile);
+    std::os::unix::fs::symlink(hostile, world.path("/etc/y")).unwrap();
+    let question = Question {
+        paths: vec![path("/etc/x"), path("/etc/y"), path("/etc")],
+        ..Question::default()
+    };
+    let seen = world.agent().observe(&question).await.unwrap();
+    assert_eq!(
+        seen.files[&path("/etc/x")].content(),
+        Some(hostile.as_bytes())
+    );
+    assert!(seen.files[&path("/etc")] == LiveFile::Other);
+    let LiveFile::Link(target) = &seen.files[&path("/etc/y")] else {
+        panic!("a link is seen as one");
+    };
+    let texts = [target, &seen.os.0, seen.serves.as_ref().unwrap()];
+    for text in texts {
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+    assert_eq!(seen.os.0, "a?end??[2J");
+}
+
+async fn answers_do_not_mix(world: &World) {
+    inhabited(world);
+    let content = "x".repeat(300_000);
+    world.write("/etc/large", &content);
+    let question = Question {
+        paths: vec![path("/etc/large"), path(NGINX)],
+        backends: (1..60_u16)
+            .map(|n| (format!("192.0.2.{n}"), 80))
+            .chain([("192.0.2.66".to_owned(), 80)])
+            .collect(),
+        ..Question::default()
+    };
+    for _ in 0..3 {
+        let seen = world.agent().observe(&question).await.unwrap();
+        assert_eq!(
+            seen.files[&path("/etc/large")].content(),
+            Some(content.as_bytes())
+        );
+        assert_eq!(seen.backends.len(), 60);
+        assert_eq!(seen.backends.iter().filter(|it| !it.up).count(), 1);
+        assert_eq!(seen.loaded.as_deref(), Some("aaaaaaaaaaaa"));
+        assert_eq!(seen.vrrp.len(), 1);
+    }
+}
+
+async fn arguments_are_no_paths_and_no_programs(world: &World) {
+    let agent = world.agent();
+    for tx in [
+        "",
+        "../../etc",
+        "a/b",
+        ".",
+        "a b",
+        "a\nb",
+        "$(touch /etc/y)",
+        "a;b",
+    ] {
+        for verb in [
+            "lock",
+            "unlock",
+            "prepare",
+            "stage",
+            "activate",
+            "confirm",
+            "revert",
+            "expire",
+            "expire-at-boot",
+            "validate-staged",
+        ] {
+            let answer = world.raw(&[verb, tx, "5", "6", "7"], b"end\n");
+            assert!(answer.contains("fail\tprotocol\t"), "{verb} {tx}: {answer}");
+        }
+    }
+    for number in [
+        "",
+        "x",
+        "1;reboot",
+        "a[$(touch /etc/y)]",
+        "-1",
+        "1\nExecStart=/x",
+    ] {
+        for argv in [
+            ["lock", TX, "h", "1", number],
+            ["activate", TX, number, "", ""],
+            ["generation", number, "", "", ""],
+        ] {
+            let answer = world.raw(&argv, b"end\n");
+            assert!(answer.contains("fail\tprotocol\t"), "{argv:?}: {answer}");
+        }
+    }
+    assert!(!world.exists("/etc/y"));
+    assert!(agent.generation(7).await.unwrap_err().code() == "no-generation");
+    assert!(world.raw(&["nonsense"], b"").contains("fail\tprotocol\t"));
+}
+
+async fn a_read_only_folder_is_found_while_staging(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    let before = world.snapshot("/etc");
+    world.sh("mount --bind /etc/nginx /etc/nginx; mount -o remount,bind,ro /etc/nginx");
+    let tree = tree(TX, 1, ID, vec![file("/etc/nginx/new/file", "x")]);
+    let problem = staged(&agent, TX, &tree).await.unwrap_err();
+    assert_eq!(problem.code(), "read-only", "{problem}");
+    assert!(
+        problem
+            .to_string()
+            .contains("/etc/nginx: Read-only file system"),
+        "{problem}"
+    );
+    // One that becomes so in between.
+    world.sh("umount /etc/nginx");
+    staged(&agent, TX, &tree).await.unwrap();
+    world.sh("mount --bind /etc/nginx /etc/nginx; mount -o remount,bind,ro /etc/nginx");
+    let problem = agent.activate(TX, &activation()).await.unwrap_err();
+    assert_eq!(problem.code(), "write", "{problem}");
+    assert!(
+        problem.to_string().contains("Read-only file system"),
+        "{problem}"
+    );
+    agent.revert(TX, "x").await.unwrap();
+    world.sh("umount /etc/nginx");
+    assert_eq!(world.snapshot("/etc"), before);
+    // And hactl's own folder.
+    world.sh("mount --bind /var/lib /var/lib; mount -o remount,bind,ro /var/lib");
+    for tx in [TX, "other"] {
+        let problem = agent.lock(&request(tx)).await.unwrap_err();
+        assert_eq!(problem.code(), "state-unwritable", "{problem}");
+        assert!(
+            problem.to_string().contains("Read-only file system"),
+            "{problem}"
+        );
+    }
+}
+
+async fn a_full_disk_is_said_to_be_full(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    world.sh("mkdir -p /var/lib/hactl; mount -t tmpfs -o size=256k tmpfs /var/lib/hactl");
+    let large = tree(TX, 1, ID, vec![file("/etc/large", vec![b'x'; 400_000])]);
+    let problem = staged(&agent, TX, &large).await.unwrap_err();
+    assert_eq!(problem.code(), "disk", "{problem}");
+    agent.unlock(TX).await.unwrap();
+    let fits = tree(TX, 1, ID, vec![]);
+    for left_over in [0, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48] {
+        world.sh(&format!(
+            "rm -f /var/lib/hactl/ballast; cat /dev/zero >/var/lib/hactl/ballast 2>/dev/null
+             size=$(stat -c %s /var/lib/hactl/ballast); truncate -s $((size - {left_over} * 1024)) /var/lib/hactl/ballast"
+        ));
+        let before = world.snapshot("/etc");
+        let ended = activated(&agent, TX, &fits).await;
+        if let Err(problem) = &ended {
+            assert_eq!(problem.code(), "disk", "{left_over}: {problem}");
+        }
+        agent.revert(TX, "x").await.unwrap();
+        agent.unlock(TX).await.unwrap();
+        assert_eq!(world.snapshot("/etc"), before, "{left_over}");
+    }
+    world.sh("rm /var/lib/hactl/ballast");
+    applied(&agent, TX, &fits).await.unwrap();
+}
+
+async fn an_undo_needs_no_space(world: &World) {
+    world.sh("mount -t tmpfs -o size=4m,mode=755 tmpfs /var/lib; mkdir /var/lib/site");
+    inhabited(world);
+    world.write("/var/lib/site/large", "y".repeat(200_000));
+    let before = world.snapshot("/var/lib/site");
+    let agent = world.agent();
+    let more = vec![
+        file("/var/lib/site/large", "small\n"),
+        file("/var/lib/site/new/file", "new\n"),
+    ];
+    activated(&agent, TX, &tree(TX, 1, ID, more)).await.unwrap();
+    world.sh("cat /dev/zero >/var/lib/ballast 2>/dev/null || true");
+    let _ = agent.revert(TX, "x").await;
+    assert_eq!(world.read("/var/lib/site/large").len(), 200_000);
+    assert_eq!(world.read(NGINX), "# id aaaaaaaaaaaa\n");
+    world.sh("rm /var/lib/ballast");
+    assert!(world.timer("expire", TX).status.success());
+    assert_eq!(world.snapshot("/var/lib/site"), before);
+}
+
+async fn an_undo_tries_every_step(world: &World) {
+    inhabited(world);
+    let before = world.snapshot("/etc");
+    let agent = world.agent();
+    let more = vec![file("/etc/a", "new"), file("/etc/z", "new")];
+    activated(&agent, TX, &tree(TX, 1, ID, more)).await.unwrap();
+    world.sh("rm /etc/a /etc/nginx/nginx.conf; mkdir -p /etc/a/b /etc/nginx/nginx.conf/b; echo 'restart keepalived.service' >/run/fail; echo 'reload keepalived.service' >>/run/fail");
+    let problem = agent.revert(TX, "x").await.unwrap_err();
+    assert_eq!(problem.code(), "revert");
+    let detail = problem.detail();
+    for part in [
+        "cannot write /etc/a: a folder is in the way",
+        "cannot write /etc/nginx/nginx.conf",
+        "cannot bring keepalived.service back",
+    ] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    assert_eq!(world.read(KEEPALIVED), "# id aaaaaaaaaaaa\n");
+    assert!(!world.exists("/etc/z"));
+    assert_eq!(world.read("/kernel/net/core/somaxconn"), "4096\n");
+    let seen = agent.observe(&Question::default()).await.unwrap();
+    assert_eq!(
+        seen.journal.unwrap().tx,
+        TX,
+        "what is not undone stays in the journal"
+    );
+    assert_eq!(seen.outcome.unwrap().result, "incomplete");
+    assert!(
+        !world.timer("expire", TX).status.success(),
+        "the timer tries again"
+    );
+    world.sh("rm -r /etc/a /etc/nginx/nginx.conf /run/fail");
+    assert!(world.timer("expire", TX).status.success());
+    assert_eq!(world.snapshot("/etc"), before);
+}
+
+async fn a_daemon_that_does_not_take_the_change_is_found_out(world: &World) {
+    inhabited(world);
+    let before = world.snapshot("/etc");
+    let agent = world.agent();
+    world.write("/run/nginx-is-stuck", "");
+    let tree = tree(TX, 1, ID, vec![]);
+    let problem = activated(&agent, TX, &tree).await.unwrap_err();
+    assert_eq!(problem.code(), "nginx-stale", "{problem}");
+    agent.revert(TX, "x").await.unwrap();
+    std::fs::remove_file(world.path("/run/nginx-is-stuck")).unwrap();
+    world.write("/run/fail", "reload keepalived.service\n");
+    let problem = activated(&agent, TX, &tree).await.unwrap_err();
+    assert_eq!(problem.code(), "service", "{problem}");
+    assert!(
+        problem
+            .detail()
+            .contains("what the journal says of keepalived.service"),
+        "{problem}"
+    );
+    agent.revert(TX, "x").await.unwrap();
+    agent.unlock(TX).await.unwrap();
+    assert_eq!(world.snapshot("/etc"), before);
+    nothing_is_left(world);
+}

@@ -1,0 +1,45 @@
+//! The host's program, run for real under dash, bash and busybox, each in a private world.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "this is test code"
+)]
+
+mod crash;
+mod files;
+mod hostile;
+mod lock;
+mod scene;
+mod world;
+
+/// One test per shell for each of these functions, which take a world.
+macro_rules! in_every_shell {
+    ($($test:ident),* $(,)?) => {
+        in_every_shell!(@ dash Dash $($test)*);
+        in_every_shell!(@ bash Bash $($test)*);
+        in_every_shell!(@ busybox Busybox $($test)*);
+    };
+    (@ $module:ident $shell:ident $($test:ident)*) => {
+        mod $module {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(world) = crate::world::World::new(crate::world::Shell::$shell) {
+                    super::$test(&world).await;
+                }
+            })*
+        }
+    };
+}
+use in_every_shell;
+
+#[test]
+fn shellcheck_has_nothing_to_say() {
+    world::ensure(&["dash", "bash", "busybox", "shellcheck"]);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hactl-agent.sh");
+    std::fs::write(&file, hactl::agent::agent_script()).unwrap();
+    let mut command = std::process::Command::new("shellcheck");
+    let exit = command.args(["-s", "sh"]).arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&exit.stdout);
+    assert!(exit.status.success(), "{said}");
+}

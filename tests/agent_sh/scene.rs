@@ -1,0 +1,111 @@
+//! What the tests put on a host, and calls that go together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hactl::agent::{Activation, Agent, AgentError, Entry, LockRequest, Manifest, Tree, TreeFile};
+use hactl::model::HostPath;
+
+use crate::world::World;
+
+pub(crate) const TX: &str = "20260101T000000Z-1-0";
+pub(crate) const ID: &str = "0123456789ab";
+pub(crate) const NGINX: &str = "/etc/nginx/nginx.conf";
+pub(crate) const KEEPALIVED: &str = "/etc/keepalived/keepalived.conf";
+
+pub(crate) fn path(text: &str) -> HostPath {
+    HostPath::new(text).unwrap()
+}
+
+pub(crate) fn file(at: &str, content: impl Into<Vec<u8>>) -> TreeFile {
+    TreeFile {
+        role: "nginx_conf".to_owned(),
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        path: path(at),
+        content: content.into(),
+    }
+}
+
+/// A tree as hactl stages one: both daemons' files with the identity `id`, and `more`.
+pub(crate) fn tree(tx: &str, generation: u64, id: &str, more: Vec<TreeFile>) -> Tree {
+    let meta = [
+        ("nginx_id", id.to_owned()),
+        ("keepalived_id", id.to_owned()),
+        ("status_port", "8081".to_owned()),
+        ("generation", generation.to_string()),
+        ("tx", tx.to_owned()),
+    ];
+    let mut files = vec![
+        file(NGINX, format!("# id {id}\n")),
+        file(KEEPALIVED, format!("# id {id}\n")),
+    ];
+    files.extend(more);
+    Tree {
+        manifest: Manifest {
+            meta: meta.map(|(key, value)| (key.to_owned(), value)).into(),
+            sysctls: vec![("net.core.somaxconn".to_owned(), "65535".to_owned())],
+            ..Manifest::default()
+        },
+        files,
+    }
+}
+
+pub(crate) fn absent(at: &str) -> Entry {
+    Entry::Absent { path: path(at) }
+}
+
+pub(crate) fn request(tx: &str) -> LockRequest {
+    LockRequest {
+        tx: tx.to_owned(),
+        holder: "ada@desk".to_owned(),
+        pid: 42,
+        duration: Duration::from_mins(5),
+    }
+}
+
+pub(crate) fn activation() -> Activation {
+    Activation {
+        expected: BTreeMap::new(),
+        nginx: "reload",
+        keepalived: "reload",
+        revert_after: Duration::from_mins(5),
+    }
+}
+
+/// A host that serves what its admin wrote.
+pub(crate) fn inhabited(world: &World) {
+    world.write(NGINX, "# id aaaaaaaaaaaa\n");
+    world.write(KEEPALIVED, "# id aaaaaaaaaaaa\n");
+    world.sh("systemctl enable nginx.service; systemctl start nginx.service");
+    world.sh("systemctl start keepalived.service");
+}
+
+/// Everything before the activation.
+pub(crate) async fn staged(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), AgentError> {
+    agent.lock(&request(tx)).await?;
+    agent.prepare(tx, &tree.full_manifest(), &[]).await?;
+    agent.stage(tx, tree).await
+}
+
+/// Everything before the confirmation.
+pub(crate) async fn activated(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), AgentError> {
+    staged(agent, tx, tree).await?;
+    agent.activate(tx, &activation()).await
+}
+
+/// Everything.
+pub(crate) async fn applied(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), AgentError> {
+    activated(agent, tx, tree).await?;
+    agent.confirm(tx).await?;
+    agent.unlock(tx).await
+}
+
+/// Nothing of hactl's is left but its records: no timer, no temporary file, no lock.
+pub(crate) fn nothing_is_left(world: &World) {
+    let left = world.sh("find /etc /usr/local -name '*hactl*'; cd /var/lib/hactl; ls -d lock tx journal agent ./*.new 2>/dev/null; true");
+    assert_eq!(left, "");
+    let timer = world.read("/run/units/hactl-revert.timer.active");
+    assert_ne!(timer.trim(), "active");
+}

@@ -1,0 +1,9 @@
+# Read by every stub that changes something: where a test wants the program to be killed before its
+# Nth step, this does it, with everything that the program started.
+if [ -f /run/kill-at ]; then
+    read -r hactl_at </run/kill-at
+    read -r hactl_count </run/count
+    hactl_count=$((hactl_count + 1))
+    echo "$hactl_count" >/run/count
+    [ "$hactl_count" -ne "$hactl_at" ] || kill -s KILL 0
+fi

@@ -1,0 +1,377 @@
+//! A private world for the host's program: its own root, its own kernel settings and clocks, stubs
+//! where the program would meet services, and any of three shells as its `/bin/sh`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output as Exit, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+
+use async_trait::async_trait;
+use hactl::agent::{Agent, agent_script};
+use hactl::model::NodeName;
+use hactl::remote::{Call, Host, Output, RemoteError};
+
+/// The shells that a host may have as its `/bin/sh`.
+#[derive(Clone, Copy)]
+pub(crate) enum Shell {
+    Dash,
+    Bash,
+    Busybox,
+}
+
+impl Shell {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Dash => "/usr/bin/dash",
+            Self::Bash => "/usr/bin/bash",
+            Self::Busybox => "/usr/bin/busybox",
+        }
+    }
+}
+
+/// Programs whose calls count as steps of the host's program: all that change anything.
+const COUNTED: [&str; 13] = [
+    "cat", "chmod", "chown", "cp", "find", "ln", "mkdir", "mktemp", "mv", "rm", "rmdir", "sync",
+    "dd",
+];
+
+/// True, with the reason printed, where the program cannot be run in a world of its own.
+fn skipped() -> bool {
+    let reason = if !cfg!(target_os = "linux") {
+        "the host's program needs Linux"
+    } else if !nix::unistd::Uid::effective().is_root() {
+        "mount namespaces need root"
+    } else {
+        return false;
+    };
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!ci, "{reason}, and in CI this test may not be skipped");
+    eprintln!("skipped: {reason}");
+    true
+}
+
+/// Installs what a bare Debian lacks. The program that a package brings has the package's name.
+pub(crate) fn ensure(packages: &[&str]) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let is_there = |name: &&&str| !Path::new("/usr/bin").join(name).exists();
+        let missing: Vec<&&str> = packages.iter().filter(is_there).collect();
+        if !missing.is_empty() {
+            let mut command = Command::new("apt-get");
+            command.args(["install", "-y", "--no-install-recommends"]);
+            assert!(command.args(missing).status().unwrap().success());
+        }
+    });
+}
+
+/// One world; it ends with this value, and with the test's process at the latest.
+pub(crate) struct World {
+    root: PathBuf,
+    holder: Child,
+    pid: u32,
+    shell: Shell,
+    /// Set while the answer of the next call finds no reader.
+    deaf: Arc<AtomicBool>,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    /// A bare host with that shell; `None` where that cannot be.
+    pub(crate) fn new(shell: Shell) -> Option<Self> {
+        if skipped() {
+            return None;
+        }
+        ensure(&["dash", "bash", "busybox", "shellcheck"]);
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        furnish(&root);
+        let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agent_sh/stubs/world.sh");
+        let mut holder = Command::new("unshare")
+            .args(["--mount", "--pid", "--net", "--fork", "--kill-child", "sh"])
+            .arg(setup)
+            .args([&root, Path::new(shell.path())])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let pid = line.trim().parse().unwrap();
+        Some(Self {
+            root,
+            holder,
+            pid,
+            shell,
+            deaf: Arc::default(),
+            _dir: dir,
+        })
+    }
+
+    /// A fresh world with the same shell.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.shell).unwrap()
+    }
+
+    /// The steps at which the program is killed under this shell. `HACTL_EVERY_STEP=1` tries them all:
+    /// one in three under each shell. Otherwise it is a third of these.
+    pub(crate) fn steps_to_kill_at(&self) -> impl Iterator<Item = usize> {
+        let every = std::env::var_os("HACTL_EVERY_STEP").is_some();
+        let apart = if every { 1 } else { 3 };
+        let first = match self.shell {
+            Shell::Dash => 1,
+            Shell::Bash => 1 + apart,
+            Shell::Busybox => 1 + 2 * apart,
+        };
+        (first..).step_by(3 * apart)
+    }
+
+    /// Where a path of the world is for the test.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        let inside = self.root.join(path.trim_start_matches('/'));
+        PathBuf::from(format!("/proc/{}/root{}", self.pid, inside.display()))
+    }
+
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        fs::symlink_metadata(self.path(path)).is_ok()
+    }
+
+    /// Runs a shell command in the world, as its root.
+    pub(crate) fn sh(&self, text: &str) -> String {
+        let exit = self.enter(&["/usr/bin/bash", "-c", text]).output().unwrap();
+        assert!(exit.status.success(), "{text}: {exit:?}");
+        String::from_utf8(exit.stdout).unwrap()
+    }
+
+    fn enter(&self, argv: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--mount", "--pid", "--net", "--target"])
+            .arg(self.pid.to_string())
+            .args(["setsid", "--wait", "chroot"])
+            .arg(&self.root)
+            .args(["env", "-i"])
+            .args(argv);
+        command
+    }
+
+    /// The typed side of the program, over this world.
+    pub(crate) fn agent(&self) -> Agent {
+        Agent::new(Box::new(WorldHost {
+            node: NodeName::new("lb1").unwrap(),
+            root: self.root.clone(),
+            pid: self.pid,
+            deaf: Arc::clone(&self.deaf),
+        }))
+    }
+
+    /// From now on nobody reads what calls answer.
+    pub(crate) fn be_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::Relaxed);
+    }
+
+    /// The program's answer to a call with any payload, also one that hactl would never send.
+    pub(crate) fn raw(&self, argv: &[&str], payload: &[u8]) -> String {
+        let script = agent_script();
+        let length = script.len().to_string();
+        let bootstrap =
+            r#"script=$(dd bs="$1" count=1 iflag=fullblock 2>/dev/null); shift; eval "$script""#;
+        let mut words = vec!["/bin/sh", "-c", bootstrap, "hactl-agent", &length];
+        words.extend(argv);
+        let mut stdin = script.into_bytes();
+        stdin.extend_from_slice(payload);
+        let exit = feed(self.enter(&words), &stdin);
+        String::from_utf8(exit.stdout).unwrap()
+    }
+
+    /// What the revert timer runs.
+    pub(crate) fn timer(&self, verb: &str, tx: &str) -> Exit {
+        let kept = self.path("/var/lib/hactl/agent");
+        if !kept.exists() {
+            return feed(self.enter(&["/usr/bin/true"]), b"");
+        }
+        feed(
+            self.enter(&["/bin/sh", "/var/lib/hactl/agent", verb, tx]),
+            b"",
+        )
+    }
+
+    /// The next calls are killed before their `step`th change; 0 for never.
+    pub(crate) fn kill_at(&self, step: usize) {
+        if step == 0 {
+            let _ = fs::remove_file(self.path("/run/kill-at"));
+            return;
+        }
+        self.write("/run/count", "0\n");
+        self.write("/run/kill-at", format!("{step}\n"));
+    }
+
+    /// Changes that the calls since `kill_at` got to.
+    pub(crate) fn steps(&self) -> usize {
+        self.read("/run/count").trim().parse().unwrap()
+    }
+
+    /// Everything about everything below a path, but for times.
+    pub(crate) fn snapshot(&self, path: &str) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let top = self.path(path);
+        look(&top, &top, &mut found);
+        found
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The end of its input ends the holder, and with it everything in its process namespace.
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
+
+fn look(top: &Path, path: &Path, found: &mut BTreeMap<String, String>) {
+    let meta = fs::symlink_metadata(path).unwrap();
+    let content = if meta.is_symlink() {
+        fs::read_link(path).unwrap().display().to_string()
+    } else if meta.is_file() {
+        String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+    } else {
+        String::new()
+    };
+    let name = path.strip_prefix(top).unwrap().display().to_string();
+    let (mode, uid, gid) = (meta.mode(), meta.uid(), meta.gid());
+    found.insert(name, format!("{mode:o} {uid}:{gid} {content}"));
+    if meta.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            look(top, &entry.unwrap().path(), found);
+        }
+    }
+}
+
+/// The folders and files of a bare host.
+fn furnish(root: &Path) {
+    for dir in [
+        "etc/systemd/system",
+        "etc/nginx",
+        "etc/keepalived",
+        "usr",
+        "var/lib",
+        "var/log/nginx",
+        "run/units",
+        "proc",
+        "dev",
+        "mnt",
+        "tmp",
+        "root",
+        "stubs",
+        "kernel/net/core",
+        "kernel/net/ipv4",
+        "sys",
+    ] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    for file in ["passwd", "group"] {
+        fs::copy(Path::new("/etc").join(file), root.join("etc").join(file)).unwrap();
+    }
+    for (file, text) in [
+        ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
+        ("kernel/boot_id", "first-boot\n"),
+        ("kernel/uptime", "1000.00 900.00\n"),
+        ("kernel/net/core/somaxconn", "4096\n"),
+        ("kernel/net/ipv4/tcp_fin_timeout", "60\n"),
+        ("kernel/net/ipv4/ip_local_reserved_ports", "\n"),
+    ] {
+        fs::write(root.join(file), text).unwrap();
+    }
+    let stubs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agent_sh/stubs");
+    for entry in fs::read_dir(stubs).unwrap() {
+        let entry = entry.unwrap();
+        let to = root.join("stubs").join(entry.file_name());
+        fs::copy(entry.path(), &to).unwrap();
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for name in COUNTED {
+        symlink("wrapper", root.join("stubs").join(name)).unwrap();
+    }
+}
+
+fn feed(mut command: Command, stdin: &[u8]) -> Exit {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let stdin = stdin.to_vec();
+    // A program that ends early closes its input, as one that is killed does.
+    let writer = std::thread::spawn(move || drop(pipe.write_all(&stdin)));
+    let exit = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    exit
+}
+
+struct WorldHost {
+    node: NodeName,
+    root: PathBuf,
+    pid: u32,
+    deaf: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Host for WorldHost {
+    fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--mount", "--pid", "--net", "--target"])
+            .arg(self.pid.to_string())
+            .args(["setsid", "--wait", "chroot"])
+            .arg(&self.root)
+            .args(["env", "-i"])
+            .args(&call.argv);
+        let exit = if self.deaf.load(Ordering::Relaxed) {
+            let mut child = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let _ = child.stdin.take().unwrap().write_all(call.stdin);
+            // The connection ends when the program has begun.
+            let mut greeting = [0; 14];
+            child
+                .stdout
+                .take()
+                .unwrap()
+                .read_exact(&mut greeting)
+                .unwrap();
+            child.wait_with_output().unwrap()
+        } else {
+            feed(command, call.stdin)
+        };
+        Ok(Output {
+            code: exit.status.code(),
+            stdout: exit.stdout,
+            stderr: exit.stderr,
+        })
+    }
+
+    async fn close(self: Box<Self>) {}
+}
