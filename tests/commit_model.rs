@@ -209,6 +209,16 @@ impl World {
             Message::Request(order) => node_of(*order),
             Message::Reply(news) => node_of_news(*news),
         };
+        // A connection that does not come about is a request that was never sent.
+        if matches!(message, Message::Request(Order::Confirm(_))) {
+            worlds.push(self.with(|world| {
+                world.losses -= 1;
+                world.messages.remove(message);
+                if let Some(operator) = &mut world.operator {
+                    operator.hear(News::Unreachable(index));
+                }
+            }));
+        }
         let Some(lost) = self.lost_news(message, index) else {
             return;
         };
@@ -337,6 +347,7 @@ fn node_of_news(news: News) -> usize {
         | News::Confirmed(index)
         | News::Refused(index)
         | News::ConfirmationLost(index)
+        | News::Unreachable(index)
         | News::Reverted(index)
         | News::RevertFailed(index)
         | News::Is(index, _)

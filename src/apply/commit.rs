@@ -56,6 +56,8 @@ pub enum News {
     Confirmed(NodeIndex),
     /// A node would not confirm: its time was over.
     Refused(NodeIndex),
+    /// A node could not be reached, so that it was told nothing.
+    Unreachable(NodeIndex),
     /// Whether a node has confirmed is unknown: the message or its answer was lost.
     ConfirmationLost(NodeIndex),
     /// A node is back on the old configuration.
@@ -98,13 +100,22 @@ enum Phase {
 struct Node {
     touched: bool,
     active: bool,
-    confirm_sent: bool,
+    /// It may have been told to confirm.
+    told: bool,
+    /// It is being told, unless it turns out that it could not be reached.
+    telling: bool,
     side: Option<Side>,
     revert_tried: bool,
     /// An order for it is under way.
     busy: bool,
     /// The next thing to do about its confirmation is to ask rather than to send it again.
     ask: bool,
+}
+
+impl Node {
+    fn may_be_confirmed(&self) -> bool {
+        self.told || self.telling
+    }
 }
 
 /// The operator's decisions from the first activation to the end.
@@ -124,7 +135,8 @@ impl Coordinator {
         let node = Node {
             touched: false,
             active: false,
-            confirm_sent: false,
+            told: false,
+            telling: false,
             side: None,
             revert_tried: false,
             busy: false,
@@ -163,7 +175,7 @@ impl Coordinator {
 
     /// True while a node may have been told to confirm: from then on nothing is reverted from here.
     pub fn is_past_return(&self) -> bool {
-        self.nodes.iter().any(|node| node.confirm_sent)
+        self.nodes.iter().any(Node::may_be_confirmed)
     }
 
     /// The orders to carry out now. Each is given once; its news may come in any order.
@@ -213,7 +225,7 @@ impl Coordinator {
             if node.ask {
                 return Some(Order::Ask(index));
             }
-            node.confirm_sent = true;
+            node.telling = true;
             Some(Order::Confirm(index))
         };
         self.nodes.iter_mut().enumerate().filter_map(open).collect()
@@ -265,11 +277,21 @@ impl Coordinator {
                 self.proof_under_way = false;
                 self.turn_back();
             }
-            News::Confirmed(index) => self.decided(index, Side::New),
+            News::Confirmed(index) => {
+                self.was_told(index);
+                self.decided(index, Side::New);
+            }
             News::Refused(index) => self.refused(index),
             News::ConfirmationLost(index) => {
-                self.nodes[index].busy = false;
+                self.was_told(index);
                 self.nodes[index].ask = true;
+            }
+            News::Unreachable(index) => {
+                self.nodes[index].busy = false;
+                self.nodes[index].telling = false;
+                if !self.is_past_return() {
+                    self.turn_back();
+                }
             }
             News::Reverted(index) => {
                 self.nodes[index].busy = false;
@@ -291,6 +313,11 @@ impl Coordinator {
             }
             News::GaveUp => self.phase = Phase::Done,
         }
+    }
+
+    fn was_told(&mut self, index: NodeIndex) {
+        let node = &mut self.nodes[index];
+        (node.busy, node.telling, node.told) = (false, false, true);
     }
 
     fn step_forward(&mut self) {
@@ -342,7 +369,7 @@ impl Coordinator {
             .iter()
             .enumerate()
             .filter(|(other, _)| *other != index);
-        if side == Side::Old && others.clone().all(|(_, node)| !node.confirm_sent) {
+        if side == Side::Old && others.clone().all(|(_, node)| !node.may_be_confirmed()) {
             // It was the only one that could have been confirmed, and was not.
             return self.turn_back();
         }
@@ -358,14 +385,14 @@ impl Coordinator {
     /// A node whose time is over decides with its peers. Only if none of them can have been confirmed
     /// is it known that they will go back, and then going back now is quicker.
     fn refused(&mut self, index: NodeIndex) {
-        self.nodes[index].busy = false;
+        self.was_told(index);
         self.nodes[index].ask = true;
         let others = self
             .nodes
             .iter()
             .enumerate()
             .filter(|(other, _)| *other != index);
-        let none_can_be = others.clone().all(|(_, node)| !node.confirm_sent);
+        let none_can_be = others.clone().all(|(_, node)| !node.may_be_confirmed());
         if none_can_be {
             self.turn_back();
         }

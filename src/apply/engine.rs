@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::drive::Drive;
 use super::event::{Event, Step};
 use super::fleet::{Fleet, each};
 use super::outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
-use super::prove::one_owner_each;
-use crate::agent::{
-    Activation, Agent, AgentError, LiveFile, LockRequest, Question, TestResult, sha256_hex,
-};
-use crate::model::{Node, NodeName};
-use crate::plan::{Goal, NodePlan, Plan, Provenance, Strategy, UnitAction};
+use crate::agent::{Agent, AgentError, LockRequest, TestResult};
+use crate::model::Node;
+use crate::plan::{Goal, NodePlan, Plan, Provenance};
 use crate::remote::Connector;
 
 /// How a plan is carried out.
@@ -25,6 +23,8 @@ pub struct ApplyOptions {
     pub check_only: bool,
     /// A host undoes by itself what was not confirmed within this time.
     pub confirm_timeout: Duration,
+    /// How much longer hosts may take to decide among themselves once their timers have ended.
+    pub settle_time: Duration,
     /// How long the election may take.
     pub owner_patience: Duration,
     /// The cluster's VIPs.
@@ -72,13 +72,7 @@ impl Engine<'_> {
             self.give_up_staged(&plans, tx).await;
             return outcome(ApplyResult::Checked);
         }
-        let mut touched = Vec::new();
-        if let Err(failure) = self.activate_all(plan, &plans, tx, &mut touched).await {
-            let result = self.roll_back(failure, &touched, &plans, tx).await;
-            self.unlock_all(tx).await;
-            return outcome(result);
-        }
-        let result = self.confirm_all(plan, &plans, tx).await;
+        let result = Drive::new(self, plan, &plans, tx).run().await;
         self.unlock_all(tx).await;
         outcome(result)
     }
@@ -203,224 +197,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Node by node, or all at once where the plan says that they must not disagree meanwhile.
-    async fn activate_all(
-        &self,
-        plan: &Plan,
-        plans: &[&NodePlan],
-        tx: &str,
-        touched: &mut Vec<NodeName>,
-    ) -> Failed {
-        let batches: Vec<Vec<&NodePlan>> = match plan.strategy {
-            Strategy::Rolling => plans.iter().map(|node| vec![*node]).collect(),
-            Strategy::AtOnce { .. } => vec![plans.to_vec()],
-        };
-        self.say(Event::StepStarted {
-            step: Step::Activate,
-            nodes: plans.len(),
-        });
-        for batch in batches {
-            self.refuse_stop(Step::Activate)?;
-            touched.extend(batch.iter().map(|node| node.node.clone()));
-            for node in &batch {
-                self.say(Event::Activating {
-                    node: node.node.clone(),
-                    holds: node.holds.clone(),
-                });
-            }
-            let results = each(batch.iter(), usize::MAX, |node| self.activate(node, tx)).await;
-            let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-            self.fail_with(Step::Activate, errors)?;
-            for node in &batch {
-                let (step, node) = (Step::Activate, node.node.clone());
-                self.say(Event::NodeDone {
-                    step,
-                    node,
-                    note: None,
-                });
-            }
-            let concerns_vrrp = |node: &&&NodePlan| {
-                node.keepalived != UnitAction::None || node.nginx != UnitAction::None
-            };
-            let goes_back = matches!(plan.goal, Goal::Rollback { to: 0 });
-            if !goes_back && batch.iter().any(|node| concerns_vrrp(&node)) {
-                self.prove_owners().await?;
-            }
-        }
-        self.refuse_stop(Step::Activate)
-    }
-
-    async fn activate(&self, node: &NodePlan, tx: &str) -> std::result::Result<(), FailureCause> {
-        let Some(agent) = self.fleet.get(&node.node) else {
-            return Ok(());
-        };
-        // A package that was just installed has brought files of its own.
-        let expected = if node.install.is_empty() {
-            node.expected.clone()
-        } else {
-            [].into()
-        };
-        let activation = Activation {
-            expected,
-            nginx: node.nginx.word(),
-            keepalived: node.keepalived.word(),
-            revert_after: self.options.confirm_timeout,
-        };
-        Ok(agent.activate(tx, &activation).await?)
-    }
-
-    async fn prove_owners(&self) -> Failed {
-        match one_owner_each(self.fleet, &self.options.vips, self.options.owner_patience).await {
-            Ok(owners) => {
-                self.say(Event::OwnersSeen { owners });
-                Ok(())
-            }
-            Err(seen) => self.fail_with(Step::Prove, vec![FailureCause::Owners { seen }]),
-        }
-    }
-
-    /// Over fresh connections: a change that cuts new ones off must not be confirmed by old ones.
-    async fn confirm_all(&self, plan: &Plan, plans: &[&NodePlan], tx: &str) -> ApplyResult {
-        self.say(Event::StepStarted {
-            step: Step::Confirm,
-            nodes: plans.len(),
-        });
-        let wanted: Vec<&Node> = self
-            .nodes
-            .iter()
-            .filter(|node| plans.iter().any(|plan| plan.node == node.name))
-            .collect();
-        let (fresh, unreachable) =
-            Fleet::connect(self.connector, &wanted, self.options.parallel).await;
-        if !unreachable.is_empty() {
-            let errors = unreachable.into_iter().map(FailureCause::Agent).collect();
-            let failure = Failure {
-                step: Step::Confirm,
-                errors,
-            };
-            self.say_failure(&failure);
-            let touched: Vec<NodeName> = plans.iter().map(|node| node.node.clone()).collect();
-            let result = self.roll_back(failure, &touched, plans, tx).await;
-            fresh.close().await;
-            return result;
-        }
-        let mut errors = Vec::new();
-        for agent in fresh.agents() {
-            match confirm_with_patience(agent, tx).await {
-                Ok(()) => {
-                    let (step, node) = (Step::Confirm, agent.node().clone());
-                    self.say(Event::NodeDone {
-                        step,
-                        node,
-                        note: None,
-                    });
-                }
-                Err(error) => errors.push(error),
-            }
-        }
-        fresh.close().await;
-        if errors.is_empty() {
-            let generation = match plan.goal {
-                Goal::Rollback { to: 0 } => 0,
-                _ => plan.next_generation,
-            };
-            return ApplyResult::Applied { generation };
-        }
-        let problems = errors
-            .iter()
-            .map(|error| {
-                format!(
-                    "{} is not confirmed and will undo the change by itself",
-                    error.node()
-                )
-            })
-            .collect();
-        let errors = errors.into_iter().map(FailureCause::Agent).collect();
-        ApplyResult::Mixed {
-            failure: Failure {
-                step: Step::Confirm,
-                errors,
-            },
-            problems,
-        }
-    }
-
-    /// In reverse, every node attempted, whatever became of the others; then the result is looked at.
-    async fn roll_back(
-        &self,
-        failure: Failure,
-        touched: &[NodeName],
-        plans: &[&NodePlan],
-        tx: &str,
-    ) -> ApplyResult {
-        let mut problems = Vec::new();
-        for name in touched.iter().rev() {
-            let Some(agent) = self.fleet.get(name) else {
-                continue;
-            };
-            self.say(Event::Reverting { node: name.clone() });
-            let why = format!("the {} step failed", failure.step.name());
-            match agent.revert(tx, &why).await {
-                Ok(()) => self.say(Event::Reverted { node: name.clone() }),
-                Err(error) => {
-                    let message = error.to_string();
-                    problems.push(
-                        format!("{message}\n{}", error.detail())
-                            .trim_end()
-                            .to_owned(),
-                    );
-                    self.say(Event::RevertFailed {
-                        node: name.clone(),
-                        message,
-                    });
-                }
-            }
-        }
-        for plan in plans.iter().filter(|plan| !touched.contains(&plan.node)) {
-            self.give_up_staged(&[plan], tx).await;
-        }
-        for plan in plans {
-            problems.extend(self.differences(plan).await);
-        }
-        if problems.is_empty() {
-            ApplyResult::RolledBack(failure)
-        } else {
-            ApplyResult::Mixed { failure, problems }
-        }
-    }
-
-    /// What on a node is not as it was when the plan was made.
-    async fn differences(&self, plan: &NodePlan) -> Vec<String> {
-        let Some(agent) = self.fleet.get(&plan.node) else {
-            return Vec::new();
-        };
-        let question = Question {
-            paths: plan.expected.keys().cloned().collect(),
-            ..Question::default()
-        };
-        let seen = match agent.observe(&question).await {
-            Ok(seen) => seen,
-            Err(error) => return vec![format!("cannot see how {} is now: {error}", plan.node)],
-        };
-        let mut found = Vec::new();
-        for (path, expected) in &plan.expected {
-            let now = seen
-                .files
-                .get(path)
-                .and_then(LiveFile::content)
-                .map(sha256_hex);
-            if now != *expected {
-                found.push(format!("{}: {path} is not as it was", plan.node));
-            }
-        }
-        if seen.journal.is_some() {
-            found.push(format!("{}: the change is still in its journal", plan.node));
-        }
-        found
-    }
-
     /// Nothing live changed: what was staged or installed for it goes again.
-    async fn give_up_staged(&self, plans: &[&NodePlan], tx: &str) {
+    pub(super) async fn give_up_staged(&self, plans: &[&NodePlan], tx: &str) {
         for plan in plans {
             if let Some(agent) = self.fleet.get(&plan.node)
                 && !plan.install.is_empty()
@@ -436,7 +214,7 @@ impl Engine<'_> {
         self.unlock_all(tx).await;
     }
 
-    async fn unlock_all(&self, tx: &str) {
+    pub(super) async fn unlock_all(&self, tx: &str) {
         let results = each(self.fleet.agents(), self.options.parallel, |agent| {
             agent.unlock(tx)
         })
@@ -485,7 +263,7 @@ impl Engine<'_> {
         self.fail_with(step, errors)
     }
 
-    fn fail_with(&self, step: Step, errors: Vec<FailureCause>) -> Failed {
+    pub(super) fn fail_with(&self, step: Step, errors: Vec<FailureCause>) -> Failed {
         if errors.is_empty() {
             return Ok(());
         }
@@ -494,7 +272,7 @@ impl Engine<'_> {
         Err(failure)
     }
 
-    fn say_failure(&self, failure: &Failure) {
+    pub(super) fn say_failure(&self, failure: &Failure) {
         for error in &failure.errors {
             self.say(Event::Failed {
                 step: failure.step,
@@ -514,7 +292,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn say(&self, event: Event) {
+    pub(super) fn say(&self, event: Event) {
         (self.tell)(event);
     }
 }
@@ -547,17 +325,4 @@ impl From<AgentError> for FailureCause {
     fn from(error: AgentError) -> Self {
         Self::Agent(error)
     }
-}
-
-/// A confirmation that is lost on the way must not leave a node behind: it is asked again.
-async fn confirm_with_patience(agent: &Agent, tx: &str) -> std::result::Result<(), AgentError> {
-    let mut last = agent.confirm(tx).await;
-    for _ in 0..2 {
-        if last.is_ok() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        last = agent.confirm(tx).await;
-    }
-    last
 }

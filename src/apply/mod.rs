@@ -4,6 +4,7 @@
 //! as events and ends with an outcome that was observed on the hosts.
 
 mod commit;
+mod drive;
 mod engine;
 mod event;
 mod fleet;

@@ -43,6 +43,9 @@ pub enum FailureCause {
         /// That change's id.
         tx: String,
     },
+    /// The hosts' timers ended before all of them could be confirmed.
+    #[error("the time to confirm was over")]
+    OutOfTime,
     /// The user asked to stop.
     #[error("stopped on request")]
     Interrupted,

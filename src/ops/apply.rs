@@ -81,6 +81,9 @@ pub(super) async fn recover(
     }
 }
 
+/// Peers ask each other for half a minute, and going back takes seconds.
+const SETTLE_TIME: Duration = Duration::from_secs(60);
+
 /// Asks the user, then runs the engine.
 pub(super) async fn carry_out(
     context: &Context,
@@ -106,6 +109,7 @@ pub(super) async fn carry_out(
             parallel: context.parallel,
             check_only: request.check_only,
             confirm_timeout: request.confirm_timeout,
+            settle_time: SETTLE_TIME,
             owner_patience: owner_patience(&loaded.cluster),
             vips: vips(&loaded.cluster),
             provenance: loaded.provenance.clone(),

@@ -21,6 +21,7 @@ fn complaint(cause: &FailureCause) -> Complaint {
         FailureCause::Unfinished { node, .. } => plain
             .on(node)
             .help("its host undoes it when its timer ends; `hactl status` tells when that is over"),
+        FailureCause::OutOfTime => plain.help("allow more time: --confirm-timeout"),
         FailureCause::Interrupted => plain,
     }
 }
