@@ -15,12 +15,12 @@ use tracing_subscriber::{Layer, fmt};
 use super::error::CliError;
 use crate::view::LogWriter;
 
-/// What is logged at a verbosity: hactl's own words first, everybody's at the end.
+/// What is logged at a verbosity: what hactl does, then how, then what its libraries say, too.
 fn filter(verbosity: u8) -> Targets {
     match verbosity {
         0 => Targets::new(),
-        1 => Targets::new().with_target("hactl", LevelFilter::INFO),
-        2 => Targets::new().with_target("hactl", LevelFilter::DEBUG),
+        1 => Targets::new().with_target("hactl", LevelFilter::DEBUG),
+        2 => Targets::new().with_target("hactl", LevelFilter::TRACE),
         _ => Targets::new()
             .with_target("hactl", LevelFilter::TRACE)
             .with_default(LevelFilter::DEBUG),

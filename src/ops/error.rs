@@ -195,6 +195,9 @@ impl OpsError {
             Self::NotFitForDrill { .. } => {
                 Some("look at `hactl status`, mend it, then run the drill".to_owned())
             }
+            Self::PlanFile(PlanFileError::MovedOn) => {
+                Some("look at what would change now: hactl plan".to_owned())
+            }
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())
             }

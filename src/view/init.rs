@@ -10,6 +10,7 @@ use super::findings::findings_text;
 use super::paint;
 use super::text::count;
 use super::ui::Ui;
+use crate::check::{Finding, Severity};
 use crate::inventory::{StarterNode, StarterOptions};
 use crate::model::{ClusterName, InterfaceName, NodeName, ServerAddress};
 use crate::ops::InitReport;
@@ -24,7 +25,7 @@ impl Ui {
     /// Asks for everything that a first inventory needs; every answer is checked as it is given.
     pub fn ask_for_inventory(&self) -> Answer<StarterOptions> {
         self.status(
-            "Six questions for a first inventory; Enter takes what stands in brackets.\n\n",
+            "A few questions for a first inventory; Enter takes what stands in brackets.\n\n",
         );
         let cluster = ask("The cluster's name", Some("web"), |text| {
             ClusterName::new(text)
@@ -34,7 +35,7 @@ impl Ui {
         let number = ask("How many load balancers", Some("3"), |text| {
             match text.parse::<u8>() {
                 Ok(1..=50) => Ok(()),
-                _ => Err("a number from 1 to 50".to_owned()),
+                _ => Err("it must be a number from 1 to 50".to_owned()),
             }
         })?;
         let interface = ask("Their network interface", Some("eth0"), |text| {
@@ -46,17 +47,13 @@ impl Ui {
         for index in 1..=number.parse::<u8>().unwrap_or(3) {
             nodes.push(ask_for_node(index, &interface)?);
         }
-        let vip = ask(
-            "The virtual IP, with its prefix, as 10.0.0.100/24",
-            None,
-            |text| {
-                text.parse::<ipnet::IpNet>()
-                    .map(drop)
-                    .map_err(|_| "an address and its prefix length, as 10.0.0.100/24".to_owned())
-            },
-        )?;
+        let vip = ask("The virtual IP and its prefix length", None, |text| {
+            text.parse::<ipnet::IpNet>().map(drop).map_err(|_| {
+                "it must be an address and its prefix length, as 10.0.0.100/24".to_owned()
+            })
+        })?;
         let servers = ask(
-            "The servers behind the proxy, as 192.168.1.10:8080, 192.168.1.11:8080",
+            "The servers behind the proxy, ADDRESS:PORT each",
             None,
             |text| {
                 let mut wrong = list(text)
@@ -101,7 +98,7 @@ fn ask_for_node(index: u8, interface: &str) -> Answer<StarterNode> {
     let address = ask(&format!("Address of {name}"), None, |text| {
         text.parse::<IpAddr>()
             .map(drop)
-            .map_err(|_| "an IP address, as 10.0.0.11".to_owned())
+            .map_err(|_| "it must be an IP address, as 10.0.0.11".to_owned())
     })?;
     Ok(StarterNode {
         name,
@@ -136,7 +133,15 @@ fn list(text: &str) -> Vec<String> {
 
 pub(super) fn init_text(report: &InitReport, unicode: bool) -> String {
     let cluster = &report.inventory.cluster;
-    let findings = findings_text(&report.findings, &report.inventory.source, unicode);
+    // A note asks for nothing to be done, and a first inventory's writer has enough to read.
+    let is_worth_a_word = |finding: &&Finding| finding.severity() > Severity::Note;
+    let findings: Vec<Finding> = report
+        .findings
+        .iter()
+        .filter(is_worth_a_word)
+        .cloned()
+        .collect();
+    let findings = findings_text(&findings, &report.inventory.source, unicode);
     format!(
         "{findings}Wrote {}: cluster {}, {}. Next: hactl check, then hactl plan.\n",
         paint::strong(&report.path),
