@@ -1,5 +1,7 @@
 //! Running state that differs from its file, and what hosts tell of earlier changes, in words.
 
+use super::text::comma;
+use crate::model::NodeName;
 use crate::ops::Notice;
 use crate::plan::RunningDrift;
 
@@ -16,12 +18,12 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
         }
         // The identities themselves tell nobody anything, and differ on every node; JSON has them.
         RunningDrift::NginxServes { serves, .. } => match serves {
-            Some(_) => "nginx serves another configuration than the one that was applied: a reload failed",
+            Some(_) => "nginx serves another configuration than the one that was applied: a reload failed, or a change is unfinished",
             None => "nginx does not serve the configuration that was applied",
         }
         .to_owned(),
         RunningDrift::KeepalivedLoaded { loaded, .. } => match loaded {
-            Some(_) => "keepalived runs another configuration than the one that was applied: a reload failed",
+            Some(_) => "keepalived runs another configuration than the one that was applied: a reload failed, or a change is unfinished",
             None => "keepalived does not run the configuration that was applied",
         }
         .to_owned(),
@@ -33,19 +35,43 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
     }
 }
 
-/// One sentence, the node first.
-pub(super) fn notice_words(notice: &Notice) -> String {
+/// The node, and one sentence.
+pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
     match notice {
-        Notice::Unfinished { node, tx, phase } => format!(
-            "{node}: the change {tx} is unfinished there ({phase}); the host's timer undoes it, or the next apply"
+        Notice::Unfinished { node, tx, phase } => (
+            node,
+            format!(
+                "the change {tx} is unfinished there ({phase}); the host's timer undoes it, or the \
+                 next apply"
+            ),
         ),
-        Notice::Undone { node, tx, why } => {
-            format!("{node}: the last change ({tx}) was undone there: {why}")
-        }
+        Notice::Undone { node, tx, why } => (
+            node,
+            format!("the last change ({tx}) was undone there: {why}"),
+        ),
         Notice::Locked {
             node,
             holder,
             since,
-        } => format!("{node}: {holder} has been changing this cluster since {since}"),
+        } => (
+            node,
+            format!("{holder} has been changing this cluster since {since}"),
+        ),
     }
+}
+
+/// `lb1, lb3: words`, each words once.
+pub(super) fn by_words<'a>(said: impl IntoIterator<Item = (&'a NodeName, String)>) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&NodeName>)> = Vec::new();
+    for (node, words) in said {
+        match groups.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, nodes)) => nodes.push(node),
+            None => groups.push((words, vec![node])),
+        }
+    }
+    let line = |(words, mut nodes): (String, Vec<&NodeName>)| {
+        nodes.sort();
+        format!("{}: {words}", comma(&nodes))
+    };
+    groups.into_iter().map(line).collect()
 }

@@ -6,7 +6,7 @@ use super::check::warnings_text;
 use super::complaint::labelled;
 use super::diff::diffs_text;
 use super::document::Document;
-use super::drift::notice_words;
+use super::drift::{by_words, notice_words};
 use super::effect::{service_words, vip_words};
 use super::node_plan::nodes_text;
 use super::paint;
@@ -40,14 +40,12 @@ impl Ui {
 
 /// What hosts tell of earlier changes.
 pub(super) fn notices_text(notices: &[Notice]) -> String {
-    let line = |notice| {
-        labelled(
-            &paint::warn_label("notice:"),
-            &notice_words(notice),
-            "        ",
-        )
-    };
-    notices.iter().map(line).collect()
+    let label = paint::warn_label("notice:");
+    let texts = by_words(notices.iter().map(notice_words))
+        .iter()
+        .map(|words| labelled(&label, words, "        "))
+        .collect::<Vec<_>>();
+    texts.concat()
 }
 
 /// The whole plan; without its diffs unless they are asked for.

@@ -1,11 +1,12 @@
 //! What every node is and does.
 
 use super::document::Document;
-use super::drift::{drift_words, notice_words};
+use super::drift::{by_words, drift_words, notice_words};
 use super::paint;
 use super::text::{and, columns, comma, count, lines, wrap};
 use super::ui::Ui;
 use crate::agent::Service;
+use crate::model::NodeName;
 use crate::ops::{NodeStatus, StatusReport, VipStatus};
 
 impl Ui {
@@ -108,28 +109,25 @@ fn vip_line(vip: &VipStatus) -> String {
     }
 }
 
+/// Everything that is not as it should be, the same on several nodes once.
 fn troubles(report: &StatusReport) -> Vec<String> {
-    let mut lines: Vec<String> = report
-        .notices
-        .iter()
-        .map(notice_words)
-        .map(paint::warn)
+    let notices = report.notices.iter().map(notice_words);
+    let mut said: Vec<(&NodeName, String)> = notices
+        .map(|(node, words)| (node, paint::warn(words)))
         .collect();
     for node in &report.nodes {
-        let on = |words: String| format!("{}: {words}", node.node);
-        lines.extend(
-            node.drift
-                .iter()
-                .map(|drift| paint::warn(on(drift_words(drift)))),
-        );
+        let mut say = |words: String| said.push((&node.node, words));
+        for drift in &node.drift {
+            say(paint::warn(drift_words(drift)));
+        }
         for path in &node.changed_by_hand {
-            lines.push(paint::warn(on(format!("{path} was changed by hand"))));
+            say(paint::warn(format!("{path} was changed by hand")));
         }
         if !node.pending.is_empty() {
             let files = count(node.pending.len(), "file");
-            lines.push(on(format!(
+            say(format!(
                 "{files} would change with the next apply: hactl plan"
-            )));
+            ));
         }
         let down: Vec<String> = node
             .backends
@@ -138,8 +136,8 @@ fn troubles(report: &StatusReport) -> Vec<String> {
             .map(|backend| format!("{}:{}", backend.host, backend.port))
             .collect();
         if !down.is_empty() {
-            lines.push(paint::bad(on(format!("no connection to {}", comma(&down)))));
+            say(paint::bad(format!("no connection to {}", comma(&down))));
         }
     }
-    lines
+    by_words(said)
 }
