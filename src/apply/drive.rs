@@ -1,6 +1,7 @@
 //! From the first activation to the end: carries out what the coordinator orders and tells it what
 //! became of it.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -49,6 +50,7 @@ pub(super) struct Drive<'a> {
     tx: &'a str,
     failure: Option<Failure>,
     problems: Vec<String>,
+    touched: BTreeSet<NodeIndex>,
 }
 
 impl<'a> Drive<'a> {
@@ -65,6 +67,7 @@ impl<'a> Drive<'a> {
             tx,
             failure: None,
             problems: Vec::new(),
+            touched: BTreeSet::new(),
         }
     }
 
@@ -91,6 +94,9 @@ impl<'a> Drive<'a> {
                     .failure
                     .as_ref()
                     .map_or("it was stopped", |failure| failure.step.name());
+                if let Order::Activate(index) = order {
+                    self.touched.insert(index);
+                }
                 under_way.push(Box::pin(carry_out(
                     engine,
                     plan,
@@ -104,14 +110,16 @@ impl<'a> Drive<'a> {
                 break verdict;
             }
             tokio::select! {
-                Some(told) = under_way.next(), if !under_way.is_empty() => {
-                    self.note(told.cause, &told.news);
-                    coordinator.hear(told.news);
-                }
+                // A wish to stop is heard before anything new is begun.
+                biased;
                 () = stopped(engine), if self.failure.is_none() && !coordinator.is_past_return() => {
                     engine.say(Event::Interrupted);
                     self.failure = Some(Failure { step: Step::Activate, errors: vec![FailureCause::Interrupted] });
                     coordinator.hear(News::Stop);
+                }
+                Some(told) = under_way.next(), if !under_way.is_empty() => {
+                    self.note(told.cause, &told.news);
+                    coordinator.hear(told.news);
                 }
                 () = tokio::time::sleep_until(too_late), if !is_late => {
                     is_late = true;
@@ -166,6 +174,14 @@ impl<'a> Drive<'a> {
             self.problems
                 .push("not every node could be seen to have decided for the same side".to_owned());
         }
+        let is_untouched = |(index, _): &(NodeIndex, _)| !self.touched.contains(index);
+        let untouched = self.plans.iter().copied().enumerate();
+        let untouched: Vec<&NodePlan> = untouched
+            .filter(is_untouched)
+            .map(|(_, plan)| plan)
+            .collect();
+        let left = self.engine.give_up_prepared(&untouched, self.tx).await;
+        self.problems.extend(left);
         for plan in self.plans {
             self.problems.extend(differences(self.engine, plan).await);
         }

@@ -65,11 +65,21 @@ impl Engine<'_> {
         }
         let plans: Vec<&NodePlan> = plan.changing().collect();
         if let Err(failure) = self.until_validated(&plans, plan, tx).await {
-            self.give_up_staged(&plans, tx).await;
-            return outcome(ApplyResult::Unchanged(failure));
+            let prepared: &[&NodePlan] = match failure.step {
+                Step::Lock => &[],
+                _ => &plans,
+            };
+            let problems = self.give_up_prepared(prepared, tx).await;
+            self.unlock_all(tx).await;
+            return outcome(if problems.is_empty() {
+                ApplyResult::Unchanged(failure)
+            } else {
+                ApplyResult::Mixed { failure, problems }
+            });
         }
         if self.options.check_only {
-            self.give_up_staged(&plans, tx).await;
+            // Nothing was installed for it; what was staged goes with the lock.
+            self.unlock_all(tx).await;
             return outcome(ApplyResult::Checked);
         }
         let result = Drive::new(self, plan, &plans, tx).run().await;
@@ -197,21 +207,24 @@ impl Engine<'_> {
         }
     }
 
-    /// Nothing live changed: what was staged or installed for it goes again.
-    pub(super) async fn give_up_staged(&self, plans: &[&NodePlan], tx: &str) {
-        for plan in plans {
-            if let Some(agent) = self.fleet.get(&plan.node)
-                && !plan.install.is_empty()
-                && let Err(error) = agent.revert(tx, "it was given up before activation").await
-            {
+    /// Nothing live changed there: packages that were installed for it go again. What is staged goes
+    /// with the lock.
+    pub(super) async fn give_up_prepared(&self, plans: &[&NodePlan], tx: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        for plan in plans.iter().filter(|plan| !plan.install.is_empty()) {
+            let Some(agent) = self.fleet.get(&plan.node) else {
+                continue;
+            };
+            if let Err(error) = agent.revert(tx, "it was given up before activation").await {
                 let message = error.to_string();
+                problems.push(message.clone());
                 self.say(Event::RevertFailed {
                     node: plan.node.clone(),
                     message,
                 });
             }
         }
-        self.unlock_all(tx).await;
+        problems
     }
 
     pub(super) async fn unlock_all(&self, tx: &str) {

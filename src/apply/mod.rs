@@ -6,6 +6,8 @@
 mod commit;
 mod drive;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod event;
 mod fleet;
 mod outcome;

@@ -3,6 +3,8 @@
 //! This module knows how a host is reached and nothing of what is done there.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 mod host;
 mod local;
 mod ssh;

@@ -1,0 +1,355 @@
+//! A cluster that lives in memory, at the level of the calls that hactl's program on a host knows.
+//! It keeps locks, staged trees, journals and files as the real one does, fails where a test wants,
+//! and refuses every call that it does not know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Call, Connector, Host, Output, RemoteError};
+use crate::model::{Node, NodeName};
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The program refuses it and has done nothing.
+    Refused,
+    /// The program has done its work and then finds that it failed, as a proof that fails.
+    FailedAfter,
+    /// The connection ends before the program begins.
+    LostBefore,
+    /// The connection ends after the program has done its work.
+    LostAfter,
+    /// The host is gone, from before this call on.
+    Gone,
+}
+
+/// A fault of one call: the `nth` of `verb` on a node, from 0.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    pub(crate) node: usize,
+    pub(crate) verb: &'static str,
+    pub(crate) nth: usize,
+    pub(crate) fault: Fault,
+}
+
+/// One host's state.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeHost {
+    /// Its files by path.
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// The VIPs on its interfaces.
+    pub(crate) holds: Vec<String>,
+    /// Whose lock it has.
+    pub(crate) lock: Option<String>,
+    /// The change under way and its phase.
+    pub(crate) journal: Option<(String, &'static str)>,
+    /// The change that was confirmed last.
+    pub(crate) confirmed: Option<String>,
+    /// Packages that hactl installed.
+    pub(crate) packages: BTreeSet<String>,
+    /// It answers nobody.
+    pub(crate) is_gone: bool,
+    staged: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    installed_for: BTreeMap<String, Vec<String>>,
+    before: BTreeMap<String, Option<Vec<u8>>>,
+    calls: BTreeMap<String, usize>,
+}
+
+/// All hosts, and what happened to them.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) hosts: BTreeMap<NodeName, FakeHost>,
+    /// Node and verb of every call, in order.
+    pub(crate) log: Vec<(NodeName, String)>,
+    pub(crate) faults: Vec<Planned>,
+}
+
+/// A cluster in memory. Its clones are the same cluster.
+#[derive(Clone, Default)]
+pub(crate) struct FakeCluster(Arc<Mutex<State>>);
+
+impl FakeCluster {
+    /// One with these hosts.
+    pub(crate) fn new(hosts: impl IntoIterator<Item = (NodeName, FakeHost)>) -> Self {
+        let state = State {
+            hosts: hosts.into_iter().collect(),
+            ..State::default()
+        };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Its state, to look at or to change.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// The nodes to which `verb` was sent, in order.
+    pub(crate) fn order_of(&self, verb: &str) -> Vec<String> {
+        let state = self.state();
+        let calls = state.log.iter().filter(|(_, own)| own == verb);
+        calls.map(|(node, _)| node.to_string()).collect()
+    }
+}
+
+impl State {
+    /// The fault of this call, if it has one, and counts it.
+    fn fault(&mut self, node: &NodeName, verb: &str) -> Option<Fault> {
+        let place = self.hosts.keys().position(|own| own == node);
+        let host = self.hosts.get_mut(node).unwrap();
+        let count = host.calls.entry(verb.to_owned()).or_default();
+        let nth = *count;
+        *count += 1;
+        let is_meant = |planned: &&Planned| {
+            Some(planned.node) == place && planned.verb == verb && planned.nth == nth
+        };
+        let fault = self.faults.iter().find(is_meant).map(|it| it.fault);
+        if fault == Some(Fault::Gone) {
+            host.is_gone = true;
+        }
+        if host.is_gone {
+            return Some(Fault::Gone);
+        }
+        fault
+    }
+}
+
+#[async_trait]
+impl Connector for FakeCluster {
+    async fn connect(&self, node: &Node) -> Result<Box<dyn Host>, RemoteError> {
+        let fault = self.state().fault(&node.name, "connect");
+        if fault.is_some() {
+            return Err(RemoteError::Unreachable {
+                node: node.name.clone(),
+                host: node.ssh.host.clone(),
+                detail: "Connection timed out".to_owned(),
+            });
+        }
+        Ok(Box::new(Connection {
+            node: node.name.clone(),
+            cluster: self.clone(),
+        }))
+    }
+}
+
+struct Connection {
+    node: NodeName,
+    cluster: FakeCluster,
+}
+
+#[async_trait]
+impl Host for Connection {
+    fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
+        // /bin/sh -c BOOTSTRAP hactl-agent LENGTH VERB ARGUMENT...
+        let length: usize = call.argv[4].parse().unwrap();
+        let (verb, arguments) = (call.argv[5], &call.argv[6..]);
+        let payload = &call.stdin[length..];
+        let lost = || RemoteError::Disconnected {
+            node: self.node.clone(),
+            label: call.label.to_owned(),
+        };
+        let mut state = self.cluster.state();
+        state.log.push((self.node.clone(), verb.to_owned()));
+        let fault = state.fault(&self.node, verb);
+        let host = state.hosts.get_mut(&self.node).unwrap();
+        let answer = match fault {
+            Some(Fault::Gone | Fault::LostBefore) => return Err(lost()),
+            Some(Fault::Refused) if verb == "validate-staged" => {
+                Ok("tested\tnginx\t1\n".to_owned())
+            }
+            Some(Fault::Refused) => Err("injected\tas the test wants it".to_owned()),
+            _ => host.answer(verb, arguments, payload),
+        };
+        if fault == Some(Fault::LostAfter) {
+            return Err(lost());
+        }
+        let answer = match (fault, answer) {
+            (Some(Fault::FailedAfter), _) => Err("injected\tas the test wants it".to_owned()),
+            (_, answer) => answer,
+        };
+        let (code, records) = match answer {
+            Ok(records) => (0, records),
+            Err(failure) => (1, format!("fail\t{failure}\n")),
+        };
+        Ok(Output {
+            code: Some(code),
+            stdout: format!("hactl-agent\t1\n{records}end\n").into_bytes(),
+            stderr: Vec::new(),
+        })
+    }
+
+    async fn close(self: Box<Self>) {}
+}
+
+impl FakeHost {
+    fn answer(&mut self, verb: &str, arguments: &[&str], payload: &[u8]) -> Result<String, String> {
+        match (verb, arguments) {
+            ("lock", [tx, ..]) => self.take_lock(tx),
+            ("unlock", [tx]) => {
+                if self.lock.as_deref() == Some(*tx) {
+                    self.lock = None;
+                    self.staged.clear();
+                }
+                Ok(String::new())
+            }
+            ("prepare", [tx]) => self.prepare(tx, payload),
+            ("stage", [tx]) => {
+                self.must_hold(tx)?;
+                self.staged.insert((*tx).to_owned(), files(payload));
+                Ok(String::new())
+            }
+            ("validate-staged", [tx]) => {
+                self.staged.get(*tx).ok_or("protocol\tnothing is staged")?;
+                Ok("tested\tnginx\t0\ntested\tkeepalived\t0\n".to_owned())
+            }
+            ("activate", [tx, _]) => self.activate(tx),
+            ("confirm", [tx]) => self.confirm(tx),
+            ("revert", [tx, _]) => self.revert(tx),
+            ("observe", []) => Ok(self.observe(payload)),
+            _ => Err(format!("protocol\tno such call: {verb} {arguments:?}")),
+        }
+    }
+
+    fn take_lock(&mut self, tx: &str) -> Result<String, String> {
+        match &self.lock {
+            Some(own) if own != tx => return Err("locked\tada@desk\t42\tnow".to_owned()),
+            _ => self.lock = Some(tx.to_owned()),
+        }
+        let journal = self.journal.iter();
+        Ok(journal
+            .map(|(tx, phase)| format!("journal\t{tx}\t{phase}\n"))
+            .collect())
+    }
+
+    fn must_hold(&self, tx: &str) -> Result<(), String> {
+        if self.lock.as_deref() == Some(tx) {
+            return Ok(());
+        }
+        Err("lock-lost\tthe lock on this host is no longer ours".to_owned())
+    }
+
+    fn prepare(&mut self, tx: &str, payload: &[u8]) -> Result<String, String> {
+        self.must_hold(tx)?;
+        let text = String::from_utf8_lossy(payload);
+        let wanted = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("package\t"));
+        let new: Vec<String> = wanted
+            .filter(|name| self.packages.insert((*name).to_owned()))
+            .map(str::to_owned)
+            .collect();
+        let records = new.iter().map(|name| format!("package\t{name}\n"));
+        let records = records.collect();
+        self.installed_for.insert(tx.to_owned(), new);
+        Ok(records)
+    }
+
+    fn activate(&mut self, tx: &str) -> Result<String, String> {
+        self.must_hold(tx)?;
+        if self.journal.is_some() {
+            return Err("unfinished\tan earlier change is not finished here".to_owned());
+        }
+        let new = self.staged.get(tx).ok_or("protocol\tnothing is staged")?;
+        for (path, content) in new.clone() {
+            let old = self.files.insert(path.clone(), content);
+            self.before.insert(path, old);
+        }
+        self.journal = Some((tx.to_owned(), "activated"));
+        Ok(String::new())
+    }
+
+    fn confirm(&mut self, tx: &str) -> Result<String, String> {
+        if self.confirmed.as_deref() == Some(tx) {
+            return Ok(String::new());
+        }
+        if self.journal.as_ref().is_none_or(|(own, _)| own != tx) {
+            return Err("not-active\tthe change is not active here".to_owned());
+        }
+        self.journal = None;
+        self.before.clear();
+        self.confirmed = Some(tx.to_owned());
+        Ok(String::new())
+    }
+
+    fn revert(&mut self, tx: &str) -> Result<String, String> {
+        if self.confirmed.as_deref() == Some(tx) {
+            return Err("confirmed\tthe change was confirmed here, and stays".to_owned());
+        }
+        for name in self.installed_for.remove(tx).unwrap_or_default() {
+            self.packages.remove(&name);
+        }
+        if self.journal.as_ref().is_some_and(|(own, _)| own == tx) {
+            for (path, old) in std::mem::take(&mut self.before) {
+                match old {
+                    Some(content) => self.files.insert(path, content),
+                    None => self.files.remove(&path),
+                };
+            }
+            self.journal = None;
+        }
+        Ok(String::new())
+    }
+
+    fn observe(&self, payload: &[u8]) -> String {
+        let mut answer = "host\tfake\t6.1\t0\naddresses\n".to_owned();
+        let addresses: String = self
+            .holds
+            .iter()
+            .map(|vip| format!("2: eth0    inet {vip}/24 scope global eth0\n"))
+            .collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(answer, " {}", STANDARD.encode(addresses));
+        if let Some((tx, phase)) = &self.journal {
+            let _ = writeln!(answer, "journal\t{tx}\t{phase}");
+        }
+        if let Some(tx) = &self.confirmed {
+            let _ = writeln!(answer, "outcome\t{tx}\tconfirmed\tby hactl");
+        }
+        let text = String::from_utf8_lossy(payload);
+        for path in text.lines().filter_map(|line| line.strip_prefix("path\t")) {
+            let _ = match self.files.get(path) {
+                Some(content) => {
+                    let body = STANDARD.encode(content);
+                    writeln!(answer, "path\t{path}\tfile\t0644 root root\n {body}")
+                }
+                None => writeln!(answer, "path\t{path}\tabsent"),
+            };
+        }
+        answer
+    }
+}
+
+/// The files of a tree's stream.
+fn files(mut stream: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    loop {
+        let line = take_line(&mut stream);
+        if line == "end" {
+            return found;
+        }
+        if let Some(path) = line
+            .strip_prefix("file\t")
+            .and_then(|it| it.rsplit('\t').next())
+        {
+            let size: usize = take_line(&mut stream).parse().unwrap();
+            let (content, rest) = stream.split_at(size);
+            found.insert(path.to_owned(), content.to_vec());
+            stream = rest;
+        }
+    }
+}
+
+fn take_line(stream: &mut &[u8]) -> String {
+    let end = stream.iter().position(|byte| *byte == b'\n').unwrap();
+    let line = String::from_utf8(stream[..end].to_vec()).unwrap();
+    *stream = &stream[end + 1..];
+    line
+}
