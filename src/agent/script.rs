@@ -1,5 +1,7 @@
 //! The program's text, and the stream that carries a tree of files to it.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Entry, Manifest};
@@ -56,12 +58,17 @@ pub struct Tree {
     pub files: Vec<TreeFile>,
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// The SHA-256 of `bytes` in hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
 }
 
 impl Tree {

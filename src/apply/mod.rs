@@ -6,12 +6,12 @@
 mod commit;
 mod drive;
 mod engine;
-#[cfg(test)]
-mod engine_tests;
 mod event;
 mod fleet;
 mod outcome;
 mod prove;
+#[cfg(test)]
+mod tests;
 
 pub use commit::{Coordinator, News, NodeIndex, Order, Side, Verdict};
 pub use engine::{ApplyOptions, Engine};

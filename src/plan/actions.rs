@@ -20,7 +20,7 @@ pub(super) fn is_passed(test: &TestResult) -> bool {
 
 pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
     if desired.is_original {
-        return original_actions(seen, desired);
+        return original_actions(seen, desired, files);
     }
     let changed = |roles: &[&str]| files.iter().any(|file| roles.contains(&file.role.as_str()));
     let id = |program: &str| desired.ids.as_ref().map(|ids| ids.of(program).as_str());
@@ -56,8 +56,10 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
     }
 }
 
-/// Generation 0: a daemon that ran before hactl runs again as it did, another is stopped.
-fn original_actions(seen: &Observation, desired: &Desired) -> Actions {
+/// Generation 0: a daemon that ran before hactl runs again as it did, another is stopped. A host that
+/// is back there already is left alone.
+fn original_actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
+    let is_back = seen.recorded.is_none() && files.is_empty();
     let action = |program: &str| {
         let unit = format!("{program}.service");
         let was_active = desired
@@ -66,10 +68,10 @@ fn original_actions(seen: &Observation, desired: &Desired) -> Actions {
             .any(|service| service.unit == unit && service.active == "active");
         match (was_active, seen.service(program).is_active()) {
             // Its limits came from a drop-in that goes, so that only a restart brings it back whole.
-            (true, true) => UnitAction::Restart,
+            (true, true) if !is_back => UnitAction::Restart,
             (true, false) => UnitAction::Start,
             (false, true) => UnitAction::Stop,
-            (false, false) => UnitAction::None,
+            (true, true) | (false, false) => UnitAction::None,
         }
     };
     Actions {

@@ -104,7 +104,7 @@ fn node_plan(
         files.extend(file_change(file, seen, redactor)?);
     }
     for entry in &desired.tree.manifest.entries {
-        files.extend(other_change(entry, seen, redactor));
+        files.extend(other_change(entry, seen, redactor)?);
     }
     let done = actions(seen, &desired, &files);
     let install = if desired.is_original {
@@ -154,13 +154,15 @@ fn node_plan(
 }
 
 /// A path that the live generation has and the desired state has not goes away, if hactl brought it;
-/// a kernel setting gets the value that it had before hactl.
+/// a kernel setting gets the value that it had before hactl. Once that is done it is no business of
+/// hactl's any more: what somebody else puts there is left alone.
 fn drop_what_is_managed_no_longer(desired: &mut Desired, seen: &Observation) {
     let (Some(recorded), Some(original)) = (&seen.recorded, &seen.original) else {
         return;
     };
     let full = desired.tree.full_manifest();
-    for entry in &recorded.entries {
+    let is_there = |entry: &&Entry| !matches!(entry, Entry::Absent { .. });
+    for entry in recorded.entries.iter().filter(is_there) {
         let path = entry.path();
         let was_absent = original
             .entries
@@ -174,7 +176,7 @@ fn drop_what_is_managed_no_longer(desired: &mut Desired, seen: &Observation) {
                 .push(Entry::Absent { path: path.clone() });
         }
     }
-    for (key, _) in &recorded.sysctls {
+    for (key, applied) in &recorded.sysctls {
         let is_wanted = desired
             .tree
             .manifest
@@ -182,7 +184,9 @@ fn drop_what_is_managed_no_longer(desired: &mut Desired, seen: &Observation) {
             .iter()
             .any(|(own, _)| own == key);
         let before = original.sysctls.iter().find(|(own, _)| own == key);
-        if let (false, Some((key, value))) = (is_wanted, before) {
+        if let (false, Some((key, value))) = (is_wanted, before)
+            && told(value) != told(applied)
+        {
             desired
                 .tree
                 .manifest
@@ -207,13 +211,7 @@ fn file_change(
             content,
         } => (content, Some(format!("{mode:04o} {owner}:{group}"))),
         LiveFile::Absent | LiveFile::Link(_) => (&[], None),
-        LiveFile::Other => {
-            return Err(PlanError::Obstacle {
-                node: seen.node.clone(),
-                path: file.path.clone(),
-                found: "a folder or a device".to_owned(),
-            });
-        }
+        LiveFile::Other => return Err(obstacle(seen, &file.path)),
     };
     let same_content = permissions.is_some() && before == file.content;
     let same_permissions = permissions.as_ref() == Some(&wanted_permissions);
@@ -237,8 +235,22 @@ fn file_change(
     }))
 }
 
-fn other_change(entry: &Entry, seen: &Observation, redactor: &Redactor) -> Option<FileChange> {
-    let live = seen.files.get(entry.path())?;
+fn obstacle(seen: &Observation, path: &HostPath) -> PlanError {
+    PlanError::Obstacle {
+        node: seen.node.clone(),
+        path: path.clone(),
+        found: "a folder or a device".to_owned(),
+    }
+}
+
+fn other_change(
+    entry: &Entry,
+    seen: &Observation,
+    redactor: &Redactor,
+) -> Result<Option<FileChange>, PlanError> {
+    let Some(live) = seen.files.get(entry.path()) else {
+        return Ok(None);
+    };
     let recorded_role = seen.recorded.as_ref().and_then(|recorded| {
         recorded.entries.iter().find_map(|own| match own {
             Entry::File { role, path, .. } if path == entry.path() => Some(role.clone()),
@@ -250,11 +262,16 @@ fn other_change(entry: &Entry, seen: &Observation, redactor: &Redactor) -> Optio
         path: entry.path().clone(),
         role: role.clone(),
         action,
-        cause: Cause::Inventory,
+        cause: match cause(entry.path(), None, live, seen) {
+            // It goes because of what is wanted now, whoever brought it.
+            Cause::New => Cause::Inventory,
+            cause => cause,
+        },
         diff,
         permissions: None,
     };
-    match (entry, live) {
+    Ok(match (entry, live) {
+        (_, LiveFile::Other) => return Err(obstacle(seen, entry.path())),
         (Entry::Absent { .. }, LiveFile::File { content, .. }) => Some(change(
             FileAction::Delete,
             redactor.diff(&role, content, b""),
@@ -266,7 +283,7 @@ fn other_change(entry: &Entry, seen: &Observation, redactor: &Redactor) -> Optio
             Some(change(FileAction::Modify, format!("-> {target}\n")))
         }
         _ => None,
-    }
+    })
 }
 
 /// Three-way: what was applied, what lies there, what is wanted.
@@ -296,14 +313,21 @@ fn missing_programs(seen: &Observation) -> Vec<String> {
     missing.map(|(name, _)| (*name).to_owned()).collect()
 }
 
+/// What the kernel uses, and nothing for a key that it lacks or that is empty: a record writes both as
+/// an empty text or `-`.
+fn kernel_value<'a>(seen: &'a Observation, key: &str) -> Option<&'a str> {
+    told(seen.sysctls.get(key)?.as_deref()?)
+}
+
+fn told(value: &str) -> Option<&str> {
+    Some(value).filter(|value| !matches!(*value, "" | "-"))
+}
+
 fn sysctl_changes(wanted: &Manifest, seen: &Observation) -> Vec<SysctlChange> {
-    let kernel = |key: &String| seen.sysctls.get(key).cloned().flatten();
-    // Generation 0 records an empty value for a key that the kernel did not have.
-    let differs =
-        |(key, value): &&(String, String)| kernel(key).as_deref().unwrap_or("-") != value.as_str();
+    let differs = |(key, value): &&(String, String)| kernel_value(seen, key) != told(value);
     let change = |(key, value): &(String, String)| SysctlChange {
         key: key.clone(),
-        kernel: kernel(key),
+        kernel: kernel_value(seen, key).map(str::to_owned),
         wanted: value.clone(),
     };
     wanted.sysctls.iter().filter(differs).map(change).collect()
@@ -316,12 +340,12 @@ fn drift(seen: &Observation) -> Vec<RunningDrift> {
     };
     let mut found = Vec::new();
     for (key, applied) in &recorded.sysctls {
-        let kernel = seen.sysctls.get(key).cloned().flatten();
-        if kernel.as_deref() != Some(applied.as_str()) && seen.sysctls.contains_key(key) {
+        let kernel = kernel_value(seen, key);
+        if kernel != told(applied) && seen.sysctls.contains_key(key) {
             found.push(RunningDrift::Sysctl {
                 key: key.clone(),
                 applied: applied.clone(),
-                kernel,
+                kernel: kernel.map(str::to_owned),
             });
         }
     }

@@ -22,12 +22,8 @@ impl Redactor {
             .chain_update(self.key)
             .chain_update(secret)
             .finalize();
-        let hex: String = digest
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("<secret {hex}>")
+        let [a, b, c, d] = [0, 1, 2, 3].map(|index| digest[index]);
+        format!("<secret {a:02x}{b:02x}{c:02x}{d:02x}>")
     }
 
     /// `content` as it may be shown.

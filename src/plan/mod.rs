@@ -9,6 +9,8 @@ mod build;
 mod desired;
 mod diff;
 mod listeners;
+#[cfg(test)]
+mod tests;
 mod types;
 mod vrrp_text;
 

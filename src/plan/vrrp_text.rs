@@ -22,7 +22,7 @@ fn agreements(text: &str) -> BTreeMap<String, Vec<String>> {
             ["}", ..] => in_addresses = false,
             ["vrrp_version", version] => global.push(format!("version {version}")),
             [address, ..] if in_addresses => {
-                push(&mut found, instance.as_ref(), format!("address {address}"))
+                push(&mut found, instance.as_ref(), format!("address {address}"));
             }
             ["virtual_router_id" | "advert_int" | "version", _] => {
                 push(&mut found, instance.as_ref(), line.to_owned());

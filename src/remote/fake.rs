@@ -223,10 +223,10 @@ impl FakeHost {
             Some(own) if own != tx => return Err("locked\tada@desk\t42\tnow".to_owned()),
             _ => self.lock = Some(tx.to_owned()),
         }
-        let journal = self.journal.iter();
-        Ok(journal
-            .map(|(tx, phase)| format!("journal\t{tx}\t{phase}\n"))
-            .collect())
+        Ok(match &self.journal {
+            Some((tx, phase)) => format!("journal\t{tx}\t{phase}\n"),
+            None => String::new(),
+        })
     }
 
     fn must_hold(&self, tx: &str) -> Result<(), String> {
@@ -300,12 +300,11 @@ impl FakeHost {
 
     fn observe(&self, payload: &[u8]) -> String {
         let mut answer = "host\tfake\t6.1\t0\naddresses\n".to_owned();
-        let addresses: String = self
-            .holds
-            .iter()
-            .map(|vip| format!("2: eth0    inet {vip}/24 scope global eth0\n"))
-            .collect();
-        // Writing to a String cannot fail.
+        let mut addresses = String::new();
+        for vip in &self.holds {
+            // Writing to a String cannot fail.
+            let _ = writeln!(addresses, "2: eth0    inet {vip}/24 scope global eth0");
+        }
         let _ = writeln!(answer, " {}", STANDARD.encode(addresses));
         if let Some((tx, phase)) = &self.journal {
             let _ = writeln!(answer, "journal\t{tx}\t{phase}");

@@ -1,0 +1,230 @@
+//! The engine on a cluster in memory: its order, and what becomes of every failure.
+
+mod any_failure;
+mod paths;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{ApplyOptions, ApplyResult, Engine, Event, Fleet, Step};
+use crate::agent::{Manifest, Tree, TreeFile, sha256_hex};
+use crate::model::{
+    ClusterName, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
+    SshSettings,
+};
+use crate::plan::{Goal, NodePlan, Plan, Provenance, Strategy, UnitAction};
+use crate::remote::fake::{FakeCluster, FakeHost, Fault, Planned};
+use crate::render::{ConfigId, ConfigIds};
+
+const TX: &str = "tx-1";
+const VIP: &str = "10.0.0.100";
+const NGINX: &str = "/etc/nginx/nginx.conf";
+const NEW_FILE: &str = "/etc/nginx/new.conf";
+
+fn name(index: usize) -> NodeName {
+    NodeName::new(format!("lb{}", index + 1)).unwrap()
+}
+
+fn node(index: usize) -> Node {
+    Node {
+        name: name(index),
+        address: format!("10.0.0.{}", index + 11).parse().unwrap(),
+        interface: InterfaceName::new("eth0").unwrap(),
+        router_id: RouterId::new(name(index).as_str()).unwrap(),
+        ssh: SshSettings {
+            host: name(index).to_string(),
+            user: None,
+            port: None,
+            jump: None,
+            identity_file: None,
+            login: Login::Root,
+        },
+        path: InventoryPath::root(),
+    }
+}
+
+fn old_files() -> BTreeMap<String, Vec<u8>> {
+    [(NGINX.to_owned(), b"old".to_vec())].into()
+}
+
+fn new_files() -> BTreeMap<String, Vec<u8>> {
+    [NGINX, NEW_FILE]
+        .map(|path| (path.to_owned(), b"new".to_vec()))
+        .into()
+}
+
+fn node_plan(index: usize, install: &[&str]) -> NodePlan {
+    let path = |text: &str| HostPath::new(text).unwrap();
+    let file = |(at, content): (String, Vec<u8>)| TreeFile {
+        role: "nginx_conf".to_owned(),
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        path: path(&at),
+        content,
+    };
+    let id = ConfigId::new("0123456789ab").unwrap();
+    NodePlan {
+        node: name(index),
+        generation: Some(1),
+        ids: Some(ConfigIds {
+            nginx: id.clone(),
+            keepalived: id,
+        }),
+        holds: if index == 0 {
+            vec![VIP.parse().unwrap()]
+        } else {
+            vec![]
+        },
+        install: install.iter().map(|name| (*name).to_owned()).collect(),
+        remove_packages: false,
+        files: vec![],
+        sysctls: vec![],
+        drift: vec![],
+        nginx: UnitAction::Reload,
+        keepalived: UnitAction::None,
+        restart_reason: None,
+        tests: vec![],
+        expected: [
+            (path(NGINX), Some(sha256_hex(b"old"))),
+            (path(NEW_FILE), None),
+        ]
+        .into(),
+        tree: Tree {
+            manifest: Manifest::default(),
+            files: new_files().into_iter().map(file).collect(),
+        },
+    }
+}
+
+/// lb1 holds the VIP, so the plan has it last.
+fn plan() -> Plan {
+    Plan {
+        cluster: ClusterName::new("web").unwrap(),
+        goal: Goal::Apply,
+        next_generation: 2,
+        strategy: Strategy::Rolling,
+        nodes: [1, 2, 0].map(|index| node_plan(index, &[])).into(),
+    }
+}
+
+fn cluster() -> FakeCluster {
+    FakeCluster::new((0..3).map(|index| {
+        let mut host = FakeHost::default();
+        host.files = old_files();
+        host.holds = holds(&[0], index);
+        (name(index), host)
+    }))
+}
+
+fn holds(holders: &[usize], index: usize) -> Vec<String> {
+    let is_one = holders.contains(&index);
+    is_one.then(|| VIP.to_owned()).into_iter().collect()
+}
+
+/// What one run came to.
+struct Run {
+    result: ApplyResult,
+    events: Vec<Event>,
+}
+
+impl Run {
+    fn kind(&self) -> &'static str {
+        match self.result {
+            ApplyResult::NothingToDo => "nothing to do",
+            ApplyResult::Checked => "checked",
+            ApplyResult::Applied { .. } => "applied",
+            ApplyResult::Unchanged(_) => "unchanged",
+            ApplyResult::RolledBack(_) => "rolled back",
+            ApplyResult::Mixed { .. } => "mixed",
+        }
+    }
+
+    fn failed_step(&self) -> Option<Step> {
+        match &self.result {
+            ApplyResult::Unchanged(failure)
+            | ApplyResult::RolledBack(failure)
+            | ApplyResult::Mixed { failure, .. } => Some(failure.step),
+            _ => None,
+        }
+    }
+}
+
+async fn run_with(
+    cluster: &FakeCluster,
+    plan: &Plan,
+    change: impl FnOnce(&mut ApplyOptions),
+    listen: &(dyn Fn(&Event) + Sync),
+) -> Run {
+    let nodes: Vec<Node> = (0..3).map(node).collect();
+    let all: Vec<&Node> = nodes.iter().collect();
+    let (fleet, errors) = Fleet::connect(cluster, &all, 8).await;
+    assert!(errors.is_empty());
+    let mut options = ApplyOptions {
+        parallel: 8,
+        check_only: false,
+        confirm_timeout: Duration::from_secs(4),
+        settle_time: Duration::ZERO,
+        owner_patience: Duration::ZERO,
+        vips: vec![VIP.parse().unwrap()],
+        provenance: Provenance::default(),
+        stop: Arc::default(),
+    };
+    change(&mut options);
+    let events = Mutex::new(Vec::new());
+    let tell = |event: Event| {
+        listen(&event);
+        events.lock().unwrap().push(event);
+    };
+    let engine = Engine {
+        fleet: &fleet,
+        connector: cluster,
+        nodes: &nodes,
+        options,
+        tell: &tell,
+    };
+    let result = engine.run(plan, TX).await.result;
+    Run {
+        result,
+        events: events.into_inner().unwrap(),
+    }
+}
+
+async fn run(cluster: &FakeCluster, plan: &Plan) -> Run {
+    run_with(cluster, plan, |_| (), &|_| ()).await
+}
+
+fn faults(cluster: &FakeCluster, planned: &[(usize, &'static str, usize, Fault)]) {
+    let planned = planned.iter().map(|&(node, verb, nth, fault)| Planned {
+        node,
+        verb,
+        nth,
+        fault,
+    });
+    cluster.state().faults.extend(planned);
+}
+
+/// What the hosts themselves say of how it ended.
+fn truth(cluster: &FakeCluster) -> &'static str {
+    let state = cluster.state();
+    let is_new = |host: &FakeHost| {
+        host.files == new_files() && host.journal.is_none() && host.confirmed.as_deref() == Some(TX)
+    };
+    let is_old = |host: &FakeHost| {
+        host.files == old_files() && host.journal.is_none() && host.packages.is_empty()
+    };
+    if state.hosts.values().all(is_new) {
+        "new"
+    } else if state.hosts.values().all(is_old) {
+        "old"
+    } else {
+        "mixed"
+    }
+}
+
+fn nobody_is_locked(cluster: &FakeCluster) {
+    for (node, host) in &cluster.state().hosts {
+        assert!(host.lock.is_none() || host.is_gone, "{node}");
+    }
+}

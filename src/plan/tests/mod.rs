@@ -1,0 +1,249 @@
+//! Plans by table and by property: what is seen, what was recorded and what is wanted, in every
+//! mixture. Here is what both are made of: hosts, desired states, and a model of carrying a plan out.
+
+mod properties;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use super::{Desired, Goal, NodePlan, Plan, PlanError, Redactor, Request, UnitAction, build};
+use crate::agent::{
+    Entry, LiveFile, Manifest, Observation, Program, ServiceRecord, Tree, TreeFile, sha256_hex,
+};
+use crate::model::{ClusterName, HostPath, NodeName, Version};
+use crate::render::{ConfigId, ConfigIds};
+
+const NGINX: &str = "/etc/nginx/nginx.conf";
+const KEEPALIVED: &str = "/etc/keepalived/keepalived.conf";
+const VIP: &str = "10.0.0.100";
+const CONF: &str = "vrrp_instance web {\n    virtual_router_id 51\n    virtual_ipaddress {\n        10.0.0.100/24\n    }\n}\n";
+
+fn path(text: &str) -> HostPath {
+    HostPath::new(text).unwrap()
+}
+
+fn ids(text: &str) -> ConfigIds {
+    let id = ConfigId::new(text).unwrap();
+    ConfigIds {
+        nginx: id.clone(),
+        keepalived: id,
+    }
+}
+
+const OLD: &str = "aaaaaaaaaaaa";
+const NEW: &str = "bbbbbbbbbbbb";
+
+fn tree_file(role: &str, at: &str, content: &str) -> TreeFile {
+    TreeFile {
+        role: role.to_owned(),
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        path: path(at),
+        content: content.as_bytes().to_vec(),
+    }
+}
+
+fn live(content: &str) -> LiveFile {
+    LiveFile::File {
+        mode: 0o644,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        content: content.as_bytes().to_vec(),
+    }
+}
+
+/// A desired state of both daemons' files and `more`, with the identity `id`.
+fn desired(id: &str, more: Vec<TreeFile>) -> Desired {
+    let mut files = vec![
+        tree_file("nginx_conf", NGINX, "listen 80;\n"),
+        tree_file("keepalived_conf", KEEPALIVED, CONF),
+    ];
+    files.extend(more);
+    let meta = ["nginx_id", "keepalived_id"].map(|key| (key.to_owned(), id.to_owned()));
+    Desired {
+        node: NodeName::new("lb1").unwrap(),
+        ids: Some(ids(id)),
+        tree: Tree {
+            manifest: Manifest {
+                meta: meta.into(),
+                sysctls: vec![("net.core.somaxconn".to_owned(), "65535".to_owned())],
+                ..Manifest::default()
+            },
+            files,
+        },
+        services: vec![],
+        is_original: false,
+    }
+}
+
+/// A bare host: nothing installed, nothing there.
+fn bare() -> Observation {
+    Observation {
+        node: NodeName::new("lb1").unwrap(),
+        hostname: "lb1".to_owned(),
+        kernel: "6.1".to_owned(),
+        clock: 0.0,
+        uptime: 0,
+        boot_id: String::new(),
+        os: ("debian".to_owned(), "12".to_owned(), String::new()),
+        keepalived: Program::Missing { candidate: None },
+        nginx: Program::Missing { candidate: None },
+        lacking: vec![],
+        recorded: None,
+        original: None,
+        journal: None,
+        lock: None,
+        outcome: None,
+        services: BTreeMap::new(),
+        addresses: vec![],
+        neighbours: BTreeMap::new(),
+        interfaces: BTreeMap::new(),
+        files: BTreeMap::new(),
+        sysctls: [("net.core.somaxconn".to_owned(), Some("4096".to_owned()))].into(),
+        backends: vec![],
+        serves: None,
+        loaded: None,
+        vrrp: vec![],
+    }
+}
+
+/// What a host records of what lies there, before it is changed for the first time.
+fn capture(original: &mut Manifest, wanted: &Manifest, seen: &Observation) {
+    for entry in &wanted.entries {
+        let path = entry.path().clone();
+        if original.speaks_of(&path) {
+            continue;
+        }
+        original.entries.push(match seen.files.get(&path) {
+            Some(LiveFile::File {
+                mode,
+                owner,
+                group,
+                content,
+            }) => Entry::File {
+                role: "other".to_owned(),
+                mode: *mode,
+                owner: owner.clone(),
+                group: group.clone(),
+                sha256: sha256_hex(content),
+                path,
+            },
+            Some(LiveFile::Link(target)) => Entry::Link {
+                target: target.clone(),
+                path,
+            },
+            _ => Entry::Absent { path },
+        });
+    }
+    for (key, _) in &wanted.sysctls {
+        if !original.sysctls.iter().any(|(own, _)| own == key) {
+            let value = seen.sysctls.get(key).cloned().flatten();
+            original
+                .sysctls
+                .push((key.clone(), value.unwrap_or_default()));
+        }
+    }
+    if original.services.is_empty() {
+        let record = |program: &str| ServiceRecord {
+            unit: format!("{program}.service"),
+            enabled: seen.service(program).enabled,
+            active: seen.service(program).active,
+        };
+        original.services = ["nginx", "keepalived"].map(record).into();
+    }
+}
+
+/// What carrying out a node's plan makes of the host: the model that apply's real work is held to by
+/// the tests of the host's program.
+fn carry_out(plan: &Plan, node: &NodePlan, seen: &mut Observation) {
+    let manifest = node.tree.full_manifest();
+    let mut original = seen.original.take().unwrap_or_default();
+    original
+        .meta
+        .insert("generation".to_owned(), "0".to_owned());
+    capture(&mut original, &manifest, seen);
+    seen.original = Some(original);
+    for file in &node.tree.files {
+        let live = LiveFile::File {
+            mode: file.mode,
+            owner: file.owner.clone(),
+            group: file.group.clone(),
+            content: file.content.clone(),
+        };
+        seen.files.insert(file.path.clone(), live);
+    }
+    for entry in &node.tree.manifest.entries {
+        let live = match entry {
+            Entry::Absent { .. } | Entry::File { .. } => LiveFile::Absent,
+            Entry::Link { target, .. } => LiveFile::Link(target.clone()),
+        };
+        seen.files.insert(entry.path().clone(), live);
+    }
+    for (key, value) in &manifest.sysctls {
+        let value = Some(value.clone()).filter(|value| !value.is_empty() && value != "-");
+        seen.sysctls.insert(key.clone(), value);
+    }
+    let version = Version::new(2, 2, 7);
+    for (program, action) in [("nginx", node.nginx), ("keepalived", node.keepalived)] {
+        let service = seen
+            .services
+            .entry(format!("{program}.service"))
+            .or_default();
+        let runs = match action {
+            UnitAction::None => continue,
+            UnitAction::Stop => false,
+            UnitAction::Reload | UnitAction::Restart | UnitAction::Start => true,
+        };
+        service.active = if runs { "active" } else { "inactive" }.to_owned();
+        service.enabled = if runs { "enabled" } else { "disabled" }.to_owned();
+        service.needs_daemon_reload = false;
+        let id = node
+            .ids
+            .as_ref()
+            .filter(|_| runs)
+            .map(|ids| ids.of(program).to_string());
+        if program == "nginx" {
+            (seen.nginx, seen.serves) = (Program::Installed { version }, id);
+        } else {
+            (seen.keepalived, seen.loaded) = (Program::Installed { version }, id);
+        }
+    }
+    seen.recorded = (plan.generation_to_come() != 0).then(|| {
+        let mut recorded = manifest;
+        let number = plan.next_generation.to_string();
+        recorded.meta.insert("generation".to_owned(), number);
+        recorded
+    });
+}
+
+fn planned(goal: Goal, nodes: Vec<(Desired, Observation)>) -> Result<Plan, PlanError> {
+    build(Request {
+        cluster: ClusterName::new("web").unwrap(),
+        goal,
+        vips: vec![VIP.parse().unwrap()],
+        nodes,
+        redactor: Redactor::new([7; 32]),
+    })
+}
+
+fn plan_one(desired: &Desired, seen: &Observation) -> Plan {
+    planned(Goal::Apply, vec![(desired.clone(), seen.clone())]).unwrap()
+}
+
+/// A host on which `desired` was applied.
+fn after(desired: &Desired) -> Observation {
+    let mut seen = bare();
+    let plan = plan_one(desired, &seen);
+    carry_out(&plan, &plan.nodes[0], &mut seen);
+    seen
+}
+
+/// Generation 0 of a host, as a rollback gets it from there.
+fn original(seen: &Observation, before: &Observation) -> Desired {
+    let manifest = seen.original.clone().unwrap();
+    let contents = before.files.iter();
+    let contents =
+        contents.filter_map(|(path, live)| Some((path.clone(), live.content()?.to_vec())));
+    Desired::from_generation(&seen.node, manifest, contents.collect()).unwrap()
+}
