@@ -1,11 +1,12 @@
 //! The system's OpenSSH, multiplexed: one connection a node, so `ssh_config(5)`, agents, jump hosts
 //! and host-key checks work as they do on the command line.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use camino::Utf8PathBuf;
-use openssh::{KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::{Call, Connector, Host, Output, RemoteError};
@@ -13,6 +14,9 @@ use crate::model::{Login, Node, NodeName};
 
 /// More than any host's answer: all managed files and a few generations fit many times over.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// How long a connection lives on without hactl.
+const CONNECTION_KEPT: NonZeroUsize = NonZeroUsize::new(3600).unwrap();
 
 /// Options that hold for every host.
 #[derive(Debug, Clone)]
@@ -41,6 +45,9 @@ impl SshConnector {
             .known_hosts_check(KnownHosts::Strict)
             .connect_timeout(self.options.connect_timeout)
             .server_alive_interval(Duration::from_secs(5))
+            // A hactl that is killed leaves its connections behind: they end by themselves, though not
+            // while somebody thinks about a plan.
+            .control_persist(ControlPersist::IdleFor(CONNECTION_KEPT))
             // A control socket's path must stay under 108 bytes, which a home folder may not.
             .control_directory(std::env::temp_dir());
         if let Some(user) = &node.ssh.user {
