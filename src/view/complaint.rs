@@ -112,6 +112,13 @@ impl Complaint {
 
     /// One host's trouble as itself; several hosts' as a list, with each advice once.
     fn of_hosts(errors: &[AgentError]) -> Self {
+        if let [error] = errors {
+            // The one host's own name can stand in the advice, to be copied.
+            return Self::new(error.to_string())
+                .detail(error.detail())
+                .help(error.hint())
+                .on(error.node());
+        }
         Self::of_all(errors.iter().map(Self::of_agent).collect(), || {
             format!("{} nodes cannot be worked with", errors.len())
         })
