@@ -11,6 +11,7 @@ mod lab;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
 
+mod alone;
 mod bare;
 mod drift;
 mod installed;
@@ -18,3 +19,4 @@ mod load;
 mod plan_file;
 mod refused;
 mod shapes;
+mod trouble;

@@ -124,9 +124,7 @@ async fn ask_anew(server: SocketAddr, stop: &AtomicBool, seen: &Seen) {
             let mut stream = TcpStream::connect(server)
                 .await
                 .map_err(|e| e.to_string())?;
-            request(&mut stream, "close")
-                .await
-                .map_err(|end| end.words())
+            request(&mut stream, "close").await.map_err(End::words)
         };
         match timeout(PATIENCE, asked).await {
             Ok(Ok(())) => {

@@ -61,12 +61,8 @@ fn visit(folder: &Path, prefix: &str, detail: Detail, skip: &[&str], found: &mut
             metadata.gid(),
         );
         if detail == Detail::Identity && !kind.is_dir() {
-            line.push_str(&format!(
-                " inode {} written {}.{:09}",
-                metadata.ino(),
-                metadata.mtime(),
-                metadata.mtime_nsec()
-            ));
+            let written = (metadata.mtime(), metadata.mtime_nsec());
+            line += &format!(" inode {} written {written:?}", metadata.ino());
         }
         found.insert(name.clone(), line);
         if kind.is_dir() {
