@@ -44,9 +44,9 @@ fn every_difference_between_file_kernel_and_process_is_named_and_mended() {
             .says("/etc/nginx/nginx.conf")
             .says("/etc/keepalived/notify.sh")
             .says("the kernel uses net.ipv4.tcp_fin_timeout = 60, though 30 was applied")
-            .says("nginx serves configuration 01234567")
-            .says("keepalived runs configuration ba987654")
-            .says("nginx.service does not run: it is inactive")
+            .says("nginx serves another configuration than the one that was applied")
+            .says("keepalived runs another configuration than the one that was applied")
+            .says("nginx.service does not run (inactive)")
             .says("keepalived.service would not start at boot")
             .says("/etc/systemd/system/keepalived.service.d/50-hactl.conf");
     }
