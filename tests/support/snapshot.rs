@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
@@ -62,7 +63,7 @@ fn visit(folder: &Path, prefix: &str, detail: Detail, skip: &[&str], found: &mut
         );
         if detail == Detail::Identity && !kind.is_dir() {
             let written = (metadata.mtime(), metadata.mtime_nsec());
-            line += &format!(" inode {} written {written:?}", metadata.ino());
+            let _ = write!(line, " inode {} written {written:?}", metadata.ino());
         }
         found.insert(name.clone(), line);
         if kind.is_dir() {
