@@ -68,7 +68,11 @@ impl Cluster {
     /// hactl, about to be run on the controller.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.controller(env!("CARGO_BIN_EXE_hactl"));
-        command.args(arguments).env("USER", "tester");
+        // What a killed hactl leaves in the folder for temporary files goes with the lab.
+        command
+            .args(arguments)
+            .env("USER", "tester")
+            .env("TMPDIR", self.dir());
         command
     }
 
