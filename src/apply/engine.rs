@@ -169,6 +169,7 @@ impl Engine<'_> {
             ("applied_at", from.at.clone()),
             ("inventory", from.inventory.clone()),
             ("commit", from.commit.clone()),
+            ("peers", self.peers_of(node, plan)),
         ];
         for (key, value) in facts {
             tree.manifest.meta.insert(key.to_owned(), value);
@@ -183,6 +184,14 @@ impl Engine<'_> {
             .await
             .map(|()| None)
             .map_err(FailureCause::from)
+    }
+
+    /// The addresses of the other nodes that change, which `node` asks when it is left alone.
+    fn peers_of(&self, node: &NodePlan, plan: &Plan) -> String {
+        let changes = |name| plan.changing().any(|other| other.node == name);
+        let others = self.nodes.iter().filter(|other| other.name != node.node);
+        let addresses = others.filter(|other| changes(other.name.clone()));
+        addresses.map(|other| other.address.to_string()).collect::<Vec<_>>().join(" ")
     }
 
     async fn validate(&self, node: &NodePlan, agent: &Agent, tx: &str) -> Done {

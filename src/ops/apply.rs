@@ -126,13 +126,12 @@ pub(super) async fn carry_out(
     }
 }
 
-/// An id that sorts by time and differs between processes.
+/// An id that sorts by time, and that nobody can guess: knowing it is what lets a node ask another
+/// about the change.
 fn new_tx(provenance: &Provenance) -> String {
-    let time: String = provenance
-        .at
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
-    let nanos = jiff::Timestamp::now().subsec_nanosecond();
-    format!("{time}-{:x}-{nanos:08x}", std::process::id())
+    use std::hash::{BuildHasher, RandomState};
+    let time: String = provenance.at.chars().filter(char::is_ascii_alphanumeric).collect();
+    // The hasher's keys are the operating system's randomness.
+    let secret = RandomState::new().hash_one(std::process::id());
+    format!("{time}-{secret:016x}")
 }

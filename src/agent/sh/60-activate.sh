@@ -41,18 +41,21 @@ ExecStart=/bin/sh $state/agent expire-at-boot $1
 [Install]
 WantedBy=multi-user.target
 END3
-    chmod 644 "$unit_dir"/hactl-revert*
+    peer_units "$1"
+    chmod 644 "$unit_dir"/hactl-revert* "$unit_dir"/hactl-peer*
     make_dirs "$unit_dir/multi-user.target.wants" &&
         ln -sf "$unit_dir/hactl-revert-boot.service" "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" ||
         die write "cannot write in $unit_dir"
     # Restarted: a timer that an earlier change left behind would not count from now.
     systemctl daemon-reload && systemctl restart hactl-revert.timer || die service "cannot arm the revert timer"
+    # Without it this node cannot answer its peers; it still undoes the change by itself.
+    systemctl restart hactl-peer.socket 2>/dev/null
 }
 
 # disarm: the program itself goes last, since it tells that the rest may not be gone yet.
 disarm() {
-    systemctl stop hactl-revert.timer 2>/dev/null
-    rm -f "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert*
+    systemctl stop hactl-revert.timer hactl-peer.socket 2>/dev/null
+    rm -f "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert* "$unit_dir"/hactl-peer*
     drop_dirs "$unit_dir/multi-user.target.wants"
     systemctl daemon-reload
     rm -f "$state/agent"
@@ -86,6 +89,7 @@ activate() {
     rm -rf "$into/before"
     capture_missing "$into/new/manifest" "$into/before"
     sync "$into" "$state/tx" "$state" || :
+    printf '%s\n' "$2" >"$into/timeout" || die disk "cannot write in $into: $(space "$state")"
     journal "$1" activating "$generation" none none
     arm "$1" "$2"
     place_on_error=die

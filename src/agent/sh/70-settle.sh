@@ -11,6 +11,7 @@ confirm() {
     fi
     generation=$(value_in "$state/journal" generation)
     case $(value_in "$state/journal" phase) in
+    asking) die not-active "its time was over, and it asks the other nodes how the change ended" ;;
     activated)
         # This decides: a change is undone before it, and carried through after it.
         journal "$1" confirmed "$generation" none none
@@ -18,7 +19,7 @@ confirm() {
     confirmed) ;;
     *) die not-active "the change did not get as far as being activated" ;;
     esac
-    carry_through "$1"
+    carry_through "$1" 'by hactl'
     say confirmed "$generation"
     finish
 }
@@ -29,11 +30,13 @@ was_confirmed() {
         [ "$(value_in "$state/outcome" tx)$(value_in "$state/outcome" result)" = "$1confirmed" ]
 }
 
-# carry_through TX: everything that follows from a confirmation. The journal goes before the timer: if
-# we die in between, the timer has nothing to undo and removes itself.
+# carry_through TX WHY: everything that follows from a confirmation. The journal goes before the timer:
+# if we die in between, the timer has nothing to undo and removes itself. With peers, timer and socket
+# stay until the operator has seen all of them confirm, or until linger: they may have to ask.
 carry_through() {
     into=$state/tx/$1
     number "$generation"
+    others=$(peers "$1")
     if [ "$generation" = 0 ]; then
         # From here on nobody goes back: only now the packages that hactl brought may go.
         problems=0
@@ -49,14 +52,20 @@ carry_through() {
         ln -sfn "generations/$generation" "$state/live.new" && mv -fT "$state/live.new" "$state/live" ||
             die disk "cannot point to generation $generation"
     fi
-    record_outcome "$1" confirmed 'by hactl'
+    record_outcome "$1" confirmed "$2"
     rm -f "$state/journal"
-    disarm
+    [ -n "$others" ] || disarm
     rm -rf "$into" "$state"/*.new
+    rmdir "$state/tx" 2>/dev/null || :
 }
 
+# record_outcome TX RESULT WHY: how it ended. A confirmed node goes on answering its peers until their
+# timers, and their asking each other, are certainly over: linger, by this host's own clock.
 record_outcome() {
-    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\n' "$1" "$2" "$3" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" | put "$state/outcome"
+    timeout=0
+    [ ! -f "$into/timeout" ] || read -r timeout <"$into/timeout"
+    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\n' "$1" "$2" "$3" \
+        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(boot_id)" "$(($(uptime_seconds) + timeout + 2 * peer_grace))" | put "$state/outcome"
 }
 
 # revert TX WHY: the host as it was before activation. Every step is tried, whatever became of the
@@ -82,7 +91,7 @@ undo() {
     elif [ "$under_way" = "$1" ] && [ "$(value_in "$state/journal" phase)" = confirmed ]; then
         confirmed=yes
         generation=$(value_in "$state/journal" generation)
-        if [ "$4" = running ]; then carry_through "$1"; fi
+        if [ "$4" = running ]; then carry_through "$1" 'by hactl'; fi
         return
     elif [ "$under_way" = "$1" ]; then
         bring_back "$into/before" "$4"
@@ -103,6 +112,7 @@ undo() {
     # The journal goes before the timer, as in carry_through.
     if [ "$4" = running ] && [ "${under_way:-$1}" = "$1" ]; then disarm; fi
     rm -rf "$into" "$state"/*.new
+    rmdir "$state/tx" 2>/dev/null || :
 }
 
 # bring_back DIR running|booting: the files, the kernel and the daemons as that tree has them. At boot
@@ -162,21 +172,55 @@ expire() {
     change_id "$1"
     with_mutex 600
     carry_on
-    undo "$1" expired 'nobody confirmed it in time' running
+    if is_lingering "$1"; then exit 0; fi
+    if [ "$(value_in "$state/journal" tx)" = "$1" ]; then
+        stop_waiting "$1"
+        if [ "$(value_in "$state/journal" phase)" = asking ]; then settle_with_peers "$1"; fi
+    fi
+    undo "$1" expired "${silent_why:-nobody confirmed it in time}" running
     [ "$problems" -eq 0 ] || exit 1
+    [ "$(value_in "$state/lock" tx)" != "$1" ] || rm -f "$state/lock"
 }
 
-# expire_at_boot TX: before the daemons start, so that only files matter.
+# is_lingering TX: confirmed, and its peers may still ask.
+is_lingering() {
+    [ ! -f "$state/journal" ] && was_confirmed "$1" &&
+        [ "$(value_in "$state/outcome" boot)" = "$(boot_id)" ] &&
+        [ "$(uptime_seconds)" -lt "$(value_in "$state/outcome" linger)" ]
+}
+
+# settle_with_peers TX: ends the program if the change stays; returns where it has to be undone.
+settle_with_peers() {
+    exec 9>&-
+    ask_peers "$1"
+    with_mutex 600
+    # Meanwhile the operator may have undone it.
+    [ "$(value_in "$state/journal" tx)" = "$1" ] || exit 0
+    if [ "$heard" = confirmed ]; then
+        generation=$(value_in "$state/journal" generation)
+        journal "$1" confirmed "$generation" none none
+        carry_through "$1" 'by another node, which hactl had confirmed'
+        [ "$(value_in "$state/lock" tx)" != "$1" ] || rm -f "$state/lock"
+        exit 0
+    fi
+    [ "$heard" != silent ] || silent_why='nobody confirmed it in time, and not every other node could be asked'
+}
+
+# expire_at_boot TX: before the daemons start. What was half done is undone: only its files count then.
+# What was whole waits for its confirmation again, and for the network to ask peers over.
 expire_at_boot() {
     change_id "$1"
     with_mutex
-    undo "$1" expired 'the host was restarted before it was confirmed' booting
-    if [ -f "$state/journal" ]; then
+    case $(value_in "$state/journal" phase) in
+    activated | asking | confirmed) ;;
+    *) undo "$1" expired 'the host was restarted while it was being made' booting ;;
+    esac
+    if [ -f "$state/journal" ] || was_confirmed "$1"; then
         # The rest needs a system that is up.
-        systemctl --no-block start hactl-revert.timer
+        systemctl --no-block start hactl-revert.timer hactl-peer.socket
         return
     fi
-    rm -f "$unit_dir"/hactl-revert.* "$unit_dir/hactl-revert-boot.service" \
+    rm -f "$unit_dir"/hactl-revert.* "$unit_dir"/hactl-peer* "$unit_dir/hactl-revert-boot.service" \
         "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$state/agent"
     drop_dirs "$unit_dir/multi-user.target.wants"
 }

@@ -1,6 +1,6 @@
 # main VERB [ARGUMENT...]
 main() {
-    [ "$1" = validate-inside ] || say hactl-agent 1
+    case $1 in validate-inside | peer) ;; *) say hactl-agent 1 ;; esac
     [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     case $1 in
     observe) observe ;;
@@ -18,6 +18,7 @@ main() {
     confirm) confirm "$2" ;;
     revert) revert "$2" "$3" ;;
     expire) expire "$2" ;;
+    peer) answer_peer "$2" ;;
     expire-at-boot) expire_at_boot "$2" ;;
     fault) fault "$2" ;;
     history) history ;;
