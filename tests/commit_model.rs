@@ -5,7 +5,10 @@
 //! are shown of every state in which nothing can happen any more: all nodes are on the same side, and
 //! if the operator lived, its verdict is what they are.
 
-#![expect(clippy::unwrap_used, reason = "this is test code")]
+#![expect(
+    clippy::print_stdout,
+    reason = "how much was explored is worth reading"
+)]
 
 #[path = "support/host_model.rs"]
 mod host_model;
@@ -104,7 +107,7 @@ impl World {
             }
         }
         // It gives up only when the hosts' own deciding is over.
-        if self.messages.is_empty() && self.hosts.iter().all(Host::is_decided) {
+        if self.messages.is_empty() && self.hosts.iter().all(|host| host.is_decided()) {
             let mut told = operator.clone();
             told.hear(News::GaveUp);
             worlds.push(self.with(|world| world.operator = Some(told)));
@@ -219,7 +222,7 @@ impl World {
                 }
             }));
         }
-        let Some(lost) = self.lost_news(message, index) else {
+        let Some(lost) = Self::lost_news(message, index) else {
             return;
         };
         let is_late_possible = matches!(message, Message::Request(_));
@@ -240,7 +243,7 @@ impl World {
     }
 
     /// What the operator makes of a message that does not come.
-    fn lost_news(&self, message: &Message, index: usize) -> Option<News> {
+    fn lost_news(message: &Message, index: usize) -> Option<News> {
         // What is late was given up already; a second loss of it tells the operator nothing new.
         Some(match message {
             Message::Request(Order::Activate(_))

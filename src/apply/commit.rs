@@ -97,6 +97,10 @@ enum Phase {
 
 /// What is known of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the node"
+)]
 struct Node {
     touched: bool,
     active: bool,
@@ -113,7 +117,7 @@ struct Node {
 }
 
 impl Node {
-    fn may_be_confirmed(&self) -> bool {
+    fn may_be_confirmed(self) -> bool {
         self.told || self.telling
     }
 }
@@ -175,7 +179,7 @@ impl Coordinator {
 
     /// True while a node may have been told to confirm: from then on nothing is reverted from here.
     pub fn is_past_return(&self) -> bool {
-        self.nodes.iter().any(Node::may_be_confirmed)
+        self.nodes.iter().any(|node| node.may_be_confirmed())
     }
 
     /// The orders to carry out now. Each is given once; its news may come in any order.
@@ -297,9 +301,8 @@ impl Coordinator {
                 self.nodes[index].busy = false;
                 self.nodes[index].side = Some(Side::Old);
             }
-            News::RevertFailed(index) => self.nodes[index].busy = false,
+            News::RevertFailed(index) | News::Silent(index) => self.nodes[index].busy = false,
             News::Is(index, side) => self.told(index, side),
-            News::Silent(index) => self.nodes[index].busy = false,
             News::Stop => {
                 if !self.is_past_return() {
                     self.turn_back();

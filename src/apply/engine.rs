@@ -191,7 +191,10 @@ impl Engine<'_> {
         let changes = |name| plan.changing().any(|other| other.node == name);
         let others = self.nodes.iter().filter(|other| other.name != node.node);
         let addresses = others.filter(|other| changes(other.name.clone()));
-        addresses.map(|other| other.address.to_string()).collect::<Vec<_>>().join(" ")
+        addresses
+            .map(|other| other.address.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     async fn validate(&self, node: &NodePlan, agent: &Agent, tx: &str) -> Done {

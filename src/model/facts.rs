@@ -69,7 +69,7 @@ impl serde::Serialize for Version {
 pub enum OsFamily {
     /// Debian, Ubuntu and what derives from them.
     Debian,
-    /// RHEL, CentOS, Rocky, Alma, Fedora.
+    /// RHEL, `CentOS`, Rocky, Alma, Fedora.
     Redhat,
 }
 

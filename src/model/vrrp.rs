@@ -103,7 +103,7 @@ impl AdvertInterval {
     pub fn new(value: Duration) -> Result<Self, InvalidValue> {
         let rule = || InvalidValue::new("advert interval", "10ms to 40.95s, in steps of 10ms");
         let millis = value.as_millis();
-        if millis % 10 != 0 || value.subsec_nanos() % 1_000_000 != 0 {
+        if !millis.is_multiple_of(10) || !value.subsec_nanos().is_multiple_of(1_000_000) {
             return Err(rule());
         }
         match u16::try_from(millis / 10) {

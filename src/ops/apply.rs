@@ -82,7 +82,7 @@ pub(super) async fn recover(
 }
 
 /// Peers ask each other for half a minute, and going back takes seconds.
-const SETTLE_TIME: Duration = Duration::from_secs(60);
+const SETTLE_TIME: Duration = Duration::from_mins(1);
 
 /// Asks the user, then runs the engine.
 pub(super) async fn carry_out(
@@ -130,7 +130,11 @@ pub(super) async fn carry_out(
 /// about the change.
 fn new_tx(provenance: &Provenance) -> String {
     use std::hash::{BuildHasher, RandomState};
-    let time: String = provenance.at.chars().filter(char::is_ascii_alphanumeric).collect();
+    let time: String = provenance
+        .at
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
     // The hasher's keys are the operating system's randomness.
     let secret = RandomState::new().hash_one(std::process::id());
     format!("{time}-{secret:016x}")

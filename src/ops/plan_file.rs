@@ -1,13 +1,13 @@
 //! Saved plans: what was reviewed is what is applied, or nothing is.
 
 use std::collections::BTreeMap;
-
-use camino::Utf8Path;
-use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 
 use super::error::OpsError;
+use crate::agent::sha256_hex;
 use crate::model::NodeName;
 use crate::plan::Plan;
+use camino::Utf8Path;
 
 /// A plan as it was saved. It holds no file contents and so no secrets: apply makes the plan again and
 /// refuses to go on unless both are the same.
@@ -43,19 +43,18 @@ pub enum PlanFileError {
 
 fn fingerprints(plan: &Plan) -> BTreeMap<String, String> {
     let of = |node: &crate::plan::NodePlan| {
-        let mut hash = Sha256::new();
+        let mut text = String::new();
         for (path, before) in &node.expected {
-            hash.update(format!("{path}\0{}\0", before.as_deref().unwrap_or("-")));
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "{path}\t{}", before.as_deref().unwrap_or("-"));
         }
-        hash.update(node.tree.full_manifest().to_text());
-        hash.update(format!(
+        text.push_str(&node.tree.full_manifest().to_text());
+        let _ = writeln!(
+            text,
             "{:?}{:?}{:?}",
             node.nginx, node.keepalived, node.sysctls
-        ));
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
+        );
+        sha256_hex(text.as_bytes())
     };
     let name = |node: &NodeName| node.to_string();
     plan.nodes

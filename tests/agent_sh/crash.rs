@@ -132,6 +132,19 @@ async fn a_restarted_host_is_brought_back_before_its_daemons(world: &World) {
     activated(&agent, TX, &tree(TX, 1, ID, vec![]))
         .await
         .unwrap();
+    // Whole and proven, it waits for its confirmation again, or for the network to ask its peers over.
+    let active = world.snapshot("/etc");
+    world.write("/run/systemctl.log", "");
+    let exit = world.timer("expire-at-boot", TX);
+    assert!(exit.status.success(), "{exit:?}");
+    assert_eq!(world.snapshot("/etc"), active);
+    let log = world.read("/run/systemctl.log");
+    assert!(
+        log.contains("start hactl-revert.timer hactl-peer.socket"),
+        "{log}"
+    );
+    // Half done, it is undone at once.
+    world.sh("sed -i s/activated/activating/ /var/lib/hactl/journal");
     world.write("/run/systemctl.log", "");
     world.write("/run/units/hactl-revert.timer.active", "inactive\n");
     let exit = world.timer("expire-at-boot", TX);

@@ -62,7 +62,8 @@ fn the_same_input_gives_the_same_bytes() {
 #[test]
 fn a_change_changes_the_identity_of_the_daemon_it_concerns_and_no_other() {
     let base = rendered(&cluster()).unwrap().ids;
-    let changes: [(&str, fn(&mut Cluster), bool, bool); 6] = [
+    type Change = (&'static str, fn(&mut Cluster), bool, bool);
+    let changes: [Change; 6] = [
         ("nothing", |_| {}, false, false),
         (
             "a weight",

@@ -132,7 +132,7 @@ impl Host {
         }
     }
 
-    pub(crate) fn is_decided(&self) -> bool {
+    pub(crate) fn is_decided(self) -> bool {
         matches!(self.stage, Stage::New | Stage::Old)
     }
 }
