@@ -15,8 +15,8 @@ use crate::model::{Login, Node, NodeName};
 /// More than any host's answer: all managed files and a few generations fit many times over.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
-/// How long a connection lives on without hactl.
-const CONNECTION_KEPT: NonZeroUsize = NonZeroUsize::new(3600).unwrap();
+/// How long a connection lives on without hactl: seconds, an hour in all.
+const CONNECTION_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3599);
 
 /// Options that hold for every host.
 #[derive(Debug, Clone)]

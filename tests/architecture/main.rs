@@ -1,0 +1,271 @@
+//! The rules of `docs/architecture.md`, held to the sources. The table of imports is read from that
+//! page, so that the page cannot say anything else than what is so.
+#![expect(clippy::unwrap_used, reason = "this is test code")]
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use source::{Source, sources};
+
+/// What a module imports from another: everything, or its types only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    All,
+    Types,
+}
+
+/// One row of the page's table.
+struct Row {
+    module: String,
+    imports: BTreeMap<String, Extent>,
+}
+
+/// The table under "Modules", in its order.
+fn table() -> Vec<Row> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let section = page.split("\n## Modules\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [module, _, imports] = cells[..] else {
+            panic!("a row has three cells: {line}");
+        };
+        Row {
+            module: module.trim_matches('`').to_owned(),
+            imports: imports.split(',').filter_map(import).collect(),
+        }
+    })
+    .collect()
+}
+
+/// `` `agent` (types) `` or `` `model` ``.
+fn import(cell: &str) -> Option<(String, Extent)> {
+    let mut parts = cell.trim().split('`').skip(1);
+    let module = parts.next()?.to_owned();
+    let extent = match parts.next()?.trim() {
+        "" => Extent::All,
+        "(types)" => Extent::Types,
+        other => panic!("no extent of an import: {other}"),
+    };
+    Some((module, extent))
+}
+
+/// Types that do something rather than say something: they are not what "types" means.
+const ACTORS: [&str; 13] = [
+    "Agent",
+    "Connector",
+    "Coordinator",
+    "Engine",
+    "Fleet",
+    "Host",
+    "Lab",
+    "Prober",
+    "Redactor",
+    "SshConnector",
+    "Templates",
+    "Call",
+    "Output",
+];
+
+/// Functions without any effect that come along with the types.
+const PURE: [&str; 1] = ["sha256_hex"];
+
+fn is_type(path: &[String]) -> bool {
+    let Some(name) = path.get(2) else {
+        return false;
+    };
+    let is_named_like_one = name.starts_with(|c: char| c.is_ascii_uppercase());
+    (is_named_like_one && !ACTORS.contains(&name.as_str())) || PURE.contains(&name.as_str())
+}
+
+/// What every module really imports, and where.
+fn real_imports(sources: &[Source]) -> BTreeMap<String, BTreeMap<String, (Extent, String)>> {
+    let mut real: BTreeMap<_, BTreeMap<String, (Extent, String)>> = BTreeMap::new();
+    for source in sources {
+        let own = real.entry(source.module().to_owned()).or_default();
+        for path in source.paths(&["crate"]) {
+            let Some(from) = path.get(1).filter(|from| **from != source.module()) else {
+                continue;
+            };
+            let place = format!("{}: {}", source.path, path.join("::"));
+            let entry = own
+                .entry(from.clone())
+                .or_insert_with(|| (Extent::Types, place.clone()));
+            if !is_type(&path) {
+                *entry = (Extent::All, place);
+            }
+        }
+    }
+    real
+}
+
+#[test]
+fn the_table_of_imports_is_true() {
+    let sources = sources();
+    let mut real = real_imports(&sources);
+    real.retain(|module, _| !matches!(module.as_str(), "lib" | "main"));
+    let table = table();
+    let listed: BTreeSet<&str> = table.iter().map(|row| row.module.as_str()).collect();
+    let existing: BTreeSet<&str> = real.keys().map(String::as_str).collect();
+    assert_eq!(listed, existing, "the table has a row for every module");
+    let mut wrong = Vec::new();
+    for row in &table {
+        let imports = &real[&row.module];
+        for (from, (extent, place)) in imports {
+            match row.imports.get(from) {
+                None => wrong.push(format!("`{}` may not import `{from}`: {place}", row.module)),
+                Some(Extent::Types) if *extent == Extent::All => wrong.push(format!(
+                    "`{}` may import types of `{from}` only: {place}",
+                    row.module
+                )),
+                Some(_) => {}
+            }
+        }
+        for (from, listed) in &row.imports {
+            match imports.get(from) {
+                None => wrong.push(format!(
+                    "`{}` does not import `{from}`: the table is stale",
+                    row.module
+                )),
+                // All of model says rather than does, and cli is there to use the view.
+                Some(_) if matches!(from.as_str(), "model" | "view") => {}
+                Some((Extent::Types, _)) if *listed == Extent::All => wrong.push(format!(
+                    "`{}` imports types of `{from}` only: write (types)",
+                    row.module
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_point_up_the_table() {
+    let table = table();
+    for (place, row) in table.iter().enumerate() {
+        for from in row.imports.keys() {
+            let is_above = table[..place].iter().any(|above| above.module == *from);
+            assert!(
+                is_above,
+                "`{}` imports `{from}`, which is not above it",
+                row.module
+            );
+        }
+    }
+}
+
+/// A module's imports are the `crate::` paths in it: nothing goes around them.
+#[test]
+fn nobody_climbs_out_of_a_module_by_super() {
+    for source in sources() {
+        if !matches!(source.module(), "lib" | "main") {
+            assert!(
+                !source.climbs_out(),
+                "{} reaches the crate's root by super",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn only_view_prints() {
+    for source in sources() {
+        if source.module() == "view" {
+            continue;
+        }
+        for word in [
+            "print!",
+            "println!",
+            "eprint!",
+            "eprintln!",
+            "dbg!",
+            "stdout()",
+            "stderr()",
+        ] {
+            assert!(!source.has_word(word), "{} has {word}", source.path);
+        }
+        let found = source.paths(&["std::io", "tokio::io", "anstream", "io"]);
+        let prints = |path: &Vec<String>| {
+            matches!(path.last().map(String::as_str), Some("stdout" | "stderr"))
+                || path.first().is_some_and(|first| first == "anstream")
+        };
+        assert_eq!(found.into_iter().find(prints), None, "{}", source.path);
+    }
+}
+
+/// The lab starts machines, and its verbs what is to run in them.
+fn may_start_programs(source: &Source) -> bool {
+    let of_the_lab = ["ops/lab", "cli/lab"];
+    matches!(source.module(), "remote" | "lab")
+        || of_the_lab
+            .iter()
+            .any(|start| source.path.starts_with(start))
+}
+
+#[test]
+fn only_remote_and_the_lab_start_programs() {
+    for source in sources()
+        .iter()
+        .filter(|source| !may_start_programs(source))
+    {
+        for path in source.paths(&["std", "tokio", "nix", "openssh", "process"]) {
+            let words: Vec<&str> = path.iter().map(String::as_str).collect();
+            let of_process = words.iter().skip_while(|word| **word != "process").nth(1);
+            let starts = matches!(of_process, Some(&("Command" | "Stdio" | "Child")))
+                || words.contains(&"CommandExt")
+                || words[0] == "openssh"
+                || matches!(words[..], ["nix", "unistd", name, ..] if name.starts_with("exec") || name == "fork");
+            assert!(!starts, "{} has {}", source.path, words.join("::"));
+        }
+    }
+}
+
+/// Modules whose answer depends on what they are given, and on nothing else.
+const PURE_PLACES: [&str; 4] = ["plan/", "check/", "render/", "inventory/resolve/"];
+
+#[test]
+fn pure_modules_do_no_io() {
+    let is_pure = |source: &&Source| {
+        PURE_PLACES
+            .iter()
+            .any(|place| source.path.starts_with(place))
+    };
+    let sources = sources();
+    let pure: Vec<&Source> = sources.iter().filter(is_pure).collect();
+    assert!(pure.len() > 30);
+    for source in pure {
+        let roots = [
+            "std", "tokio", "nix", "openssh", "jiff", "tempfile", "tracing", "fs", "env", "net",
+            "time", "process",
+        ];
+        for path in source.paths(&roots) {
+            let words: Vec<&str> = path.iter().map(String::as_str).collect();
+            let is_harmless = match words[..] {
+                ["std", "net", name, ..] | ["net", name, ..] => {
+                    name.starts_with("Ip") || name == "SocketAddr"
+                }
+                ["std", "time", name, ..] | ["time", name, ..] => name == "Duration",
+                ["std", "fs" | "process" | "env" | "io" | "os" | "thread", ..] => false,
+                ["std", ..] => true,
+                _ => false,
+            };
+            assert!(is_harmless, "{} has {}", source.path, words.join("::"));
+        }
+    }
+}
+
+#[test]
+fn no_unsafe_code_and_no_unwrap() {
+    for source in sources() {
+        assert!(!source.has_word("unsafe"), "{} has unsafe", source.path);
+        for word in [".unwrap()", ".expect(", ".unwrap_err()", ".expect_err("] {
+            assert!(!source.code.contains(word), "{} has {word}", source.path);
+        }
+    }
+}
