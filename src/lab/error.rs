@@ -41,7 +41,7 @@ pub enum LabError {
 
     /// There is one by that name.
     #[error(
-        "lab `{name}` is already up ({dir}): use it, remove it with `hactl lab down {name}`, or \
+        "lab `{name}` is already up ({dir}): use it, remove it with `hactl lab down --name {name}`, or \
          choose another name",
         dir = dir.display()
     )]
@@ -203,7 +203,7 @@ pub enum LabError {
 
     /// What is known of a lab is not readable.
     #[error(
-        "{path} does not describe a lab: {reason}. Remove the lab with `hactl lab down`",
+        "{path} does not describe a lab: {reason}. Remove the lab with `hactl lab down --name`",
         path = path.display()
     )]
     Record {
@@ -235,7 +235,7 @@ pub enum LabError {
 
     /// Something of a lab would not go.
     #[error(
-        "lab `{name}` is not entirely gone, left are: {}. Run `hactl lab down {name}` again",
+        "lab `{name}` is not entirely gone, left are: {}. Run `hactl lab down --name {name}` again",
         left.join("; ")
     )]
     Remains {

@@ -59,10 +59,12 @@ fn the_same_input_gives_the_same_bytes() {
     assert!(one.files == two.files);
 }
 
+/// What changes, how, and whether nginx's and keepalived's identities change with it.
+type Change = (&'static str, fn(&mut Cluster), bool, bool);
+
 #[test]
 fn a_change_changes_the_identity_of_the_daemon_it_concerns_and_no_other() {
     let base = rendered(&cluster()).unwrap().ids;
-    type Change = (&'static str, fn(&mut Cluster), bool, bool);
     let changes: [Change; 6] = [
         ("nothing", |_| {}, false, false),
         (
