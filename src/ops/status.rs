@@ -65,17 +65,27 @@ pub struct StatusReport {
 }
 
 impl StatusReport {
-    /// True when every VIP has one owner, both daemons run everywhere and nothing differs from what
-    /// was applied.
+    /// True when every VIP has one owner, both daemons run everywhere and stand for election, nothing
+    /// differs from what was applied, and no change is half done.
     pub fn is_healthy(&self) -> bool {
         let vips = self.vips.iter().all(|vip| vip.owners.len() == 1);
+        let stands = |node: &NodeStatus| {
+            node.vrrp
+                .iter()
+                .all(|vrrp| matches!(vrrp.state.as_str(), "MASTER" | "BACKUP"))
+        };
         let nodes = self.nodes.iter().all(|node| {
             node.nginx.is_active()
                 && node.keepalived.is_active()
+                && stands(node)
                 && node.drift.is_empty()
                 && node.changed_by_hand.is_empty()
         });
-        vips && nodes
+        let settled = !self
+            .notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::Unfinished { .. }));
+        vips && nodes && settled
     }
 }
 
