@@ -8,6 +8,7 @@ use super::notice::{Notice, notices};
 use super::plan::make;
 use super::plan_file::{PlanFile, PlanFileError};
 use super::survey::{Survey, owner_patience, survey, vips};
+use crate::agent::Observation;
 use crate::apply::{ApplyOptions, ApplyOutcome, Engine, Event};
 use crate::model::Node;
 use crate::plan::{Plan, Provenance};
@@ -52,26 +53,37 @@ pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<Apply
     }
 }
 
-/// Brings hosts back on which an earlier change was interrupted and whose lock is nobody's any more.
+/// Ends an earlier change that was interrupted, on the hosts whose lock is nobody's any more: the way
+/// that it ended on a host where it was confirmed, or else back. Only with all hosts in sight: one that
+/// `--limit` leaves out may be the one that was confirmed.
 pub(super) async fn recover(
     context: &Context,
     loaded: &Loaded,
     found: Survey,
 ) -> Result<Survey, OpsError> {
-    let is_abandoned = |host: &&crate::agent::Observation| {
+    let is_abandoned = |host: &&Observation| {
         host.journal.is_some() && host.lock.as_ref().is_none_or(|lock| lock.stale)
     };
     let abandoned: Vec<_> = found.seen.iter().filter(is_abandoned).collect();
-    if abandoned.is_empty() {
+    if abandoned.is_empty() || !context.limit.is_empty() {
         return Ok(found);
     }
     let mut errors = Vec::new();
     for host in abandoned {
-        if let (Some(agent), Some(journal)) = (found.fleet.get(&host.node), &host.journal) {
-            let settled = agent.revert(&journal.tx, "it was abandoned").await;
-            // A change that was confirmed before it was interrupted has now been carried through.
-            errors.extend(settled.err().filter(|error| error.code() != "confirmed"));
-        }
+        let (Some(agent), Some(journal)) = (found.fleet.get(&host.node), &host.journal) else {
+            continue;
+        };
+        let settled = if found
+            .seen
+            .iter()
+            .any(|host| has_confirmed(host, &journal.tx))
+        {
+            agent.confirm(&journal.tx).await
+        } else {
+            agent.revert(&journal.tx, "it was abandoned").await
+        };
+        // A change that was confirmed before it was interrupted has now been carried through.
+        errors.extend(settled.err().filter(|error| error.code() != "confirmed"));
     }
     found.fleet.close().await;
     if errors.is_empty() {
@@ -79,6 +91,19 @@ pub(super) async fn recover(
     } else {
         Err(OpsError::Hosts { errors })
     }
+}
+
+/// True when the change `tx` was confirmed on this host.
+fn has_confirmed(host: &Observation, tx: &str) -> bool {
+    let live = host
+        .recorded
+        .as_ref()
+        .and_then(|recorded| recorded.get("tx"));
+    let ended = host
+        .outcome
+        .as_ref()
+        .filter(|outcome| outcome.result == "confirmed");
+    live == Some(tx) || ended.is_some_and(|outcome| outcome.tx == tx)
 }
 
 /// Peers ask each other for half a minute, and going back takes seconds.
