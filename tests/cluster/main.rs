@@ -12,6 +12,7 @@ mod lab;
 mod snapshot;
 
 mod alone;
+mod atomic;
 mod bare;
 mod drift;
 mod installed;

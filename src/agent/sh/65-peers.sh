@@ -6,6 +6,7 @@
 
 peer_port=112 # VRRP's protocol number; a port that nothing else has used since the eighties
 peer_grace=30 # seconds that peers are asked for before a node that cannot reach them goes back alone
+peer_boot=5   # seconds that a peer that is up may take, after a restart, to listen again
 
 # peers TX: the addresses of the other nodes of a change that is under way.
 peers() {
@@ -64,19 +65,23 @@ stop_waiting() {
         "$(value_in "$state/journal" nginx)" "$(value_in "$state/journal" keepalived)"
 }
 
-# ask_peer TX ADDRESS: confirmed, denied, or nothing.
+# ask_peer TX ADDRESS: confirmed, denied, refused (it is up, and nothing there listens) or nothing.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 ask_peer() {
-    timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
+    said=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
         printf "%s\n" "$3" >&3
-        read -r answer <&3 && printf "%s" "$answer"' hactl "$2" "$peer_port" "$1" 2>/dev/null
+        read -r answer <&3 && printf "%s" "$answer"' hactl "$2" "$peer_port" "$1" 2>&1)
+    case $said in
+    *refused*) printf refused ;;
+    *) printf '%s' "$said" ;;
+    esac
 }
 
 # ask_peers TX: sets heard to confirmed, denied (by all of them) or silent. The mutex is not held
 # meanwhile: they may be asking us.
 ask_peers() {
     open=$(peers "$1") heard=denied
-    until_uptime=$(($(uptime_seconds) + peer_grace))
+    asked_since=$(uptime_seconds)
     while [ -n "$open" ]; do
         still=''
         for address in $open; do
@@ -86,12 +91,17 @@ ask_peers() {
                 return 0
                 ;;
             denied) ;;
+            refused)
+                # A node that was never activated, or has gone back already: no confirmed one stops
+                # listening while another may be asking.
+                [ "$(uptime_seconds)" -ge $((asked_since + peer_boot)) ] || still="$still $address"
+                ;;
             *) still="$still $address" ;;
             esac
         done
         open=${still# }
         if [ -n "$open" ]; then
-            if [ "$(uptime_seconds)" -ge "$until_uptime" ]; then
+            if [ "$(uptime_seconds)" -ge $((asked_since + peer_grace)) ]; then
                 heard=silent
                 return 0
             fi

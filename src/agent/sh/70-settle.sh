@@ -172,15 +172,21 @@ expire() {
     change_id "$1"
     with_mutex 600
     carry_on
-    if is_lingering "$1"; then exit 0; fi
+    if is_lingering "$1"; then
+        free_lock "$1"
+        exit 0
+    fi
     if [ "$(value_in "$state/journal" tx)" = "$1" ]; then
         stop_waiting "$1"
         if [ "$(value_in "$state/journal" phase)" = asking ]; then settle_with_peers "$1"; fi
     fi
     undo "$1" expired "${silent_why:-nobody confirmed it in time}" running
     [ "$problems" -eq 0 ] || exit 1
-    [ "$(value_in "$state/lock" tx)" != "$1" ] || rm -f "$state/lock"
+    free_lock "$1"
 }
+
+# free_lock TX: its time is over, so that whoever held it for this change has nothing left to do here.
+free_lock() { [ "$(value_in "$state/lock" tx)" != "$1" ] || rm -f "$state/lock"; }
 
 # is_lingering TX: confirmed, and its peers may still ask.
 is_lingering() {
@@ -200,7 +206,7 @@ settle_with_peers() {
         generation=$(value_in "$state/journal" generation)
         journal "$1" confirmed "$generation" none none
         carry_through "$1" 'by another node, which hactl had confirmed'
-        [ "$(value_in "$state/lock" tx)" != "$1" ] || rm -f "$state/lock"
+        free_lock "$1"
         exit 0
     fi
     [ "$heard" != silent ] || silent_why='nobody confirmed it in time, and not every other node could be asked'
