@@ -176,6 +176,8 @@ pub struct Observation {
     pub lacking: Vec<String>,
     /// The live generation's manifest.
     pub recorded: Option<Manifest>,
+    /// The highest number that a generation on the host has, live or not.
+    pub highest_generation: u64,
     /// Generation 0's manifest: the host before hactl, as far as it was touched since.
     pub original: Option<Manifest>,
     /// A change under way.

@@ -76,6 +76,7 @@ pub(super) fn observation(node: &NodeName, records: &[Record]) -> Observation {
         nginx: Program::Missing { candidate: None },
         lacking: Vec::new(),
         recorded: None,
+        highest_generation: 0,
         original: None,
         journal: None,
         lock: None,
@@ -110,6 +111,8 @@ fn take(seen: &mut Observation, record: &Record) {
         "installed" | "missing" => take_program(seen, record),
         "lacking" => seen.lacking.push(field(0)),
         "recorded" => seen.recorded = Some(Manifest::parse(&record.body_text())),
+        "highest" => seen.highest_generation = field(0).parse().unwrap_or_default(),
+        "original" => seen.original = Some(Manifest::parse(&record.body_text())),
         "journal" => {
             seen.journal = Some(Journal {
                 tx: field(0),

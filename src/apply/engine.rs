@@ -170,6 +170,7 @@ impl Engine<'_> {
             ("inventory", from.inventory.clone()),
             ("commit", from.commit.clone()),
             ("peers", self.peers_of(node, plan)),
+            ("previous", node.generation.unwrap_or(0).to_string()),
         ];
         for (key, value) in facts {
             tree.manifest.meta.insert(key.to_owned(), value);

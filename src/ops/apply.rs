@@ -8,7 +8,7 @@ use super::notice::{Notice, notices};
 use super::plan::make;
 use super::plan_file::{PlanFile, PlanFileError};
 use super::survey::{Survey, owner_patience, survey, vips};
-use crate::agent::Observation;
+use crate::agent::{AgentError, Observation};
 use crate::apply::{ApplyOptions, ApplyOutcome, Engine, Event};
 use crate::model::Node;
 use crate::plan::{Plan, Provenance};
@@ -39,7 +39,7 @@ pub struct ApplyReport {
 pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<ApplyReport, OpsError> {
     let loaded = load(context)?;
     let survey = recover(context, &loaded, survey(context, &loaded).await?).await?;
-    let planned = make(&loaded, &survey);
+    let planned = refuse_unfinished(&survey.seen).and_then(|()| make(&loaded, &survey));
     let checked = planned.and_then(|plan| match &request.plan_file {
         Some(file) if !file.matches(&plan) => Err(OpsError::PlanFile(PlanFileError::MovedOn)),
         _ => Ok(plan),
@@ -88,6 +88,33 @@ pub(super) async fn recover(
     found.fleet.close().await;
     if errors.is_empty() {
         survey(context, loaded).await
+    } else {
+        Err(OpsError::Hosts { errors })
+    }
+}
+
+/// Nothing can be said of a host on which a change is under way: what it will be is not decided.
+pub(super) fn refuse_unfinished(seen: &[Observation]) -> Result<(), OpsError> {
+    let unfinished = |host: &Observation| {
+        let journal = host.journal.as_ref()?;
+        Some(match host.lock.as_ref().filter(|lock| !lock.stale) {
+            Some(lock) => AgentError::Locked {
+                node: host.node.clone(),
+                holder: lock.holder.clone(),
+                pid: lock.pid.clone(),
+                since: lock.since.clone(),
+            },
+            None => AgentError::Failed {
+                node: host.node.clone(),
+                code: "unfinished".to_owned(),
+                message: format!("an earlier change ({}) is not finished there", journal.tx),
+                detail: String::new(),
+            },
+        })
+    };
+    let errors: Vec<AgentError> = seen.iter().filter_map(unfinished).collect();
+    if errors.is_empty() {
+        Ok(())
     } else {
         Err(OpsError::Hosts { errors })
     }

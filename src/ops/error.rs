@@ -198,6 +198,7 @@ impl OpsError {
             Self::PlanFile(PlanFileError::MovedOn) => {
                 Some("look at what would change now: hactl plan".to_owned())
             }
+            Self::Plan(PlanError::Partial { .. }) => Some("leave --limit out".to_owned()),
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())
             }

@@ -1,5 +1,6 @@
 //! `hactl plan`: what apply would do, with the daemons' own word on it.
 
+use super::apply::refuse_unfinished;
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
@@ -29,7 +30,7 @@ impl PlanReport {
 pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
     let mut loaded = load(context)?;
     let survey = survey(context, &loaded).await?;
-    let planned = make(&loaded, &survey);
+    let planned = refuse_unfinished(&survey.seen).and_then(|()| make(&loaded, &survey));
     let mut plan = match planned {
         Ok(plan) => plan,
         Err(error) => {
@@ -61,6 +62,7 @@ pub(super) fn make(loaded: &Loaded, survey: &Survey) -> Result<Plan, OpsError> {
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Apply,
         vips: vips(&loaded.cluster),
+        cluster_size: loaded.cluster.nodes.len(),
         nodes,
         redactor: redactor(),
     };

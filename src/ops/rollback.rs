@@ -71,16 +71,16 @@ async fn make(
     let live = survey
         .seen
         .iter()
-        .filter_map(crate::agent::Observation::generation)
-        .max();
-    let to = match (request.to, live) {
-        (Some(to), _) => to,
-        (None, Some(live)) => live - 1,
-        (None, None) => {
-            return Err(OpsError::NoGeneration {
-                reason: "hactl has applied nothing to these nodes yet".to_owned(),
-            });
-        }
+        .filter_map(|seen| seen.recorded.as_ref())
+        .max_by_key(|live| live.generation());
+    let previous = live.map(|live| {
+        let told = live.get("previous").and_then(|number| number.parse().ok());
+        told.or_else(|| Some(live.generation()? - 1)).unwrap_or(0)
+    });
+    let Some(to) = request.to.or(previous) else {
+        return Err(OpsError::NoGeneration {
+            reason: "hactl has applied nothing to these nodes yet".to_owned(),
+        });
     };
     let fetched = each(survey.fleet.agents(), parallel, |agent| fetch(agent, to)).await;
     refuse_unknown(to, &fetched)?;
@@ -123,6 +123,7 @@ async fn make(
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Rollback { to },
         vips: vips(&loaded.cluster),
+        cluster_size: loaded.cluster.nodes.len(),
         nodes,
         redactor: redactor(),
     })

@@ -116,7 +116,8 @@ async fn unfit(
     let owned = |vip: &IpAddr| seen.iter().any(|seen| seen.holds(*vip));
     let free: Vec<IpAddr> = vips(&loaded.cluster)
         .into_iter()
-        .filter(|vip| !owned(vip))
+        // A node that `--limit` leaves out may hold it, and rightly so.
+        .filter(|vip| !owned(vip) && nodes.len() == loaded.cluster.nodes.len())
         .collect();
     let question = Question {
         neighbours: free.clone(),

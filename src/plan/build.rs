@@ -19,6 +19,8 @@ pub struct Request {
     pub cluster: ClusterName,
     /// Where it shall lead.
     pub goal: Goal,
+    /// How many nodes the cluster has, those left out by `--limit` included.
+    pub cluster_size: usize,
     /// All VIPs of the cluster.
     pub vips: Vec<IpAddr>,
     /// The nodes, in the inventory's order.
@@ -30,6 +32,14 @@ pub struct Request {
 /// A plan cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// A change on which all nodes must agree was asked for some of them only.
+    #[error(
+        "{reason} must change on all nodes at once: nodes that disagree on it elect an owner each"
+    )]
+    Partial {
+        /// What they would disagree on.
+        reason: String,
+    },
     /// Something that is no regular file lies where a file shall go.
     #[error("{node}: {path} is no regular file but {found}")]
     Obstacle {
@@ -47,9 +57,16 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     let highest = request
         .nodes
         .iter()
-        .filter_map(|(_, seen)| seen.generation())
+        .map(|(_, seen)| seen.generation().unwrap_or(0).max(seen.highest_generation))
         .max();
     let strategy = strategy(&request);
+    if let Strategy::AtOnce { reason } = &strategy
+        && request.nodes.len() < request.cluster_size
+    {
+        return Err(PlanError::Partial {
+            reason: reason.clone(),
+        });
+    }
     let mut nodes = Vec::new();
     for (desired, seen) in request.nodes {
         nodes.push(node_plan(desired, &seen, &request.vips, &request.redactor)?);
@@ -87,7 +104,7 @@ fn strategy(request: &Request) -> Strategy {
             disagreement(&before, &after)
         });
     match reason {
-        Some(reason) if request.nodes.len() > 1 => Strategy::AtOnce { reason },
+        Some(reason) if request.cluster_size > 1 => Strategy::AtOnce { reason },
         _ => Strategy::Rolling,
     }
 }

@@ -41,8 +41,8 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
         Notice::Unfinished { node, tx, phase } => (
             node,
             format!(
-                "the change {tx} is unfinished there ({phase}); the host's timer undoes it, or the \
-                 next apply"
+                "the change {tx} is unfinished there ({phase}); the host ends it by itself when its \
+                 time is over"
             ),
         ),
         Notice::Undone { node, tx, why } => (

@@ -57,6 +57,13 @@ observe_recorded() {
         say recorded "$(value_in "$state/live/manifest" generation)"
         body "$state/live/manifest"
     fi
+    highest=0
+    for kept in "$state"/generations/*; do
+        kept=${kept##*/}
+        case $kept in *[!0-9]*) continue ;; esac
+        [ "$kept" -le "$highest" ] || highest=$kept
+    done
+    say highest "$highest"
     if [ -f "$state/generations/0/manifest" ]; then
         say original
         body "$state/generations/0/manifest"

@@ -91,6 +91,7 @@ fn bare() -> Observation {
         nginx: Program::Missing { candidate: None },
         lacking: vec![],
         recorded: None,
+        highest_generation: 0,
         original: None,
         journal: None,
         lock: None,
@@ -222,6 +223,7 @@ fn planned(goal: Goal, nodes: Vec<(Desired, Observation)>) -> Result<Plan, PlanE
         cluster: ClusterName::new("web").unwrap(),
         goal,
         vips: vec![VIP.parse().unwrap()],
+        cluster_size: nodes.len(),
         nodes,
         redactor: Redactor::new([7; 32]),
     })
