@@ -50,6 +50,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Leaves `nodes` out from now on.
+    pub(super) fn leave_out(&mut self, nodes: &[NodeName]) {
+        let kept = self.nodes().into_iter().map(|node| node.name.clone());
+        self.limit = kept.filter(|name| !nodes.contains(name)).collect();
+    }
+
     /// The nodes to work on.
     pub fn nodes(&self) -> Vec<&Node> {
         let is_meant = |node: &&Node| self.limit.is_empty() || self.limit.contains(&node.name);

@@ -54,6 +54,15 @@ pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
 
 /// The plan for what was seen.
 pub(super) fn make(loaded: &Loaded, survey: &Survey) -> Result<Plan, OpsError> {
+    plan_for(loaded, survey, loaded.cluster.nodes.len())
+}
+
+/// The same for a cluster that is taken to have `cluster_size` nodes.
+pub(super) fn plan_for(
+    loaded: &Loaded,
+    survey: &Survey,
+    cluster_size: usize,
+) -> Result<Plan, OpsError> {
     let nodes = desired(loaded, &survey.seen)?
         .into_iter()
         .zip(survey.seen.iter().cloned())
@@ -62,7 +71,7 @@ pub(super) fn make(loaded: &Loaded, survey: &Survey) -> Result<Plan, OpsError> {
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Apply,
         vips: vips(&loaded.cluster),
-        cluster_size: loaded.cluster.nodes.len(),
+        cluster_size,
         nodes,
         redactor: redactor(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apply::{ApplyReport, ApplyRequest, carry_out, recover};
+use super::apply::{ApplyReport, ApplyRequest, carry_out, recover, refuse_unfinished};
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::plan::{PlanReport, test_files};
@@ -26,7 +26,10 @@ pub async fn rollback_plan(
 ) -> Result<PlanReport, OpsError> {
     let loaded = load(context)?;
     let survey = survey(context, &loaded).await?;
-    let planned = make(&loaded, &survey, request, context.parallel).await;
+    let planned = match refuse_unfinished(&survey.seen) {
+        Ok(()) => make(&loaded, &survey, request, context.parallel).await,
+        Err(error) => Err(error),
+    };
     let mut plan = match planned {
         Ok(plan) => plan,
         Err(error) => {
@@ -53,7 +56,11 @@ pub async fn rollback(
 ) -> Result<ApplyReport, OpsError> {
     let loaded = load(context)?;
     let survey = recover(context, &loaded, survey(context, &loaded).await?).await?;
-    match make(&loaded, &survey, request, context.parallel).await {
+    let planned = match refuse_unfinished(&survey.seen) {
+        Ok(()) => make(&loaded, &survey, request, context.parallel).await,
+        Err(error) => Err(error),
+    };
+    match planned {
         Ok(plan) => Ok(carry_out(context, &loaded, survey, plan, how).await),
         Err(error) => {
             survey.fleet.close().await;

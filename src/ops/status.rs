@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::context::{Context, load};
+use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
-use super::plan::make;
-use super::survey::{survey, vips};
-use crate::agent::{BackendState, Observation, Service, VrrpState};
+use super::plan::plan_for;
+use super::survey::{Survey, survey, vips};
+use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
 use crate::model::{ClusterName, NodeName};
 use crate::plan::{Cause, NodePlan, RunningDrift};
 
@@ -62,6 +62,17 @@ pub struct StatusReport {
     pub nodes: Vec<NodeStatus>,
     /// What hosts tell of earlier changes.
     pub notices: Vec<Notice>,
+    /// Nodes that could not be asked.
+    pub unreachable: Vec<Unreachable>,
+}
+
+/// A node that could not be asked, and why.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Unreachable {
+    /// The node.
+    pub node: NodeName,
+    /// Why, as one sentence.
+    pub why: String,
 }
 
 impl StatusReport {
@@ -85,15 +96,15 @@ impl StatusReport {
             .notices
             .iter()
             .any(|notice| matches!(notice, Notice::Unfinished { .. }));
-        vips && nodes && settled
+        vips && nodes && settled && self.unreachable.is_empty()
     }
 }
 
 /// Looks at every node.
 pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
-    let loaded = load(context)?;
-    let survey = survey(context, &loaded).await?;
-    let plan = make(&loaded, &survey);
+    let mut loaded = load(context)?;
+    let (survey, unreachable) = survey_of_those_up(context, &mut loaded).await?;
+    let plan = plan_for(&loaded, &survey, survey.seen.len());
     let notices = notices(&survey.seen);
     let all_vips = vips(&loaded.cluster);
     let seen = survey.seen.clone();
@@ -120,7 +131,30 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
         vips,
         nodes,
         notices,
+        unreachable,
     })
+}
+
+/// Looks at the nodes that answer. That one is down is when the others matter most.
+async fn survey_of_those_up(
+    context: &Context,
+    loaded: &mut Loaded,
+) -> Result<(Survey, Vec<Unreachable>), OpsError> {
+    let errors = match survey(context, loaded).await {
+        Err(OpsError::Hosts { errors }) => errors,
+        other => return Ok((other?, Vec::new())),
+    };
+    let down: Vec<NodeName> = errors.iter().map(|error| error.node().clone()).collect();
+    if loaded.nodes().iter().all(|node| down.contains(&node.name)) {
+        return Err(OpsError::Hosts { errors });
+    }
+    loaded.leave_out(&down);
+    let unreachable = |error: &AgentError| Unreachable {
+        node: error.node().clone(),
+        why: error.to_string(),
+    };
+    let found = survey(context, loaded).await?;
+    Ok((found, errors.iter().map(unreachable).collect()))
 }
 
 fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStatus {

@@ -44,6 +44,20 @@ fn a_healthy_cluster() {
 }
 
 #[test]
+fn a_cluster_with_a_node_down() {
+    let mut report = status(vec![
+        node_status("lb1", "MASTER"),
+        node_status("lb2", "BACKUP"),
+    ]);
+    report.unreachable.push(crate::ops::Unreachable {
+        node: name("lb3"),
+        why: "lb3: cannot reach 10.0.0.13 by ssh: connect to host 10.0.0.13 port 22: No route to host".to_owned(),
+    });
+    assert!(!report.is_healthy());
+    assert_snapshot!(plain(&status_text(&report)));
+}
+
+#[test]
 fn a_cluster_in_trouble() {
     let lb1 = NodeStatus {
         nginx: service("failed"),

@@ -288,5 +288,6 @@ pub(super) fn status(nodes: Vec<NodeStatus>) -> StatusReport {
         }],
         nodes,
         notices: Vec::new(),
+        unreachable: Vec::new(),
     }
 }

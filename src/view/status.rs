@@ -115,6 +115,14 @@ fn troubles(report: &StatusReport) -> Vec<String> {
     let mut said: Vec<(&NodeName, String)> = notices
         .map(|(node, words)| (node, paint::warn(words)))
         .collect();
+    for node in &report.unreachable {
+        // The sentence begins with the node's name, as does the line that it becomes.
+        let why = node
+            .why
+            .trim_start_matches(node.node.as_str())
+            .trim_start_matches(": ");
+        said.push((&node.node, paint::bad(format!("nothing is known: {why}"))));
+    }
     for node in &report.nodes {
         let mut say = |words: String| said.push((&node.node, words));
         for drift in &node.drift {
