@@ -60,7 +60,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
         .map(|(_, seen)| seen.generation().unwrap_or(0).max(seen.highest_generation))
         .max();
     let strategy = strategy(&request);
-    if let Strategy::AtOnce { reason } = &strategy
+    if let Strategy::AtOnce { reason, .. } = &strategy
         && request.nodes.len() < request.cluster_size
     {
         return Err(PlanError::Partial {
@@ -104,7 +104,12 @@ fn strategy(request: &Request) -> Strategy {
             disagreement(&before, &after)
         });
     match reason {
-        Some(reason) if request.cluster_size > 1 => Strategy::AtOnce { reason },
+        Some(reason) if request.cluster_size > 1 => Strategy::AtOnce {
+            reelects: ["virtual_router_id ", "address "]
+                .iter()
+                .any(|what| reason.contains(what)),
+            reason,
+        },
         _ => Strategy::Rolling,
     }
 }

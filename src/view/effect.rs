@@ -2,7 +2,7 @@
 
 use super::paint;
 use super::text::{and, comma};
-use crate::plan::{NodePlan, UnitAction};
+use crate::plan::{NodePlan, Plan, Strategy, UnitAction};
 
 /// What happens to a daemon, as a verb for one and for two.
 fn verbs(action: UnitAction) -> (&'static str, &'static str) {
@@ -77,7 +77,8 @@ fn by_action<'a>(nodes: &[&'a NodePlan], of: impl Fn(&NodePlan) -> UnitAction) -
 }
 
 /// What becomes of the VIPs, over all nodes of a plan.
-pub(super) fn vip_words(all: &[NodePlan]) -> String {
+pub(super) fn vip_words(plan: &Plan) -> String {
+    let all = &plan.nodes;
     let held: Vec<_> = all.iter().flat_map(|node| &node.holds).collect();
     let moving: Vec<_> = all
         .iter()
@@ -88,6 +89,12 @@ pub(super) fn vip_words(all: &[NodePlan]) -> String {
     match (held.as_slice(), moving.as_slice()) {
         ([], _) => String::new(),
         (held, _) if none_stays => paint::warn(format!("Nobody holds {} afterwards.", and(held))),
+        (held, _) if matches!(plan.strategy, Strategy::AtOnce { reelects: true, .. }) => {
+            paint::warn(format!(
+                "{} has no owner for some seconds, until the next election.",
+                and(held)
+            ))
+        }
         (held, []) => format!(
             "{} {} put.",
             and(held),

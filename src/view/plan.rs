@@ -99,7 +99,7 @@ fn summary(plan: &Plan) -> String {
     let sentences = [
         format!("{subject}: {goal}."),
         format!("{}.", service_words(&changing)),
-        vip_words(&plan.nodes),
+        vip_words(plan),
     ];
     let words: Vec<String> = sentences
         .into_iter()
@@ -118,7 +118,7 @@ fn order(plan: &Plan, changing: &[&NodePlan]) -> String {
     if changing.len() == 1 {
         return String::new();
     }
-    if let Strategy::AtOnce { reason } = &plan.strategy {
+    if let Strategy::AtOnce { reason, .. } = &plan.strategy {
         return format!("all at once, since {reason}");
     }
     let names: Vec<_> = changing.iter().map(|node| node.node.to_string()).collect();

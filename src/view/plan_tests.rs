@@ -135,6 +135,7 @@ fn all_at_once_says_why() {
         strategy: Strategy::AtOnce {
             reason: "nodes that disagree on virtual_router_id would elect two owners (KA053)"
                 .to_owned(),
+            reelects: true,
         },
         ..upstream_change()
     };

@@ -33,6 +33,7 @@ async fn at_once_activates_all_before_it_looks_for_owners() {
     let mut plan = plan();
     plan.strategy = Strategy::AtOnce {
         reason: "version".to_owned(),
+        reelects: false,
     };
     faults(&cluster, &[(1, "activate", 0, Fault::FailedAfter)]);
     let run = run(&cluster, &plan).await;

@@ -330,6 +330,7 @@ fn nodes_that_would_elect_two_owners_change_at_once() {
     };
     let at_once = Strategy::AtOnce {
         reason: "web: virtual_router_id 52".to_owned(),
+        reelects: true,
     };
     assert_eq!(two(&new, &old), at_once);
     assert_eq!(two(&desired(NEW, vec![]), &old), Strategy::Rolling);
