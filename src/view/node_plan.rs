@@ -5,7 +5,7 @@ use super::drift::drift_words;
 use super::effect::service_words;
 use super::paint;
 use super::text::{and, comma, indent, without_log_prefix, wrap};
-use crate::plan::{FileChange, NodePlan, Plan, SysctlChange};
+use crate::plan::{FileChange, NodePlan, Plan, Strategy, SysctlChange};
 
 /// Where a row's words begin.
 const LABEL: usize = 12;
@@ -24,7 +24,7 @@ pub(super) fn nodes_text(plan: &Plan) -> String {
         }
     }
     let block = |(body, nodes): &(String, Vec<&NodePlan>)| {
-        format!("{}{body}{}\n", header(nodes, plan), vip_row(nodes))
+        format!("{}{body}{}\n", header(nodes, plan), vip_row(nodes, plan))
     };
     blocks.iter().map(block).collect()
 }
@@ -139,11 +139,13 @@ fn row(label: &str, words: &str) -> String {
 }
 
 /// Who holds what, and whether that changes.
-fn vip_row(nodes: &[&NodePlan]) -> String {
+fn vip_row(nodes: &[&NodePlan], plan: &Plan) -> String {
     let holders = nodes.iter().filter(|node| !node.holds.is_empty());
     let words = holders.map(|node| {
         let vips = comma(&node.holds);
-        if node.moves_vip() {
+        if matches!(plan.strategy, Strategy::AtOnce { reelects: true, .. }) {
+            paint::warn(format!("{} holds {vips} until the election", node.node))
+        } else if node.moves_vip() {
             paint::warn(format!("{} gives up {vips} first", node.node))
         } else {
             format!("{} holds {vips} and keeps it", node.node)
