@@ -31,7 +31,7 @@ pub enum Strategy {
         /// What they would disagree on.
         reason: String,
         /// keepalived makes the virtual router anew for it, so that the VIP has no owner until the next
-        /// election is over: seconds (measured on keepalived 2.2.7: 0.2 s to 4.7 s).
+        /// election is over: up to 4.7 s in the changes of an id that were watched (keepalived 2.2.7).
         reelects: bool,
     },
 }
