@@ -26,10 +26,7 @@ pub async fn rollback_plan(
 ) -> Result<PlanReport, OpsError> {
     let loaded = load(context)?;
     let survey = survey(context, &loaded).await?;
-    let planned = match refuse_unfinished(&survey.seen) {
-        Ok(()) => make(&loaded, &survey, request, context.parallel).await,
-        Err(error) => Err(error),
-    };
+    let planned = make(&loaded, &survey, request, context.parallel).await;
     let mut plan = match planned {
         Ok(plan) => plan,
         Err(error) => {
@@ -56,10 +53,7 @@ pub async fn rollback(
 ) -> Result<ApplyReport, OpsError> {
     let loaded = load(context)?;
     let survey = recover(context, &loaded, survey(context, &loaded).await?).await?;
-    let planned = match refuse_unfinished(&survey.seen) {
-        Ok(()) => make(&loaded, &survey, request, context.parallel).await,
-        Err(error) => Err(error),
-    };
+    let planned = make(&loaded, &survey, request, context.parallel).await;
     match planned {
         Ok(plan) => Ok(carry_out(context, &loaded, survey, plan, how).await),
         Err(error) => {
@@ -75,6 +69,7 @@ async fn make(
     request: RollbackRequest,
     parallel: usize,
 ) -> Result<Plan, OpsError> {
+    refuse_unfinished(&survey.seen)?;
     let live = survey
         .seen
         .iter()
