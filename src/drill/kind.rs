@@ -1,7 +1,9 @@
 //! The drills there are: one table, from which help and documentation come.
 
 /// A drill's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Drill {
     /// nginx's master is killed on the VIP's owner.

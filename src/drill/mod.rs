@@ -6,7 +6,12 @@
 mod kind;
 mod measure;
 mod probe;
+mod record;
 
 pub use kind::{DRILLS, Drill, DrillSpec};
 pub use measure::{Gap, Measurement, measure};
 pub use probe::{Probe, Prober, Target};
+pub use record::{
+    ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Millis, Phases,
+    Predicted, Requests, Violation, What,
+};
