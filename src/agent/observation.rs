@@ -172,6 +172,8 @@ pub struct Observation {
     pub keepalived: Program,
     /// nginx there.
     pub nginx: Program,
+    /// That nginx knows `stream { … }`: it is built in, or its module is there.
+    pub nginx_streams: bool,
     /// Programs that hactl needs and the host lacks.
     pub lacking: Vec<String>,
     /// The live generation's manifest.

@@ -74,6 +74,7 @@ pub(super) fn observation(node: &NodeName, records: &[Record]) -> Observation {
         os: (String::new(), String::new(), String::new()),
         keepalived: Program::Missing { candidate: None },
         nginx: Program::Missing { candidate: None },
+        nginx_streams: false,
         lacking: Vec::new(),
         recorded: None,
         highest_generation: 0,
@@ -109,6 +110,7 @@ fn take(seen: &mut Observation, record: &Record) {
         }
         "os" => seen.os = (field(0), field(1), field(2)),
         "installed" | "missing" => take_program(seen, record),
+        "module" => seen.nginx_streams |= record.field(0) == "stream",
         "lacking" => seen.lacking.push(field(0)),
         "recorded" => seen.recorded = Some(Manifest::parse(&record.body_text())),
         "highest" => seen.highest_generation = field(0).parse().unwrap_or_default(),

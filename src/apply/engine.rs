@@ -203,7 +203,9 @@ impl Engine<'_> {
             // Generation 0 is what ran before hactl; what its files are worth is not hactl's to judge.
             return Ok(None);
         }
-        let tests = agent.validate_staged(tx).await?;
+        let mut tests = agent.validate_staged(tx).await?;
+        // Only looking, nothing was installed.
+        tests.retain(|test| !self.options.check_only || node.can_test(&test.program));
         self.say(Event::Tested {
             node: node.node.clone(),
             tests: tests.clone(),

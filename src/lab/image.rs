@@ -23,7 +23,9 @@ const SUITE: &str = "bookworm";
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,openssh-server,iproute2,sudo,curl,procps,\
                         iputils-arping,nftables,ca-certificates,less";
 /// What machines can install from their own repository.
-const CARRIED: &str = "nginx keepalived";
+const CARRIED: &str = "nginx keepalived libnginx-mod-stream";
+/// Those of them that [`Image::Installed`] has installed.
+const INSTALLED: &str = "nginx keepalived";
 const BASE_SCRIPT: &str = include_str!("scripts/base.sh");
 const INSTALLED_SCRIPT: &str = include_str!("scripts/installed.sh");
 
@@ -71,7 +73,7 @@ pub(super) fn ensure(
         },
     )?;
 
-    let key = hash(&[&key, INSTALLED_SCRIPT]);
+    let key = hash(&[&key, INSTALLED, INSTALLED_SCRIPT]);
     let installed = home.cache.join(format!("installed-{SUITE}-{key}"));
     build_once(
         ImageLayer::Installed,
@@ -84,7 +86,7 @@ pub(super) fn ensure(
                 .arg(&base)
                 .arg(draft)
                 .arg(draft.with_extension("scratch"))
-                .arg(CARRIED);
+                .arg(INSTALLED);
             Ok(build)
         },
     )?;

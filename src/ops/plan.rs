@@ -91,7 +91,8 @@ pub(super) async fn test_files(
     let results = each(changing, parallel, |node: &mut NodePlan| async move {
         let agent = fleet.get(&node.node)?;
         match agent.validate(&node.tree).await {
-            Ok(tests) => {
+            Ok(mut tests) => {
+                tests.retain(|test| node.can_test(&test.program));
                 node.tests = tests;
                 None
             }

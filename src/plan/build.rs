@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use super::actions::actions;
 use super::desired::Desired;
 use super::diff::Redactor;
+use super::packages::missing_packages;
 use super::types::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
 };
-use super::vrrp_text::disagreement;
-use crate::agent::{Entry, LiveFile, Manifest, Observation, Program, TreeFile, sha256_hex};
+use super::vrrp_text::{Disagreement, disagreement};
+use crate::agent::{Entry, LiveFile, Manifest, Observation, TreeFile, sha256_hex};
 use crate::model::{ClusterName, HostPath, NodeName};
 
 /// What a plan is built from: per node what is wanted and what was seen.
@@ -94,7 +95,7 @@ fn strategy(request: &Request) -> Strategy {
             String::from_utf8_lossy(&file.content).into_owned(),
         ))
     };
-    let reason = request
+    let disagreement = request
         .nodes
         .iter()
         .filter(|(_, seen)| seen.service("keepalived").is_active())
@@ -103,13 +104,10 @@ fn strategy(request: &Request) -> Strategy {
             let before = String::from_utf8_lossy(seen.files.get(&path)?.content()?).into_owned();
             disagreement(&before, &after)
         });
-    match reason {
-        Some(reason) if request.cluster_size > 1 => Strategy::AtOnce {
-            reelects: ["virtual_router_id ", "address "]
-                .iter()
-                .any(|what| reason.contains(what)),
-            reason,
-        },
+    match disagreement {
+        Some(Disagreement { reason, reelects }) if request.cluster_size > 1 => {
+            Strategy::AtOnce { reelects, reason }
+        }
         _ => Strategy::Rolling,
     }
 }
@@ -129,11 +127,7 @@ fn node_plan(
         files.extend(other_change(entry, seen, redactor)?);
     }
     let done = actions(seen, &desired, &files);
-    let install = if desired.is_original {
-        Vec::new()
-    } else {
-        missing_programs(seen)
-    };
+    let install = missing_packages(&desired, seen);
     let paths: BTreeSet<HostPath> = desired
         .tree
         .full_manifest()
@@ -325,14 +319,6 @@ fn cause(path: &HostPath, wanted: Option<&str>, live: &LiveFile, seen: &Observat
         // The contents agree when only the mode differs, which the inventory cannot change.
         (_, true) => Cause::Hand,
     }
-}
-
-fn missing_programs(seen: &Observation) -> Vec<String> {
-    let programs = [("nginx", seen.nginx), ("keepalived", seen.keepalived)];
-    let missing = programs
-        .iter()
-        .filter(|(_, program)| matches!(program, Program::Missing { .. }));
-    missing.map(|(name, _)| (*name).to_owned()).collect()
 }
 
 /// What the kernel uses, and nothing for a key that it lacks or that is empty: a record writes both as

@@ -9,6 +9,7 @@ mod build;
 mod desired;
 mod diff;
 mod listeners;
+mod packages;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::packages::STREAM_MODULE;
 use crate::agent::{TestResult, Tree};
 use crate::model::{ClusterName, HostPath, NodeName};
 use crate::render::ConfigIds;
@@ -219,6 +220,12 @@ impl NodePlan {
     pub fn moves_vip(&self) -> bool {
         let interrupts = |action| matches!(action, UnitAction::Restart | UnitAction::Stop);
         !self.holds.is_empty() && (interrupts(self.nginx) || interrupts(self.keepalived))
+    }
+
+    /// False while the program still lacks what it needs to understand its files: a package that brings
+    /// it is yet to be installed.
+    pub fn can_test(&self, program: &str) -> bool {
+        program != "nginx" || !self.install.iter().any(|package| package == STREAM_MODULE)
     }
 
     /// The daemons' tests that failed.

@@ -43,8 +43,17 @@ fn push(found: &mut BTreeMap<String, Vec<String>>, instance: Option<&String>, li
     }
 }
 
+/// What two configurations of one node disagree on.
+pub(super) struct Disagreement {
+    /// The instance and the line, for a person.
+    pub(super) reason: String,
+    /// The nodes no longer hear each other's adverts, or refuse them: there is no owner until the next
+    /// election.
+    pub(super) reelects: bool,
+}
+
 /// What two configurations of one node disagree on, for an instance that both have.
-pub(super) fn disagreement(before: &str, after: &str) -> Option<String> {
+pub(super) fn disagreement(before: &str, after: &str) -> Option<Disagreement> {
     let (before, after) = (agreements(before), agreements(after));
     before.iter().find_map(|(name, old)| {
         let new = after.get(name)?;
@@ -52,7 +61,12 @@ pub(super) fn disagreement(before: &str, after: &str) -> Option<String> {
             .iter()
             .find(|line| !old.contains(line))
             .or_else(|| old.iter().find(|line| !new.contains(line)))?;
-        Some(format!("{name}: {changed}"))
+        Some(Disagreement {
+            reason: format!("{name}: {changed}"),
+            reelects: ["virtual_router_id ", "address "]
+                .iter()
+                .any(|what| changed.starts_with(what)),
+        })
     })
 }
 
@@ -64,23 +78,19 @@ mod tests {
 
     #[test]
     fn only_what_peers_compare_matters() {
-        assert_eq!(disagreement(CONF, CONF), None);
-        assert_eq!(
-            disagreement(CONF, &CONF.replace("priority 100", "priority 90")),
-            None
-        );
+        let found =
+            |after: &str| disagreement(CONF, after).map(|found| (found.reason, found.reelects));
+        assert_eq!(found(CONF), None);
+        assert_eq!(found(&CONF.replace("priority 100", "priority 90")), None);
         let added = CONF.replace(
             "10.0.0.100/24 dev eth0",
             "10.0.0.100/24 dev eth0\n        10.0.0.101/24 dev eth0",
         );
         assert_eq!(
-            disagreement(CONF, &added),
-            Some("VI_1: address 10.0.0.101/24".to_owned())
+            found(&added),
+            Some(("VI_1: address 10.0.0.101/24".to_owned(), true))
         );
         let version = CONF.replace("vrrp_version 3", "vrrp_version 2");
-        assert_eq!(
-            disagreement(CONF, &version),
-            Some("VI_1: version 2".to_owned())
-        );
+        assert_eq!(found(&version), Some(("VI_1: version 2".to_owned(), false)));
     }
 }

@@ -92,3 +92,25 @@ fn lives_again(cluster: &Cluster, vips: &[&str]) {
     cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
     cluster.assert_etc(&before);
 }
+
+/// Debian's nginx knows no `stream` without a package of its own.
+#[test]
+fn a_stream_where_nginx_came_without_the_module() {
+    let Some(cluster) = up(2) else {
+        return;
+    };
+    let before = cluster.all_etc();
+    cluster.apply();
+    cluster.set_inventory(&format!(
+        "{}streams:\n  - {{ listen: 5432, proxy: backend }}\n",
+        cluster.inventory()
+    ));
+    cluster.run(&["plan"]).exits(0).says("libnginx-mod-stream");
+    cluster.apply().says("generation 2 is live");
+    let page = cluster.get(&format!("http://{VIP}:5432/"));
+    assert!(page.starts_with('b'), "{page}");
+    cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
+    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster.assert_etc(&before);
+    cluster.assert_no_traces();
+}

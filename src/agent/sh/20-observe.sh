@@ -47,9 +47,24 @@ observe_os() {
             say missing "$program" ''
         fi
     done
+    if nginx_has_stream; then say module stream; fi
     for tool in unshare flock base64 sha256sum ip systemctl bash timeout; do
         command -v "$tool" >/dev/null 2>&1 || say lacking "$tool"
     done
+}
+
+# nginx_has_stream: built in, or built as a module of which the file is there (nginx -V).
+nginx_has_stream() {
+    built=$(nginx -V 2>&1) || return 1
+    case "$built " in
+    *'--with-stream=dynamic '*)
+        modules=${built##*--modules-path=}
+        [ "$modules" != "$built" ] || return 1
+        [ -e "${modules%% *}/ngx_stream_module.so" ]
+        ;;
+    *'--with-stream '*) ;;
+    *) return 1 ;;
+    esac
 }
 
 observe_recorded() {

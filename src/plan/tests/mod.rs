@@ -89,6 +89,7 @@ fn bare() -> Observation {
         os: ("debian".to_owned(), "12".to_owned(), String::new()),
         keepalived: Program::Missing { candidate: None },
         nginx: Program::Missing { candidate: None },
+        nginx_streams: false,
         lacking: vec![],
         recorded: None,
         highest_generation: 0,
