@@ -4,29 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::answer::{Answer, TestResult};
 use super::error::AgentError;
 use super::manifest::Manifest;
 use super::observation::{Journal, Observation};
-use super::observe::{Question, observation};
-use super::reply::{self, Record, harmless};
+use super::observe::Question;
 use super::script::{BOOTSTRAP, Tree, agent_script};
-use crate::model::{HostPath, NodeName};
+use crate::model::{HostPath, NodeName, harmless};
 use crate::remote::{Call, Host};
 
 /// One node's program, over one connection.
 pub struct Agent {
     host: Box<dyn Host>,
-}
-
-/// What a daemon's own test said of the staged files.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct TestResult {
-    /// `nginx` or `keepalived`.
-    pub program: String,
-    /// Its exit code.
-    pub code: i32,
-    /// What it printed.
-    pub output: String,
 }
 
 /// Who asks for a lock, and for how long.
@@ -77,22 +66,22 @@ impl Agent {
 
     /// What the host is, was given and runs. Changes nothing there.
     pub async fn observe(&self, question: &Question) -> Result<Observation, AgentError> {
-        let records = self
+        let answer = self
             .call(&["observe"], question.stream().as_bytes(), SHORT)
             .await?;
-        Ok(observation(self.node(), &records))
+        Ok(answer.observation(self.node()))
     }
 
     /// The daemons' own tests of `tree`, in namespaces of their own. Changes nothing there.
     pub async fn validate(&self, tree: &Tree) -> Result<Vec<TestResult>, AgentError> {
-        let records = self.call(&["validate"], &tree.stream(), SHORT).await?;
-        Ok(test_results(&records))
+        let answer = self.call(&["validate"], &tree.stream(), SHORT).await?;
+        Ok(answer.tests())
     }
 
     /// The same for what was staged.
     pub async fn validate_staged(&self, tx: &str) -> Result<Vec<TestResult>, AgentError> {
-        let records = self.call(&["validate-staged", tx], b"", SHORT).await?;
-        Ok(test_results(&records))
+        let answer = self.call(&["validate-staged", tx], b"", SHORT).await?;
+        Ok(answer.tests())
     }
 
     /// Takes the host's lock; a change that was interrupted there is answered.
@@ -102,12 +91,8 @@ impl Agent {
             request.duration.as_secs().to_string(),
         );
         let argv = ["lock", &request.tx, &request.holder, &pid, &seconds];
-        let records = self.call(&argv, b"", SHORT).await?;
-        let journal = records.iter().find(|record| record.tag == "journal");
-        Ok(journal.map(|record| Journal {
-            tx: record.field(0).to_owned(),
-            phase: record.field(1).to_owned(),
-        }))
+        let answer = self.call(&argv, b"", SHORT).await?;
+        Ok(answer.journal())
     }
 
     /// Gives the lock back, if it is still ours.
@@ -127,9 +112,8 @@ impl Agent {
             let _ = writeln!(stream, "package\t{package}");
         }
         stream.push_str("end\n");
-        let records = self.call(&["prepare", tx], stream.as_bytes(), LONG).await?;
-        let new = records.iter().filter(|record| record.tag == "package");
-        Ok(new.map(|record| record.field(0).to_owned()).collect())
+        let answer = self.call(&["prepare", tx], stream.as_bytes(), LONG).await?;
+        Ok(answer.packages())
     }
 
     /// Sends `tree` and keeps it there for activation. Nothing live changes.
@@ -171,15 +155,7 @@ impl Agent {
 
     /// The manifests of all generations on the host, and the live one's number.
     pub async fn history(&self) -> Result<(Vec<Manifest>, Option<u64>), AgentError> {
-        let records = self.call(&["history"], b"", SHORT).await?;
-        let generations = records.iter().filter(|record| record.tag == "generation");
-        let live = records.iter().find(|record| record.tag == "live");
-        Ok((
-            generations
-                .map(|record| Manifest::parse(&record.body_text()))
-                .collect(),
-            live.and_then(|record| record.field(0).parse().ok()),
-        ))
+        Ok(self.call(&["history"], b"", SHORT).await?.history())
     }
 
     /// One generation with the contents of its files.
@@ -187,23 +163,9 @@ impl Agent {
         &self,
         number: u64,
     ) -> Result<(Manifest, BTreeMap<HostPath, Vec<u8>>), AgentError> {
-        let records = self
-            .call(&["generation", &number.to_string()], b"", SHORT)
-            .await?;
-        let mut manifest = Manifest::default();
-        let mut contents = BTreeMap::new();
-        for record in records {
-            match record.tag.as_str() {
-                "generation" => manifest = Manifest::parse(&record.body_text()),
-                "content" => {
-                    if let Ok(path) = HostPath::new(record.field(0)) {
-                        contents.insert(path, record.body.unwrap_or_default());
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok((manifest, contents))
+        let number = number.to_string();
+        let answer = self.call(&["generation", &number], b"", SHORT).await?;
+        Ok(answer.generation())
     }
 
     async fn call(
@@ -211,7 +173,7 @@ impl Agent {
         argv: &[&str],
         payload: &[u8],
         timeout: Duration,
-    ) -> Result<Vec<Record>, AgentError> {
+    ) -> Result<Answer, AgentError> {
         let script = agent_script();
         let length = script.len().to_string();
         let mut words = vec!["/bin/sh", "-c", BOOTSTRAP, "hactl-agent", &length];
@@ -230,61 +192,6 @@ impl Agent {
         if !stderr.is_empty() {
             tracing::trace!(node = %self.node(), label, %stderr, "remote program's standard error");
         }
-        match reply::parse(&output.stdout) {
-            Ok(records) => self.refuse_failure(records),
-            Err(_) if stderr.contains("sudo") || stderr.contains("assword") => {
-                Err(AgentError::NotRoot {
-                    node: self.node().clone(),
-                    detail: one_line(&stderr),
-                })
-            }
-            Err(problem) => Err(AgentError::Protocol {
-                node: self.node().clone(),
-                label: label.to_owned(),
-                detail: format!("{problem}; {}", one_line(&stderr)),
-            }),
-        }
+        Answer::read(self.node(), label, &output.stdout, &stderr)
     }
-
-    /// Turns a `fail` record into the error that it is.
-    fn refuse_failure(&self, records: Vec<Record>) -> Result<Vec<Record>, AgentError> {
-        let Some(failure) = records.iter().find(|record| record.tag == "fail") else {
-            return Ok(records);
-        };
-        let (node, field) = (self.node().clone(), |index| failure.field(index).to_owned());
-        if failure.field(0) == "locked" {
-            return Err(AgentError::Locked {
-                node,
-                holder: field(1),
-                pid: field(2),
-                since: field(3),
-            });
-        }
-        let problems = records.iter().filter(|record| record.tag == "problem");
-        let mut detail: Vec<String> = problems.map(|record| record.field(1).to_owned()).collect();
-        detail.push(failure.body_text().trim().to_owned());
-        detail.retain(|line| !line.is_empty());
-        Err(AgentError::Failed {
-            node,
-            code: field(0),
-            message: field(1),
-            detail: detail.join("\n"),
-        })
-    }
-}
-
-fn test_results(records: &[Record]) -> Vec<TestResult> {
-    let tested = records.iter().filter(|record| record.tag == "tested");
-    let result = |record: &Record| TestResult {
-        program: record.field(0).to_owned(),
-        code: record.field(1).parse().unwrap_or(-1),
-        output: record.body_text(),
-    };
-    tested.map(result).collect()
-}
-
-/// The last line that says anything.
-fn one_line(text: &str) -> String {
-    let line = text.lines().rfind(|line| !line.trim().is_empty());
-    line.unwrap_or("no reason given").trim().to_owned()
 }

@@ -4,6 +4,12 @@ use indexmap::IndexMap;
 
 use crate::model::HostPath;
 
+/// The most lines that are read; a generation of the largest inventory has fewer.
+const MAX_LINES: usize = 10_000;
+/// The highest number of a generation. A host that claims a higher one would have the next one, on
+/// every node, run out of what numbers can be.
+const MAX_GENERATION: u64 = 1_000_000_000;
+
 /// A path that a tree speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -81,7 +87,7 @@ impl Manifest {
 
     /// Its number.
     pub fn generation(&self) -> Option<u64> {
-        self.get("generation")?.parse().ok()
+        self.get("generation").and_then(generation_number)
     }
 
     /// The hash of the file at `path`, if it speaks of a file there.
@@ -147,8 +153,9 @@ impl Manifest {
     /// hactl's, or a compromised host's.
     pub fn parse(text: &str) -> Self {
         let mut manifest = Self::default();
-        for line in text.lines() {
-            let fields: Vec<&str> = line.split('\t').collect();
+        for line in text.lines().take(MAX_LINES) {
+            // One more than the most that a line has.
+            let fields: Vec<&str> = line.splitn(8, '\t').collect();
             manifest.take_line(&fields);
         }
         manifest
@@ -200,6 +207,12 @@ impl Manifest {
     }
 }
 
+/// A generation's number in what a host says.
+pub(super) fn generation_number(text: &str) -> Option<u64> {
+    let number = text.parse().ok()?;
+    (number <= MAX_GENERATION).then_some(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,5 +253,13 @@ mod tests {
         assert_eq!(read.sysctls, manifest.sysctls);
         assert_eq!(read.generation(), Some(3));
         assert_eq!(read.get("commit"), None);
+    }
+
+    #[test]
+    fn a_claim_of_an_absurd_number_or_size_is_not_believed() {
+        let read = Manifest::parse("generation\t18446744073709551615\n");
+        assert_eq!(read.generation(), None);
+        let read = Manifest::parse(&"absent\t/etc/x\n".repeat(100_000));
+        assert_eq!(read.entries.len(), MAX_LINES);
     }
 }

@@ -3,6 +3,7 @@
 //! The program is in `sh/`, in parts that are sent as one text. Nothing else in hactl knows its
 //! verbs, its records or where it keeps its state.
 
+mod answer;
 mod call;
 mod error;
 mod manifest;
@@ -11,7 +12,8 @@ mod observe;
 mod reply;
 mod script;
 
-pub use call::{Activation, Agent, LockRequest, TestResult};
+pub use answer::{Answer, TestResult};
+pub use call::{Activation, Agent, LockRequest};
 pub use error::AgentError;
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, generation_number};
 use super::observation::{
     BackendState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service, VrrpState,
 };
 use super::reply::Record;
-use crate::model::{HostPath, NodeName, Version};
+use crate::model::{HostPath, NodeName, Version, clipped};
+
+/// The most units, addresses and VRRP instances that are read of a host.
+const MAX_ITEMS: usize = 10_000;
+/// The most characters of a name or word that stands in a table.
+const MAX_WORD: usize = 64;
 
 /// What to look at, besides what every observation tells.
 #[derive(Debug, Clone, Default)]
@@ -113,7 +118,7 @@ fn take(seen: &mut Observation, record: &Record) {
         "module" => seen.nginx_streams |= record.field(0) == "stream",
         "lacking" => seen.lacking.push(field(0)),
         "recorded" => seen.recorded = Some(Manifest::parse(&record.body_text())),
-        "highest" => seen.highest_generation = field(0).parse().unwrap_or_default(),
+        "highest" => seen.highest_generation = generation_number(record.field(0)).unwrap_or(0),
         "original" => seen.original = Some(Manifest::parse(&record.body_text())),
         "journal" => {
             seen.journal = Some(Journal {
@@ -217,12 +222,12 @@ fn lock_info(text: &str, uptime: u64, boot_id: &str) -> LockInfo {
 /// Reads `systemctl show` of several units: blocks of KEY=VALUE, separated by empty lines.
 fn services(text: &str) -> BTreeMap<String, Service> {
     let mut all = BTreeMap::new();
-    for block in text.split("\n\n") {
+    for block in text.split("\n\n").take(MAX_ITEMS) {
         let get = |key: &str| {
             let line = block
                 .lines()
                 .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-            line.unwrap_or_default().to_owned()
+            clipped(line.unwrap_or_default(), MAX_WORD)
         };
         let service = Service {
             active: get("ActiveState"),
@@ -249,13 +254,14 @@ fn addresses(text: &str) -> Vec<(String, ipnet::IpNet)> {
             .nth(1)?;
         Some((interface, net.parse().ok()?))
     };
-    text.lines().filter_map(address).collect()
+    text.lines().take(MAX_ITEMS).filter_map(address).collect()
 }
 
 /// Reads the VRRP instances of keepalived's state dump.
 fn vrrp_states(text: &str) -> Vec<VrrpState> {
     let mut states: Vec<VrrpState> = Vec::new();
-    for line in text.lines() {
+    // An instance has a few dozens of lines.
+    for line in text.lines().take(10 * MAX_ITEMS) {
         let Some((key, value)) = line.split_once('=') else {
             continue;
         };
@@ -263,11 +269,13 @@ fn vrrp_states(text: &str) -> Vec<VrrpState> {
         match (key.trim(), states.last_mut()) {
             ("VRRP Instance", _) => {
                 states.push(VrrpState {
-                    instance: value.to_owned(),
+                    instance: clipped(value, MAX_WORD),
                     ..VrrpState::default()
                 });
             }
-            ("State", Some(state)) if state.state.is_empty() => value.clone_into(&mut state.state),
+            ("State", Some(state)) if state.state.is_empty() => {
+                state.state = clipped(value, MAX_WORD);
+            }
             ("Priority", Some(state)) => state.base_priority = value.parse().unwrap_or_default(),
             ("Effective priority", Some(state)) => {
                 state.effective_priority = value.parse().unwrap_or_default();

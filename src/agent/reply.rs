@@ -6,6 +6,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::model::{clipped, harmless};
+
+/// The most records of an answer: every file and every setting of the largest cluster, many times over.
+const MAX_RECORDS: usize = 50_000;
+/// The most fields of a record; none has more than eight.
+const MAX_FIELDS: usize = 16;
+/// The most characters of a field. The longest are the kernel's settings and paths.
+const MAX_FIELD: usize = 4096;
+/// The most characters of another program's words.
+const MAX_WORDS: usize = 32 * 1024;
+
 /// One record: a tag, its fields and perhaps a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -28,14 +39,11 @@ impl Record {
             self.body.as_deref().unwrap_or_default(),
         ))
     }
-}
 
-/// Replaces control characters but for newline and tab.
-pub(crate) fn harmless(text: &str) -> String {
-    let is_harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    text.chars()
-        .map(|c| if is_harmful(c) { '\u{fffd}' } else { c })
-        .collect()
+    /// The body as another program's words, which a person is to read.
+    pub(crate) fn words(&self) -> String {
+        clipped(&self.body_text(), MAX_WORDS)
+    }
 }
 
 /// Why an answer cannot be used.
@@ -47,6 +55,8 @@ pub(crate) enum ReplyError {
     Truncated,
     #[error("a record's body is damaged")]
     DamagedBody,
+    #[error("it has more than {MAX_RECORDS} records")]
+    TooManyRecords,
 }
 
 /// Reads an answer: from the greeting (login scripts may print before it) to the `end` record.
@@ -63,10 +73,15 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Record>, ReplyError> {
             records.last_mut().ok_or(ReplyError::DamagedBody)?.body = Some(body);
             continue;
         }
-        let mut fields = line.split('\t').map(harmless);
+        let mut fields = line
+            .splitn(MAX_FIELDS, '\t')
+            .map(|field| clipped(&harmless(&clipped(field, MAX_FIELD)), MAX_FIELD));
         let tag = fields.next().unwrap_or_default();
         if tag == "end" {
             return Ok(records);
+        }
+        if records.len() == MAX_RECORDS {
+            return Err(ReplyError::TooManyRecords);
         }
         records.push(Record {
             tag,
@@ -106,6 +121,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn an_answer_of_very_many_records_or_fields_is_bounded() {
+        let records = format!("hactl-agent\t1\n{}end\n", "x\n".repeat(MAX_RECORDS + 1));
+        assert_eq!(parse(records.as_bytes()), Err(ReplyError::TooManyRecords));
+        let wide = format!(
+            "hactl-agent\t1\n{}\n{}\nend\n",
+            "\t".repeat(1_000_000),
+            "\u{1b}".repeat(1_000_000)
+        );
+        let records = parse(wide.as_bytes()).unwrap();
+        assert!(records[0].fields.len() < MAX_FIELDS);
+        assert!(records[1].tag.len() <= MAX_FIELD + 3);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic_or_pass_an_escape(noise in proptest::collection::vec(any::<u8>(), 0..2000)) {
@@ -115,8 +144,8 @@ mod tests {
             if let Ok(records) = parse(&answer) {
                 for record in records {
                     let mut texts = record.fields.iter().chain([&record.tag]);
-                    let has_escape = texts.any(|text| text.contains('\u{1b}'));
-                    prop_assert!(!has_escape);
+                    let is_harmful = texts.any(|text| text.chars().any(crate::model::is_harmful));
+                    prop_assert!(!is_harmful);
                 }
             }
         }

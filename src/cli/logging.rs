@@ -1,6 +1,7 @@
 //! Where tracing goes: standard error by `-v`, and a file.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,6 +57,7 @@ pub(super) fn start(
             let file = File::options()
                 .create(true)
                 .append(true)
+                .mode(0o600)
                 .open(path)
                 .map_err(|cause| CliError::Machine {
                     message: format!("cannot write the log file {path}"),

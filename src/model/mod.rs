@@ -10,6 +10,7 @@ mod names;
 mod nginx;
 mod path;
 mod secret;
+mod text;
 mod vrrp;
 
 pub use cluster::{Cluster, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
@@ -24,6 +25,7 @@ pub use nginx::{
 };
 pub use path::{InventoryPath, PathStep};
 pub use secret::{MissingSecret, SecretRef, Secrets};
+pub use text::{clipped, harmless, harmless_json, is_harmful};
 pub use vrrp::{
     AdvertInterval, Authentication, Failover, OnNginxFailure, Peering, Preemption, Priority,
     VirtualRoute, VirtualRouterId, VrrpInstance, VrrpSettings, VrrpVersion, Weight,

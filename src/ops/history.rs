@@ -50,20 +50,35 @@ pub struct HistoryReport {
     pub entries: Vec<HistoryEntry>,
 }
 
+impl HistoryReport {
+    /// The generations of all nodes, each with the number of its live one.
+    pub fn new(
+        cluster: ClusterName,
+        answers: impl IntoIterator<Item = (NodeName, Vec<Manifest>, Option<u64>)>,
+    ) -> Self {
+        let mut entries: BTreeMap<u64, HistoryEntry> = BTreeMap::new();
+        for (node, manifests, live) in answers {
+            for manifest in manifests {
+                add(&mut entries, &node, &manifest, live);
+            }
+        }
+        Self {
+            cluster,
+            entries: entries.into_values().rev().collect(),
+        }
+    }
+}
+
 /// Asks every node for its generations.
 pub async fn history(context: &Context) -> Result<HistoryReport, OpsError> {
     let loaded = load(context)?;
     let (_, fleet) = connect(context, &loaded.nodes()).await?;
     let asked = each(fleet.agents(), context.parallel, Agent::history).await;
-    let mut entries: BTreeMap<u64, HistoryEntry> = BTreeMap::new();
+    let mut answers = Vec::new();
     let mut errors: Vec<AgentError> = Vec::new();
     for (agent, answer) in fleet.agents().zip(asked) {
         match answer {
-            Ok((manifests, live)) => {
-                for manifest in manifests {
-                    add(&mut entries, agent.node(), &manifest, live);
-                }
-            }
+            Ok((manifests, live)) => answers.push((agent.node().clone(), manifests, live)),
             Err(error) => errors.push(error),
         }
     }
@@ -71,10 +86,7 @@ pub async fn history(context: &Context) -> Result<HistoryReport, OpsError> {
     if !errors.is_empty() {
         return Err(OpsError::Hosts { errors });
     }
-    Ok(HistoryReport {
-        cluster: loaded.cluster.name,
-        entries: entries.into_values().rev().collect(),
-    })
+    Ok(HistoryReport::new(loaded.cluster.name, answers))
 }
 
 fn add(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::error::OpsError;
 use crate::agent::sha256_hex;
-use crate::model::NodeName;
+use crate::model::{NodeName, harmless_json};
 use crate::plan::Plan;
 use camino::Utf8Path;
 
@@ -83,16 +83,22 @@ impl PlanFile {
 /// Saves a plan, readable by its owner only: it tells how a cluster is built.
 pub fn write_plan_file(path: &Utf8Path, plan: &Plan) -> Result<(), OpsError> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let failed = |source| OpsError::Write {
         path: path.to_owned(),
         source,
     };
     let text =
         serde_json::to_string_pretty(&PlanFile::new(plan)).map_err(|error| failed(error.into()))?;
+    let text = harmless_json(&text);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(path).map_err(failed)?;
+    // One that was there already keeps its mode, which may be anything.
+    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))
+            .map_err(failed)?;
+    }
     file.write_all(text.as_bytes())
         .and_then(|()| file.write_all(b"\n"))
         .map_err(failed)

@@ -54,6 +54,8 @@ fn write(path: &Utf8Path, content: &[u8], mode: u32) -> std::io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(path)?;
+    // Nor in one that was there already, whose mode may be anything.
+    file.set_permissions(std::fs::Permissions::from_mode(mode & 0o600))?;
     file.write_all(content)?;
     file.set_permissions(std::fs::Permissions::from_mode(mode))
 }

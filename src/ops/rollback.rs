@@ -77,7 +77,8 @@ async fn make(
         .max_by_key(|live| live.generation());
     let previous = live.map(|live| {
         let told = live.get("previous").and_then(|number| number.parse().ok());
-        told.or_else(|| Some(live.generation()? - 1)).unwrap_or(0)
+        told.or_else(|| live.generation()?.checked_sub(1))
+            .unwrap_or(0)
     });
     let Some(to) = request.to.or(previous) else {
         return Err(OpsError::NoGeneration {

@@ -8,8 +8,8 @@ use super::notice::{Notice, notices};
 use super::plan::plan_for;
 use super::survey::{Survey, survey, vips};
 use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
-use crate::model::{ClusterName, NodeName};
-use crate::plan::{Cause, NodePlan, RunningDrift};
+use crate::model::{Cluster, ClusterName, NodeName};
+use crate::plan::{Cause, NodePlan, Plan, RunningDrift};
 
 /// One node.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -76,6 +76,32 @@ pub struct Unreachable {
 }
 
 impl StatusReport {
+    /// What was seen of `cluster`, against the plan that an apply would carry out.
+    pub fn new(cluster: &Cluster, plan: &Plan, seen: &[Observation]) -> Self {
+        let vips = vips(cluster);
+        let owners = |vip: IpAddr| {
+            let owners = seen.iter().filter(|seen| seen.holds(vip));
+            owners.map(|seen| seen.node.clone()).collect()
+        };
+        let of_node = |seen: &Observation| {
+            let plan = plan.nodes.iter().find(|plan| plan.node == seen.node)?;
+            Some(node_status(seen, plan, &vips))
+        };
+        Self {
+            cluster: cluster.name.clone(),
+            vips: vips
+                .iter()
+                .map(|vip| VipStatus {
+                    address: *vip,
+                    owners: owners(*vip),
+                })
+                .collect(),
+            nodes: seen.iter().filter_map(of_node).collect(),
+            notices: notices(seen),
+            unreachable: Vec::new(),
+        }
+    }
+
     /// True when every VIP has one owner, both daemons run everywhere and stand for election, nothing
     /// differs from what was applied, and no change is half done.
     pub fn is_healthy(&self) -> bool {
@@ -105,33 +131,12 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let mut loaded = load(context)?;
     let (survey, unreachable) = survey_of_those_up(context, &mut loaded).await?;
     let plan = plan_for(&loaded, &survey, survey.seen.len());
-    let notices = notices(&survey.seen);
-    let all_vips = vips(&loaded.cluster);
     let seen = survey.seen.clone();
     survey.fleet.close().await;
-    let plan = plan?;
-    let vips = all_vips
-        .iter()
-        .map(|vip| VipStatus {
-            address: *vip,
-            owners: seen
-                .iter()
-                .filter(|seen| seen.holds(*vip))
-                .map(|seen| seen.node.clone())
-                .collect(),
-        })
-        .collect();
-    let nodes = seen
-        .iter()
-        .filter_map(|seen| Some((seen, plan.nodes.iter().find(|plan| plan.node == seen.node)?)))
-        .map(|(seen, plan)| node_status(seen, plan, &all_vips))
-        .collect();
+    let report = StatusReport::new(&loaded.cluster, &plan?, &seen);
     Ok(StatusReport {
-        cluster: loaded.cluster.name,
-        vips,
-        nodes,
-        notices,
         unreachable,
+        ..report
     })
 }
 

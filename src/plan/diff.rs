@@ -1,7 +1,14 @@
 //! Diffs that show no secret.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
+
+use crate::model::harmless;
+
+/// The most lines of a file that are compared: the time grows with their square.
+const MAX_LINES: usize = 10_000;
 
 /// Masks secrets. The fingerprint that stands for one is keyed, so that it tells "changed" from
 /// "the same" within one run and nothing to anybody else.
@@ -37,31 +44,34 @@ impl Redactor {
         if text.contains("PRIVATE KEY-----") {
             return format!("{}\n", self.fingerprint(content));
         }
-        text.split_inclusive('\n')
+        let head = head(text);
+        let mut shown: String = head
+            .split_inclusive('\n')
             .map(|line| self.shown_line(line))
-            .collect()
+            .collect();
+        if head.len() < text.len() {
+            let rest = &text[head.len()..];
+            let lines = rest.lines().count();
+            let same = self.fingerprint(rest.as_bytes());
+            // Writing to a String cannot fail.
+            let _ = writeln!(shown, "<{lines} more lines: {same}>");
+        }
+        shown
     }
 
-    /// Masks what follows a keyword that introduces a secret: keepalived's `auth_pass` and `auth_hmac`.
+    /// Masks what follows a keyword that introduces a secret, up to the end of its line: keepalived's
+    /// `auth_pass` and `auth_hmac`, also where somebody has written a block on one line.
     fn shown_line(&self, line: &str) -> String {
-        let body = line.trim_end_matches('\n');
-        let trimmed = body.trim_start();
-        let keyword = ["auth_pass", "auth_hmac", "password"]
-            .into_iter()
-            .find(|keyword| {
-                trimmed
-                    .strip_prefix(keyword)
-                    .is_some_and(|rest| rest.starts_with(char::is_whitespace))
-            });
-        let Some(keyword) = keyword else {
+        let body = line.trim_end_matches(['\n', '\r']);
+        let Some((_, end)) = keyword_in(body) else {
             return harmless(line);
         };
-        let indent = &body[..body.len() - trimmed.len()];
-        let secret = trimmed[keyword.len()..].trim();
-        let end = &line[body.len()..];
+        let secret = body[end..].trim();
+        let told = harmless(&body[..end]);
         format!(
-            "{indent}{keyword} {}{end}",
-            self.fingerprint(secret.as_bytes())
+            "{told} {}{}",
+            self.fingerprint(secret.as_bytes()),
+            harmless(&line[body.len()..])
         )
     }
 
@@ -75,12 +85,27 @@ impl Redactor {
     }
 }
 
-/// A file on a host may hold anything; nothing of it may command the terminal.
-fn harmless(line: &str) -> String {
-    let is_harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    line.chars()
-        .map(|c| if is_harmful(c) { '\u{fffd}' } else { c })
-        .collect()
+/// A file's first lines, where it has more than can be compared in a reasonable time: what lies on a
+/// host is not hactl's, and may be of any size.
+fn head(text: &str) -> &str {
+    let end = text.match_indices('\n').nth(MAX_LINES - 1);
+    end.map_or(text, |(end, _)| &text[..=end])
+}
+
+/// Where a keyword that introduces a secret stands in a line, as a word of its own, and where it ends.
+fn keyword_in(line: &str) -> Option<(usize, usize)> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let places = ["auth_pass", "auth_hmac", "password"]
+        .into_iter()
+        .flat_map(|keyword| {
+            let ends = line.match_indices(keyword);
+            ends.map(move |(at, _)| (at, at + keyword.len()))
+        });
+    places
+        .filter(|(at, end)| {
+            !line[..*at].ends_with(is_word) && line[*end..].starts_with(char::is_whitespace)
+        })
+        .min()
 }
 
 #[cfg(test)]
@@ -104,6 +129,40 @@ mod tests {
         let redactor = Redactor::new([7; 32]);
         let diff = redactor.diff("tls_key", b"", b"-----BEGIN PRIVATE KEY-----\nabc\n");
         assert!(!diff.contains("abc"), "{diff}");
+    }
+
+    #[test]
+    fn a_password_in_a_block_on_one_line_is_masked_too() {
+        let redactor = Redactor::new([7; 32]);
+        for before in [
+            "authentication { auth_type PASS; auth_pass hunter1 }\n",
+            "x{auth_pass\thunter1}\r\n",
+            "# auth_pass hunter1",
+            "smtp password hunter1\n",
+        ] {
+            let diff = redactor.diff("keepalived_conf", before.as_bytes(), b"nothing\n");
+            assert!(
+                !diff.contains("hunter") && diff.contains("<secret "),
+                "{diff}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_lies_on_a_host_commands_no_terminal_and_takes_no_hours() {
+        let redactor = Redactor::new([7; 32]);
+        let escapes = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}\u{7f}\r x\n";
+        let diff = redactor.diff("other", escapes.as_bytes(), b"x\n");
+        assert!(!diff.chars().any(crate::model::is_harmful), "{diff:?}");
+        assert!(diff.contains(r"\u{1b}]0;owned\u{7}"), "{diff:?}");
+
+        let lines = |from: usize| -> String {
+            let lines = (from..from + 400_000).map(|n| format!("{n}\n"));
+            lines.collect()
+        };
+        let diff = redactor.diff("other", lines(0).as_bytes(), lines(7_000_000).as_bytes());
+        assert!(diff.lines().count() < 3 * MAX_LINES, "{}", diff.len());
+        assert!(diff.contains("-<390000 more lines: <secret "), "no mark");
     }
 
     #[test]

@@ -72,13 +72,13 @@ pub enum RemoteError {
         timeout: Duration,
     },
     /// A program answered more than anything honest would.
-    #[error("{node}: {label} answered more than {limit} bytes; it was cut off")]
+    #[error("{node}: {label} answered too much, more than {} MiB, and was cut off", limit >> 20)]
     TooMuch {
         /// The node.
         node: NodeName,
         /// What was being done.
         label: String,
-        /// The bound.
+        /// The bound, in bytes.
         limit: usize,
     },
 }

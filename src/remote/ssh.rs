@@ -10,7 +10,7 @@ use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::{Call, Connector, Host, Output, RemoteError};
-use crate::model::{Login, Node, NodeName};
+use crate::model::{Login, Node, NodeName, clipped, harmless};
 
 /// More than any host's answer: all managed files and a few generations fit many times over.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
@@ -108,7 +108,9 @@ fn explain(node: &Node, error: &openssh::Error) -> RemoteError {
         .lines()
         .rfind(|line| !line.trim().is_empty())
         .unwrap_or("no reason given");
-    let short = last_line.trim().trim_start_matches("ssh: ").to_owned();
+    // A host's banner is among ssh's words.
+    let last_line = clipped(&harmless(last_line.trim()), 1000);
+    let short = last_line.trim_start_matches("ssh: ").to_owned();
     if detail.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         RemoteError::HostKeyChanged { node, host }
     } else if detail.contains("Host key verification failed")
@@ -184,13 +186,14 @@ impl SshHost {
             // A program that ends early closes its input; its answer then says why.
             let _ = stdin.write_all(call.stdin).await;
             let _ = stdin.shutdown().await;
+            Ok(())
         };
-        let ((), stdout, stderr) = tokio::join!(
+        // The first that is too much ends it: the others may go on for ever.
+        let ((), stdout, stderr) = tokio::try_join!(
             feed,
             self.read(call.label, stdout),
             self.read(call.label, stderr)
-        );
-        let (stdout, stderr) = (stdout?, stderr?);
+        )?;
         let code = match child.wait().await {
             Ok(status) => status.code(),
             // The login shell's code for a program that is not there, such as sudo, is an answer like

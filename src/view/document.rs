@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::complaint::Complaint;
+use crate::model::harmless_json;
 
 /// The documents' version: it changes when a reader could be misled by a change.
 const FORMAT: u32 = 1;
@@ -48,6 +49,6 @@ impl Document {
 
     /// As text.
     pub(super) fn text(&self) -> String {
-        format!("{:#}\n", Value::Object(self.0.clone()))
+        harmless_json(&format!("{:#}\n", Value::Object(self.0.clone())))
     }
 }

@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use super::complaint::Complaint;
 use super::document::Document;
+use crate::model::is_harmful;
 
 /// What standard output gets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -69,6 +70,8 @@ struct Inner {
     /// Only where bars are drawn.
     bars: Option<MultiProgress>,
     lost: Mutex<Option<io::Error>>,
+    /// Where everything goes instead of to the streams.
+    captured: Option<Mutex<String>>,
 }
 
 #[derive(Debug)]
@@ -95,7 +98,42 @@ impl Ui {
             },
             bars: draws_bars.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
             lost: Mutex::new(None),
+            captured: None,
         }))
+    }
+
+    /// A view that shows nothing and keeps everything, with its colours and before the last gate, for
+    /// who wants to look at it as data: tests.
+    pub fn captured(format: Format) -> Self {
+        Self(Arc::new(Inner {
+            format,
+            quiet: false,
+            colours: Colours {
+                out: true,
+                err: true,
+            },
+            bars: None,
+            lost: Mutex::new(None),
+            captured: Some(Mutex::default()),
+        }))
+    }
+
+    /// What a view made by [`Ui::captured`] was given to show.
+    pub fn what_was_captured(&self) -> String {
+        let captured = self.0.captured.as_ref();
+        captured.map_or_else(String::new, |text| {
+            text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        })
+    }
+
+    /// True when `text` was kept rather than to be shown.
+    fn is_kept(&self, text: &str) -> bool {
+        let Some(captured) = &self.0.captured else {
+            return false;
+        };
+        let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
+        captured.push_str(text);
+        true
     }
 
     /// Does `work` while no bar is on the screen.
@@ -145,6 +183,9 @@ impl Ui {
 
     /// Writes data to standard output.
     pub fn data(&self, text: &str) {
+        if self.is_kept(text) {
+            return;
+        }
         let text = plain_unless(self.0.colours.out, text);
         let result = self.between_bars(|| {
             let mut out = io::stdout().lock();
@@ -175,6 +216,9 @@ impl Ui {
 
     /// Writes to standard error. That nobody can read it is no reason to stop.
     pub fn raw_error(&self, text: &str) {
+        if self.is_kept(text) {
+            return;
+        }
         let text = plain_unless(self.0.colours.err, text);
         self.between_bars(|| {
             let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -251,10 +295,57 @@ fn is_coloured(choice: ColorChoice, is_terminal: bool) -> bool {
     }
 }
 
+/// What is written: the colours if there shall be some, and nothing else that a terminal obeys. What
+/// comes from hosts is made harmless where it comes in; this is the gate behind it, for whatever was
+/// forgotten.
 fn plain_unless(coloured: bool, text: &str) -> String {
-    if coloured {
-        text.to_owned()
-    } else {
-        anstream::adapter::strip_str(text).to_string()
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(is_harmful) {
+        shown.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let colour = colour_at(rest);
+        if coloured {
+            shown.push_str(&rest[..colour]);
+        }
+        rest = &rest[colour..];
+        if colour == 0
+            && let Some(c) = rest.chars().next()
+        {
+            shown.extend(c.escape_default());
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    shown + rest
+}
+
+/// How many bytes of `text` are one sequence that sets a colour or a weight: `ESC [ 1 ; 31 m`.
+fn colour_at(text: &str) -> usize {
+    let Some(parameters) = text.strip_prefix("\u{1b}[") else {
+        return 0;
+    };
+    let is_parameter = |c: char| c.is_ascii_digit() || c == ';';
+    match parameters.find(|c| !is_parameter(c)) {
+        Some(end) if parameters[end..].starts_with('m') => 2 + end + 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_colours_passes_and_those_only_where_they_shall() {
+        let text =
+            "\u{1b}[1;31mred\u{1b}[0m \u{1b}[2J\u{1b}]0;x\u{7} \u{9b}m\u{202e}\r\n\ttab \u{1b}[5";
+        assert_eq!(
+            plain_unless(false, text),
+            "red \\u{1b}[2J\\u{1b}]0;x\\u{7} \\u{9b}m\\u{202e}\\r\n\ttab \\u{1b}[5"
+        );
+        assert_eq!(
+            plain_unless(true, text),
+            "\u{1b}[1;31mred\u{1b}[0m \\u{1b}[2J\\u{1b}]0;x\\u{7} \\u{9b}m\\u{202e}\\r\n\ttab \\u{1b}[5"
+        );
     }
 }

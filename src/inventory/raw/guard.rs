@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::inventory::error::Fault;
+use crate::model::is_harmful;
 
 /// The largest inventory: hundreds of times a usual one.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -64,9 +65,7 @@ fn long_line(text: &str) -> Option<Fault> {
 
 /// Characters that a terminal obeys or hides, so that a reader sees another file than hactl does.
 pub(super) fn is_refused(c: char) -> bool {
-    let hides =
-        matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
-    hides || c.is_control() && !matches!(c, '\n' | '\t' | '\r')
+    is_harmful(c) && c != '\r'
 }
 
 fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) {

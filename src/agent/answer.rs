@@ -1,0 +1,154 @@
+//! What a host answered, read as what was asked. Whatever it sent, it is data from a stranger:
+//! `reply` bounds it and makes it harmless, and here it becomes types.
+
+use std::collections::BTreeMap;
+
+use super::error::AgentError;
+use super::manifest::{Manifest, generation_number};
+use super::observation::{Journal, Observation};
+use super::observe::observation;
+use super::reply::{self, Record};
+use crate::model::{HostPath, NodeName, clipped};
+
+/// The most generations of a host that are read.
+const MAX_GENERATIONS: usize = 1000;
+/// The most problems of an undo that are told.
+const MAX_PROBLEMS: usize = 100;
+
+/// What a daemon's own test said of the staged files.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TestResult {
+    /// `nginx` or `keepalived`.
+    pub program: String,
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed.
+    pub output: String,
+}
+
+/// A whole answer that tells of no failure.
+pub struct Answer(Vec<Record>);
+
+impl Answer {
+    /// Reads what the call `label` on `node` wrote to its standard output; its standard error, which
+    /// must be harmless already, explains an answer that is none.
+    pub fn read(
+        node: &NodeName,
+        label: &str,
+        stdout: &[u8],
+        stderr: &str,
+    ) -> Result<Self, AgentError> {
+        match reply::parse(stdout) {
+            Ok(records) => refuse_failure(node, records).map(Self),
+            Err(_) if stderr.contains("sudo") || stderr.contains("assword") => {
+                Err(AgentError::NotRoot {
+                    node: node.clone(),
+                    detail: one_line(stderr),
+                })
+            }
+            Err(problem) => Err(AgentError::Protocol {
+                node: node.clone(),
+                label: label.to_owned(),
+                detail: format!("{problem}; {}", one_line(stderr)),
+            }),
+        }
+    }
+
+    fn of(&self, tag: &str) -> impl Iterator<Item = &Record> {
+        self.0.iter().filter(move |record| record.tag == tag)
+    }
+
+    /// The answer to `observe` on `node`.
+    pub fn observation(&self, node: &NodeName) -> Observation {
+        observation(node, &self.0)
+    }
+
+    /// The answer to `validate` and `validate-staged`.
+    pub fn tests(&self) -> Vec<TestResult> {
+        let result = |record: &Record| TestResult {
+            program: record.field(0).to_owned(),
+            code: record.field(1).parse().unwrap_or(-1),
+            output: record.words(),
+        };
+        self.of("tested").map(result).collect()
+    }
+
+    /// The answer to `lock`: a change that was interrupted there.
+    pub fn journal(&self) -> Option<Journal> {
+        self.of("journal").next().map(|record| Journal {
+            tx: record.field(0).to_owned(),
+            phase: record.field(1).to_owned(),
+        })
+    }
+
+    /// The answer to `prepare`: the packages that are new.
+    pub fn packages(&self) -> Vec<String> {
+        let packages = self.of("package");
+        packages.map(|record| record.field(0).to_owned()).collect()
+    }
+
+    /// The answer to `history`: the manifests of all generations, and the live one's number.
+    pub fn history(&self) -> (Vec<Manifest>, Option<u64>) {
+        let generations = self.of("generation").take(MAX_GENERATIONS);
+        let live = self.of("live").next();
+        (
+            generations
+                .map(|record| Manifest::parse(&record.body_text()))
+                .collect(),
+            live.and_then(|record| generation_number(record.field(0))),
+        )
+    }
+
+    /// The answer to `generation`: its manifest, and the contents of its files.
+    pub fn generation(self) -> (Manifest, BTreeMap<HostPath, Vec<u8>>) {
+        let mut manifest = Manifest::default();
+        let mut contents = BTreeMap::new();
+        for record in self.0 {
+            match record.tag.as_str() {
+                "generation" => manifest = Manifest::parse(&record.body_text()),
+                "content" => {
+                    if let Ok(path) = HostPath::new(record.field(0)) {
+                        contents.insert(path, record.body.unwrap_or_default());
+                    }
+                }
+                _ => {}
+            }
+        }
+        (manifest, contents)
+    }
+}
+
+/// Turns a `fail` record into the error that it is.
+fn refuse_failure(node: &NodeName, records: Vec<Record>) -> Result<Vec<Record>, AgentError> {
+    let Some(failure) = records.iter().find(|record| record.tag == "fail") else {
+        return Ok(records);
+    };
+    let (node, field) = (node.clone(), |index| failure.field(index).to_owned());
+    if failure.field(0) == "locked" {
+        return Err(AgentError::Locked {
+            node,
+            holder: field(1),
+            pid: field(2),
+            since: field(3),
+        });
+    }
+    let problems = records.iter().filter(|record| record.tag == "problem");
+    let mut detail: Vec<String> = problems
+        .take(MAX_PROBLEMS)
+        .map(|record| record.field(1).to_owned())
+        .collect();
+    detail.push(failure.words().trim().to_owned());
+    detail.retain(|line| !line.is_empty());
+    Err(AgentError::Failed {
+        node,
+        code: field(0),
+        message: field(1),
+        detail: detail.join("\n"),
+    })
+}
+
+/// The last line that says anything.
+fn one_line(text: &str) -> String {
+    let line = text.lines().rfind(|line| !line.trim().is_empty());
+    clipped(line.unwrap_or("no reason given").trim(), 1000)
+}
