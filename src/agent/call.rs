@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::answer::{Answer, TestResult};
@@ -9,6 +10,7 @@ use super::error::AgentError;
 use super::manifest::Manifest;
 use super::observation::{Journal, Observation};
 use super::observe::Question;
+use super::peer_key::PeerKey;
 use super::script::{BOOTSTRAP, Tree, agent_script};
 use crate::model::{HostPath, NodeName, harmless};
 use crate::remote::{Call, Host};
@@ -42,6 +44,17 @@ pub struct Activation {
     pub keepalived: &'static str,
     /// After this long without a confirmation the host undoes it.
     pub revert_after: Duration,
+    /// How the node and the change's other nodes know each other; `None` where it is the only one.
+    pub peer: Option<PeerSide>,
+}
+
+/// One node's side of the questions that nodes ask each other.
+#[derive(Debug, Clone)]
+pub struct PeerSide {
+    /// The change's key.
+    pub key: PeerKey,
+    /// The node's own address, as the others ask for it.
+    pub address: IpAddr,
 }
 
 /// Observing and staging take well under a second; a package installation minutes.
@@ -131,6 +144,9 @@ impl Agent {
         }
         let _ = writeln!(stream, "action\tnginx\t{}", activation.nginx);
         let _ = writeln!(stream, "action\tkeepalived\t{}", activation.keepalived);
+        if let Some(PeerSide { key, address }) = &activation.peer {
+            let _ = writeln!(stream, "peer\t{}\t{address}", key.digits());
+        }
         stream.push_str("end\n");
         let seconds = activation.revert_after.as_secs().to_string();
         self.call(&["activate", tx, &seconds], stream.as_bytes(), LONG)

@@ -9,11 +9,12 @@ mod error;
 mod manifest;
 mod observation;
 mod observe;
+mod peer_key;
 mod reply;
 mod script;
 
 pub use answer::{Answer, TestResult};
-pub use call::{Activation, Agent, LockRequest};
+pub use call::{Activation, Agent, LockRequest, PeerSide};
 pub use error::AgentError;
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
@@ -21,4 +22,5 @@ pub use observation::{
     UnsupportedHost, VrrpState,
 };
 pub use observe::Question;
+pub use peer_key::{NoRandomness, PeerKey};
 pub use script::{Tree, TreeFile, agent_script, sha256_hex};

@@ -212,7 +212,7 @@ async fn carry_out(
     why: String,
 ) -> Told {
     match order {
-        Order::Activate(index) => activate(engine, plans[index], index, tx).await,
+        Order::Activate(index) => activate(engine, plan, plans[index], index, tx).await,
         Order::Prove => prove(engine, plan, plans).await,
         Order::Confirm(index) => confirm(engine, plans[index], index, tx).await,
         Order::Revert(index) => revert(engine, &plans[index].node, index, tx, &why).await,
@@ -220,7 +220,13 @@ async fn carry_out(
     }
 }
 
-async fn activate(engine: &Engine<'_>, node: &NodePlan, index: NodeIndex, tx: &str) -> Told {
+async fn activate(
+    engine: &Engine<'_>,
+    plan: &Plan,
+    node: &NodePlan,
+    index: NodeIndex,
+    tx: &str,
+) -> Told {
     let name = node.node.clone();
     engine.say(Event::Activating {
         node: name.clone(),
@@ -240,6 +246,7 @@ async fn activate(engine: &Engine<'_>, node: &NodePlan, index: NodeIndex, tx: &s
         nginx: node.nginx.word(),
         keepalived: node.keepalived.word(),
         revert_after: engine.options.confirm_timeout,
+        peer: engine.peer_side(node, plan),
     };
     match agent.activate(tx, &activation).await {
         Ok(()) => {

@@ -9,7 +9,7 @@ use super::drive::Drive;
 use super::event::{Event, Step};
 use super::fleet::{Fleet, each};
 use super::outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
-use crate::agent::{Agent, AgentError, LockRequest, TestResult};
+use crate::agent::{Agent, AgentError, LockRequest, PeerKey, PeerSide, TestResult};
 use crate::model::Node;
 use crate::plan::{Goal, NodePlan, Plan, Provenance};
 use crate::remote::Connector;
@@ -27,6 +27,8 @@ pub struct ApplyOptions {
     pub settle_time: Duration,
     /// How long the election may take.
     pub owner_patience: Duration,
+    /// By which the nodes of this change know each other.
+    pub peer_key: PeerKey,
     /// The cluster's VIPs.
     pub vips: Vec<IpAddr>,
     /// Who applies what.
@@ -196,6 +198,15 @@ impl Engine<'_> {
             .map(|other| other.address.to_string())
             .collect::<Vec<_>>()
             .join(" ")
+    }
+
+    /// What `node` needs to ask the others, and to answer them.
+    pub(super) fn peer_side(&self, node: &NodePlan, plan: &Plan) -> Option<PeerSide> {
+        let own = self.nodes.iter().find(|own| own.name == node.node)?;
+        (!self.peers_of(node, plan).is_empty()).then(|| PeerSide {
+            key: self.options.peer_key.clone(),
+            address: own.address,
+        })
     }
 
     async fn validate(&self, node: &NodePlan, agent: &Agent, tx: &str) -> Done {

@@ -8,7 +8,7 @@ use super::notice::{Notice, notices};
 use super::plan::make;
 use super::plan_file::{PlanFile, PlanFileError};
 use super::survey::{Survey, owner_patience, survey, vips};
-use crate::agent::{AgentError, Observation};
+use crate::agent::{AgentError, Observation, PeerKey};
 use crate::apply::{ApplyOptions, ApplyOutcome, Engine, Event};
 use crate::model::Node;
 use crate::plan::{Plan, Provenance};
@@ -45,7 +45,7 @@ pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<Apply
         _ => Ok(plan),
     });
     match checked {
-        Ok(plan) => Ok(carry_out(context, &loaded, survey, plan, request).await),
+        Ok(plan) => carry_out(context, &loaded, survey, plan, request).await,
         Err(error) => {
             survey.fleet.close().await;
             Err(error)
@@ -143,15 +143,22 @@ pub(super) async fn carry_out(
     survey: Survey,
     plan: Plan,
     request: ApplyRequest<'_>,
-) -> ApplyReport {
+) -> Result<ApplyReport, OpsError> {
     let notices = notices(&survey.seen);
     if !plan.is_empty() && !(request.agree)(&plan, &notices) {
         survey.fleet.close().await;
-        return ApplyReport {
+        return Ok(ApplyReport {
             plan,
             outcome: None,
-        };
+        });
     }
+    let peer_key = match PeerKey::random() {
+        Ok(key) => key,
+        Err(error) => {
+            survey.fleet.close().await;
+            return Err(OpsError::NoRandomness(error));
+        }
+    };
     let nodes: Vec<Node> = loaded.nodes().into_iter().cloned().collect();
     let engine = Engine {
         fleet: &survey.fleet,
@@ -163,6 +170,7 @@ pub(super) async fn carry_out(
             confirm_timeout: request.confirm_timeout,
             settle_time: SETTLE_TIME,
             owner_patience: owner_patience(&loaded.cluster),
+            peer_key,
             vips: vips(&loaded.cluster),
             provenance: loaded.provenance.clone(),
             stop: context.stop.clone(),
@@ -172,14 +180,13 @@ pub(super) async fn carry_out(
     let tx = new_tx(&loaded.provenance);
     let outcome = engine.run(&plan, &tx).await;
     survey.fleet.close().await;
-    ApplyReport {
+    Ok(ApplyReport {
         plan,
         outcome: Some(outcome),
-    }
+    })
 }
 
-/// An id that sorts by time, and that nobody can guess: knowing it is what lets a node ask another
-/// about the change.
+/// An id that sorts by time, and that no other change has.
 fn new_tx(provenance: &Provenance) -> String {
     use std::hash::{BuildHasher, RandomState};
     let time: String = provenance
@@ -188,6 +195,6 @@ fn new_tx(provenance: &Provenance) -> String {
         .filter(char::is_ascii_alphanumeric)
         .collect();
     // The hasher's keys are the operating system's randomness.
-    let secret = RandomState::new().hash_one(std::process::id());
-    format!("{time}-{secret:016x}")
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{time}-{random:016x}")
 }

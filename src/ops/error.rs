@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use camino::Utf8PathBuf;
 
 use super::plan_file::PlanFileError;
-use crate::agent::{AgentError, UnsupportedHost};
+use crate::agent::{AgentError, NoRandomness, UnsupportedHost};
 use crate::check::Finding;
 use crate::inventory::{InventoryErrors, Source};
 use crate::model::{InterfaceName, NodeName, SecretRef};
@@ -129,6 +129,9 @@ pub enum OpsError {
     /// A plan file cannot be used.
     #[error(transparent)]
     PlanFile(PlanFileError),
+    /// No key for a change can be made.
+    #[error(transparent)]
+    NoRandomness(NoRandomness),
     /// No generation to go back to.
     #[error("{reason}")]
     NoGeneration {

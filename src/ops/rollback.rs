@@ -55,7 +55,7 @@ pub async fn rollback(
     let survey = recover(context, &loaded, survey(context, &loaded).await?).await?;
     let planned = make(&loaded, &survey, request, context.parallel).await;
     match planned {
-        Ok(plan) => Ok(carry_out(context, &loaded, survey, plan, how).await),
+        Ok(plan) => carry_out(context, &loaded, survey, plan, how).await,
         Err(error) => {
             survey.fleet.close().await;
             Err(error)

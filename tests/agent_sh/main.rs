@@ -9,6 +9,7 @@ mod crash;
 mod files;
 mod hostile;
 mod lock;
+mod peers;
 mod scene;
 mod world;
 

@@ -71,6 +71,7 @@ pub(crate) fn activation() -> Activation {
         nginx: "reload",
         keepalived: "reload",
         revert_after: Duration::from_mins(5),
+        peer: None,
     }
 }
 
@@ -104,7 +105,7 @@ pub(crate) async fn applied(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), 
 
 /// Nothing of hactl's is left but its records: no timer, no temporary file, no lock.
 pub(crate) fn nothing_is_left(world: &World) {
-    let left = world.sh("find /etc /usr/local -name '*hactl*'; cd /var/lib/hactl; ls -d lock tx journal agent ./*.new 2>/dev/null; true");
+    let left = world.sh("find /etc /usr/local -name '*hactl*'; cd /var/lib/hactl; ls -d lock tx journal agent peer-key ./*.new 2>/dev/null; true");
     assert_eq!(left, "");
     let timer = world.read("/run/units/hactl-revert.timer.active");
     assert_ne!(timer.trim(), "active");

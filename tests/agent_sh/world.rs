@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output as Exit, Stdio};
@@ -209,6 +210,33 @@ impl World {
             self.enter(&["/bin/sh", "/var/lib/hactl/agent", verb, tx]),
             b"",
         )
+    }
+
+    /// What the program says that the node at `address` answers about the change.
+    pub(crate) fn ask_peer(&self, tx: &str, address: &str) -> String {
+        let agent = "/var/lib/hactl/agent";
+        let argv = ["/usr/bin/bash", agent, "ask-peer", tx, address];
+        String::from_utf8(feed(self.enter(&argv), b"").stdout).unwrap()
+    }
+
+    /// What the peer's socket starts for one connection.
+    pub(crate) fn answer_peer(&self, tx: &str) -> Child {
+        let mut command = self.enter(&["/bin/sh", "/var/lib/hactl/agent", "peer", tx]);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// Listens for peers' questions at an address of this world's loopback.
+    pub(crate) fn listen(&self, address: &str) -> TcpListener {
+        self.sh("ip link set lo up");
+        let namespace = fs::File::open(format!("/proc/{}/ns/net", self.pid)).unwrap();
+        let address = address.to_owned();
+        // A namespace is a thread's; what it has opened there stays there.
+        let inside = std::thread::spawn(move || {
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            TcpListener::bind((address, 112)).unwrap()
+        });
+        inside.join().unwrap()
     }
 
     /// The next calls are killed before their `step`th change; 0 for never.

@@ -193,7 +193,7 @@ impl Cluster {
         for node in self.nodes() {
             let left = self.on(
                 &node,
-                "cd /var/lib/hactl 2>/dev/null && ls -d journal* lock* tx agent* *.new 2>/dev/null
+                "cd /var/lib/hactl 2>/dev/null && ls -d journal* lock* tx agent* peer-key *.new 2>/dev/null
                  ls -d /etc/systemd/system/hactl-* 2>/dev/null
                  find /etc /usr/sbin -name '.hactl*' -o -name policy-rc.d
                  systemctl list-units --all --plain --no-legend 'hactl-revert*'; :",

@@ -16,7 +16,8 @@ refuse_unfinished() {
 # arm TX SECONDS: from now on this host undoes the change by itself, unless it is confirmed.
 arm() {
     printf '%s\n' "$script" | put "$state/agent" || die disk "cannot write $state/agent: $(space "$state")"
-    cat >"$unit_dir/hactl-revert.service" <<END && cat >"$unit_dir/hactl-revert.timer" <<END2 && cat >"$unit_dir/hactl-revert-boot.service" <<END3 || die write "cannot write in $unit_dir"
+    keep_peer_key
+    put_unit hactl-revert.service <<END && put_unit hactl-revert.timer <<END2 && put_unit hactl-revert-boot.service <<END3 || die write "cannot write in $unit_dir"
 [Unit]
 Description=Undo a change of hactl's that was not confirmed
 [Service]
@@ -41,24 +42,32 @@ ExecStart=/bin/sh $state/agent expire-at-boot $1
 [Install]
 WantedBy=multi-user.target
 END3
-    peer_units "$1"
-    chmod 644 "$unit_dir"/hactl-revert* "$unit_dir"/hactl-peer*
+    [ -z "$peer_key" ] || peer_units "$1"
     make_dirs "$unit_dir/multi-user.target.wants" &&
-        ln -sf "$unit_dir/hactl-revert-boot.service" "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" ||
+        ln -sfn "$unit_dir/hactl-revert-boot.service" "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" ||
         die write "cannot write in $unit_dir"
     # Restarted: a timer that an earlier change left behind would not count from now.
     systemctl daemon-reload && systemctl restart hactl-revert.timer || die service "cannot arm the revert timer"
     # Without it this node cannot answer its peers; it still undoes the change by itself.
-    systemctl restart hactl-peer.socket 2>/dev/null
+    [ -z "$peer_key" ] || systemctl restart hactl-peer.socket 2>/dev/null || :
+}
+
+# put_unit NAME: standard input becomes that unit, whatever lay there.
+put_unit() {
+    new=$(mktemp "$unit_dir/.hactl.XXXXXX") || return 1
+    cat >"$new" && chmod 644 "$new" && sync "$new" && mv -fT -- "$new" "$unit_dir/$1" && return 0
+    rm -f -- "$new"
+    return 1
 }
 
 # disarm: the program itself goes last, since it tells that the rest may not be gone yet.
 disarm() {
     systemctl stop hactl-revert.timer hactl-peer.socket 2>/dev/null
-    rm -f "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert* "$unit_dir"/hactl-peer*
+    rm -f "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert* \
+        "$unit_dir"/hactl-peer* "$unit_dir"/.hactl.??????
     drop_dirs "$unit_dir/multi-user.target.wants"
     systemctl daemon-reload
-    rm -f "$state/agent"
+    rm -f "$state/peer-key" "$state/agent"
 }
 
 # activate TX SECONDS: puts the staged tree in place, brings the daemons to it and proves that they
@@ -73,10 +82,11 @@ activate() {
     [ -f "$into/new/manifest" ] || die protocol "nothing is staged"
     generation=$(value_in "$into/new/manifest" generation)
     number "$generation"
-    nginx_action=none keepalived_action=none whole=no
+    nginx_action=none keepalived_action=none whole=no peer_key='' peer_address=''
     while IFS=$tab read -r kind a b; do
         case $kind in
         expect) expect_path "$a" "$b" ;;
+        peer) peer_key=$a peer_address=$b ;;
         action) case $a in nginx) nginx_action=$b ;; keepalived) keepalived_action=$b ;; esac ;;
         end)
             whole=yes
@@ -85,6 +95,8 @@ activate() {
         esac
     done
     [ "$whole" = yes ] || die protocol "the stream ended early"
+    case $peer_key in *[!0-9a-f]*) die protocol "this is no key" ;; esac
+    [ "${#peer_key}" -ge 32 ] || [ -z "$peer_key" ] || die protocol "this key is too short"
     carry_on
     rm -rf "$into/before"
     capture_missing "$into/new/manifest" "$into/before"

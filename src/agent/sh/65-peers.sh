@@ -2,7 +2,9 @@
 # goes back, so that all end on the same side when the operator's machine dies between two
 # confirmations. docs/reliability.md states what this guarantees.
 #
-# The question is the change's id, which only its nodes and its operator know; the answer is one word.
+# Both sides prove, each for a number that the other has just thrown, that they hold the change's key,
+# which itself never leaves them. Whoever listens, or answers in a node's place, learns nothing, can
+# repeat nothing, and can do no more than to cut the line.
 
 peer_port=112 # VRRP's protocol number; a port that nothing else has used since the eighties
 peer_grace=30 # seconds that peers are asked for before a node that cannot reach them goes back alone
@@ -14,15 +16,25 @@ peers() {
     [ "$found" = - ] || printf '%s' "$found"
 }
 
+# keep_peer_key: what `activate` was sent becomes the key of the questions to come. Without one, this
+# node is alone.
+keep_peer_key() {
+    rm -f "$state/peer-key"
+    [ -n "$peer_key" ] || return 0
+    printf 'key\t%s\naddress\t%s\n' "$peer_key" "$peer_address" | put "$state/peer-key" ||
+        die disk "cannot write $state/peer-key: $(space "$state")"
+}
+
 # peer_units TX: what listens for a peer's question, from the activation on.
 peer_units() {
-    cat >"$unit_dir/hactl-peer.socket" <<END && cat >"$unit_dir/hactl-peer@.service" <<END2 || die write "cannot write in $unit_dir"
+    put_unit hactl-peer.socket <<END && put_unit hactl-peer@.service <<END2 || die write "cannot write in $unit_dir"
 [Unit]
 Description=Answers the other nodes of a change of hactl's
 [Socket]
 ListenStream=$peer_port
 Accept=yes
-MaxConnections=16
+MaxConnections=64
+MaxConnectionsPerSource=8
 END
 [Unit]
 Description=Answers the other nodes of a change of hactl's
@@ -31,26 +43,51 @@ ExecStart=-/bin/sh $state/agent peer $1
 StandardInput=socket
 StandardOutput=socket
 StandardError=journal
-RuntimeMaxSec=20
+RuntimeMaxSec=10
 MemoryMax=64M
 END2
+}
+
+# peer_tag WORD TX ADDRESS NONCE NONCE: proves who holds the key, and that WORD is what it said, of that
+# change, at that address, after these two numbers. Hashed twice, so that nobody can append to it.
+peer_tag() {
+    sum=$(printf '%s %s' "$peer_key" "$*" | sha256sum)
+    sum=$(printf '%s %s' "$peer_key" "${sum%% *}" | sha256sum)
+    printf '%s' "${sum%% *}"
+}
+
+# read_peer_key: sets peer_key; ends the program where there is none, since any answer would do then.
+read_peer_key() {
+    peer_key=$(value_in "$state/peer-key" key)
+    [ "${#peer_key}" -ge 32 ] || exit 0
+}
+
+# is_nonce TEXT: of the form that the kernel gives them.
+is_nonce() {
+    case $1 in *[!0-9a-f-]*) return 1 ;; esac
+    [ "${#1}" -eq 36 ]
 }
 
 # answer_peer TX: runs for one connection. A node that is not confirmed takes no confirmation from the
 # operator any more once it has said so, and settles as the one that asked does.
 answer_peer() {
-    IFS= read -r asked || exit 0
-    [ "$asked" = "$1" ] || exit 0
+    read_peer_key
+    address=$(value_in "$state/peer-key" address)
+    nonce=$(cat /proc/sys/kernel/random/uuid)
+    printf '%s\n' "$nonce"
+    read -r theirs tag || exit 0
+    is_nonce "$theirs" && [ "$tag" = "$(peer_tag asked "$1" "$address" "$nonce" "$theirs")" ] || exit 0
     with_mutex 2 >/dev/null
     if is_settled_new "$1"; then
-        printf 'confirmed\n'
-        exit 0
+        word=confirmed
+    else
+        word=denied
+        if [ "$(value_in "$state/journal" tx)" = "$1" ]; then
+            stop_waiting "$1"
+            systemctl --no-block start hactl-revert.service
+        fi
     fi
-    if [ "$(value_in "$state/journal" tx)" = "$1" ]; then
-        stop_waiting "$1"
-        systemctl --no-block start hactl-revert.service
-    fi
-    printf 'denied\n'
+    printf '%s %s\n' "$word" "$(peer_tag "$word" "$1" "$address" "$nonce" "$theirs")"
 }
 
 is_settled_new() {
@@ -66,15 +103,26 @@ stop_waiting() {
 }
 
 # ask_peer TX ADDRESS: confirmed, denied, refused (it is up, and nothing there listens) or nothing.
-# shellcheck disable=SC2016 # bash expands it, with the values as its arguments
+# The program runs again for that, under bash, which can connect.
 ask_peer() {
-    said=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
-        printf "%s\n" "$3" >&3
-        read -r answer <&3 && printf "%s" "$answer"' hactl "$2" "$peer_port" "$1" 2>&1)
+    said=$(timeout 5 bash "$state/agent" ask-peer "$1" "$2" 2>&1)
     case $said in
+    confirmed | denied) printf '%s' "$said" ;;
     *refused*) printf refused ;;
-    *) printf '%s' "$said" ;;
     esac
+}
+
+# put_question TX ADDRESS: within that bash. Only what the peer has proven is repeated.
+# shellcheck disable=SC3025,SC3045
+put_question() {
+    read_peer_key
+    exec 3<>"/dev/tcp/$2/$peer_port" || exit 1
+    read -r -n 100 theirs <&3 && is_nonce "$theirs" || exit 0
+    nonce=$(cat /proc/sys/kernel/random/uuid)
+    printf '%s %s\n' "$nonce" "$(peer_tag asked "$1" "$2" "$theirs" "$nonce")" >&3
+    read -r -n 100 word tag <&3 || exit 0
+    case $word in confirmed | denied) ;; *) exit 0 ;; esac
+    [ "$tag" != "$(peer_tag "$word" "$1" "$2" "$theirs" "$nonce")" ] || printf '%s' "$word"
 }
 
 # ask_peers TX: sets heard to confirmed, denied (by all of them) or silent. The mutex is not held

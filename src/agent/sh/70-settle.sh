@@ -227,6 +227,7 @@ expire_at_boot() {
         return
     fi
     rm -f "$unit_dir"/hactl-revert.* "$unit_dir"/hactl-peer* "$unit_dir/hactl-revert-boot.service" \
-        "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$state/agent"
+        "$unit_dir"/.hactl.?????? "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" \
+        "$state/peer-key" "$state/agent"
     drop_dirs "$unit_dir/multi-user.target.wants"
 }

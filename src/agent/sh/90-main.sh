@@ -1,6 +1,6 @@
 # main VERB [ARGUMENT...]
 main() {
-    case $1 in validate-inside | peer) ;; *) say hactl-agent 1 ;; esac
+    case $1 in validate-inside | peer | ask-peer) ;; *) say hactl-agent 1 ;; esac
     [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     case $1 in
     observe) observe ;;
@@ -19,6 +19,7 @@ main() {
     revert) revert "$2" "$3" ;;
     expire) expire "$2" ;;
     peer) answer_peer "$2" ;;
+    ask-peer) put_question "$2" "$3" ;;
     expire-at-boot) expire_at_boot "$2" ;;
     fault) fault "$2" ;;
     history) history ;;

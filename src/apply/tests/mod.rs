@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{ApplyOptions, ApplyResult, Engine, Event, Fleet, Step};
-use crate::agent::{Manifest, Tree, TreeFile, sha256_hex};
+use crate::agent::{Manifest, PeerKey, Tree, TreeFile, sha256_hex};
 use crate::model::{
     ClusterName, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
     SshSettings,
@@ -167,6 +167,7 @@ async fn run_with(
         confirm_timeout: Duration::from_secs(4),
         settle_time: Duration::ZERO,
         owner_patience: Duration::ZERO,
+        peer_key: PeerKey::random().unwrap(),
         vips: vec![VIP.parse().unwrap()],
         provenance: Provenance::default(),
         stop: Arc::default(),

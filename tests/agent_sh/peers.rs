@@ -1,0 +1,283 @@
+//! What nodes tell each other about a change: to those who hold its key, and to nobody else.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::thread;
+
+use hactl::agent::{PeerKey, PeerSide};
+
+use crate::in_every_shell;
+use crate::scene::*;
+use crate::world::World;
+
+in_every_shell!(
+    a_node_learns_from_a_confirmed_one,
+    a_node_that_is_asked_stops_waiting,
+    who_lacks_the_key_is_not_answered,
+    a_lie_is_no_answer,
+    a_key_is_where_only_root_reads,
+);
+
+const ASKER: &str = "127.0.0.1";
+const PEER: &str = "127.0.0.2";
+
+/// A host with a change that waits for its confirmation.
+async fn waiting(world: &World, key: &PeerKey, own: &str, other: &str) {
+    inhabited(world);
+    let agent = world.agent();
+    let mut tree = tree(TX, 1, ID, vec![]);
+    tree.manifest
+        .meta
+        .insert("peers".to_owned(), other.to_owned());
+    staged(&agent, TX, &tree).await.unwrap();
+    let mut how = activation();
+    how.peer = Some(PeerSide {
+        key: key.clone(),
+        address: own.parse::<IpAddr>().unwrap(),
+    });
+    agent.activate(TX, &how).await.unwrap();
+}
+
+/// Two hosts of one change.
+async fn two(world: &World) -> World {
+    let key = PeerKey::random().unwrap();
+    let other = world.another();
+    waiting(world, &key, ASKER, PEER).await;
+    waiting(&other, &key, PEER, ASKER).await;
+    other
+}
+
+fn key(world: &World) -> String {
+    let kept = world.read("/var/lib/hactl/peer-key");
+    let line = kept.lines().find_map(|line| line.strip_prefix("key\t"));
+    line.unwrap().to_owned()
+}
+
+fn phase(world: &World) -> String {
+    let journal = world.read("/var/lib/hactl/journal");
+    let line = journal
+        .lines()
+        .find_map(|line| line.strip_prefix("phase\t"));
+    line.unwrap_or("none").to_owned()
+}
+
+/// Carries one question to the program of `to`, as its socket would; returns what went over the wire.
+fn carry(from: &TcpListener, to: &World) -> Vec<u8> {
+    let (mut wire, _) = from.accept().unwrap();
+    let mut program = to.answer_peer(TX);
+    let mut answers = BufReader::new(program.stdout.take().unwrap());
+    let mut questions = BufReader::new(wire.try_clone().unwrap());
+    let mut said = Vec::new();
+    let begin = said.len();
+    answers.read_until(b'\n', &mut said).unwrap();
+    wire.write_all(&said[begin..]).unwrap();
+    let begin = said.len();
+    questions.read_until(b'\n', &mut said).unwrap();
+    let mut stdin = program.stdin.take().unwrap();
+    stdin.write_all(&said[begin..]).unwrap();
+    drop(stdin);
+    let begin = said.len();
+    answers.read_to_end(&mut said).unwrap();
+    wire.write_all(&said[begin..]).unwrap();
+    program.wait().unwrap();
+    said
+}
+
+fn in_background<T: Send>(work: impl FnOnce() -> T + Send, meanwhile: impl FnOnce()) -> T {
+    thread::scope(|scope| {
+        let working = scope.spawn(work);
+        meanwhile();
+        working.join().unwrap()
+    })
+}
+
+async fn a_node_learns_from_a_confirmed_one(world: &World) {
+    let other = two(world).await;
+    other.agent().confirm(TX).await.unwrap();
+    let listener = world.listen(PEER);
+    let wire = in_background(
+        || carry(&listener, &other),
+        || assert!(world.timer("expire", TX).status.success()),
+    );
+    let outcome = world.read("/var/lib/hactl/outcome");
+    assert!(outcome.contains("result\tconfirmed"), "{outcome}");
+    assert!(outcome.contains("by another node"), "{outcome}");
+    let wire = String::from_utf8(wire).unwrap();
+    assert!(wire.contains("confirmed "), "{wire}");
+    assert!(!wire.contains(&key(world)) && !wire.contains(TX), "{wire}");
+}
+
+async fn a_node_that_is_asked_stops_waiting(world: &World) {
+    let other = two(world).await;
+    let listener = world.listen(PEER);
+    in_background(
+        || carry(&listener, &other),
+        || assert!(world.timer("expire", TX).status.success()),
+    );
+    assert!(world.read("/var/lib/hactl/outcome").contains("expired"));
+    assert_eq!(phase(&other), "asking");
+    let problem = other.agent().confirm(TX).await.unwrap_err();
+    assert_eq!(problem.code(), "not-active");
+    world.agent().unlock(TX).await.unwrap();
+    nothing_is_left(world);
+}
+
+/// A connection to the program, in which `say` makes a line of the number that it throws.
+fn try_to_ask(world: &World, say: impl FnOnce(&str) -> String) -> String {
+    let mut program = world.answer_peer(TX);
+    let mut answers = BufReader::new(program.stdout.take().unwrap());
+    let mut nonce = String::new();
+    answers.read_line(&mut nonce).unwrap();
+    assert_eq!(nonce.trim().len(), 36, "{nonce:?}");
+    let mut stdin = program.stdin.take().unwrap();
+    let _ = stdin.write_all(say(nonce.trim()).as_bytes());
+    drop(stdin);
+    let mut answer = String::new();
+    answers.read_to_string(&mut answer).unwrap();
+    program.wait().unwrap();
+    answer
+}
+
+async fn who_lacks_the_key_is_not_answered(world: &World) {
+    let other = two(world).await;
+    let listener = world.listen(PEER);
+    // A real question, heard on the wire by somebody who keeps it from its goal.
+    let heard = in_background(
+        || {
+            let (mut wire, _) = listener.accept().unwrap();
+            writeln!(wire, "{}", "0".repeat(36)).unwrap();
+            let mut question = String::new();
+            BufReader::new(wire).read_line(&mut question).unwrap();
+            question
+        },
+        || assert_eq!(world.ask_peer(TX, PEER), ""),
+    );
+    assert_eq!(heard.split(' ').nth(1).unwrap().trim().len(), 64, "{heard}");
+    let zeros = "0".repeat(36);
+    let guesses = [
+        format!("{TX}\n"),
+        "\n".to_owned(),
+        format!("{zeros}\n"),
+        format!("{zeros} \n"),
+        format!("{zeros} {}\n", "0".repeat(64)),
+        format!("$(touch /etc/y) {}\n", "0".repeat(64)),
+        heard,
+        "x".repeat(100_000),
+    ];
+    for guess in guesses {
+        let shown = guess.chars().take(80).collect::<String>();
+        assert_eq!(try_to_ask(&other, |_| guess), "", "{shown}");
+    }
+    assert_eq!(phase(&other), "activated", "it goes on waiting");
+    assert!(!other.exists("/etc/y"));
+    // With the key lost, nothing that anybody sends is right.
+    other.sh("rm /var/lib/hactl/peer-key");
+    let mut program = other.answer_peer(TX);
+    let mut answer = String::new();
+    let stdout = program.stdout.as_mut().unwrap();
+    stdout.read_to_string(&mut answer).unwrap();
+    program.wait().unwrap();
+    assert_eq!(answer, "");
+    other.agent().confirm(TX).await.unwrap();
+}
+
+/// What the program makes of a node that throws `nonce` and answers `answer`.
+fn told(world: &World, listener: &TcpListener, nonce: &str, answer: &str) -> String {
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut wire, _) = listener.accept().unwrap();
+            let _ = writeln!(wire, "{nonce}");
+            let mut question = String::new();
+            let _ = BufReader::new(&wire).read_line(&mut question);
+            let _ = wire.write_all(answer.as_bytes());
+        });
+        world.ask_peer(TX, PEER)
+    })
+}
+
+async fn a_lie_is_no_answer(world: &World) {
+    let other = two(world).await;
+    let listener = world.listen(PEER);
+    let zeros = "0".repeat(36);
+    for answer in [
+        "confirmed\n",
+        "confirmed \n",
+        &format!("confirmed {}\n", "0".repeat(64)),
+        &format!("denied {}\n", "0".repeat(64)),
+        "refused\n",
+        &"x".repeat(100_000),
+        "",
+    ] {
+        assert_eq!(told(world, &listener, &zeros, answer), "", "{answer:.40}");
+    }
+    for nonce in ["no number", &"x".repeat(100_000)] {
+        assert_eq!(told(world, &listener, nonce, "confirmed\n"), "");
+    }
+    // A true answer, to an earlier question, of the same node's.
+    let wire = in_background(
+        || String::from_utf8(carry(&listener, &other)).unwrap(),
+        || assert_eq!(world.ask_peer(TX, PEER), "denied"),
+    );
+    let lines: Vec<&str> = wire.lines().collect();
+    let repeated = format!("{}\n", lines[2]);
+    assert_eq!(told(world, &listener, lines[0], &repeated), "");
+    // Its own answer, sent back to it.
+    in_background(
+        || carry(&listener, world),
+        || assert_eq!(world.ask_peer(TX, PEER), ""),
+    );
+    assert_eq!(phase(world), "activated");
+}
+
+async fn a_key_is_where_only_root_reads(world: &World) {
+    let other = two(world).await;
+    drop(other);
+    let key = key(world);
+    assert_eq!(key.len(), 64);
+    let mode = world.sh("stat -c '%a %u' /var/lib/hactl/peer-key");
+    assert_eq!(mode, "600 0\n");
+    let holders = world.sh(&format!(
+        "grep -rlF {key} /etc /var /run /tmp /usr/local 2>/dev/null; true"
+    ));
+    assert_eq!(holders, "/var/lib/hactl/peer-key\n");
+    // While it asks, no process shows it.
+    let listener = world.listen(PEER);
+    let shown = in_background(
+        || {
+            let (mut wire, _): (TcpStream, _) = listener.accept().unwrap();
+            let shown = processes();
+            writeln!(wire, "{}", "0".repeat(36)).unwrap();
+            let mut question = String::new();
+            BufReader::new(wire).read_line(&mut question).unwrap();
+            shown + &processes()
+        },
+        || assert_eq!(world.ask_peer(TX, PEER), ""),
+    );
+    assert!(shown.contains("ask-peer"), "it was looked in time");
+    assert!(!shown.contains(&key));
+    world.agent().revert(TX, "x").await.unwrap();
+    world.agent().unlock(TX).await.unwrap();
+    nothing_is_left(world);
+    // A key that is none is refused before anything is touched.
+    let agent = world.agent();
+    staged(&agent, TX, &tree(TX, 1, ID, vec![])).await.unwrap();
+    for bad in ["abc", "$(touch /etc/y)", &"Z".repeat(64)] {
+        let payload = format!("peer\t{bad}\t127.0.0.1\nend\n");
+        let answer = world.raw(&["activate", TX, "300"], payload.as_bytes());
+        assert!(answer.contains("fail\tprotocol\t"), "{bad}: {answer}");
+    }
+    assert!(!world.exists("/var/lib/hactl/journal"));
+}
+
+/// The arguments and environments of all processes.
+fn processes() -> String {
+    let mut shown = String::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        for file in ["cmdline", "environ"] {
+            let bytes = std::fs::read(entry.path().join(file)).unwrap_or_default();
+            shown.push_str(&String::from_utf8_lossy(&bytes));
+            shown.push('\n');
+        }
+    }
+    shown
+}
