@@ -54,7 +54,8 @@ impl Answer {
         }
     }
 
-    fn of(&self, tag: &str) -> impl Iterator<Item = &Record> {
+    /// The records of one tag, in order.
+    pub(super) fn of(&self, tag: &str) -> impl Iterator<Item = &Record> {
         self.0.iter().filter(move |record| record.tag == tag)
     }
 

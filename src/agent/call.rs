@@ -164,9 +164,12 @@ impl Agent {
         self.call(&["revert", tx, why], b"", LONG).await.map(|_| ())
     }
 
-    /// Makes a fault, such as `nginx-kill`, that ends by itself on the host.
-    pub async fn fault(&self, kind: &str) -> Result<(), AgentError> {
-        self.call(&["fault", kind], b"", SHORT).await.map(|_| ())
+    /// Makes a fault, such as `nginx-kill`, that ends by itself on the host. Tells when: seconds since
+    /// the epoch by the host's clock.
+    pub async fn fault(&self, kind: &str) -> Result<Option<f64>, AgentError> {
+        let answer = self.call(&["fault", kind], b"", SHORT).await?;
+        let fault = answer.of("fault").next();
+        Ok(fault.and_then(|record| record.field(1).parse().ok()))
     }
 
     /// The manifests of all generations on the host, and the live one's number.
@@ -184,13 +187,24 @@ impl Agent {
         Ok(answer.generation())
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         argv: &[&str],
         payload: &[u8],
         timeout: Duration,
     ) -> Result<Answer, AgentError> {
-        let script = agent_script();
+        self.call_program(agent_script(), argv, payload, timeout)
+            .await
+    }
+
+    /// The same with another text in the program's place.
+    pub(super) async fn call_program(
+        &self,
+        script: String,
+        argv: &[&str],
+        payload: &[u8],
+        timeout: Duration,
+    ) -> Result<Answer, AgentError> {
         let length = script.len().to_string();
         let mut words = vec!["/bin/sh", "-c", BOOTSTRAP, "hactl-agent", &length];
         words.extend(argv);

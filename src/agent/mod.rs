@@ -12,6 +12,7 @@ mod observe;
 mod peer_key;
 mod reply;
 mod script;
+mod watch;
 
 pub use answer::{Answer, TestResult};
 pub use call::{Activation, Agent, LockRequest, PeerSide};
@@ -24,3 +25,4 @@ pub use observation::{
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};
 pub use script::{Tree, TreeFile, agent_script, sha256_hex};
+pub use watch::{JournalLine, KernelChange, KernelEvent, Watched, Watching};

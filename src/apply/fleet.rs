@@ -45,6 +45,11 @@ impl Fleet {
         self.agents.get(node)
     }
 
+    /// Puts `agent` in the place of its node's earlier one.
+    pub fn replace(&mut self, agent: Agent) -> Option<Agent> {
+        self.agents.insert(agent.node().clone(), agent)
+    }
+
     /// All agents, by name.
     pub fn agents(&self) -> impl Iterator<Item = &Agent> {
         self.agents.values()

@@ -9,21 +9,43 @@ use super::duration::parse_duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
-use crate::drill::{DRILLS, Drill};
+use crate::drill::{DRILLS, Drill, DrillRun};
 use crate::model::NodeName;
-use crate::ops::{self, FailoverRequest};
+use crate::ops::{self, CutShort, DrillIntent, FailoverOutcome, FailoverRequest};
 
-/// Make a real fault on the VIP's owner, and measure what users see.
+/// Make real faults on the VIP's owner, and measure what users see.
 #[derive(Debug, Args)]
 pub struct FailoverTestArgs {
-    /// Which fault
+    /// Which fault; may be given several times
     #[arg(long, value_name = "DRILL", default_value = "nginx-kill")]
     #[arg(value_parser = PossibleValuesParser::new(DRILLS.iter().map(|spec| spec.name)))]
-    drill: String,
+    drill: Vec<String>,
 
-    /// One request through the VIP every so often
+    /// All faults, one after the other
+    #[arg(long, conflicts_with = "drill")]
+    all: bool,
+
+    /// The node to which it is done, in place of the VIP's owner
+    #[arg(long, value_name = "NODE", value_parser = parse_node)]
+    node: Option<NodeName>,
+
+    /// Do each so many times
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
+
+    /// One new connection through the VIP every so often
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_interval)]
     interval: Duration,
+
+    /// Keep so many connections open, with a request on each every 50 ms
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=1000))]
+    held: u32,
+
+    /// Download this large file meanwhile, slowly, and see whether it breaks
+    #[arg(long, value_name = "PATH", value_parser = parse_path)]
+    download: Option<String>,
 
     /// Exit with 7 when users are cut off for longer than this
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -38,33 +60,67 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
+fn parse_node(text: &str) -> Result<NodeName, String> {
+    NodeName::new(text).map_err(|error| error.to_string())
+}
+
+fn parse_path(text: &str) -> Result<String, String> {
+    let is_path = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_path {
+        Ok(text.to_owned())
+    } else {
+        Err("a path begins with a slash and has no blanks, such as /files/image.iso".to_owned())
+    }
+}
+
 pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> {
-    let Some(drill) = Drill::named(&args.drill) else {
-        // clap has let no other name through.
-        return Ok(Exit::Usage);
-    };
     app.require_consent()?;
-    let agree = |drill: Drill, node: &NodeName| {
-        app.ui.announce_drill(drill, node);
-        app.globals.yes() || app.ui.ask_drill(drill, node, &|| app.is_stopped())
+    let agree = |intents: &[DrillIntent]| {
+        app.ui.announce_drills(intents);
+        app.globals.yes() || app.ui.ask_drills(intents, &|| app.is_stopped())
     };
     let request = FailoverRequest {
-        drill,
+        drills: drills(args),
+        node: args.node.clone(),
+        repeat: args.repeat,
         probe_interval: args.interval,
+        held_connections: args.held,
+        download: args.download.clone(),
+        budget: args.budget,
         agree: &agree,
+        tell: &|progress| app.ui.drill_progress(progress),
     };
-    // Who stops looking leaves the fault to be healed by the host: nothing here has to be undone.
-    let report = app.look(ops::failover_test(&app.context, request))?;
-    let exit = match &report {
-        None => Exit::Unchanged,
-        Some(report) if !report.measurement.recovered => Exit::Mixed,
-        Some(report) if is_over(report.measurement.outage(), args.budget) => Exit::OverBudget,
-        Some(_) => Exit::Done,
-    };
-    app.ui.show_drill(report.as_ref(), args.budget, exit.code());
+    let told = || app.ui.tell_drill_stops();
+    let outcome = app.change(ops::failover_test(&app.context, request), told)?;
+    let exit = outcome.as_ref().map_or(Exit::Unchanged, exit_of);
+    app.ui.show_drills(outcome.as_ref(), exit.code());
     Ok(exit)
 }
 
-fn is_over(outage: Option<Duration>, budget: Option<Duration>) -> bool {
-    matches!((outage, budget), (Some(outage), Some(budget)) if outage > budget)
+fn drills(args: &FailoverTestArgs) -> Vec<Drill> {
+    if args.all {
+        return DRILLS.iter().map(|spec| spec.drill).collect();
+    }
+    // clap has let no other name through.
+    args.drill
+        .iter()
+        .filter_map(|name| Drill::named(name))
+        .collect()
+}
+
+fn exit_of(outcome: &FailoverOutcome) -> Exit {
+    let runs = &outcome.report.runs;
+    let is_lost = |run: &DrillRun| !run.new.recovered || run.after.is_none();
+    match outcome.cut_short {
+        Some(CutShort::NotRecovered { .. }) => Exit::Mixed,
+        Some(CutShort::Stopped) => Exit::Unchanged,
+        None if runs.iter().any(is_lost) => Exit::Mixed,
+        None if runs.iter().any(is_over_budget) => Exit::OverBudget,
+        None => Exit::Done,
+    }
+}
+
+fn is_over_budget(run: &DrillRun) -> bool {
+    let outage = run.new.outage_ms().unwrap_or_default();
+    run.budget_ms.is_some_and(|budget| outage > budget)
 }

@@ -1,48 +1,22 @@
-//! From probes to what a person wants to know.
+//! From probes and downloads to what is kept of them.
 
 use std::time::Duration;
 
+use super::download::Download;
 use super::probe::Probe;
+use super::record::{Downloads, LostStretch, Millis, Requests};
 
-/// A stretch of time in which every request was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Gap {
-    /// When its first lost request was begun, since the first probe.
-    pub at: Duration,
-    /// From then to the beginning of the first request that was answered.
-    pub length: Duration,
-    /// Requests lost in it.
-    pub lost: usize,
+/// A time on the operator's clock as milliseconds since the fault, which was at `fault`.
+fn since(fault: Duration, at: Duration) -> Millis {
+    (at.as_secs_f64() - fault.as_secs_f64()) * 1000.0
 }
 
-/// What users saw of a fault.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Measurement {
-    /// Requests in all.
-    pub probes: usize,
-    /// Every stretch in which they were lost, in order: one when the VIP leaves, say, and one when it
-    /// comes back.
-    pub gaps: Vec<Gap>,
-    /// The service had come back by the end.
-    pub recovered: bool,
-    /// The slowest request that was answered.
-    pub slowest: Duration,
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
-impl Measurement {
-    /// Requests that failed.
-    pub fn lost(&self) -> usize {
-        self.gaps.iter().map(|gap| gap.lost).sum()
-    }
-
-    /// The longest gap; `None` when no request was lost.
-    pub fn outage(&self) -> Option<Duration> {
-        self.gaps.iter().map(|gap| gap.length).max()
-    }
-}
-
-/// Judges `probes`, which are in the order of their beginning.
-pub fn measure(probes: &[Probe]) -> Measurement {
+/// Judges `probes`, which are in the order of their beginning. The fault was at `fault`.
+pub fn requests(probes: &[Probe], fault: Duration) -> Requests {
     let mut gaps = Vec::new();
     let mut rest = probes;
     while let Some(first) = rest.iter().position(|probe| !probe.ok) {
@@ -52,31 +26,47 @@ pub fn measure(probes: &[Probe]) -> Measurement {
         // A gap that is still open lasts as long as its last request was waited for.
         let end = after.first().map_or(last.at + last.took, |probe| probe.at);
         let at = rest[first].at;
-        gaps.push(Gap {
-            at,
-            length: end.saturating_sub(at),
+        gaps.push(LostStretch {
+            at_ms: since(fault, at),
+            length_ms: millis(end.saturating_sub(at)),
             lost,
         });
         rest = after;
     }
-    Measurement {
-        probes: probes.len(),
+    let mut took: Vec<Duration> = probes
+        .iter()
+        .filter(|probe| probe.ok)
+        .map(|probe| probe.took)
+        .collect();
+    took.sort_unstable();
+    let at = |index: usize| took.get(index).copied().map_or(0.0, millis);
+    Requests {
+        count: probes.len(),
+        lost: gaps.iter().map(|gap| gap.lost).sum(),
         gaps,
         recovered: probes.last().is_some_and(|probe| probe.ok),
-        slowest: probes
-            .iter()
-            .filter(|probe| probe.ok)
-            .map(|probe| probe.took)
-            .max()
-            .unwrap_or_default(),
+        median_ms: at(took.len() / 2),
+        slowest_ms: at(took.len().saturating_sub(1)),
     }
+}
+
+/// Counts the downloads that were under way when the fault came; `None` where none was.
+pub fn downloads(all: &[Download], fault: Duration) -> Option<Downloads> {
+    let under_way: Vec<_> = all
+        .iter()
+        .filter(|download| download.began <= fault && download.ended > fault)
+        .collect();
+    (!under_way.is_empty()).then(|| Downloads {
+        under_way: under_way.len(),
+        broken: under_way.iter().filter(|download| !download.whole).count(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn probes(pattern: &str) -> Vec<Probe> {
+    fn judged(pattern: &str) -> Requests {
         let mut at = Duration::ZERO;
         let probe = |mark| {
             at += Duration::from_millis(5);
@@ -86,24 +76,48 @@ mod tests {
                 ok: mark == '.',
             }
         };
-        pattern.chars().map(probe).collect()
+        let probes: Vec<Probe> = pattern.chars().map(probe).collect();
+        requests(&probes, Duration::from_millis(10))
+    }
+
+    /// When each gap began, how long it was and what was lost in it: milliseconds, rounded.
+    #[expect(clippy::cast_possible_truncation, reason = "these are small")]
+    fn gaps(pattern: &str) -> Vec<(i64, i64, usize)> {
+        let whole = |millis: f64| millis.round() as i64;
+        let gaps = judged(pattern).gaps.into_iter();
+        gaps.map(|gap| (whole(gap.at_ms), whole(gap.length_ms), gap.lost))
+            .collect()
     }
 
     #[test]
     fn a_gap_is_from_its_first_lost_request_to_the_next_good_one() {
-        let millis = Duration::from_millis;
-        assert_eq!(measure(&probes("......")).outage(), None);
-        let one = measure(&probes("..xxx..."));
-        assert_eq!((one.lost(), one.outage()), (3, Some(millis(15))));
-        let two = measure(&probes("..xx....x.."));
-        assert_eq!(
-            (two.lost(), two.outage(), two.gaps.len()),
-            (3, Some(millis(10)), 2)
-        );
-        assert_eq!(two.gaps[1].at, millis(45));
-        let open = measure(&probes("..xx"));
+        assert_eq!(gaps("......"), []);
+        assert_eq!(gaps("..xxx..."), [(5, 15, 3)]);
+        assert_eq!(gaps("..xx....x.."), [(5, 10, 2), (35, 5, 1)]);
+        assert_eq!(gaps("..xx"), [(5, 6, 2)]);
+        assert_eq!(gaps("x..."), [(-5, 5, 1)]);
+        assert_eq!(gaps(""), []);
+        let open = judged("..xx");
         assert!(!open.recovered);
-        assert_eq!(open.outage(), Some(millis(6)));
-        assert_eq!(measure(&[]).gaps, []);
+        assert_eq!((open.count, open.lost), (4, 2));
+        assert!(judged("..xxx...").recovered);
+    }
+
+    #[test]
+    fn only_downloads_that_the_fault_met_count() {
+        let download = |began, ended, whole| Download {
+            began: Duration::from_secs(began),
+            ended: Duration::from_secs(ended),
+            whole,
+        };
+        let all = [
+            download(0, 3, true),
+            download(0, 9, true),
+            download(0, 6, false),
+            download(6, 9, true),
+        ];
+        let met = downloads(&all, Duration::from_secs(5)).unwrap();
+        assert_eq!((met.under_way, met.broken), (2, 1));
+        assert_eq!(downloads(&all[..1], Duration::from_secs(5)), None);
     }
 }

@@ -3,15 +3,26 @@
 //! A drill makes a real fault on the VIP's owner and watches from outside, through the VIP, what its
 //! users see. It knows nothing of how a host is reached or what is printed.
 
+mod clock;
+mod download;
+mod held;
+mod http;
 mod kind;
+mod load;
 mod measure;
+mod phases;
 mod probe;
 mod record;
 
+pub use clock::{Clock, ClockReading, HostClock};
+pub use download::Download;
+pub use http::Target;
 pub use kind::{DRILLS, Drill, DrillSpec};
-pub use measure::{Gap, Measurement, measure};
-pub use probe::{Probe, Prober, Target};
+pub use load::{Load, LoadLog, LoadSpec};
+pub use measure::{downloads, requests};
+pub use phases::{next_owner, phases, time_to_return};
+pub use probe::Probe;
 pub use record::{
-    ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Millis, Phases,
-    Predicted, Requests, Violation, What,
+    Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Millis,
+    Phases, Predicted, Requests, Violation, What,
 };

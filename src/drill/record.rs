@@ -59,10 +59,19 @@ pub struct DrillRun {
     pub to: Option<NodeName>,
     /// The owner at the end.
     pub after: Option<NodeName>,
+    /// When the watching began.
+    pub begin_ms: Millis,
+    /// When it ended.
+    pub end_ms: Millis,
     /// How long the fault lasted by order, in milliseconds; `None` where it heals by itself.
     pub hold_ms: Option<f64>,
-    /// Requests, each over a new connection.
+    /// Requests, each over a new connection: by these the drill is judged.
     pub new: Requests,
+    /// The path that they asked for.
+    pub path: String,
+    /// As many to another path: what nginx answers itself beside what it fetches from a backend, or the
+    /// other way round.
+    pub beside: Option<Beside>,
     /// Requests over connections that are kept open.
     pub held: Held,
     /// Downloads that were under way; `None` where nothing large could be fetched.
@@ -105,6 +114,15 @@ impl Requests {
     pub fn outage_ms(&self) -> Option<f64> {
         self.gaps.iter().map(|gap| gap.length_ms).reduce(f64::max)
     }
+}
+
+/// Requests to another path than the one by which a drill is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// The path.
+    pub path: String,
+    /// What became of them.
+    pub requests: Requests,
 }
 
 /// From the first lost request to the beginning of the next one that was answered.

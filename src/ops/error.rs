@@ -143,6 +143,14 @@ pub enum OpsError {
     NotFitForDrill {
         /// Why.
         reason: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// The machine that hactl runs on cannot make a drill's load.
+    #[error("cannot make load: {source}")]
+    Load {
+        /// Why.
+        source: std::io::Error,
     },
     /// A file cannot be written.
     #[error("cannot write {path}: {source}")]
@@ -195,9 +203,7 @@ impl OpsError {
             Self::Unsupported(UnsupportedHost::Lacking { .. }) => {
                 Some("install them with the host's package manager".to_owned())
             }
-            Self::NotFitForDrill { .. } => {
-                Some("look at `hactl status`, mend it, then run the drill".to_owned())
-            }
+            Self::NotFitForDrill { remedy, .. } => Some(remedy.clone()),
             Self::PlanFile(PlanFileError::MovedOn) => {
                 Some("look at what would change now: hactl plan".to_owned())
             }

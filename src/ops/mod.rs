@@ -27,7 +27,9 @@ pub use check::{CheckReport, check};
 pub use context::{Context, Loaded, load};
 pub use demo::{DEMO, DemoStep, demo_spec, edited};
 pub use error::{HostProblem, OpsError};
-pub use failover_test::{FailoverReport, FailoverRequest, failover_test};
+pub use failover_test::{
+    CutShort, DrillIntent, DrillProgress, FailoverOutcome, FailoverRequest, failover_test,
+};
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use init::{InitReport, InitRequest, init};
 pub use lab::{DEFAULT_LAB, lab_command, lab_down, lab_status, lab_up};

@@ -12,15 +12,14 @@ use super::samples::*;
 use super::status::status_text;
 use crate::agent::{AgentError, BackendState};
 use crate::check;
-use crate::drill::{Drill, Gap, Measurement};
+use crate::drill::{Downloads, Drill, DrillRun, Held, LostStretch, Phases, Predicted, Requests};
 use crate::inventory;
 use crate::lab::{
     BackendStatus, ImageLayer, LabEvent, LabSpec, LabStatus, NodeState, NodeStatus as LabNode,
 };
 use crate::model::ClusterName;
 use crate::ops::{
-    CheckReport, FailoverReport, HistoryEntry, HistoryReport, NodeHistory, NodeStatus, Notice,
-    OpsError,
+    CheckReport, HistoryEntry, HistoryReport, NodeHistory, NodeStatus, Notice, OpsError,
 };
 use crate::plan::RunningDrift;
 
@@ -201,34 +200,72 @@ fn hosts_are_named_once_and_equal_advice_too() {
     assert_snapshot!(texts.join("\n"));
 }
 
-#[test]
-fn a_drill() {
-    let report = |gaps: &[u64], to: Option<&str>, after: &str, recovered| FailoverReport {
+fn run(gaps: &[f64], to: Option<&str>, after: &str, recovered: bool) -> DrillRun {
+    let gap = |&length_ms| LostStretch {
+        at_ms: 3.0,
+        length_ms,
+        lost: 3,
+    };
+    DrillRun {
         drill: Drill::NginxKill,
+        repeat: 1,
         vip: "10.0.0.100".parse().unwrap(),
+        node: name("lb1"),
         from: name("lb1"),
         to: to.map(name),
         after: Some(name(after)),
-        measurement: Measurement {
-            probes: 1775,
-            gaps: gaps
-                .iter()
-                .map(|gap| Gap {
-                    at: Duration::from_millis(500),
-                    length: Duration::from_millis(*gap),
-                    lost: 3,
-                })
-                .collect(),
+        begin_ms: -700.0,
+        end_ms: 3500.0,
+        hold_ms: None,
+        new: Requests {
+            count: 1775,
+            lost: 3 * gaps.len(),
+            gaps: gaps.iter().map(gap).collect(),
             recovered,
-            slowest: Duration::from_millis(34),
+            median_ms: 1.5,
+            slowest_ms: 34.0,
         },
+        path: "/health".to_owned(),
+        beside: None,
+        held: Held {
+            connections: 20,
+            broken: 20 * gaps.len(),
+            requests: 900,
+            lost: 20 * gaps.len(),
+            longest_ms: 41.0,
+        },
+        downloads: to.map(|_| Downloads {
+            under_way: 2,
+            broken: 2,
+        }),
+        phases: to.map(|_| Phases {
+            detection_ms: 12.25,
+            election_ms: 1.5,
+            announcement_ms: 6.0,
+        }),
+        back_ms: None,
+        predicted: Some(Predicted {
+            earliest_ms: 0.8,
+            latest_ms: 0.8,
+        }),
+        budget_ms: None,
+        offsets: Vec::new(),
+        timeline: Vec::new(),
+        violations: Vec::new(),
+    }
+}
+
+#[test]
+fn a_drill() {
+    let within = |budget_ms, run: DrillRun| DrillRun {
+        budget_ms: Some(budget_ms),
+        ..run
     };
-    let budget = Some(Duration::from_millis(100));
     let texts = [
-        drill_text(&report(&[17, 5], Some("lb2"), "lb1", true), budget),
-        drill_text(&report(&[13_000], Some("lb2"), "lb2", true), budget),
-        drill_text(&report(&[], None, "lb1", true), None),
-        drill_text(&report(&[9_000], Some("lb2"), "lb3", false), None),
+        drill_text(&within(100.0, run(&[17.0, 5.0], Some("lb2"), "lb1", true))),
+        drill_text(&within(100.0, run(&[13_000.0], Some("lb2"), "lb2", true))),
+        drill_text(&run(&[], None, "lb1", true)),
+        drill_text(&run(&[9_000.0], Some("lb2"), "lb3", false)),
     ];
     assert_snapshot!(plain(&texts.join("\n")));
 }

@@ -22,6 +22,9 @@ main() {
     ask-peer) put_question "$2" "$3" ;;
     expire-at-boot) expire_at_boot "$2" ;;
     fault) fault "$2" ;;
+    watch) watch "$2" "$3" ;;
+    watched) watched "$2" "$3" ;;
+    glance) glance ;;
     history) history ;;
     generation) generation "$2" ;;
     *) die protocol "no such call: $1" ;;

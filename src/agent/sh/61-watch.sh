@@ -1,0 +1,86 @@
+# Watching, for drills: what this host's kernel and daemons say while a fault lasts. The watch is a
+# unit of its own, so that it goes on when the connection is gone, and ends by itself.
+
+watches=/run/hactl-drill
+
+# watch_unit ID: the unit that watches.
+watch_unit() { printf 'hactl-watch-%s.service' "$1"; }
+
+# watch ID SECONDS: begins. Standard input names the virtual addresses, one a line, to which a packet
+# is sent: who knows an address's owner will notice, and so record, that it changed.
+watch() {
+    change_id "$1"
+    number "$2"
+    folder=$watches/watch-$1
+    mkdir -p "$folder" && chmod 700 "$watches" "$folder" || die disk "cannot write $folder: $(space /run)"
+    forget_watch "$1"
+    # A quiet host writes a few lines; the limit is for one that is not.
+    # shellcheck disable=SC2016 # the inner shell expands these
+    started=$(systemd-run --quiet --unit="$(watch_unit "$1")" /bin/sh -c '
+        ulimit -f 16384
+        LC_ALL=C TZ=UTC0 timeout "$2" ip -ts -o monitor address link neigh >"$1/kernel" 2>/dev/null
+        exit 0' hactl "$folder" "$2" 2>&1) || die service "cannot start $(watch_unit "$1")" "$started"
+    # The monitor listens a moment after its unit has started.
+    listening=0
+    until [ -f "$folder/kernel" ] || [ "$listening" -ge 100 ]; do
+        listening=$((listening + 1))
+        sleep 0.02
+    done
+    while read -r word address; do
+        case $word in
+        vip) touch_address "$address" & ;;
+        end) break ;;
+        esac
+    done
+    wait
+    # Whom this host takes for each address's owner.
+    ip neigh show 2>/dev/null | while read -r address _ _ word hardware _; do
+        [ "$word" != lladdr ] || say neighbour "$address" "$hardware"
+    done
+    for link in /sys/class/net/*/address; do
+        hardware=''
+        read -r hardware <"$link" || :
+        link=${link%/address}
+        say hardware "${link##*/}" "$hardware"
+    done
+    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    finish
+}
+
+# shellcheck disable=SC2016 # bash expands it, with the value as its argument
+touch_address() { timeout 0.5 bash -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null || :; }
+
+forget_watch() {
+    systemctl stop "$(watch_unit "$1")" 2>/dev/null || :
+    systemctl reset-failed "$(watch_unit "$1")" 2>/dev/null || :
+}
+
+# watched ID SINCE: ends it, and tells what was seen since SINCE, in seconds since the epoch by this
+# host's clock. A host that was restarted has forgotten what its kernel said.
+watched() {
+    change_id "$1"
+    number "$2"
+    folder=$watches/watch-$1
+    forget_watch "$1"
+    if [ -f "$folder/kernel" ]; then
+        tail -c 1048576 "$folder/kernel" >"$folder/tail"
+        say kernel
+        body "$folder/tail"
+    fi
+    say journal
+    # Answers to hactl's own questions are no events.
+    body_text "$(journalctl -q --no-pager -o json --since "@$2" -u nginx.service -u keepalived.service 2>/dev/null |
+        grep -v '"Printing [^"]* on signal' | tail -n 2000)"
+    rm -rf "$folder"
+    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    finish
+}
+
+# glance: who has which address and which daemons run; enough to tell whether a drill is over.
+glance() {
+    say host "$(uname -n)" "$(uname -r)" "$(id -u)"
+    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    observe_services
+    observe_addresses
+    finish
+}

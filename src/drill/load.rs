@@ -1,0 +1,112 @@
+//! All load of a drill: on a thread of its own, so that nothing else that hactl does delays it.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::download::{Download, download};
+use super::held::{hold, sum};
+use super::http::Target;
+use super::probe::{Probe, probe};
+use super::record::Held;
+
+/// What load there is.
+#[derive(Debug, Clone)]
+pub struct LoadSpec {
+    /// Where new connections ask, by which the drill is judged.
+    pub new: Target,
+    /// Another path for as many new connections, where there is one.
+    pub beside: Option<Target>,
+    /// A new connection every so often, for each path.
+    pub interval: Duration,
+    /// Where held connections ask.
+    pub held: Target,
+    /// How many of them.
+    pub held_connections: u32,
+    /// A request on each every so often.
+    pub held_interval: Duration,
+    /// What is downloaded.
+    pub download: Option<Target>,
+    /// By how many clients.
+    pub downloads: u32,
+}
+
+/// What the load saw.
+#[derive(Debug, Clone, Default)]
+pub struct LoadLog {
+    /// New connections.
+    pub new: Vec<Probe>,
+    /// New connections to the other path.
+    pub beside: Vec<Probe>,
+    /// Held connections.
+    pub held: Held,
+    /// Downloads that began.
+    pub downloads: Vec<Download>,
+}
+
+/// Load under way.
+pub struct Load {
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<io::Result<LoadLog>>,
+}
+
+impl Load {
+    /// Starts all of it.
+    pub fn start(spec: LoadSpec, clock: Clock) -> io::Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let thread = thread::Builder::new()
+            .name("load".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?;
+                Ok(runtime.block_on(run(spec, clock, stopped)))
+            })?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Stops it, waits for what is under way, and returns what it saw.
+    pub async fn stop(self) -> io::Result<LoadLog> {
+        // Its thread has ended by itself when nobody listens any more.
+        let _ = self.stop.send(true);
+        let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        match joined {
+            Ok(Ok(log)) => log,
+            _ => Err(io::Error::other("the load's thread has died")),
+        }
+    }
+}
+
+async fn run(spec: LoadSpec, clock: Clock, stop: watch::Receiver<bool>) -> LoadLog {
+    let new = tokio::spawn(probe(spec.new, spec.interval, clock, stop.clone()));
+    let beside = spec
+        .beside
+        .map(|target| tokio::spawn(probe(target, spec.interval, clock, stop.clone())));
+    let held: Vec<_> = (0..spec.held_connections)
+        .map(|index| {
+            // Spread evenly, so that they don't all ask at once.
+            let begin_after = spec.held_interval * index / spec.held_connections;
+            let (target, stop) = (spec.held.clone(), stop.clone());
+            tokio::spawn(hold(target, spec.held_interval, begin_after, clock, stop))
+        })
+        .collect();
+    let downloads: Vec<_> = (0..spec.downloads)
+        .filter_map(|_| spec.download.clone())
+        .map(|target| tokio::spawn(download(target, clock, stop.clone())))
+        .collect();
+    let ((new, held), downloads) = join(join(new, join_all(held)), join_all(downloads)).await;
+    let beside = match beside {
+        Some(task) => task.await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    LoadLog {
+        new: new.unwrap_or_default(),
+        beside,
+        held: sum(held.into_iter().flatten()),
+        downloads: downloads.into_iter().flatten().flatten().collect(),
+    }
+}

@@ -1,0 +1,176 @@
+//! From a timeline to what its takeover is made of.
+
+use super::record::{Event, Millis, Phases, Requests, What};
+use crate::model::NodeName;
+
+/// The clocks of hosts agree no better than this, in milliseconds.
+const BLUR: f64 = 5.0;
+
+/// The node that had the VIP first after the fault, other than `from`.
+pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a NodeName> {
+    taken_over(timeline, from).map(|(_, node)| node)
+}
+
+fn taken_over<'a>(timeline: &'a [Event], from: &NodeName) -> Option<(Millis, &'a NodeName)> {
+    timeline.iter().find_map(|event| match &event.node {
+        Some(node) if event.what == What::Owns && node != from && event.at_ms > -BLUR => {
+            Some((event.at_ms, node))
+        }
+        _ => None,
+    })
+}
+
+/// Splits the time from the fault to the first request that was answered again; `None` where the VIP
+/// did not move away from `from`. Where no request was lost, it ends when a bystander heard of the new
+/// owner, or when that had the address.
+pub fn phases(timeline: &[Event], from: &NodeName, seen: &Requests) -> Option<Phases> {
+    let (owned, _) = taken_over(timeline, from)?;
+    let after = |event: &&Event| event.at_ms > -BLUR;
+    let acts = |event: &&Event| {
+        let own = event.node.as_ref() == Some(from);
+        match &event.what {
+            What::Released => own,
+            What::State { state } => own != (state == "MASTER"),
+            _ => false,
+        }
+    };
+    let acted = timeline.iter().filter(after).find(acts);
+    let acted = acted.map_or(owned, |event| event.at_ms);
+    let announced = timeline.iter().filter(after).find(
+        |event| matches!(&event.what, What::Announced { owner } if owner.as_ref() != Some(from)),
+    );
+    let heard = announced.map_or(owned, |event| event.at_ms).max(owned);
+    // The gap of the takeover, and not that of a later return.
+    let gap = seen
+        .gaps
+        .iter()
+        .rfind(|gap| gap.at_ms <= heard && gap.at_ms + gap.length_ms > -BLUR);
+    let answered = gap.map_or(heard, |gap| gap.at_ms + gap.length_ms);
+    let acted = acted.max(0.0);
+    let owned = owned.max(acted);
+    Some(Phases {
+        detection_ms: acted,
+        election_ms: owned - acted,
+        announcement_ms: answered.max(owned) - owned,
+    })
+}
+
+/// From `healed` until the VIP was on `after`, where it stayed, and requests were answered; `None`
+/// where it did not come there after the fault's end.
+pub fn time_to_return(
+    timeline: &[Event],
+    after: &NodeName,
+    seen: &Requests,
+    healed: Millis,
+) -> Option<f64> {
+    let back = timeline.iter().rfind(|event| event.what == What::Owns)?;
+    if back.node.as_ref() != Some(after) || back.at_ms < healed - BLUR {
+        return None;
+    }
+    let gap = seen.gaps.iter().rfind(|gap| gap.at_ms >= healed);
+    let answered = gap.map_or(back.at_ms, |gap| gap.at_ms + gap.length_ms);
+    Some(answered.max(back.at_ms).max(healed) - healed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::record::LostStretch;
+
+    fn name(name: &str) -> NodeName {
+        NodeName::new(name).unwrap()
+    }
+
+    fn event(at_ms: Millis, node: &str, what: What) -> Event {
+        Event {
+            at_ms,
+            node: Some(name(node)),
+            what,
+        }
+    }
+
+    fn state(state: &str) -> What {
+        What::State {
+            state: state.to_owned(),
+        }
+    }
+
+    fn lost(gaps: &[(f64, f64)]) -> Requests {
+        let gap = |&(at_ms, length_ms)| LostStretch {
+            at_ms,
+            length_ms,
+            lost: 1,
+        };
+        Requests {
+            gaps: gaps.iter().map(gap).collect(),
+            ..Requests::default()
+        }
+    }
+
+    fn takeover() -> Vec<Event> {
+        let announced = What::Announced {
+            owner: Some(name("lb2")),
+        };
+        vec![
+            event(-900.0, "lb1", What::Owns),
+            event(-900.0, "lb1", state("MASTER")),
+            event(29.0, "lb1", state("FAULT")),
+            event(29.5, "lb1", What::Released),
+            event(30.0, "lb2", state("MASTER")),
+            event(30.5, "lb2", What::Owns),
+            event(31.0, "lb3", announced),
+            event(1300.0, "lb2", What::Released),
+            event(1300.5, "lb1", What::Owns),
+        ]
+    }
+
+    fn split(timeline: &[Event], gaps: &[(f64, f64)]) -> String {
+        let phases = phases(timeline, &name("lb1"), &lost(gaps)).unwrap();
+        format!(
+            "{:.1} + {:.1} + {:.1}",
+            phases.detection_ms, phases.election_ms, phases.announcement_ms
+        )
+    }
+
+    #[test]
+    fn the_phases_sum_to_the_time_until_the_first_good_request() {
+        let gaps = [(1.0, 34.0), (1299.0, 5.0)];
+        assert_eq!(split(&takeover(), &gaps), "29.0 + 1.5 + 4.5");
+        assert_eq!(next_owner(&takeover(), &name("lb1")), Some(&name("lb2")));
+    }
+
+    #[test]
+    fn without_a_lost_request_the_announcement_ends_it() {
+        assert_eq!(split(&takeover(), &[]), "29.0 + 1.5 + 0.5");
+        let gap_of_the_return = [(1299.0, 5.0)];
+        assert_eq!(split(&takeover(), &gap_of_the_return), "29.0 + 1.5 + 0.5");
+    }
+
+    #[test]
+    fn a_silent_owner_is_missed_by_the_next_one() {
+        let timeline = [
+            event(-900.0, "lb1", What::Owns),
+            event(170.0, "lb2", state("MASTER")),
+            event(171.0, "lb2", What::Owns),
+        ];
+        assert_eq!(split(&timeline, &[(2.0, 173.0)]), "170.0 + 1.0 + 4.0");
+    }
+
+    #[test]
+    fn a_vip_that_stays_has_no_phases() {
+        let stays = &takeover()[..2];
+        assert_eq!(phases(stays, &name("lb1"), &lost(&[(3.0, 80.0)])), None);
+    }
+
+    #[test]
+    fn the_return_ends_when_the_last_request_is_answered() {
+        let (timeline, lb1) = (takeover(), name("lb1"));
+        let back = |gaps: &[(f64, f64)]| time_to_return(&timeline, &lb1, &lost(gaps), 1000.0);
+        assert_eq!(back(&[(1.0, 34.0)]), Some(300.5));
+        assert_eq!(back(&[(1.0, 34.0), (1299.0, 5.0)]), Some(304.0));
+        assert_eq!(
+            time_to_return(&timeline, &name("lb2"), &lost(&[]), 40.0),
+            None
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether a cluster could survive a drill now.
+
+use crate::agent::Observation;
+use crate::ops::context::Loaded;
+use crate::ops::error::OpsError;
+use crate::ops::plan::make;
+use crate::ops::survey::{Survey, vips};
+
+fn refuse(reason: String, remedy: &str) -> OpsError {
+    OpsError::NotFitForDrill {
+        reason,
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// Refuses a cluster that is not whole: a drill there would measure something else, or be an outage.
+pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsError> {
+    if loaded.nodes().len() < loaded.cluster.nodes.len() {
+        return Err(refuse(
+            "it concerns all nodes of the cluster".to_owned(),
+            "leave --limit out; --node says where the fault is made",
+        ));
+    }
+    let under_way = survey.seen.iter().find(|seen| seen.journal.is_some());
+    if let Some(seen) = under_way {
+        return Err(refuse(
+            format!("a change is under way on {}", seen.node),
+            "wait until it is confirmed or undone: hactl status",
+        ));
+    }
+    if let Some(why) = not_whole(loaded, &survey.seen) {
+        return Err(refuse(
+            why,
+            "look at `hactl status`, mend it, then run the drill",
+        ));
+    }
+    let plan = make(loaded, survey)?;
+    let differs = plan.nodes.iter().find(|node| !node.is_empty());
+    if let Some(node) = differs {
+        return Err(refuse(
+            format!("{} is not as the inventory says", node.node),
+            "see what differs with `hactl plan`, bring it in order with `hactl apply`, then run the drill",
+        ));
+    }
+    Ok(())
+}
+
+/// What is not as it should be: every node healthy, every VIP with one owner, somebody to take over.
+pub(super) fn not_whole(loaded: &Loaded, seen: &[Observation]) -> Option<String> {
+    for seen in seen {
+        let node = &seen.node;
+        for program in ["nginx", "keepalived"] {
+            if !seen.service(program).is_active() {
+                return Some(format!("{program} does not run on {node}"));
+            }
+        }
+        let stands = |state: &str| matches!(state, "MASTER" | "BACKUP");
+        if let Some(vrrp) = seen.vrrp.iter().find(|vrrp| !stands(&vrrp.state)) {
+            return Some(format!("{} is in {} on {node}", vrrp.instance, vrrp.state));
+        }
+    }
+    for vip in vips(&loaded.cluster) {
+        let owners: Vec<&str> = seen
+            .iter()
+            .filter(|seen| seen.holds(vip))
+            .map(|seen| seen.node.as_str())
+            .collect();
+        match owners.as_slice() {
+            [_] => {}
+            [] => return Some(format!("{vip} has no owner")),
+            several => return Some(format!("{vip} has several owners: {}", several.join(", "))),
+        }
+    }
+    (seen.len() < 2).then(|| "there is one node only: nobody could take over".to_owned())
+}

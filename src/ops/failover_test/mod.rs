@@ -1,0 +1,117 @@
+//! `hactl failover-test`: drills on the running cluster.
+//!
+//! A drill holds the cluster's lock, so that nothing else changes it meanwhile. What happens on the
+//! hosts is told by the hosts themselves, afterwards: asking them while it happens would disturb it,
+//! and one that has lost its link could not answer.
+
+mod fit;
+mod intent;
+mod reach;
+mod run;
+mod settle;
+mod timeline;
+
+use std::time::Duration;
+
+pub use intent::DrillIntent;
+
+use super::context::{Context, Loaded, load};
+use super::error::OpsError;
+use super::survey::{Survey, survey};
+use crate::drill::{Drill, DrillReport};
+use crate::model::NodeName;
+use reach::Reach;
+use run::Runner;
+
+/// Which drills, and how they are watched.
+pub struct FailoverRequest<'a> {
+    /// The drills, in order.
+    pub drills: Vec<Drill>,
+    /// The node to which the fault is done; the VIP's owner where none is named.
+    pub node: Option<NodeName>,
+    /// Each drill so many times.
+    pub repeat: u32,
+    /// One new connection every so often.
+    pub probe_interval: Duration,
+    /// So many connections are kept open.
+    pub held_connections: u32,
+    /// The path of something large, which is downloaded meanwhile.
+    pub download: Option<String>,
+    /// The longest outage that is accepted, of any drill; the inventory has others.
+    pub budget: Option<Duration>,
+    /// Told what will be done before anything is done; false gives up.
+    pub agree: &'a (dyn Fn(&[DrillIntent]) -> bool + Sync),
+    /// Told what happens.
+    pub tell: &'a (dyn Fn(&DrillProgress) + Sync),
+}
+
+/// What happens while drills run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DrillProgress {
+    /// A drill begins.
+    Begun {
+        /// Which.
+        drill: Drill,
+        /// On which node.
+        node: NodeName,
+        /// Which repetition, from 1, and of how many.
+        repeat: (u32, u32),
+    },
+    /// The fault was made.
+    Made,
+    /// It is waited until the cluster is whole again.
+    Settling,
+}
+
+/// What drills came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailoverOutcome {
+    /// The record of those that ran.
+    pub report: DrillReport,
+    /// Why not all of them ran; `None` when they did.
+    pub cut_short: Option<CutShort>,
+}
+
+/// Why drills ended before the last one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CutShort {
+    /// The user wanted it.
+    Stopped,
+    /// The cluster is not whole again.
+    NotRecovered {
+        /// What is not as it should be.
+        why: String,
+    },
+}
+
+/// Runs drills; `None` when the user did not agree.
+pub async fn failover_test(
+    context: &Context,
+    request: FailoverRequest<'_>,
+) -> Result<Option<FailoverOutcome>, OpsError> {
+    let loaded = load(context)?;
+    let survey = survey(context, &loaded).await?;
+    let intents = match intents(&loaded, &survey, &request) {
+        Ok(intents) => intents,
+        Err(error) => {
+            survey.fleet.close().await;
+            return Err(error);
+        }
+    };
+    if !(request.agree)(&intents) {
+        survey.fleet.close().await;
+        return Ok(None);
+    }
+    let reach = Reach::new(&loaded, survey.connector, survey.fleet);
+    let runner = Runner::new(context, &loaded, &request, survey.seen, reach);
+    runner.run(&intents).await.map(Some)
+}
+
+fn intents(
+    loaded: &Loaded,
+    survey: &Survey,
+    request: &FailoverRequest<'_>,
+) -> Result<Vec<DrillIntent>, OpsError> {
+    fit::refuse_unfit(loaded, survey)?;
+    intent::intents(loaded, &survey.seen, request)
+}

@@ -1,0 +1,111 @@
+//! Reaching nodes that lose their link, their power or their daemons meanwhile.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::agent::{Agent, AgentError, LockRequest, Observation, Question};
+use crate::apply::{Fleet, each};
+use crate::model::{Node, NodeName};
+use crate::ops::context::Loaded;
+use crate::remote::{Connector, SshConnector};
+
+/// An answer to a glance that takes longer comes from a node in trouble.
+const GLANCE: Duration = Duration::from_secs(2);
+
+/// All nodes of a cluster, connected anew where a connection was lost.
+pub(super) struct Reach<'a> {
+    connector: SshConnector,
+    fleet: Fleet,
+    nodes: Vec<&'a Node>,
+}
+
+impl<'a> Reach<'a> {
+    pub(super) fn new(loaded: &'a Loaded, connector: SshConnector, fleet: Fleet) -> Self {
+        Self {
+            connector,
+            fleet,
+            nodes: loaded.cluster.nodes.iter().collect(),
+        }
+    }
+
+    pub(super) fn agent(&self, node: &NodeName) -> Option<&Agent> {
+        self.fleet.get(node)
+    }
+
+    /// In the inventory's order.
+    pub(super) fn agents(&self) -> impl Iterator<Item = &Agent> {
+        self.nodes
+            .iter()
+            .filter_map(|node| self.fleet.get(&node.name))
+    }
+
+    /// Who has which address, of each node in the inventory's order; `None` of one that does not
+    /// answer, which is connected anew for the next time.
+    pub(super) async fn glance(&mut self) -> Vec<Option<Observation>> {
+        let glances = self.nodes.iter().map(|node| async {
+            let agent = self.fleet.get(&node.name)?;
+            tokio::time::timeout(GLANCE, agent.glance())
+                .await
+                .ok()?
+                .ok()
+        });
+        let seen = join_all(glances).await;
+        let silent = self
+            .nodes
+            .iter()
+            .zip(&seen)
+            .filter(|(_, seen)| seen.is_none());
+        let silent: Vec<&Node> = silent.map(|(node, _)| *node).collect();
+        self.reconnect(&silent).await;
+        seen
+    }
+
+    /// New connections to `nodes`, of which some may stay silent.
+    async fn reconnect(&mut self, nodes: &[&Node]) {
+        let connections = nodes.iter().map(|node| self.connector.connect(node));
+        for host in join_all(connections).await.into_iter().flatten() {
+            if let Some(old) = self.fleet.replace(Agent::new(host)) {
+                // It waits for a host that may never answer it.
+                tokio::spawn(old.close());
+            }
+        }
+    }
+
+    /// Everything that an observation tells, of all nodes.
+    pub(super) async fn observe(&self) -> Result<Vec<Observation>, Vec<AgentError>> {
+        let question = Question::default();
+        let seen = each(self.agents(), usize::MAX, |agent| agent.observe(&question)).await;
+        let (seen, errors): (Vec<_>, Vec<_>) = seen.into_iter().partition(Result::is_ok);
+        let errors: Vec<AgentError> = errors.into_iter().filter_map(Result::err).collect();
+        if errors.is_empty() {
+            Ok(seen.into_iter().flatten().collect())
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Takes the lock on all nodes, or on none.
+    pub(super) async fn lock(&self, request: &LockRequest) -> Result<(), Vec<AgentError>> {
+        let taken = each(self.agents(), usize::MAX, |agent| agent.lock(request)).await;
+        let errors: Vec<AgentError> = taken.into_iter().filter_map(Result::err).collect();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        self.unlock(&request.tx).await;
+        Err(errors)
+    }
+
+    /// Gives it back where it can be reached; elsewhere it ends with its time.
+    pub(super) async fn unlock(&self, tx: &str) {
+        let given = each(self.agents(), usize::MAX, |agent| {
+            tokio::time::timeout(Duration::from_secs(5), agent.unlock(tx))
+        });
+        given.await;
+    }
+
+    pub(super) async fn close(self) {
+        // A connection to a host that is gone may take its time to end.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.fleet.close()).await;
+    }
+}

@@ -1,0 +1,82 @@
+//! Waiting until a cluster is whole again.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::reach::Reach;
+use crate::agent::Observation;
+use crate::model::NodeName;
+
+/// What is waited for.
+pub(super) struct Wanted<'a> {
+    /// The VIP that is watched.
+    pub(super) vip: IpAddr,
+    /// Who should have it in the end; `None` where anybody may.
+    pub(super) owner: Option<&'a NodeName>,
+    /// Another owner than that is taken for the last one after so long.
+    pub(super) resigned_after: Duration,
+    /// After so long it is given up.
+    pub(super) patience: Duration,
+}
+
+/// The right owner must stay for so long.
+const CALM: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(150);
+
+/// Waits until all nodes answer, their daemons run and the VIP has one owner who stays. The last that
+/// was seen of the nodes, `None` for one that does not answer; and whether it came to that.
+pub(super) async fn settle(
+    reach: &mut Reach<'_>,
+    wanted: &Wanted<'_>,
+    is_stopped: impl Fn() -> bool,
+) -> (Vec<Option<Observation>>, bool) {
+    let deadline = Instant::now() + wanted.patience;
+    let mut since: Option<(NodeName, Instant)> = None;
+    loop {
+        let seen = reach.glance().await;
+        match whole_owner(&seen, wanted.vip) {
+            None => since = None,
+            Some(owner) => {
+                let began = match since {
+                    Some((before, began)) if before == owner => began,
+                    _ => Instant::now(),
+                };
+                let is_right = wanted.owner.is_none_or(|wanted| *wanted == owner);
+                let calm = if is_right {
+                    CALM
+                } else {
+                    wanted.resigned_after
+                };
+                if began.elapsed() >= calm {
+                    return (seen, true);
+                }
+                since = Some((owner, began));
+            }
+        }
+        if Instant::now() >= deadline || is_stopped() {
+            return (seen, false);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// The one owner of `vip`, where all nodes answer and run their daemons.
+fn whole_owner(seen: &[Option<Observation>], vip: IpAddr) -> Option<NodeName> {
+    let runs = |seen: &Option<Observation>| {
+        seen.as_ref().is_some_and(|seen| {
+            seen.service("nginx").is_active() && seen.service("keepalived").is_active()
+        })
+    };
+    seen.iter().all(runs).then_some(())?;
+    owner(seen.iter().flatten(), vip)
+}
+
+/// The one node that has `vip`; `None` where none or several have it.
+pub(super) fn owner<'a>(
+    seen: impl IntoIterator<Item = &'a Observation>,
+    vip: IpAddr,
+) -> Option<NodeName> {
+    let mut owners = seen.into_iter().filter(|seen| seen.holds(vip));
+    let first = owners.next()?;
+    owners.next().is_none().then(|| first.node.clone())
+}

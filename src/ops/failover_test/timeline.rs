@@ -1,0 +1,173 @@
+//! What hosts saw, brought to one clock and in one order.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::agent::{JournalLine, KernelChange, Watched};
+use crate::drill::{Event, HostClock, Millis, Requests, What};
+use crate::model::{InstanceName, InterfaceName, NodeName};
+
+/// One host's part.
+pub(super) struct HostStory<'a> {
+    pub(super) node: &'a NodeName,
+    /// The interface that carries VRRP.
+    pub(super) interface: &'a InterfaceName,
+    pub(super) clock: HostClock,
+    pub(super) watched: &'a Watched,
+    /// The hardware address that it took for the VIP's owner's when it began.
+    pub(super) knew: Option<&'a str>,
+    /// When it was started again, by its own clock; `None` where it was not.
+    pub(super) rebooted: Option<f64>,
+}
+
+/// What all hosts' parts are about.
+pub(super) struct Subject<'a> {
+    pub(super) vip: IpAddr,
+    pub(super) instance: &'a InstanceName,
+    /// Whose a hardware address is.
+    pub(super) hardware: &'a BTreeMap<String, NodeName>,
+    /// When the fault was made: seconds since the operator's clock's zero.
+    pub(super) fault: f64,
+}
+
+/// systemd's ids of what it says about units (`journalctl --catalog` explains them).
+mod message {
+    pub(super) const STARTED: &str = "39f53479d3a045ac8e11786248231fbf";
+    pub(super) const STOPPED: &str = "9d1aaa27d60140bd96365438aad20286";
+    pub(super) const PROCESS_EXITED: &str = "98e322203f7a4ed290d09fe03c09fe15";
+}
+
+/// Log lines that are kept of one host.
+const MOST_LINES: usize = 200;
+
+/// Everything that `host` saw of `subject`, since `begin_ms`.
+pub(super) fn events(host: &HostStory<'_>, subject: &Subject<'_>, begin_ms: Millis) -> Vec<Event> {
+    let since_fault = |at: f64| (host.clock.to_operator(at) - subject.fault) * 1000.0;
+    let mut found: Vec<(Millis, What)> = Vec::new();
+    if let Some(booted) = host.rebooted {
+        found.push((since_fault(booted), What::Joined));
+    }
+    found.extend(kernel_events(host, subject, since_fault));
+    found.extend(journal_events(host, subject, since_fault));
+    found.retain(|(at, _)| *at >= begin_ms);
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let event = |(at_ms, what)| Event {
+        at_ms,
+        node: Some(host.node.clone()),
+        what,
+    };
+    found.into_iter().map(event).collect()
+}
+
+fn kernel_events(
+    host: &HostStory<'_>,
+    subject: &Subject<'_>,
+    since_fault: impl Fn(f64) -> Millis,
+) -> Vec<(Millis, What)> {
+    let mut found = Vec::new();
+    let mut link_is_up = true;
+    let mut known = host.knew;
+    for event in &host.watched.kernel {
+        let at = since_fault(event.at);
+        match &event.change {
+            KernelChange::AddressAdded(address) if *address == subject.vip => {
+                found.push((at, What::Owns));
+            }
+            KernelChange::AddressRemoved(address) if *address == subject.vip => {
+                found.push((at, What::Released));
+            }
+            KernelChange::Link { interface, up }
+                if interface == host.interface.as_str() && *up != link_is_up =>
+            {
+                link_is_up = *up;
+                found.push((at, if *up { What::Joined } else { What::Cut }));
+            }
+            KernelChange::Neighbour { address, hardware } if *address == subject.vip => {
+                let before = known.replace(hardware);
+                found.extend(announcement(before, hardware, subject).map(|what| (at, what)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Who knew nobody asked by himself, and who knew him heard nothing new.
+fn announcement(before: Option<&str>, hardware: &str, subject: &Subject<'_>) -> Option<What> {
+    before.filter(|before| *before != hardware)?;
+    let owner = subject.hardware.get(hardware).cloned();
+    Some(What::Announced { owner })
+}
+
+fn journal_events(
+    host: &HostStory<'_>,
+    subject: &Subject<'_>,
+    since_fault: impl Fn(f64) -> Millis,
+) -> Vec<(Millis, What)> {
+    let mut found = Vec::new();
+    let mut lines = 0;
+    let mut last_line = "";
+    for line in &host.watched.journal {
+        let at = since_fault(line.at);
+        if let Some(what) = daemon_event(line, subject.instance) {
+            found.push((at, what));
+        }
+        // keepalived repeats itself with every advert.
+        if lines < MOST_LINES && line.text != last_line && explains(line) {
+            lines += 1;
+            found.push((
+                at,
+                What::Log {
+                    unit: line.unit.clone(),
+                    line: line.text.clone(),
+                },
+            ));
+        }
+        last_line = &line.text;
+    }
+    found
+}
+
+/// What a line means for a daemon's state, where it means anything.
+fn daemon_event(line: &JournalLine, instance: &InstanceName) -> Option<What> {
+    match (line.unit.as_str(), line.message_id.as_str()) {
+        ("nginx", message::STARTED) => Some(What::Serves),
+        ("nginx", message::STOPPED | message::PROCESS_EXITED) => Some(What::Silent),
+        ("keepalived", message::STOPPED | message::PROCESS_EXITED) => Some(What::State {
+            state: "STOP".to_owned(),
+        }),
+        ("keepalived", _) => {
+            let rest = line.text.strip_prefix(&format!("({instance}) Entering "))?;
+            let state = rest.split(' ').next()?.to_owned();
+            Some(What::State { state })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a line explains anything: what keepalived says when it starts does not.
+fn explains(line: &JournalLine) -> bool {
+    let is_notify = line.text.contains(" is MASTER: ")
+        || line.text.contains(" is BACKUP: ")
+        || line.text.contains(" is in FAULT: ");
+    let of_instances = line.text.starts_with('(') || line.text.contains("cript");
+    !is_notify && (line.unit == "nginx" || !line.message_id.is_empty() || of_instances)
+}
+
+/// When requests began to be lost, and were answered again.
+pub(super) fn gaps(requests: &Requests) -> Vec<Event> {
+    let event = |at_ms, what| Event {
+        at_ms,
+        node: None,
+        what,
+    };
+    let mut found = Vec::new();
+    for (index, gap) in requests.gaps.iter().enumerate() {
+        found.push(event(gap.at_ms, What::Lost));
+        // One that is still open at the end was not answered.
+        if requests.recovered || index + 1 < requests.gaps.len() {
+            found.push(event(gap.at_ms + gap.length_ms, What::Answered));
+        }
+    }
+    found
+}
