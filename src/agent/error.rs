@@ -102,6 +102,15 @@ fn code_hint(code: &str) -> &'static str {
         "read-only" | "write" | "state-unwritable" => {
             "make the file system writable (`mount | grep ' ro[,)]'`, and `dmesg` for why it is not), then run it again"
         }
+        "unsafe" => {
+            "make root its owner and let nobody else write there (`chown root:root`, `chmod go-w`), look at what others may have put there, then run it again"
+        }
+        "unsafe-state" => {
+            "find out who put it there; if it was you, give it to root alone (`chown -R root:root`, `chmod 700`), then run it again"
+        }
+        "tampered" => {
+            "nothing was changed; find out what wrote there on the host, or whether its disk fails (`dmesg`), then run it again"
+        }
         "lacking" => "install the named program on the host, then run it again",
         "sysctl" => "remove or correct that key under `sysctl` in the inventory",
         "nginx-stale" => {

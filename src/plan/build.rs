@@ -226,11 +226,14 @@ fn file_change(
             group,
             content,
         } => (content, Some(format!("{mode:04o} {owner}:{group}"))),
-        LiveFile::Absent | LiveFile::Link(_) => (&[], None),
+        // The link goes; what it points to is not touched.
+        LiveFile::Link(target) => (&[], Some(format!("a link to {target}"))),
+        LiveFile::Absent => (&[], None),
         LiveFile::Other => return Err(obstacle(seen, &file.path)),
     };
-    let same_content = permissions.is_some() && before == file.content;
     let same_permissions = permissions.as_ref() == Some(&wanted_permissions);
+    let is_file = matches!(live, LiveFile::File { .. });
+    let same_content = is_file && before == file.content;
     if same_content && same_permissions {
         return Ok(None);
     }

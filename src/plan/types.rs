@@ -78,7 +78,7 @@ pub struct FileChange {
     pub cause: Cause,
     /// A unified diff, secrets masked; empty when nothing of the content may be shown or changes.
     pub diff: String,
-    /// Mode and owner before and after, where they change.
+    /// Mode and owner before and after, where they change; before, it may also be a link.
     pub permissions: Option<(String, String)>,
 }
 

@@ -120,7 +120,12 @@ fn header(shared: &Shared<'_>, goal: Goal, model: Option<&Shared<'_>>) -> String
 fn whole(shared: &Shared<'_>) -> String {
     let mut text = String::new();
     if let Some((before, after)) = &shared.change.permissions {
-        let _ = writeln!(text, "{INDENT}mode and owner {before} -> {after}");
+        let what = if before.starts_with("a link") {
+            "was"
+        } else {
+            "mode and owner"
+        };
+        let _ = writeln!(text, "{INDENT}{what} {before} -> {after}");
     }
     let is_new = matches!(
         shared.change.action,

@@ -199,7 +199,7 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
 async fn a_full_disk_is_said_to_be_full(world: &World) {
     inhabited(world);
     let agent = world.agent();
-    world.sh("mkdir -p /var/lib/hactl; mount -t tmpfs -o size=256k tmpfs /var/lib/hactl");
+    world.sh("mkdir -p /var/lib/hactl; mount -t tmpfs -o size=256k,mode=700 tmpfs /var/lib/hactl");
     let large = tree(TX, 1, ID, vec![file("/etc/large", vec![b'x'; 400_000])]);
     let problem = staged(&agent, TX, &large).await.unwrap_err();
     assert_eq!(problem.code(), "disk", "{problem}");

@@ -11,6 +11,7 @@ mod hostile;
 mod lock;
 mod peers;
 mod scene;
+mod trust;
 mod world;
 
 /// One test per shell for each of these functions, which take a world.

@@ -49,17 +49,30 @@ place_for_validation() {
     while IFS=$tab read -r kind a b c d _ f; do
         case $kind in file) path=$f ;; absent) path=$a ;; *) continue ;; esac
         case $path in
-        /etc/nginx/*) [ -d /etc/nginx ] || continue ;;
-        /etc/keepalived/*) [ -d /etc/keepalived ] || continue ;;
+        /etc/nginx/*) top=/etc/nginx ;;
+        /etc/keepalived/*) top=/etc/keepalived ;;
         *) continue ;;
         esac
-        if [ "$kind" = absent ]; then
-            rm -f -- "$path"
-            continue
-        fi
+        [ -d "$top" ] || continue
+        own_way "$top" "$path" || die disk "cannot stage $path"
+        rm -f -- "$path"
+        [ "$kind" != absent ] || continue
         mkdir -p "${path%/*}" && cp -- "$1/files$path" "$path" && chmod "$b" "$path" && chown "$c:$d" "$path" ||
             die disk "cannot stage $path"
     done <"$1/manifest"
+}
+
+# own_way DIR PATH: folders between the private DIR and PATH that are links become copies: through a
+# link the host's own files would be written.
+own_way() {
+    way=$1 rest=${2#"$1"/}
+    while [ "$rest" != "${rest#*/}" ]; do
+        way=$way/${rest%%/*} rest=${rest#*/}
+        [ -L "$way" ] || continue
+        mkdir "$way.hactl" || return 1
+        [ ! -d "$way" ] || cp -a "$way/." "$way.hactl/" || return 1
+        rm -f -- "$way" && mv -T -- "$way.hactl" "$way" || return 1
+    done
 }
 
 test_nginx() {

@@ -22,6 +22,7 @@ prepare() {
     done
     # What is missed here would be missing in generation 0 for ever.
     [ "$whole" = yes ] || die protocol "the stream ended early"
+    refuse_untrusted "$state/tx/$1/wanted"
     if [ ! -f "$state/generations/0/manifest" ]; then
         mkdir -p "$state/generations/0/files" &&
             printf 'generation\t0\napplied_at\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" | put "$state/generations/0/manifest" ||
@@ -51,8 +52,9 @@ install_packages() {
     installed_packages >"$into/packages-before"
     forget_policy
     if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\n# hactl: no service starts while process %s installs packages\n[ ! -d /proc/%s ] || exit 101\n' "$$" "$$" \
-            >"$policy" && chmod 755 "$policy" || die write "cannot write $policy"
+        # -C: a link in its place, even one to nowhere, is not followed.
+        (set -C && printf '#!/bin/sh\n# hactl: no service starts while process %s installs packages\n[ ! -d /proc/%s ] || exit 101\n' "$$" "$$" \
+            >"$policy") && chmod 755 "$policy" || die write "cannot write $policy"
     fi
     output=$(
         umask 022

@@ -97,6 +97,8 @@ activate() {
     [ "$whole" = yes ] || die protocol "the stream ended early"
     case $peer_key in *[!0-9a-f]*) die protocol "this is no key" ;; esac
     [ "${#peer_key}" -ge 32 ] || [ -z "$peer_key" ] || die protocol "this key is too short"
+    refuse_tampered "$into/new"
+    refuse_untrusted "$into/new/manifest"
     carry_on
     rm -rf "$into/before"
     capture_missing "$into/new/manifest" "$into/before"

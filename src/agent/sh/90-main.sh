@@ -2,6 +2,7 @@
 main() {
     case $1 in validate-inside | peer | ask-peer) ;; *) say hactl-agent 1 ;; esac
     [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
+    refuse_strange_state
     case $1 in
     observe) observe ;;
     validate) in_private_mounts validate-inside ;;

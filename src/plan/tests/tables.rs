@@ -65,7 +65,7 @@ fn causes_of_a_change_three_ways() {
         (
             Some("applied"),
             LiveFile::Link("/x".to_owned()),
-            Some((Create, Hand)),
+            Some((Modify, Hand)),
         ),
         (None, live("applied"), Some((Delete, Inventory))),
         (None, live("by hand"), Some((Delete, InventoryAndHand))),

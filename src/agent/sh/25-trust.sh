@@ -1,0 +1,77 @@
+# What is looked at before root writes: whether anybody else could have put something in the way. In a
+# folder that others can write in, a name can become a link to any file of the host between two steps
+# of a program, so hactl does not work there at all.
+
+# trusted_dir DIR: true when only root can put or replace anything in DIR, in the folders above it, and
+# in those that links on the way lead to. Otherwise sets untrusted to the reason.
+trusted_dir() {
+    case $trusted in *"|$1|"*) return 0 ;; esac
+    [ -z "$1" ] || trusted_dir "${1%/*}" || return 1
+    if [ -L "$1" ]; then
+        links=$((links + 1)) untrusted="too many links lead to $1"
+        [ "$links" -le 40 ] || return 1
+        target=$(readlink -- "$1")
+        case $target in /*) ;; *) target=${1%/*}/$target ;; esac
+        trusted_dir "${target%/}" || return 1
+    else
+        untrusted="cannot look at ${1:-/}"
+        who=$(stat -c '%u %g %a' -- "${1:-/}" 2>/dev/null) || return 1
+        case $who in
+        '0 '*' '*[2367]) untrusted="everybody can write in ${1:-/}" && return 1 ;;
+        '0 0 '*) ;;
+        '0 '*' '*[2367]?) untrusted="the group $(stat -c %G -- "${1:-/}") can write in ${1:-/}" && return 1 ;;
+        '0 '*) ;;
+        *) untrusted="${1:-/} belongs to $(stat -c %U -- "${1:-/}"), not to root" && return 1 ;;
+        esac
+    fi
+    trusted="$trusted|$1|"
+}
+
+# trusted_parent PATH: the same for the folder that PATH is in, or will be made in.
+trusted_parent() {
+    parent=${1%/*} links=0
+    while [ -n "$parent" ] && [ ! -e "$parent" ] && [ ! -L "$parent" ]; do parent=${parent%/*}; done
+    trusted_dir "$parent"
+}
+
+# refuse_untrusted MANIFEST: ends the program if one of its paths cannot be written safely.
+refuse_untrusted() {
+    trusted=''
+    while IFS=$tab read -r kind a b _ _ _ f; do
+        case $kind in
+        file) place=$f ;;
+        link) place=$b ;;
+        absent) place=$a ;;
+        *) continue ;;
+        esac
+        trusted_parent "$place" || die unsafe "cannot write $place safely: $untrusted"
+    done <"$1"
+}
+
+# refuse_strange_state: ends the program where hactl's own folder may be somebody else's work: what lies
+# there is believed, and run.
+refuse_strange_state() {
+    trusted=''
+    trusted_parent "$state" || die unsafe-state "cannot keep state in $state: $untrusted"
+    [ ! -L "$state" ] || die unsafe-state "$state is a link, and must be a folder"
+    [ -e "$state" ] || return 0
+    [ -d "$state" ] || die unsafe-state "$state is no folder"
+    trusted_dir "$state" || die unsafe-state "cannot trust what is in $state: $untrusted"
+    for kept in "$state"/* "$state"/tx/* "$state"/generations/*; do
+        case $kept in "$state/live" | "$state/live.new") continue ;; esac
+        if [ -L "$kept" ]; then
+            die unsafe-state "$kept is a link, which hactl did not make"
+        elif [ -e "$kept" ] && [ ! -O "$kept" ]; then
+            die unsafe-state "$kept does not belong to root"
+        fi
+    done
+}
+
+# refuse_tampered DIR: ends the program unless every staged file still is what was sent.
+refuse_tampered() {
+    while IFS=$tab read -r kind _ _ _ _ sum_sent place; do
+        [ "$kind" = file ] || continue
+        [ -f "$1/files$place" ] && [ ! -L "$1/files$place" ] && [ "$(sha256_of "$1/files$place")" = "$sum_sent" ] ||
+            die tampered "$1/files$place is no longer what was sent"
+    done <"$1/manifest"
+}
