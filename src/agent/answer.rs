@@ -8,7 +8,9 @@ use super::manifest::{Manifest, generation_number};
 use super::observation::{Journal, Observation};
 use super::observe::observation;
 use super::reply::{self, Record};
+use super::script::READS;
 use crate::model::{HostPath, NodeName, clipped};
+use crate::remote::SudoRefusal;
 
 /// The most generations of a host that are read.
 const MAX_GENERATIONS: usize = 1000;
@@ -38,20 +40,27 @@ impl Answer {
         stdout: &[u8],
         stderr: &str,
     ) -> Result<Self, AgentError> {
-        match reply::parse(stdout) {
-            Ok(records) => refuse_failure(node, records).map(Self),
-            Err(_) if stderr.contains("sudo") || stderr.contains("assword") => {
-                Err(AgentError::NotRoot {
-                    node: node.clone(),
-                    detail: one_line(stderr),
-                })
-            }
-            Err(problem) => Err(AgentError::Protocol {
+        let problem = match reply::parse(stdout) {
+            Ok(records) => return refuse_failure(node, records).map(Self),
+            Err(problem) => problem,
+        };
+        // Once the program has begun, sudo has let it in. Where it has not, sudo may quote the whole call.
+        let (refusal, words) = match stderr.split_once(&format!("{READS}\n")) {
+            Some((_, since)) => (None, one_line(since)),
+            None => (SudoRefusal::of(stderr), one_line(stderr)),
+        };
+        Err(match refusal {
+            Some(refusal) => AgentError::NotRoot {
+                node: node.clone(),
+                refusal,
+                detail: refusal.words().map_or(words, str::to_owned),
+            },
+            None => AgentError::Protocol {
                 node: node.clone(),
                 label: label.to_owned(),
-                detail: format!("{problem}; {}", one_line(stderr)),
-            }),
-        }
+                detail: format!("{problem}; {words}"),
+            },
+        })
     }
 
     /// The records of one tag, in order.

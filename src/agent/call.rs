@@ -11,7 +11,7 @@ use super::manifest::Manifest;
 use super::observation::{Journal, Observation};
 use super::observe::Question;
 use super::peer_key::PeerKey;
-use super::script::{BOOTSTRAP, Tree, agent_script};
+use super::script::{BOOTSTRAP, READS, Tree, agent_script};
 use crate::model::{HostPath, NodeName, harmless};
 use crate::remote::{Call, Host};
 
@@ -214,6 +214,7 @@ impl Agent {
         let call = Call {
             argv: words,
             stdin: &stdin,
+            ready: READS,
             label,
             timeout,
         };

@@ -1,7 +1,7 @@
 //! What a call of the host's program can end in, besides success.
 
 use crate::model::NodeName;
-use crate::remote::RemoteError;
+use crate::remote::{RemoteError, SudoRefusal};
 
 /// A call failed on one node.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,9 @@ pub enum AgentError {
     NotRoot {
         /// The node.
         node: NodeName,
-        /// sudo's words.
+        /// What sudo would not do.
+        refusal: SudoRefusal,
+        /// The same in words, or sudo's own.
         detail: String,
     },
     /// The answer is none of the program's.
@@ -86,9 +88,7 @@ impl AgentError {
         match self {
             Self::Remote(error) => error.hint(),
             Self::Locked { .. } => "wait for it to end; a lock whose holder died frees itself when its time is over".to_owned(),
-            Self::NotRoot { node, .. } => format!(
-                "log in as root (ssh.user), or let the login user run sudo without a password: `ssh {node} sudo -n true` must work"
-            ),
+            Self::NotRoot { refusal, .. } => refusal.hint().to_owned(),
             Self::Protocol { .. } => "run it again with -vvv to see what the host answered; a login script that prints text is the usual cause".to_owned(),
             Self::Failed { code, .. } => code_hint(code).to_owned(),
         }

@@ -32,8 +32,10 @@ pub fn agent_script() -> String {
 
 /// Reads the program from standard input, exactly its length, and leaves the rest of the stream to
 /// it. This is all the shell text that ever appears in an argument list.
-pub(super) const BOOTSTRAP: &str =
-    r#"script=$(dd bs="$1" count=1 iflag=fullblock 2>/dev/null); shift; eval "$script""#;
+pub(super) const BOOTSTRAP: &str = r#"echo hactl-agent-reads >&2; script=$(dd bs="$1" count=1 iflag=fullblock 2>/dev/null); shift; eval "$script""#;
+
+/// What it writes to standard error first.
+pub(super) const READS: &str = "hactl-agent-reads";
 
 /// A file of a [`Tree`].
 #[derive(Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Options that every verb takes.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -9,9 +9,9 @@ use clap::{ArgAction, Args};
 
 use super::duration::parse_duration;
 use crate::model::NodeName;
-use crate::ops::Context;
-use crate::remote::SshOptions;
-use crate::view::{ColorChoice, Format, UiOptions};
+use crate::ops::{Context, secret_file};
+use crate::remote::{SshOptions, SudoPassword};
+use crate::view::{ColorChoice, Format, Ui, UiOptions};
 
 /// Options that every verb takes.
 #[derive(Debug, Clone, Args)]
@@ -42,6 +42,10 @@ pub(super) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", env = "HACTL_SSH_CONFIG")]
     #[arg(hide_env_values = true)]
     ssh_config: Option<Utf8PathBuf>,
+
+    /// sudo's password on the nodes, in a file that only you can read; without it you are asked
+    #[arg(long, global = true, value_name = "FILE")]
+    sudo_password_file: Option<Utf8PathBuf>,
 
     /// How long a connection may take to come about
     #[arg(long, global = true, value_name = "TIME", default_value = "10s")]
@@ -107,7 +111,7 @@ impl GlobalArgs {
     }
 
     /// For the operations.
-    pub(super) fn context(&self, stop: Arc<AtomicBool>) -> Context {
+    pub(super) fn context(&self, stop: Arc<AtomicBool>, ui: &Ui) -> Context {
         Context {
             inventory: self.inventory.clone(),
             limit: self.limit.clone(),
@@ -115,10 +119,29 @@ impl GlobalArgs {
             ssh: SshOptions {
                 config_file: self.ssh_config.clone(),
                 connect_timeout: self.connect_timeout,
+                sudo_password: self.sudo_password(&stop, ui),
             },
             templates: self.templates.clone(),
             stop,
         }
+    }
+
+    /// From the file, or from the user where there is one: asked once, and only if a node needs it.
+    fn sudo_password(&self, stop: &Arc<AtomicBool>, ui: &Ui) -> Option<SudoPassword> {
+        if let Some(path) = self.sudo_password_file.clone() {
+            return Some(SudoPassword::certain(move || {
+                secret_file(&path).map_err(|reason| format!("{path}: {reason}"))
+            }));
+        }
+        let (ui, stop) = (ui.clone(), Arc::clone(stop));
+        ui.can_ask().then(|| {
+            SudoPassword::on_demand(move || {
+                let typed = ui.ask_secret("sudo's password on the nodes: ", &|| {
+                    stop.load(Ordering::Relaxed)
+                });
+                typed.ok_or_else(|| "none was typed".to_owned())
+            })
+        })
     }
 
     /// How much is logged to standard error.

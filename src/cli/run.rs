@@ -39,7 +39,7 @@ impl App {
             cause,
         })?;
         Ok(Self {
-            context: globals.context(Arc::new(AtomicBool::new(false))),
+            context: globals.context(Arc::new(AtomicBool::new(false)), &ui),
             ui,
             globals,
             runtime,

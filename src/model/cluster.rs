@@ -18,7 +18,7 @@ use super::vrrp::{VrrpInstance, VrrpSettings};
 pub enum Login {
     /// The login user is root.
     Root,
-    /// `sudo -n` (no password).
+    /// sudo, with a password where it asks for one.
     Sudo,
 }
 

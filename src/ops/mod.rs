@@ -39,4 +39,5 @@ pub use plan::{PlanReport, plan};
 pub use plan_file::{PlanFile, PlanFileError, read_plan_file, write_plan_file};
 pub use render::{RenderReport, render};
 pub use rollback::{RollbackRequest, rollback, rollback_plan};
+pub use secrets::secret_file;
 pub use status::{NodeStatus, StatusReport, Unreachable, VipStatus, status};

@@ -1,4 +1,4 @@
-//! Fetching the values behind an inventory's references, once, at the edge.
+//! Fetching secrets, once, at the edge.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -28,24 +28,30 @@ fn fetch(reference: &SecretRef, inventory: &Utf8Path) -> Result<SecretString, Op
             .map_err(|_| failed("the environment has no such variable".to_owned()))?,
         SecretRef::File(path) => {
             let path = inventory.parent().unwrap_or(Utf8Path::new(".")).join(path);
-            let metadata = std::fs::metadata(&path).map_err(|error| failed(error.to_string()))?;
-            let mode = metadata.permissions().mode() & 0o7777;
-            // A certificate is public; only what may be a secret must be closed to others.
-            let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-            if mode & 0o077 != 0 && !text.starts_with("-----BEGIN CERTIFICATE-----") {
-                return Err(failed(format!(
-                    "others can read it (mode {mode:04o}): chmod 600 {path} (KA033)"
-                )));
-            }
-            text
+            return secret_file(&path).map_err(failed);
         }
         SecretRef::Command(argv) => local_output(argv).map_err(failed)?,
     };
-    let value = value
-        .strip_suffix('\n')
-        .map_or(value.clone(), str::to_owned);
-    if value.is_empty() {
-        return Err(failed("it is empty".to_owned()));
+    non_empty(&value).map_err(failed)
+}
+
+/// The secret in a file that nobody but its owner can read, less one final newline; or why not.
+pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    // A certificate is public; only what may be a secret must be closed to others.
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    if mode & 0o077 != 0 && !text.starts_with("-----BEGIN CERTIFICATE-----") {
+        return Err(format!(
+            "others can read it (mode {mode:04o}): chmod 600 {path} (KA033)"
+        ));
     }
-    Ok(SecretString::from(value))
+    non_empty(&text)
+}
+
+fn non_empty(value: &str) -> Result<SecretString, String> {
+    match value.strip_suffix('\n').unwrap_or(value) {
+        "" => Err("it is empty".to_owned()),
+        value => Ok(SecretString::from(value)),
+    }
 }

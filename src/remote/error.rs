@@ -61,6 +61,14 @@ pub enum RemoteError {
         /// What was being done.
         label: String,
     },
+    /// sudo's password cannot be had.
+    #[error("{node}: sudo asks for a password, which cannot be had: {reason}")]
+    SudoPassword {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        reason: String,
+    },
     /// A program took too long.
     #[error("{node}: {label} did not end within {}s", timeout.as_secs())]
     TimedOut {
@@ -93,6 +101,7 @@ impl RemoteError {
             | Self::Unreachable { node, .. }
             | Self::NoSsh { node, .. }
             | Self::Disconnected { node, .. }
+            | Self::SudoPassword { node, .. }
             | Self::TimedOut { node, .. }
             | Self::TooMuch { node, .. } => node,
         }
@@ -107,6 +116,7 @@ impl RemoteError {
             | Self::Unreachable { host, .. } => Some(host),
             Self::NoSsh { .. }
             | Self::Disconnected { .. }
+            | Self::SudoPassword { .. }
             | Self::TimedOut { .. }
             | Self::TooMuch { .. } => None,
         }
@@ -131,6 +141,9 @@ impl RemoteError {
             Self::NoSsh { .. } => "install OpenSSH's client (openssh-client)".to_owned(),
             Self::Disconnected { .. } | Self::TimedOut { .. } => {
                 "run `hactl status`: it tells in which state the host is; an unconfirmed change undoes itself there".to_owned()
+            }
+            Self::SudoPassword { .. } => {
+                "put it, alone, into a file that only you can read (chmod 600), and give that: --sudo-password-file FILE".to_owned()
             }
             Self::TooMuch { .. } => "look at the host: its answer is not hactl's program's".to_owned(),
         }

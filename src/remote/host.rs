@@ -14,6 +14,8 @@ pub struct Call<'a> {
     pub argv: Vec<&'a str>,
     /// What it gets on standard input. Secrets travel here and nowhere else.
     pub stdin: &'a [u8],
+    /// The line that it writes to standard error as soon as it reads its standard input.
+    pub ready: &'a str,
     /// What to call it in logs, for example `observe`.
     pub label: &'a str,
     /// After this long it is given up.

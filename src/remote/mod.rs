@@ -8,8 +8,10 @@ pub(crate) mod fake;
 mod host;
 mod local;
 mod ssh;
+mod sudo;
 
 pub use error::RemoteError;
 pub use host::{Call, Connector, Host, Output};
 pub use local::local_output;
 pub use ssh::{SshConnector, SshOptions};
+pub use sudo::{PasswordSource, SudoPassword, SudoRefusal};

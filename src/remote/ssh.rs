@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use camino::Utf8PathBuf;
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+use super::sudo::{self, SudoPassword, SudoRefusal};
 use super::{Call, Connector, Host, Output, RemoteError};
 use crate::model::{Login, Node, NodeName, clipped, harmless};
 
@@ -25,6 +27,8 @@ pub struct SshOptions {
     pub config_file: Option<Utf8PathBuf>,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
+    /// Where sudo's password comes from, if there is anybody or anything to ask.
+    pub sudo_password: Option<SudoPassword>,
 }
 
 /// Opens connections with the system's ssh.
@@ -92,6 +96,7 @@ impl Connector for SshConnector {
         Ok(Box::new(SshHost {
             node: node.name.clone(),
             login: node.ssh.login,
+            sudo_password: self.options.sudo_password.clone(),
             session,
         }))
     }
@@ -145,7 +150,18 @@ fn explain(node: &Node, error: &openssh::Error) -> RemoteError {
 struct SshHost {
     node: NodeName,
     login: Login,
+    sudo_password: Option<SudoPassword>,
     session: Session,
+}
+
+/// How a program becomes root's.
+enum Escalation<'a> {
+    /// The login user is root.
+    None,
+    /// sudo must not ask.
+    Quiet,
+    /// sudo may ask, and is answered.
+    Asking(&'a SecretString),
 }
 
 impl SshHost {
@@ -156,10 +172,59 @@ impl SshHost {
         }
     }
 
-    async fn run_unbounded(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
-        let escalate: &[&str] = match self.login {
-            Login::Root => &[],
-            Login::Sudo => &["sudo", "-n", "--"],
+    /// Runs it; a host whose sudo turns out to want the password gets it in a second attempt.
+    async fn run_as_root(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
+        if self.login == Login::Root {
+            return self.run_in_time(call, Escalation::None).await;
+        }
+        let Some(source) = &self.sudo_password else {
+            return self.run_in_time(call, Escalation::Quiet).await;
+        };
+        let failed = |reason| RemoteError::SudoPassword {
+            node: self.node.clone(),
+            reason,
+        };
+        let known = source.ready().await.transpose().map_err(failed)?;
+        let password = if let Some(password) = known {
+            password
+        } else {
+            let output = self.run_in_time(call, Escalation::Quiet).await?;
+            // sudo ran nothing, so that nothing is done twice.
+            let wants_it = output.stdout.is_empty()
+                && SudoRefusal::of(&String::from_utf8_lossy(&output.stderr))
+                    == Some(SudoRefusal::PasswordNeeded);
+            if !wants_it {
+                return Ok(output);
+            }
+            source.get().await.map_err(failed)?
+        };
+        self.run_in_time(call, Escalation::Asking(&password)).await
+    }
+
+    async fn run_in_time(
+        &self,
+        call: &Call<'_>,
+        escalation: Escalation<'_>,
+    ) -> Result<Output, RemoteError> {
+        let ended = tokio::time::timeout(call.timeout, self.run_unbounded(call, &escalation)).await;
+        ended.unwrap_or_else(|_| {
+            Err(RemoteError::TimedOut {
+                node: self.node.clone(),
+                label: call.label.to_owned(),
+                timeout: call.timeout,
+            })
+        })
+    }
+
+    async fn run_unbounded(
+        &self,
+        call: &Call<'_>,
+        escalation: &Escalation<'_>,
+    ) -> Result<Output, RemoteError> {
+        let escalate = match escalation {
+            Escalation::None => &[],
+            Escalation::Quiet => sudo::QUIET,
+            Escalation::Asking(_) => sudo::ASKING,
         };
         let mut argv = escalate.iter().chain(&call.argv).copied();
         let lost = |_| self.disconnected(call.label);
@@ -179,21 +244,29 @@ impl SshHost {
             child.stdout().take(),
             child.stderr().take(),
         );
-        let (Some(mut stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
+        let (Some(mut stdin), Some(stdout), Some(mut stderr)) = (stdin, stdout, stderr) else {
             return Err(self.disconnected(call.label));
         };
-        let feed = async move {
-            // A program that ends early closes its input; its answer then says why.
-            let _ = stdin.write_all(call.stdin).await;
-            let _ = stdin.shutdown().await;
-            Ok(())
+        let talk = async {
+            let mut said = Vec::new();
+            let mut begun = true;
+            if let Escalation::Asking(password) = escalation {
+                let let_in = sudo::let_in(&mut stdin, &mut stderr, password, call.ready).await;
+                (begun, said) = let_in.map_err(|_| self.disconnected(call.label))?;
+            }
+            let feed = async move {
+                if begun {
+                    // A program that ends early closes its input; its answer then says why.
+                    let _ = stdin.write_all(call.stdin).await;
+                }
+                let _ = stdin.shutdown().await;
+            };
+            let ((), rest) = tokio::join!(feed, self.read(call.label, stderr));
+            said.extend(rest?);
+            Ok::<_, RemoteError>(said)
         };
-        // The first that is too much ends it: the others may go on for ever.
-        let ((), stdout, stderr) = tokio::try_join!(
-            feed,
-            self.read(call.label, stdout),
-            self.read(call.label, stderr)
-        )?;
+        let (stderr, stdout) = tokio::join!(talk, self.read(call.label, stdout));
+        let (stdout, stderr) = (stdout?, stderr?);
         let code = match child.wait().await {
             Ok(status) => status.code(),
             // The login shell's code for a program that is not there, such as sudo, is an answer like
@@ -236,14 +309,7 @@ impl Host for SshHost {
 
     async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
         let started = Instant::now();
-        let ended = tokio::time::timeout(call.timeout, self.run_unbounded(&call)).await;
-        let output = ended.unwrap_or_else(|_| {
-            Err(RemoteError::TimedOut {
-                node: self.node.clone(),
-                label: call.label.to_owned(),
-                timeout: call.timeout,
-            })
-        });
+        let output = self.run_as_root(&call).await;
         let code = output.as_ref().ok().and_then(|output| output.code);
         tracing::debug!(node = %self.node, call = call.label, elapsed = ?started.elapsed(), code, "remote program ended");
         output

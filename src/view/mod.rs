@@ -5,6 +5,7 @@
 //! Data goes to standard output; progress, status, logs and complaints go to standard error.
 
 mod ask;
+mod ask_secret;
 mod cause;
 mod change;
 #[cfg(test)]

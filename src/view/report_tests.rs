@@ -22,6 +22,7 @@ use crate::ops::{
     CheckReport, HistoryEntry, HistoryReport, NodeHistory, NodeStatus, Notice, OpsError,
 };
 use crate::plan::RunningDrift;
+use crate::remote::SudoRefusal;
 
 fn backend(up: bool) -> BackendState {
     BackendState {
@@ -185,7 +186,8 @@ fn mistakes_point_into_the_inventory() {
 fn hosts_are_named_once_and_equal_advice_too() {
     let not_root = AgentError::NotRoot {
         node: name("lb3"),
-        detail: "sudo: a password is required".to_owned(),
+        refusal: SudoRefusal::PasswordNeeded,
+        detail: "sudo asks for a password".to_owned(),
     };
     let one = OpsError::Hosts {
         errors: vec![unreachable("lb2")],

@@ -19,5 +19,6 @@ mod installed;
 mod load;
 mod plan_file;
 mod refused;
+mod security;
 mod shapes;
 mod trouble;

@@ -76,7 +76,7 @@ shape! {
         jump: Jump = Optional("as ssh is configured"), "admin@bastion.example.org";
         /// The private key's file on this machine.
         identity_file: LocalPath = Optional("as ssh is configured"), "~/.ssh/id_ed25519";
-        /// Become root by `sudo -n`.
+        /// Become root by sudo.
         sudo: bool = Optional("`true` where `user` is named and isn't root"), "true";
     }
 }
