@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::error::AgentError;
+use super::fault::FaultState;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{Journal, Observation};
 use super::observe::observation;
@@ -95,6 +96,11 @@ impl Answer {
     pub fn packages(&self) -> Vec<String> {
         let packages = self.of("package");
         packages.map(|record| record.field(0).to_owned()).collect()
+    }
+
+    /// The answer to `fault`, `heal` and `fault-state`.
+    pub fn fault_state(&self) -> FaultState {
+        FaultState::from_records(&self.0)
     }
 
     /// The answer to `history`: the manifests of all generations, and the live one's number.

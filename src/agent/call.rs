@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, TestResult};
 use super::error::AgentError;
+use super::fault::{FaultRequest, FaultState};
 use super::manifest::Manifest;
 use super::observation::{Journal, Observation};
 use super::observe::Question;
@@ -164,12 +165,28 @@ impl Agent {
         self.call(&["revert", tx, why], b"", LONG).await.map(|_| ())
     }
 
-    /// Makes a fault, such as `nginx-kill`, that ends by itself on the host. Tells when: seconds since
-    /// the epoch by the host's clock.
-    pub async fn fault(&self, kind: &str) -> Result<Option<f64>, AgentError> {
-        let answer = self.call(&["fault", kind], b"", SHORT).await?;
-        let fault = answer.of("fault").next();
-        Ok(fault.and_then(|record| record.field(1).parse().ok()))
+    /// Arms the undo of a fault and orders the fault, which is made a fifth of a second after this has
+    /// been answered. From here on the host ends it by itself, whatever becomes of us.
+    pub async fn fault(&self, request: &FaultRequest) -> Result<FaultState, AgentError> {
+        let hold = request.hold.as_millis().to_string();
+        let argv = ["fault", &request.id, &request.name, &hold];
+        let answer = self
+            .call(&argv, request.hits.stream().as_bytes(), SHORT)
+            .await?;
+        Ok(answer.fault_state())
+    }
+
+    /// Ends the fault of this id now, unless it has ended; answers what the host recorded of it, once it
+    /// is healed.
+    pub async fn heal(&self, id: &str) -> Result<FaultState, AgentError> {
+        let answer = self.call(&["heal", id], b"", SHORT).await?;
+        Ok(answer.fault_state())
+    }
+
+    /// What is armed there, and what the host recorded of the fault of this id.
+    pub async fn fault_state(&self, id: &str) -> Result<FaultState, AgentError> {
+        let answer = self.call(&["fault-state", id], b"", SHORT).await?;
+        Ok(answer.fault_state())
     }
 
     /// The manifests of all generations on the host, and the live one's number.

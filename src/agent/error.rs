@@ -129,6 +129,11 @@ fn code_hint(code: &str) -> &'static str {
         "not-root" => "log in as root (ssh.user), or set ssh.sudo in the inventory",
         "no-generation" => "`hactl history` lists the generations there are",
         "not-active" => "the host undid the change by itself before it was confirmed; run it again",
+        "drilling" => "wait until it has ended: the host undoes the fault by itself",
+        "heal" => {
+            "the host tries again every 5 s; look at `journalctl -u hactl-heal` there, and mend what it says"
+        }
+        "unable" => "run that drill on a host where it can be undone",
         "unfinished" => {
             "run `hactl apply` again: it brings such a host back first, once nobody works on it"
         }

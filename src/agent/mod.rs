@@ -6,6 +6,7 @@
 mod answer;
 mod call;
 mod error;
+mod fault;
 mod manifest;
 mod observation;
 mod observe;
@@ -17,6 +18,7 @@ mod watch;
 pub use answer::{Answer, TestResult};
 pub use call::{Activation, Agent, LockRequest, PeerSide};
 pub use error::AgentError;
+pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, FaultStep};
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
     BackendState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service,

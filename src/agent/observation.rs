@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::fault::ArmedFault;
 use super::manifest::Manifest;
 use crate::model::{HostPath, NodeFacts, NodeName, OsFamily, UserName, Version, packaged_versions};
 
@@ -188,6 +189,8 @@ pub struct Observation {
     pub lock: Option<LockInfo>,
     /// How the last change ended.
     pub outcome: Option<Outcome>,
+    /// A drill's fault that is armed there.
+    pub drill: Option<ArmedFault>,
     /// nginx.service and keepalived.service.
     pub services: BTreeMap<String, Service>,
     /// Interfaces and the addresses on them.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::fault::ArmedFault;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{
     BackendState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service, VrrpState,
@@ -87,6 +88,7 @@ pub(super) fn observation(node: &NodeName, records: &[Record]) -> Observation {
         journal: None,
         lock: None,
         outcome: None,
+        drill: None,
         services: BTreeMap::new(),
         addresses: Vec::new(),
         interfaces: BTreeMap::new(),
@@ -134,6 +136,7 @@ fn take(seen: &mut Observation, record: &Record) {
                 why: field(2),
             });
         }
+        "drill" => seen.drill = Some(ArmedFault::from_record(record)),
         "services" => seen.services = services(&record.body_text()),
         "addresses" => seen.addresses = addresses(&record.body_text()),
         "interface" => {

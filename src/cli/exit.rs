@@ -121,7 +121,8 @@ impl Exit {
 }
 
 fn is_locked(error: &AgentError) -> bool {
-    matches!(error, AgentError::Locked { .. })
+    // A drill keeps changes out as a lock does.
+    matches!(error, AgentError::Locked { .. }) || error.code() == "drilling"
 }
 
 fn is_lock_failure(failure: &Failure) -> bool {

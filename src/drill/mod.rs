@@ -17,7 +17,7 @@ mod record;
 pub use clock::{Clock, ClockReading, HostClock};
 pub use download::Download;
 pub use http::Target;
-pub use kind::{DRILLS, Drill, DrillSpec};
+pub use kind::{DRILLS, Drill, DrillSpec, Ends, Scope, Servers, Takeover};
 pub use load::{Load, LoadLog, LoadSpec};
 pub use measure::{downloads, requests};
 pub use phases::{next_owner, phases, time_to_return};

@@ -25,6 +25,17 @@ pub enum Notice {
         /// Why.
         why: String,
     },
+    /// A drill's fault is armed on the host.
+    Drilling {
+        /// The node.
+        node: NodeName,
+        /// The fault.
+        name: String,
+        /// Since when, UTC.
+        since: String,
+        /// The host ends it within so many seconds; with 0 it could not so far.
+        seconds_left: u64,
+    },
     /// Somebody else works on the host.
     Locked {
         /// The node.
@@ -57,6 +68,14 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
                 node: node(),
                 tx: outcome.tx.clone(),
                 why: outcome.why.clone(),
+            });
+        }
+        if let Some(drill) = &host.drill {
+            found.push(Notice::Drilling {
+                node: node(),
+                name: drill.name.clone(),
+                since: drill.since.clone(),
+                seconds_left: drill.seconds_left,
             });
         }
         if let Some(lock) = host.lock.as_ref().filter(|lock| !lock.stale) {

@@ -103,7 +103,7 @@ impl StatusReport {
     }
 
     /// True when every VIP has one owner, both daemons run everywhere and stand for election, nothing
-    /// differs from what was applied, and no change is half done.
+    /// differs from what was applied, and no change or drill is half done.
     pub fn is_healthy(&self) -> bool {
         let vips = self.vips.iter().all(|vip| vip.owners.len() == 1);
         let stands = |node: &NodeStatus| {
@@ -121,7 +121,7 @@ impl StatusReport {
         let settled = !self
             .notices
             .iter()
-            .any(|notice| matches!(notice, Notice::Unfinished { .. }));
+            .any(|notice| matches!(notice, Notice::Unfinished { .. } | Notice::Drilling { .. }));
         vips && nodes && settled && self.unreachable.is_empty()
     }
 }

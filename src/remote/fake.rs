@@ -50,6 +50,8 @@ pub(crate) struct FakeHost {
     pub(crate) journal: Option<(String, &'static str)>,
     /// The change that was confirmed last.
     pub(crate) confirmed: Option<String>,
+    /// The fault that is armed: its id and name.
+    pub(crate) drill: Option<(String, String)>,
     /// Packages that hactl installed.
     pub(crate) packages: BTreeSet<String>,
     /// It answers nobody.
@@ -213,12 +215,52 @@ impl FakeHost {
             ("activate", [tx, _]) => self.activate(tx),
             ("confirm", [tx]) => self.confirm(tx),
             ("revert", [tx, _]) => self.revert(tx),
+            ("fault", [id, name, _]) => self.arm_fault(id, name),
+            ("heal", [id]) => self.heal(id),
+            ("fault-state", [_]) => Ok(self.armed()),
             ("observe", []) => Ok(self.observe(payload)),
             _ => Err(format!("protocol\tno such call: {verb} {arguments:?}")),
         }
     }
 
+    fn armed(&self) -> String {
+        match &self.drill {
+            Some((id, name)) => format!("drill\t{id}\t{name}\t2026-01-01T00:00:00Z\t9\n"),
+            None => String::new(),
+        }
+    }
+
+    fn refuse_drilling(&self, own: &str) -> Result<(), String> {
+        match &self.drill {
+            Some((id, name)) if id != own => Err(format!(
+                "drilling\tthe drill {name} ({id}) is under way here"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn arm_fault(&mut self, id: &str, name: &str) -> Result<String, String> {
+        self.refuse_drilling("")?;
+        if self.journal.is_some() {
+            return Err("unfinished\tan earlier change is not finished here".to_owned());
+        }
+        if self.lock.as_deref().is_some_and(|tx| tx != id) {
+            return Err("locked\tada@desk\t42\tnow".to_owned());
+        }
+        self.drill = Some((id.to_owned(), name.to_owned()));
+        Ok(self.armed())
+    }
+
+    fn heal(&mut self, id: &str) -> Result<String, String> {
+        self.refuse_drilling(id)?;
+        let healed = self.drill.take();
+        Ok(healed.map_or_else(String::new, |(_, name)| {
+            format!("drill-event\t1.5\thealed\t{name}\t-\n")
+        }))
+    }
+
     fn take_lock(&mut self, tx: &str) -> Result<String, String> {
+        self.refuse_drilling(tx)?;
         match &self.lock {
             Some(own) if own != tx => return Err("locked\tada@desk\t42\tnow".to_owned()),
             _ => self.lock = Some(tx.to_owned()),
@@ -306,6 +348,7 @@ impl FakeHost {
             let _ = writeln!(addresses, "2: eth0    inet {vip}/24 scope global eth0");
         }
         let _ = writeln!(answer, " {}", STANDARD.encode(addresses));
+        answer.push_str(&self.armed());
         if let Some((tx, phase)) = &self.journal {
             let _ = writeln!(answer, "journal\t{tx}\t{phase}");
         }

@@ -49,6 +49,30 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
             node,
             format!("the last change ({tx}) was undone there: {why}"),
         ),
+        Notice::Drilling {
+            node,
+            name,
+            since,
+            seconds_left: 0,
+        } => (
+            node,
+            format!(
+                "the fault of the drill {name}, made at {since}, could not be undone there; the host goes \
+                 on trying, and `journalctl -u hactl-heal` says why"
+            ),
+        ),
+        Notice::Drilling {
+            node,
+            name,
+            since,
+            seconds_left,
+        } => (
+            node,
+            format!(
+                "the drill {name} is under way there since {since}; the host ends it by itself within \
+                 {seconds_left} s"
+            ),
+        ),
         Notice::Locked {
             node,
             holder,

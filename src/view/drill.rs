@@ -77,7 +77,7 @@ fn intent_text(intent: &DrillIntent) -> String {
             intent.vip
         )
     };
-    let mut words = format!("{}, {whose}; {}", spec.does, spec.heals);
+    let mut words = format!("{}, {whose}; {}", spec.does(), spec.heals);
     if intent.times > 1 {
         words = format!("{words}; {} times", intent.times);
     }

@@ -180,6 +180,18 @@ fn notices_come_first() {
             tx: "20261122T165000Z-1-00000000".to_owned(),
             why: "it was not confirmed in time".to_owned(),
         },
+        Notice::Drilling {
+            node: name("lb2"),
+            name: "link-down".to_owned(),
+            since: "2026-11-22T16:50:00Z".to_owned(),
+            seconds_left: 12,
+        },
+        Notice::Drilling {
+            node: name("lb3"),
+            name: "nginx-stop".to_owned(),
+            since: "2026-11-22T16:50:00Z".to_owned(),
+            seconds_left: 0,
+        },
         Notice::Locked {
             node: name("lb3"),
             holder: "anna@desk".to_owned(),

@@ -6,6 +6,7 @@
 )]
 
 mod crash;
+mod faults;
 mod files;
 mod hostile;
 mod lock;
@@ -36,7 +37,7 @@ use in_every_shell;
 
 #[test]
 fn shellcheck_has_nothing_to_say() {
-    world::ensure(&["dash", "bash", "busybox", "shellcheck"]);
+    world::ensure(&world::PROGRAMS);
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("hactl-agent.sh");
     std::fs::write(&file, hactl::agent::agent_script()).unwrap();

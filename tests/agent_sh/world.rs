@@ -55,12 +55,27 @@ fn skipped() -> bool {
     true
 }
 
-/// Installs what a bare Debian lacks. The program that a package brings has the package's name.
+/// What the tests run, or run in.
+pub(crate) const PROGRAMS: [&str; 6] = [
+    "dash",
+    "bash",
+    "busybox",
+    "shellcheck",
+    "nftables",
+    "iptables",
+];
+
+/// Installs what a bare Debian lacks. The program that a package brings has the package's name, but for
+/// nftables'.
 pub(crate) fn ensure(packages: &[&str]) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let is_there = |name: &&&str| !Path::new("/usr/bin").join(name).exists();
-        let missing: Vec<&&str> = packages.iter().filter(is_there).collect();
+        let is_missing = |name: &&&str| {
+            let program = if **name == "nftables" { "nft" } else { **name };
+            let exists = |dir: &str| Path::new(dir).join(program).exists();
+            !exists("/usr/bin") && !exists("/usr/sbin")
+        };
+        let missing: Vec<&&str> = packages.iter().filter(is_missing).collect();
         if !missing.is_empty() {
             let mut command = Command::new("apt-get");
             command.args(["install", "-y", "--no-install-recommends"]);
@@ -86,7 +101,7 @@ impl World {
         if skipped() {
             return None;
         }
-        ensure(&["dash", "bash", "busybox", "shellcheck"]);
+        ensure(&PROGRAMS);
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         furnish(&root);

@@ -6,6 +6,7 @@ observe() {
     say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
     observe_os
     observe_recorded
+    observe_drill
     observe_services
     observe_addresses
     port=$(value_in "$state/live/manifest" status_port) network=''

@@ -17,6 +17,7 @@ lock() {
     change_id "$1"
     number "$4"
     with_mutex
+    refuse_change_in_drill "$1"
     if [ -f "$state/lock" ] && [ "$(value_in "$state/lock" tx)" != "$1" ]; then
         if [ "$(value_in "$state/lock" boot)" = "$(boot_id)" ] &&
             [ "$(uptime_seconds)" -lt "$(value_in "$state/lock" until)" ]; then

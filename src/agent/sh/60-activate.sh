@@ -78,6 +78,7 @@ activate() {
     with_mutex
     must_hold "$1"
     refuse_unfinished
+    refuse_change_in_drill "$1"
     into=$state/tx/$1
     [ -f "$into/new/manifest" ] || die protocol "nothing is staged"
     generation=$(value_in "$into/new/manifest" generation)

@@ -1,6 +1,6 @@
 # main VERB [ARGUMENT...]
 main() {
-    case $1 in validate-inside | peer | ask-peer) ;; *) say hactl-agent 1 ;; esac
+    case $1 in validate-inside | peer | ask-peer | drill-*) ;; *) say hactl-agent 1 ;; esac
     [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     refuse_strange_state
     case $1 in
@@ -22,10 +22,18 @@ main() {
     peer) answer_peer "$2" ;;
     ask-peer) put_question "$2" "$3" ;;
     expire-at-boot) expire_at_boot "$2" ;;
-    fault) fault "$2" ;;
+    fault) fault "$2" "$3" "$4" ;;
     watch) watch "$2" "$3" ;;
     watched) watched "$2" "$3" ;;
     glance) glance ;;
+    heal) heal "$2" ;;
+    fault-state) fault_state "$2" ;;
+    drill-make) drill_make "$2" ;;
+    drill-heal)
+        carry_on
+        # It has nobody to tell but the journal, and the timer calls it again.
+        heal_now "$2" || printf 'hactl: the fault %s could not be undone: %s\n' "$drill_name" "$problem"
+        ;;
     history) history ;;
     generation) generation "$2" ;;
     *) die protocol "no such call: $1" ;;

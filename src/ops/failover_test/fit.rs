@@ -28,6 +28,16 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
             "wait until it is confirmed or undone: hactl status",
         ));
     }
+    let drilling = survey
+        .seen
+        .iter()
+        .find_map(|seen| Some((seen, seen.drill.as_ref()?)));
+    if let Some((seen, drill)) = drilling {
+        return Err(refuse(
+            format!("the drill {} is under way on {}", drill.name, seen.node),
+            "wait until the host has ended it: hactl status",
+        ));
+    }
     if let Some(why) = not_whole(loaded, &survey.seen) {
         return Err(refuse(
             why,

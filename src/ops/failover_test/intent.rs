@@ -165,6 +165,7 @@ fn predicted(
 ) -> Option<Predicted> {
     let fault = match drill {
         Drill::NginxKill => check::Fault::NginxKilled,
+        _ => return None,
     };
     let facts = seen.iter().find(|seen| seen.node == *owner)?.facts().ok()?;
     let takeover = check::takeovers(cluster, facts.keepalived)

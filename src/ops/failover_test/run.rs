@@ -11,7 +11,10 @@ use super::reach::Reach;
 use super::settle::{Wanted, owner, settle};
 use super::timeline::{HostStory, Subject, events, gaps};
 use super::{CutShort, DrillProgress, FailoverOutcome, FailoverRequest};
-use crate::agent::{Agent, AgentError, LockRequest, Observation, Watched, Watching};
+use crate::agent::{
+    Agent, AgentError, FaultHits, FaultRequest, FaultState, FaultStep, LockRequest, Observation,
+    Watched, Watching,
+};
 use crate::drill::{
     self, Beside, Clock, ClockOffset, ClockReading, DrillReport, DrillRun, Event, HostClock, Load,
     LoadLog, LoadSpec, What,
@@ -274,15 +277,15 @@ impl<'a> Runner<'a> {
             errors: vec![error],
         };
         let asked = prepared.clock.elapsed().as_secs_f64();
-        let made = match self.reach.agent(&intent.node) {
-            Some(agent) => agent
-                .fault(intent.drill.spec().name)
-                .await
-                .map_err(failed)?,
-            None => None,
+        let order = FaultRequest {
+            id: self.id.clone(),
+            name: intent.drill.spec().fault().to_owned(),
+            hold: intent.drill.spec().ends.hold(),
+            hits: FaultHits::default(),
         };
-        let host = prepared.clocks.get(&intent.node);
-        let at = made.zip(host).map(|(made, host)| host.to_operator(made));
+        if let Some(agent) = self.reach.agent(&intent.node) {
+            agent.fault(&order).await.map_err(failed)?;
+        }
         (self.request.tell)(&DrillProgress::Made);
         let (cluster, stop) = (self.cluster, &self.context.stop);
         // systemd waits a second before it starts a daemon again.
@@ -303,6 +306,13 @@ impl<'a> Runner<'a> {
         let is_stopped = || stop.load(std::sync::atomic::Ordering::Relaxed);
         let (seen, is_whole) = settle(&mut self.reach, &wanted, is_stopped).await;
         tokio::time::sleep(TAIL).await;
+        let state = match self.reach.agent(&intent.node) {
+            Some(agent) => agent.heal(&self.id).await.map_err(failed)?,
+            None => FaultState::default(),
+        };
+        let begun = state.at(FaultStep::Begun);
+        let host = prepared.clocks.get(&intent.node);
+        let at = begun.zip(host).map(|(begun, host)| host.to_operator(begun));
         Ok(Faulted {
             at: at.unwrap_or(asked),
             seen,

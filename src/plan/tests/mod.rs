@@ -97,6 +97,7 @@ fn bare() -> Observation {
         journal: None,
         lock: None,
         outcome: None,
+        drill: None,
         services: BTreeMap::new(),
         addresses: vec![],
         neighbours: BTreeMap::new(),
