@@ -117,7 +117,7 @@ pub struct DrillSpec {
     pub servers: Servers,
 }
 
-/// Longer than the takeover of every profile that the inventory offers.
+/// Longer than a takeover with adverts of a second.
 const HELD: Ends = Ends::ByOrder(Duration::from_secs(8));
 /// systemd starts a crashed daemon again after a second.
 const CRASH: Ends = Ends::ByItself(Duration::from_secs(15));

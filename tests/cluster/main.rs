@@ -15,6 +15,7 @@ mod alone;
 mod atomic;
 mod bare;
 mod drift;
+mod heal;
 mod installed;
 mod load;
 mod plan_file;
