@@ -1,7 +1,7 @@
 //! From the first activation to the end: carries out what the coordinator orders and tells it what
 //! became of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -49,7 +49,8 @@ pub(super) struct Drive<'a> {
     plans: &'a [&'a NodePlan],
     tx: &'a str,
     failure: Option<Failure>,
-    problems: Vec<String>,
+    /// The nodes that could not be undone, and what they said.
+    not_undone: BTreeMap<NodeIndex, String>,
     touched: BTreeSet<NodeIndex>,
 }
 
@@ -66,7 +67,7 @@ impl<'a> Drive<'a> {
             plans,
             tx,
             failure: None,
-            problems: Vec::new(),
+            not_undone: BTreeMap::new(),
             touched: BTreeSet::new(),
         }
     }
@@ -129,20 +130,20 @@ impl<'a> Drive<'a> {
             }
         };
         drop(under_way);
-        self.end(verdict).await
+        self.end(verdict, coordinator.is_past_return()).await
     }
 
     /// Keeps why it failed: the first step that did, and everything that failed in it.
     fn note(&mut self, cause: Option<(Step, FailureCause)>, news: &News) {
         let Some((step, cause)) = cause else { return };
-        if matches!(news, News::RevertFailed(_)) {
+        if let News::RevertFailed(index) = news {
             let detail = if let FailureCause::Agent(error) = &cause {
                 error.detail()
             } else {
                 ""
             };
-            self.problems
-                .push(format!("{cause}\n{detail}").trim_end().to_owned());
+            let said = format!("{cause}\n{detail}").trim_end().to_owned();
+            self.not_undone.insert(*index, said);
             return;
         }
         self.engine.say(Event::Failed {
@@ -158,7 +159,7 @@ impl<'a> Drive<'a> {
         }
     }
 
-    async fn end(mut self, verdict: Verdict) -> ApplyResult {
+    async fn end(mut self, verdict: Verdict, is_past_return: bool) -> ApplyResult {
         if verdict == Verdict::AllNew {
             let generation = match self.plan.goal {
                 Goal::Rollback { to: 0 } => 0,
@@ -170,9 +171,15 @@ impl<'a> Drive<'a> {
             step: Step::Confirm,
             errors: vec![FailureCause::OutOfTime],
         });
-        if verdict == Verdict::Mixed && self.problems.is_empty() {
-            self.problems
+        let mut problems = Vec::new();
+        if verdict == Verdict::Mixed && is_past_return {
+            problems
                 .push("not every node could be seen to have decided for the same side".to_owned());
+        }
+        for (index, said) in std::mem::take(&mut self.not_undone) {
+            if !is_back(self.engine, self.plans[index], self.tx).await {
+                problems.push(said);
+            }
         }
         let is_untouched = |(index, _): &(NodeIndex, _)| !self.touched.contains(index);
         let untouched = self.plans.iter().copied().enumerate();
@@ -181,17 +188,14 @@ impl<'a> Drive<'a> {
             .map(|(_, plan)| plan)
             .collect();
         let left = self.engine.give_up_prepared(&untouched, self.tx).await;
-        self.problems.extend(left);
+        problems.extend(left);
         for plan in self.plans {
-            self.problems.extend(differences(self.engine, plan).await);
+            problems.extend(differences(self.engine, plan).await);
         }
-        if self.problems.is_empty() {
+        if problems.is_empty() {
             ApplyResult::RolledBack(failure)
         } else {
-            ApplyResult::Mixed {
-                failure,
-                problems: self.problems,
-            }
+            ApplyResult::Mixed { failure, problems }
         }
     }
 }
@@ -361,6 +365,31 @@ async fn revert(
             Told::bad(News::RevertFailed(index), Step::Activate, error)
         }
     }
+}
+
+/// A second look at a node that could not be undone: meanwhile it may have come back, and then it is told
+/// again; or it cannot undo, such as with a file system that has become read-only, and needs not, since it
+/// never got as far as changing anything.
+async fn is_back(engine: &Engine<'_>, plan: &NodePlan, tx: &str) -> bool {
+    let Ok(agent) = fresh(engine, &plan.node).await else {
+        return false;
+    };
+    let answer = agent.revert(tx, "it could not be undone at once").await;
+    agent.close().await;
+    let is_back = match answer {
+        Ok(()) => true,
+        // Without a journal nothing live has changed, or all of it was undone; of packages it says nothing.
+        Err(AgentError::Failed { .. }) => {
+            plan.install.is_empty() && differences(engine, plan).await.is_empty()
+        }
+        Err(_) => false,
+    };
+    if is_back {
+        engine.say(Event::Reverted {
+            node: plan.node.clone(),
+        });
+    }
+    is_back
 }
 
 /// On which side a node is, by its own records.

@@ -122,10 +122,12 @@ async fn every_node_is_reverted_although_one_fails() {
         &[
             (0, "activate", 0, Fault::FailedAfter),
             (2, "revert", 0, Fault::Refused),
+            (2, "revert", 1, Fault::Refused),
         ],
     );
     let run = run(&cluster, &plan()).await;
-    assert_eq!(cluster.order_of("revert"), ["lb1", "lb3", "lb2"]);
+    // At the end once more, for whom it has failed.
+    assert_eq!(cluster.order_of("revert"), ["lb1", "lb3", "lb2", "lb3"]);
     let ApplyResult::Mixed { failure, problems } = &run.result else {
         panic!("{}", run.kind());
     };
@@ -140,6 +142,38 @@ async fn every_node_is_reverted_although_one_fails() {
     }
     assert!(!told.contains("lb1") && !told.contains("lb2"), "{told}");
     assert_eq!(truth(&cluster), "mixed");
+}
+
+#[tokio::test]
+async fn a_host_that_comes_back_is_told_again() {
+    let cluster = cluster();
+    faults(
+        &cluster,
+        &[
+            (0, "activate", 0, Fault::LostAfter),
+            (0, "revert", 0, Fault::LostBefore),
+            (0, "revert", 1, Fault::LostBefore),
+        ],
+    );
+    assert_eq!(run(&cluster, &plan()).await.kind(), "rolled back");
+    assert_eq!(truth(&cluster), "old");
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_undo_and_has_nothing_to_undo_is_as_it_was() {
+    let cluster = cluster();
+    faults(
+        &cluster,
+        &[
+            (0, "activate", 0, Fault::Refused),
+            (0, "revert", 0, Fault::Refused),
+            (0, "revert", 1, Fault::Refused),
+        ],
+    );
+    let run = run(&cluster, &plan()).await;
+    assert_eq!(run.kind(), "rolled back");
+    assert_eq!(run.failed_step(), Some(Step::Activate));
+    assert_eq!(truth(&cluster), "old");
 }
 
 #[tokio::test]
