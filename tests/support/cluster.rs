@@ -47,6 +47,13 @@ impl Cluster {
         })
     }
 
+    /// One of several labs of a test that holds a slot for all of them.
+    pub(crate) fn up_in(slot: &fs::File, spec: &LabSpec) -> Self {
+        Self {
+            lab: TestLab::up_in(slot, spec),
+        }
+    }
+
     /// The inventory that hactl is given.
     pub(crate) fn inventory(&self) -> String {
         fs::read_to_string(self.inventory_path()).unwrap()

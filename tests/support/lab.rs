@@ -57,6 +57,14 @@ impl TestLab {
         }
     }
 
+    /// One of several labs of a test that holds a slot for all of them.
+    pub(crate) fn up_in(_slot: &File, spec: &LabSpec) -> Self {
+        Self {
+            lab: up(spec),
+            _slot: None,
+        }
+    }
+
     /// What a program on the controller writes to stdout; panics if it fails.
     pub(crate) fn on_controller(&self, program: &str, arguments: &[&str]) -> String {
         text(self.lab.controller(program).args(arguments))
@@ -138,7 +146,7 @@ fn up(spec: &LabSpec) -> Lab {
 }
 
 /// Waits for one of the machine's slots. The kernel frees it when its holder dies.
-fn slot() -> File {
+pub(crate) fn slot() -> File {
     let folder = std::env::temp_dir().join("hactl-test-labs");
     fs::create_dir_all(&folder).unwrap();
     loop {

@@ -1,0 +1,583 @@
+//! A lab on which changes are stopped at their steps, broken, and judged.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{Cluster, VIP, machines};
+use crate::lab::{text, wait_for};
+use crate::snapshot::{Detail, Snapshot, differences};
+use crate::steps::{Step, steps};
+
+/// How long a host waits for its confirmation: enough for three activations on a busy machine.
+pub(crate) const CONFIRM_TIMEOUT: &str = "30s";
+/// Where the scripts that stop a change are, on a node.
+const GATE: &str = "opt/gate";
+/// A disk that can be filled.
+const DISK: &str = "64m";
+
+/// One of the two configurations between which the cluster is changed.
+pub(crate) struct Side {
+    pub(crate) inventory: String,
+    /// A pattern that only this side's file has, by daemon.
+    marks: [(&'static str, &'static str); 2],
+    etc: BTreeMap<String, Snapshot>,
+    runs: BTreeMap<String, String>,
+}
+
+/// What is on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Is {
+    /// Everything of this side.
+    Whole(usize),
+    /// Neither, and how it differs from the side that it is nearest to.
+    Between(String),
+    Off,
+}
+
+pub(crate) struct Bench {
+    pub(crate) cluster: Cluster,
+    pub(crate) sides: [Side; 2],
+    /// In the order of activation.
+    pub(crate) order: Vec<String>,
+    /// The steps of a change without a fault.
+    pub(crate) steps: BTreeMap<Verb, Vec<Step>>,
+    keys: Vec<String>,
+}
+
+impl Bench {
+    /// A lab with both sides known; the cluster is on the first one.
+    pub(crate) fn up(slot: &File) -> Self {
+        let cluster = Cluster::up_in(slot, &machines());
+        let base = cluster.inventory();
+        thread::scope(|scope| {
+            for node in cluster.nodes() {
+                let cluster = &cluster;
+                scope.spawn(move || {
+                    give_own_disk(cluster, &node);
+                    install(cluster, &node);
+                });
+            }
+        });
+        install_on_controller(&cluster);
+        let sides = [
+            side(&base, "192.168.1.12:8080", "31", [200, 150, 100]),
+            side(&base, "192.168.1.11:8080", "32", [201, 151, 101]),
+        ];
+        let mut bench = Self {
+            cluster,
+            sides,
+            order: Vec::new(),
+            keys: Vec::new(),
+            steps: BTreeMap::new(),
+        };
+        bench.change(Verb::Apply, 0);
+        let holder = bench.holder();
+        bench.order = bench.cluster.nodes();
+        bench.order.retain(|node| *node != holder);
+        bench.order.push(holder);
+        bench.learn(0);
+        // What these two do is what is broken later.
+        for (verb, side) in [(Verb::Apply, 1), (Verb::Rollback, 0)] {
+            bench.change(verb, side);
+            bench
+                .steps
+                .insert(verb, steps(bench.taken(&bench.order[0])));
+            if verb == Verb::Apply {
+                bench.learn(side);
+            }
+        }
+        bench
+    }
+
+    /// Brings the cluster to a side, without any fault.
+    fn change(&self, verb: Verb, side: usize) {
+        let output = self
+            .start(verb, side, "2m")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        self.wait_for_service();
+        self.cluster.assert_no_traces();
+    }
+
+    /// Takes note of what a side looks like, on which the cluster is.
+    fn learn(&mut self, side: usize) {
+        let manifest = self.cluster.on("lb1", "cat /var/lib/hactl/live/manifest");
+        let keys = manifest
+            .lines()
+            .filter_map(|line| line.strip_prefix("sysctl\t"));
+        self.keys = keys
+            .filter_map(|line| line.split('\t').next().map(str::to_owned))
+            .collect();
+        self.sides[side].etc = self.cluster.all_etc();
+        let nodes = self.cluster.nodes().into_iter();
+        self.sides[side].runs = nodes.map(|node| (node.clone(), self.runs(&node))).collect();
+    }
+
+    /// Who has the VIP.
+    pub(crate) fn holder(&self) -> String {
+        self.cluster.owner(VIP)
+    }
+
+    /// hactl, about to bring the cluster to the side.
+    pub(crate) fn start(&self, verb: Verb, side: usize, confirm_timeout: &str) -> Command {
+        self.cluster.set_inventory(&self.sides[side].inventory);
+        for (_, gate) in self.gates() {
+            for file in ["log", "want", "at"] {
+                let _ = fs::remove_file(gate.join(file));
+            }
+        }
+        let mut command = self.cluster.command(&[
+            verb.word(),
+            "--yes",
+            "--confirm-timeout",
+            confirm_timeout,
+            "--connect-timeout",
+            "3s",
+        ]);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .env(
+                "PATH",
+                format!("{}:{path}", self.controller_gate().display()),
+            )
+            .env("HACTL_TEST_GATE", self.controller_gate());
+        command
+    }
+
+    fn controller_gate(&self) -> PathBuf {
+        self.cluster.dir().join("gate")
+    }
+
+    /// A node's two gates: for connections, and for calls.
+    fn gates_of(&self, node: &str) -> [PathBuf; 2] {
+        let index: u8 = node.trim_start_matches("lb").parse().unwrap();
+        [
+            self.controller_gate()
+                .join(format!("10.0.0.{}", 10 + index)),
+            self.cluster.node_root(node).join(GATE),
+        ]
+    }
+
+    fn gates(&self) -> Vec<(String, PathBuf)> {
+        let nodes = self.cluster.nodes().into_iter();
+        nodes
+            .flat_map(|node| self.gates_of(&node).map(|gate| (node.clone(), gate)))
+            .collect()
+    }
+
+    /// The steps that hactl took on a node since [`Self::start`], in order.
+    pub(crate) fn taken(&self, node: &str) -> Vec<String> {
+        let mut lines: Vec<(u128, String)> = Vec::new();
+        for gate in self.gates_of(node) {
+            let log = fs::read_to_string(gate.join("log")).unwrap_or_default();
+            lines.extend(log.lines().filter_map(|line| {
+                let (at, step) = line.split_once(' ')?;
+                Some((at.parse().ok()?, step.to_owned()))
+            }));
+        }
+        lines.sort();
+        lines.into_iter().map(|(_, step)| step).collect()
+    }
+
+    /// Asks for a stop at a step on a node.
+    pub(crate) fn stop_at(&self, node: &str, step: &str) {
+        for gate in self.gates_of(node) {
+            fs::write(gate.join("want"), format!("{step}\n")).unwrap();
+        }
+    }
+
+    /// Whether the stop was reached.
+    pub(crate) fn is_stopped(&self, node: &str) -> bool {
+        self.gates_of(node)
+            .iter()
+            .any(|gate| gate.join("at").exists())
+    }
+
+    /// Lets hactl go on.
+    pub(crate) fn release(&self) {
+        for (_, gate) in self.gates() {
+            let _ = fs::remove_file(gate.join("want"));
+        }
+    }
+
+    pub(crate) fn fill_disk(&self, node: &str) {
+        let mut ballast = File::create(disk(&self.cluster, node).join("ballast")).unwrap();
+        for size in [64 * 1024, 512, 1] {
+            while ballast.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    pub(crate) fn empty_disk(&self, node: &str) {
+        fs::remove_file(disk(&self.cluster, node).join("ballast")).unwrap();
+    }
+
+    /// From now on a daemon of the node minds the configuration of a side.
+    pub(crate) fn mind(&self, node: &str, what: &str, side: usize) {
+        let (_, daemon) = what.split_once('-').unwrap();
+        let mark = self.sides[side]
+            .marks
+            .iter()
+            .find(|(own, _)| *own == daemon);
+        let gate = self.cluster.node_root(node).join(GATE);
+        fs::write(gate.join(what), format!("{}\n", mark.unwrap().1)).unwrap();
+    }
+
+    pub(crate) fn mind_nothing(&self, node: &str) {
+        let gate = self.cluster.node_root(node).join(GATE);
+        for what in [
+            "refuse-nginx",
+            "refuse-keepalived",
+            "ignore-nginx",
+            "ignore-keepalived",
+        ] {
+            let _ = fs::remove_file(gate.join(what));
+        }
+    }
+
+    /// From now on whatever hactl runs on the node, and every service that starts there, sees another
+    /// time of day. The machine's own clock is left alone.
+    pub(crate) fn jump(&self, node: &str, by: &str) {
+        fs::write(
+            self.cluster.node_root(node).join(GATE).join("clock"),
+            format!("{by}\n"),
+        )
+        .unwrap();
+        self.cluster.on(
+            node,
+            &format!(
+                "/usr/bin/systemctl set-environment LD_PRELOAD=/opt/gate/libfaketime.so.1 \
+                 FAKETIME={by} FAKETIME_DONT_FAKE_MONOTONIC=1"
+            ),
+        );
+    }
+
+    pub(crate) fn set_clock_right(&self, node: &str) {
+        fs::remove_file(self.cluster.node_root(node).join(GATE).join("clock")).unwrap();
+        self.cluster.on(
+            node,
+            "/usr/bin/systemctl unset-environment LD_PRELOAD FAKETIME FAKETIME_DONT_FAKE_MONOTONIC",
+        );
+    }
+
+    /// The kernel's settings and the daemons' configurations.
+    fn runs(&self, node: &str) -> String {
+        let mut arguments = vec!["/opt/gate/runs"];
+        arguments.extend(self.keys.iter().map(String::as_str));
+        self.cluster.on_node(node, "/bin/sh", &arguments)
+    }
+
+    /// Which side a node is on.
+    fn is(&self, node: &str) -> Is {
+        if self.cluster.leader(node).is_err() {
+            return Is::Off;
+        }
+        let etc = self.cluster.etc(node, Detail::Content);
+        let runs = self.runs(node);
+        let mut nearest: Option<Vec<String>> = None;
+        for (index, side) in self.sides.iter().enumerate() {
+            let mut found = differences(&side.etc[node], &etc);
+            // The timer and what goes with it are looked for by `left`.
+            found.retain(|line| !line.starts_with("systemd/system/") || !line.contains("/hactl-"));
+            let wanted: Vec<&str> = side.runs[node].lines().collect();
+            let other = runs.lines().filter(|line| !wanted.contains(line));
+            found.extend(other.map(|line| format!("runs {line}")));
+            if found.is_empty() {
+                return Is::Whole(index);
+            }
+            if nearest.as_ref().is_none_or(|best| found.len() < best.len()) {
+                nearest = Some(
+                    found
+                        .into_iter()
+                        .map(|line| format!("not as side {index}: {line}"))
+                        .collect(),
+                );
+            }
+        }
+        Is::Between(nearest.unwrap_or_default().join("\n"))
+    }
+
+    /// Which side every node is on, in the order of activation.
+    pub(crate) fn look(&self) -> Vec<Is> {
+        self.order.iter().map(|node| self.is(node)).collect()
+    }
+
+    /// Whether a node has not decided yet.
+    pub(crate) fn is_under_way(&self, node: &str) -> bool {
+        self.cluster
+            .node_root(node)
+            .join("var/lib/hactl/journal")
+            .exists()
+    }
+
+    /// Whether a node's timer will still do something.
+    pub(crate) fn has_timer(&self, node: &str) -> bool {
+        let asked = "/usr/bin/systemctl is-active hactl-revert.timer hactl-revert.service";
+        let said = self.cluster.on(node, &format!("{asked}; :"));
+        said.lines()
+            .any(|line| line == "active" || line == "activating")
+    }
+
+    /// What a change has left on a node that belongs to its time only.
+    pub(crate) fn left(&self, node: &str) -> Vec<String> {
+        if self.cluster.leader(node).is_err() {
+            return vec!["the node is off".to_owned()];
+        }
+        let root = self.cluster.node_root(node);
+        let mut found = Vec::new();
+        let is_of_a_change = |name: &str| {
+            ["journal", "lock", "tx", "agent"]
+                .iter()
+                .any(|own| name.starts_with(own))
+                || name.contains(".new")
+        };
+        names(
+            &root.join("var/lib/hactl"),
+            false,
+            &is_of_a_change,
+            &mut found,
+        );
+        let is_ours = |name: &str| {
+            name.starts_with(".hactl")
+                || name.starts_with("hactl-") && !name.starts_with("hactl-lab")
+        };
+        names(&root.join("etc"), true, &is_ours, &mut found);
+        names(
+            &root.join("usr/sbin"),
+            false,
+            &|name| name == "policy-rc.d",
+            &mut found,
+        );
+        if found.is_empty() {
+            // What the service manager still knows.
+            let units = "/usr/bin/systemctl list-units --all --plain --no-legend 'hactl-*'";
+            found.extend(self.cluster.on(node, units).lines().map(str::to_owned));
+        }
+        found
+    }
+
+    /// A lock whose holder is gone is nobody's when its time is over: lets that time pass.
+    pub(crate) fn let_locks_end(&self) {
+        for node in self.cluster.nodes() {
+            self.cluster.on(
+                &node,
+                "if [ -f /var/lib/hactl/lock ]; then sed -i 's/^until.*/until\\t0/' /var/lib/hactl/lock; fi",
+            );
+        }
+    }
+
+    /// Waits for one owner of the VIP, and that it serves.
+    pub(crate) fn wait_for_service(&self) {
+        wait_for("one owner of the VIP that serves", || self.serves().is_ok());
+    }
+
+    pub(crate) fn serves(&self) -> Result<(), String> {
+        let owners = self.cluster.owners(VIP);
+        if owners.len() != 1 {
+            return Err(format!("owners of the VIP: {owners:?}"));
+        }
+        let url = format!("http://{VIP}/");
+        let page = self
+            .cluster
+            .controller("curl")
+            .args(["-sS", "--fail", "--max-time", "3", &url])
+            .output()
+            .unwrap();
+        if page.status.success() {
+            return Ok(());
+        }
+        Err(format!(
+            "the VIP does not serve: {}",
+            String::from_utf8_lossy(&page.stderr)
+        ))
+    }
+}
+
+/// The names in a folder, and perhaps below it, that are meant.
+fn names(folder: &Path, below: bool, is_meant: &dyn Fn(&str) -> bool, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if is_meant(&name) {
+            found.push(name);
+        } else if below && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            names(&entry.path(), true, is_meant, found);
+        }
+    }
+}
+
+/// What is asked of hactl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Verb {
+    Apply,
+    Rollback,
+}
+
+impl Verb {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// An inventory that differs from the other side's in what nginx, keepalived and the kernel are given.
+fn side(base: &str, second: &str, timeout: &str, priorities: [u8; 3]) -> Side {
+    let mut inventory = base.replace(
+        "192.168.1.10:8080, 192.168.1.11:8080, 192.168.1.12:8080",
+        &format!("192.168.1.10:8080, {second}"),
+    );
+    for (index, priority) in priorities.iter().enumerate() {
+        let node = format!("name: lb{}, ", index + 1);
+        inventory = inventory.replace(&node, &format!("{node}priority: {priority}, "));
+    }
+    let _ = writeln!(
+        inventory,
+        "sysctl: {{ net.ipv4.tcp_fin_timeout: {timeout} }}"
+    );
+    let is_first = priorities[0] == 200;
+    Side {
+        inventory,
+        marks: [
+            (
+                "nginx",
+                if is_first {
+                    "192.168.1.12:8080"
+                } else {
+                    "192.168.1.11:8080"
+                },
+            ),
+            (
+                "keepalived",
+                if is_first {
+                    "priority (200|150|100)$"
+                } else {
+                    "priority (201|151|101)$"
+                },
+            ),
+        ],
+        etc: BTreeMap::new(),
+        runs: BTreeMap::new(),
+    }
+}
+
+fn disk(cluster: &Cluster, node: &str) -> PathBuf {
+    cluster.node_root(node).parent().unwrap().join("disk")
+}
+
+/// Moves what a node writes to a file system of its own, small enough to be filled. It survives the
+/// node's restarts, as a disk does.
+fn give_own_disk(cluster: &Cluster, node: &str) {
+    let (root, disk) = (cluster.node_root(node), disk(cluster, node));
+    cluster.power_off(node).unwrap();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let own = mounts
+        .lines()
+        .find(|line| line.split(' ').nth(4) == root.to_str());
+    let lower = own
+        .and_then(|line| line.split("lowerdir=").nth(1)?.split(',').next())
+        .unwrap()
+        .to_owned();
+    let script = r#"set -e
+        umount "$1"
+        mkdir "$2"
+        mount -n -t tmpfs -o "size=$4" hactl-test "$2"
+        cp -a "${1%/root}/upper" "$2/upper"
+        mkdir "$2/work"
+        mount -n -t overlay -o "lowerdir=$3,upperdir=$2/upper,workdir=$2/work" hactl-test "$1""#;
+    text(
+        Command::new("sh")
+            .args(["-c", script, "sh"])
+            .arg(&root)
+            .arg(&disk)
+            .args([&lower, DISK]),
+    );
+    cluster.boot(node).unwrap();
+}
+
+fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
+    fs::create_dir_all(folder).unwrap();
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Puts the scripts that stop a change onto a node.
+fn install(cluster: &Cluster, node: &str) {
+    let root = cluster.node_root(node);
+    let gate = root.join(GATE);
+    put(&gate, "stop", include_str!("node/stop.sh"));
+    put(&gate, "session", include_str!("node/session.sh"));
+    put(&gate, "runs", include_str!("node/runs.sh"));
+    put(&gate, "libfaketime.so.1", faketime());
+    // The host's program looks here first.
+    let first = root.join("usr/local/sbin");
+    put(&first, "mv", include_str!("node/mv.sh"));
+    put(&first, "systemctl", include_str!("node/systemctl.sh"));
+    put(&first, "nginx", include_str!("node/daemon.sh"));
+    put(&first, "keepalived", include_str!("node/daemon.sh"));
+    put(
+        &root.join("etc/ssh/sshd_config.d"),
+        "gate.conf",
+        "ForceCommand /opt/gate/session\n",
+    );
+    cluster.on(node, "/usr/bin/systemctl reload ssh.service");
+}
+
+fn install_on_controller(cluster: &Cluster) {
+    let gate = cluster.dir().join("gate");
+    put(&gate, "stop", include_str!("node/stop.sh"));
+    put(&gate, "ssh", include_str!("node/ssh.sh"));
+    for index in 1..=cluster.nodes().len() {
+        fs::create_dir_all(gate.join(format!("10.0.0.{}", 10 + index))).unwrap();
+    }
+}
+
+/// Debian's libfaketime: the machine's, or else one that is unpacked for the test alone.
+fn faketime() -> Vec<u8> {
+    static FOUND: OnceLock<Vec<u8>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faketime");
+            if library(Path::new("/")).is_none() && library(&own).is_none() {
+                fs::create_dir_all(&own).unwrap();
+                let script = "apt-get -q update && apt-get -q download libfaketime &&
+                    dpkg-deb -x libfaketime_*.deb .";
+                text(Command::new("sh").args(["-c", script]).current_dir(&own));
+            }
+            let path = library(Path::new("/")).or_else(|| library(&own));
+            fs::read(path.expect("the package has the library")).unwrap()
+        })
+        .clone()
+}
+
+fn library(root: &Path) -> Option<PathBuf> {
+    let found = fs::read_dir(root.join("usr/lib"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    found
+        .map(|entry| entry.path().join("faketime/libfaketime.so.1"))
+        .find(|path| path.exists())
+}
+
+/// Waits, generously, until something is so; tells whether it came to be.
+pub(crate) fn patiently(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    while !condition() {
+        if started.elapsed() > patience {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    true
+}

@@ -1,0 +1,188 @@
+//! What is promised of every change, whatever breaks it, held to what is on the nodes.
+
+use std::time::Duration;
+
+use crate::bench::{Bench, Is, patiently};
+use crate::fault::Fault;
+use crate::run::PATIENCE;
+
+/// What there was to see when hactl ended.
+pub(crate) struct Seen {
+    /// By itself, that is.
+    pub(crate) has_ended: bool,
+    /// A node had not decided yet.
+    pub(crate) is_open: bool,
+    /// A node could not be reached.
+    pub(crate) is_hidden: bool,
+    /// In the order of activation.
+    pub(crate) nodes: Vec<Is>,
+}
+
+/// What a change has left for the next one to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Nothing,
+    /// A lock that ends by its time, with what was staged.
+    Lock,
+    /// A node that could go neither on nor back, and hactl said so.
+    Open,
+}
+
+/// How it ended.
+pub(crate) struct Verdict {
+    pub(crate) is_new: bool,
+    pub(crate) rest: Rest,
+    /// What is not as promised.
+    pub(crate) problems: Vec<String>,
+}
+
+/// Waits until all is over, and looks.
+pub(crate) fn judge(
+    bench: &Bench,
+    fault: Fault,
+    seen: &Seen,
+    from: usize,
+    code: Option<i32>,
+) -> Verdict {
+    let to = 1 - from;
+    let mut problems = Vec::new();
+    if !seen.has_ended {
+        problems.push("hactl never ended".to_owned());
+    }
+    problems.extend(false_code(code, fault, seen, from));
+    let rest = settled(bench, fault, code).unwrap_or_else(|left| {
+        problems.push(format!("left behind:\n{}", left.join("\n")));
+        Rest::Nothing
+    });
+    if rest == Rest::Open {
+        return Verdict {
+            is_new: false,
+            rest,
+            problems,
+        };
+    }
+
+    let all = |nodes: &[Is], side| nodes.iter().all(|is| *is == Is::Whole(side));
+    let mut nodes = Vec::new();
+    patiently(Duration::from_secs(30), || {
+        nodes = bench.look();
+        all(&nodes, from) || all(&nodes, to)
+    });
+    let is_new = all(&nodes, to);
+    if is_new || all(&nodes, from) {
+        match code {
+            Some(0) if !is_new => problems.push("hactl said 0, and all is old".to_owned()),
+            Some(1 | 4) if is_new => problems.push(format!("hactl said {code:?}, and all is new")),
+            _ => {}
+        }
+    } else {
+        problems.push(format!("not on one side: {}", tell(bench, &nodes, to)));
+    }
+
+    let mut serves = Ok(());
+    patiently(Duration::from_mins(1), || {
+        serves = bench.serves();
+        serves.is_ok()
+    });
+    problems.extend(serves.err());
+    Verdict {
+        is_new,
+        rest,
+        problems,
+    }
+}
+
+/// Waits until nothing is left of the change, or what only the next one removes. An error is what does
+/// not go.
+fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<String>> {
+    let mut left: Vec<String> = Vec::new();
+    let mut rest = Rest::Nothing;
+    let is_over = patiently(PATIENCE, || {
+        let of_node = |node: &String| {
+            let own = bench.left(node).into_iter();
+            own.map(|line| format!("{node}: {line}"))
+                .collect::<Vec<_>>()
+        };
+        left = bench.order.iter().flat_map(of_node).collect();
+        // With it goes what was staged, and a note that could not be put in its place.
+        let is_lock = |line: &String| {
+            [": lock", ": tx", ".new"]
+                .iter()
+                .any(|end| line.ends_with(end))
+        };
+        if left.is_empty() {
+            rest = Rest::Nothing;
+            return true;
+        }
+        if fault.may_keep_a_lock() && left.iter().all(is_lock) {
+            rest = Rest::Lock;
+            return true;
+        }
+        // It became read-only before its timer was armed.
+        rest = Rest::Open;
+        fault == Fault::ReadOnly
+            && code == Some(5)
+            && !bench.order.iter().any(|node| bench.has_timer(node))
+    });
+    if is_over { Ok(rest) } else { Err(left) }
+}
+
+/// Why the exit code is not what could be seen on the nodes when hactl ended. A node that is off shows
+/// in the end what was on its disk.
+fn false_code(code: Option<i32>, fault: Fault, seen: &Seen, from: usize) -> Option<String> {
+    let may_be = |side| {
+        let fits = |is: &Is| matches!(is, Is::Off) || *is == Is::Whole(side);
+        seen.nodes.iter().all(fits)
+    };
+    let (old, new) = (may_be(from), may_be(1 - from));
+    let problem = match code {
+        None if fault == Fault::Kill => return None,
+        Some(0) if !new => "and not all was new",
+        Some(1 | 4) if !old => "and not all was old",
+        Some(5) if !seen.is_hidden && !seen.is_open && (old || new) => "and all was on one side",
+        Some(0 | 1 | 4 | 5) => return None,
+        _ => "which is none of the codes that this can end with",
+    };
+    Some(format!("hactl said {code:?}, {problem}: {:?}", seen.nodes))
+}
+
+fn tell(bench: &Bench, nodes: &[Is], new: usize) -> String {
+    let one = |(name, is): (&String, &Is)| {
+        let is = match is {
+            Is::Whole(side) if *side == new => "new".to_owned(),
+            Is::Whole(_) => "old".to_owned(),
+            Is::Between(how) => format!("between\n{how}"),
+            Is::Off => "off".to_owned(),
+        };
+        format!("{name} is {is}")
+    };
+    let each: Vec<String> = bench.order.iter().zip(nodes).map(one).collect();
+    each.join("; ")
+}
+
+/// The lock of a holder that is gone is in nobody's way when its time is over, and goes with the next
+/// change, as does what was left open. Ends with the cluster on the side `to`.
+pub(crate) fn next_change(bench: &Bench, to: usize) -> Result<(), String> {
+    bench.let_locks_end();
+    bench.cluster.set_inventory(&bench.sides[to].inventory);
+    let ended = bench.cluster.run(&["apply", "--yes"]);
+    if ended.code() != Some(0) {
+        return Err(format!("the next apply fails:\n{ended}"));
+    }
+    let is_there = || bench.look().iter().all(|is| *is == Is::Whole(to));
+    if !patiently(Duration::from_secs(30), is_there) {
+        return Err("the next apply does not bring all nodes to its side".to_owned());
+    }
+    let left: Vec<String> = bench
+        .order
+        .iter()
+        .flat_map(|node| bench.left(node))
+        .collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "left behind after the next apply:\n{}",
+        left.join("\n")
+    ))
+}
