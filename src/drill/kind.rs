@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::expect::{Mark, Window};
 use crate::model::NodeName;
 
 /// A drill's name.
@@ -111,8 +112,8 @@ pub struct DrillSpec {
     pub ends: Ends,
     /// What becomes of the VIP.
     pub takeover: Takeover,
-    /// Two nodes may have the VIP while it lasts, and that is the point of it.
-    pub two_owners: bool,
+    /// When two nodes may have the VIP, which is then the point of it and no violation.
+    pub two_owners: Option<Window>,
     /// Which servers it concerns.
     pub servers: Servers,
 }
@@ -133,7 +134,7 @@ const USUAL: DrillSpec = DrillSpec {
     scope: Scope::Owner,
     ends: HELD,
     takeover: Takeover::Must,
-    two_owners: false,
+    two_owners: None,
     servers: Servers::None,
 };
 
@@ -172,7 +173,13 @@ pub const DRILLS: &[DrillSpec] = &[
         does: "kills all of keepalived on {node} with SIGKILL; its address stays behind",
         heals: "systemd takes the address away and starts it again (Restart=)",
         ends: CRASH,
-        two_owners: true,
+        // No lost request, and the stale address removed within that time.
+        two_owners: Some(Window {
+            from: Mark::Fault,
+            to: Mark::Fault,
+            plus_ms: 2000,
+            plus_adverts: 0,
+        }),
         ..USUAL
     },
     DrillSpec {
@@ -195,7 +202,13 @@ pub const DRILLS: &[DrillSpec] = &[
         name: "vrrp-blocked",
         does: "drops all VRRP packets to and from {node}: two nodes own the VIP",
         heals: "the host lets them pass when the drill's time is over",
-        two_owners: true,
+        // The first adverts that get through again decide.
+        two_owners: Some(Window {
+            from: Mark::Fault,
+            to: Mark::Healed,
+            plus_ms: 0,
+            plus_adverts: 3,
+        }),
         ..USUAL
     },
     DrillSpec {

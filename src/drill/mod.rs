@@ -3,9 +3,15 @@
 //! A drill makes a real fault on the VIP's owner and watches from outside, through the VIP, what its
 //! users see. It knows nothing of how a host is reached or what is printed.
 
+mod archive;
 mod clock;
+mod compare;
 mod download;
+mod expect;
 mod held;
+mod history;
+#[cfg(test)]
+mod history_tests;
 mod http;
 mod kind;
 mod load;
@@ -13,9 +19,17 @@ mod measure;
 mod phases;
 mod probe;
 mod record;
+#[cfg(test)]
+pub(crate) mod samples;
+mod spans;
+mod stats;
 
+pub use archive::{Archive, ArchiveError};
 pub use clock::{Clock, ClockReading, HostClock};
+pub use compare::{Comparison, DrillTrend, Trend};
 pub use download::Download;
+pub use expect::{Expect, Mark, Window};
+pub use history::violations;
 pub use http::Target;
 pub use kind::{DRILLS, Drill, DrillSpec, Ends, Scope, Servers, Takeover};
 pub use load::{Load, LoadLog, LoadSpec};
@@ -26,3 +40,4 @@ pub use record::{
     Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Millis,
     Phases, Predicted, Requests, Violation, What,
 };
+pub use stats::{Against, Bucket, DrillStats, Spread, Verdict};

@@ -216,7 +216,7 @@ pub enum What {
     Healed,
     /// The VIP is on an interface here, by the kernel's word.
     Owns,
-    /// It is no longer.
+    /// It is no longer; of a machine that lost its power, from then on.
     Released,
     /// keepalived's state changed here.
     State {
@@ -275,5 +275,10 @@ pub enum Violation {
         at_ms: Millis,
         /// To whom.
         to: NodeName,
+    },
+    /// The record contradicts itself or lacks something, so that it proves nothing.
+    Unclear {
+        /// What is wrong with it.
+        why: String,
     },
 }

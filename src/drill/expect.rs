@@ -1,0 +1,55 @@
+//! What is to be expected of a drill: what would be a fault of the cluster's in any other.
+
+use super::kind::{Drill, Takeover};
+
+/// The end of a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// When a fault is made.
+    Fault,
+    /// When it ends; when the watching ends, where it does not.
+    Healed,
+}
+
+/// A stretch of time, once for each fault of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// From then.
+    pub from: Mark,
+    /// Until then,
+    pub to: Mark,
+    /// and so many milliseconds more,
+    pub plus_ms: u32,
+    /// and so many advert intervals.
+    pub plus_adverts: u32,
+}
+
+/// What is to be expected while a drill lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expect {
+    /// When two nodes may both answer for the VIP; `None` for never.
+    pub two_owners: Option<Window>,
+    /// Its fault is a reason for the VIP to move. Where it is none, only what it leads to can be one: a
+    /// node that goes to FAULT, say.
+    pub moves_vip: bool,
+}
+
+#[cfg(test)]
+impl Expect {
+    /// One owner, and a fault that moves the VIP.
+    pub(super) const ORDINARY: Self = Self {
+        two_owners: None,
+        moves_vip: true,
+    };
+}
+
+impl Drill {
+    /// What is to be expected of it.
+    pub fn expectation(self) -> Expect {
+        let spec = self.spec();
+        Expect {
+            two_owners: spec.two_owners,
+            moves_vip: spec.takeover == Takeover::Must,
+        }
+    }
+}

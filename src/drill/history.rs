@@ -1,0 +1,382 @@
+//! Whether what was seen in a drill may be: one owner that answers, none for no longer than the
+//! budget, and no takeover without its cause.
+//!
+//! Two hosts' times can be off against each other by the errors of their clocks' estimates. So a
+//! violation is what no clock within these errors could explain. It is pure: a run and what is
+//! expected of its drill in, violations out.
+
+use super::expect::{Expect, Mark, Window};
+use super::record::{DrillRun, Event, Millis, Violation, What};
+use super::spans::{Span, any, both, grown, none, spans};
+use crate::model::NodeName;
+
+/// What of `run`, whose cluster adverts every `advert_ms`, must not be. A record that contradicts
+/// itself is not judged any further.
+pub fn violations(run: &DrillRun, advert_ms: f64) -> Vec<Violation> {
+    judge(run, run.drill.expectation(), advert_ms, &CHECKS)
+}
+
+/// One thing that must hold of every history.
+pub(super) type Check = fn(&History<'_>) -> Vec<Violation>;
+
+/// Everything that must hold of one that can be judged.
+pub(super) const CHECKS: [Check; 4] = [
+    |history| history.two_owners(),
+    |history| history.no_owner(),
+    |history| history.unexplained(),
+    |history| history.answered_by_nobody(),
+];
+
+pub(super) fn judge(
+    run: &DrillRun,
+    expect: Expect,
+    advert_ms: f64,
+    checks: &[Check],
+) -> Vec<Violation> {
+    let unclear = contradictions(run);
+    if !unclear.is_empty() {
+        let unclear = unclear.into_iter();
+        return unclear.map(|why| Violation::Unclear { why }).collect();
+    }
+    let history = History::of(run, expect, advert_ms);
+    checks.iter().flat_map(|check| check(&history)).collect()
+}
+
+/// What makes a record worthless.
+fn contradictions(run: &DrillRun) -> Vec<String> {
+    let mut found = Vec::new();
+    let times = run.timeline.iter().map(|event| event.at_ms);
+    if !times.clone().all(f64::is_finite) {
+        found.push("an event has no time".to_owned());
+    }
+    if !times.is_sorted() {
+        found.push("the events are not in the order of their times".to_owned());
+    }
+    let mut lacking: Vec<&NodeName> = run
+        .timeline
+        .iter()
+        .filter_map(|event| event.node.as_ref())
+        .filter(|node| error_of(run, node).is_none())
+        .collect();
+    lacking.sort();
+    lacking.dedup();
+    found.extend(
+        lacking
+            .iter()
+            .map(|node| format!("how far {node}'s clock is off is not known")),
+    );
+    found
+}
+
+/// How far a node's times may be off; `None` when that is not stated.
+fn error_of(run: &DrillRun, node: &NodeName) -> Option<f64> {
+    let offset = run.offsets.iter().find(|offset| offset.node == *node)?;
+    (offset.error_ms.is_finite() && offset.error_ms >= 0.0).then_some(offset.error_ms)
+}
+
+/// What a node was and had, by its own clock.
+struct Lane<'a> {
+    node: &'a NodeName,
+    /// How far its times may be off.
+    error: f64,
+    /// When it had the VIP.
+    owns: Vec<Span>,
+    /// When it had it, could be reached, and nginx answered.
+    answers: Vec<Span>,
+}
+
+/// Why the VIP may leave a node, or come back to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CauseKind {
+    /// The node got into trouble.
+    Trouble,
+    /// It got out of it.
+    Return,
+}
+
+struct Cause<'a> {
+    at: Millis,
+    node: &'a NodeName,
+    kind: CauseKind,
+    /// Who took over because of it.
+    used_by: Vec<&'a NodeName>,
+    /// The first time that somebody did.
+    used_at: Option<Millis>,
+}
+
+/// A run, made ready to be judged.
+pub(super) struct History<'a> {
+    run: &'a DrillRun,
+    lanes: Vec<Lane<'a>>,
+    may_overlap: Vec<Span>,
+    moves_vip: bool,
+    /// Nodes that miss the same adverts take over within this time of each other.
+    together: f64,
+}
+
+impl<'a> History<'a> {
+    fn of(run: &'a DrillRun, expect: Expect, advert_ms: f64) -> Self {
+        let mut nodes = vec![&run.from];
+        for node in run.timeline.iter().filter_map(|event| event.node.as_ref()) {
+            if !nodes.contains(&node) {
+                nodes.push(node);
+            }
+        }
+        let windows = expect.two_owners.into_iter();
+        Self {
+            run,
+            lanes: nodes.into_iter().map(|node| lane(run, node)).collect(),
+            may_overlap: any(windows.flat_map(|window| open(run, window, advert_ms))),
+            moves_vip: expect.moves_vip,
+            together: 4.0 * advert_ms,
+        }
+    }
+
+    /// Never two that both answer.
+    fn two_owners(&self) -> Vec<Violation> {
+        let mut found = Vec::new();
+        for (index, one) in self.lanes.iter().enumerate() {
+            for other in &self.lanes[index + 1..] {
+                let error = one.error + other.error;
+                let surely = both(
+                    &grown(&one.answers, -one.error),
+                    &grown(&other.answers, -other.error),
+                );
+                let expected = any(grown(&self.may_overlap, error));
+                for (from, to) in both(&surely, &none(&expected)) {
+                    found.push(Violation::TwoOwners {
+                        at_ms: from.max(self.run.begin_ms),
+                        length_ms: to.min(self.run.end_ms) - from.max(self.run.begin_ms),
+                        nodes: vec![one.node.clone(), other.node.clone()],
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// When, beyond the clocks' errors, nobody had it who answers.
+    fn ownerless(&self) -> Vec<Span> {
+        let perhaps = self
+            .lanes
+            .iter()
+            .flat_map(|lane| grown(&lane.answers, lane.error));
+        both(
+            &none(&any(perhaps)),
+            &[(self.run.begin_ms, self.run.end_ms)],
+        )
+    }
+
+    /// Never none for longer than the budget.
+    fn no_owner(&self) -> Vec<Violation> {
+        let Some(budget) = self.run.budget_ms else {
+            return Vec::new();
+        };
+        let stretches = self.ownerless().into_iter();
+        let long = stretches.filter(|span| span.1 - span.0 > budget);
+        long.map(|(from, to)| Violation::NoOwner {
+            at_ms: from,
+            length_ms: to - from,
+        })
+        .collect()
+    }
+
+    /// Every takeover has a cause that lies before it.
+    fn unexplained(&self) -> Vec<Violation> {
+        let mut causes = causes(self.run, self.moves_vip);
+        let begins = |lane: &'_ Lane<'a>| {
+            let node = lane.node;
+            let begins = lane.owns.iter().map(|span| span.0);
+            let begins = begins.filter(|at| at.is_finite());
+            begins.map(|at| (at, node)).collect::<Vec<_>>()
+        };
+        let mut takeovers: Vec<(Millis, &NodeName)> = self.lanes.iter().flat_map(begins).collect();
+        takeovers.sort_by(|a, b| a.0.total_cmp(&b.0));
+        takeovers.retain(|&(at, node)| !self.is_explained(at, node, &mut causes));
+        let left = takeovers.into_iter();
+        left.map(|(at_ms, to)| Violation::Unexplained {
+            at_ms,
+            to: to.clone(),
+        })
+        .collect()
+    }
+
+    /// Whether `node`'s takeover at `at` has a cause, which is then used up: one fault does not explain
+    /// what happens a minute later.
+    fn is_explained(&self, at: Millis, node: &'a NodeName, causes: &mut [Cause<'a>]) -> bool {
+        let error = self.error(node);
+        let mut explained = false;
+        let losers = self.losers(at, node);
+        for cause in causes {
+            if cause.at > at + error + self.error(cause.node) {
+                continue;
+            }
+            let explains = match cause.kind {
+                CauseKind::Trouble => {
+                    losers.contains(&cause.node)
+                        && self.is_of_its_ownership(cause, at)
+                        && !cause.used_by.contains(&node)
+                        && cause.used_at.is_none_or(|used| at - used <= self.together)
+                }
+                CauseKind::Return => {
+                    cause.node == node
+                        && cause.used_at.is_none()
+                        && self
+                            .last_ownership(node, at)
+                            .is_some_and(|own| cause.at >= own.0 - error)
+                }
+            };
+            if explains {
+                cause.used_by.push(node);
+                cause.used_at.get_or_insert(at);
+                explained = true;
+            }
+        }
+        explained
+    }
+
+    /// Those whom `node` took the VIP from at `at`: who has it then, or had it last.
+    fn losers(&self, at: Millis, node: &NodeName) -> Vec<&'a NodeName> {
+        let others = || self.lanes.iter().filter(|lane| lane.node != node);
+        let last = |lane: &Lane<'_>| self.last_ownership(lane.node, at).map(|own| own.1.min(at));
+        let latest = others().filter_map(last).fold(f64::NEG_INFINITY, f64::max);
+        others()
+            .filter(|lane| last(lane).is_some_and(|end| end >= latest - self.together - lane.error))
+            .map(|lane| lane.node)
+            .collect()
+    }
+
+    /// A node's last stretch with the VIP that began before `at`.
+    fn last_ownership(&self, node: &NodeName, at: Millis) -> Option<Span> {
+        let lane = self.lanes.iter().find(|lane| lane.node == node)?;
+        lane.owns.iter().rfind(|own| own.0 < at).copied()
+    }
+
+    /// The node had the VIP when it got into trouble.
+    fn is_of_its_ownership(&self, cause: &Cause<'_>, at: Millis) -> bool {
+        let error = self.error(cause.node);
+        // What a daemon's log says of a release may be a little later than the release.
+        self.last_ownership(cause.node, at).is_some_and(|own| {
+            cause.at >= own.0 - error && cause.at <= own.1 + self.together + error
+        })
+    }
+
+    fn error(&self, node: &NodeName) -> f64 {
+        let lane = self.lanes.iter().find(|lane| lane.node == node);
+        lane.map_or(0.0, |lane| lane.error)
+    }
+
+    /// Where nobody had the VIP, nobody can have answered: an owner was missed.
+    fn answered_by_nobody(&self) -> Vec<Violation> {
+        let seen = &self.run.new;
+        let lost = |span: &Span| {
+            let overlaps = |at: f64, length: f64| at < span.1 && span.0 < at + length;
+            seen.gaps
+                .iter()
+                .any(|gap| overlaps(gap.at_ms, gap.length_ms))
+        };
+        // A request that waited could have bridged what is shorter than the slowest answer, and what
+        // is very short falls between two requests.
+        let least = seen.slowest_ms.max(MIN_UNANSWERED_MS);
+        let found = self.ownerless().into_iter();
+        found
+            .filter(|span| seen.count > 0 && span.1 - span.0 > least && !lost(span))
+            .map(|span| Violation::Unclear {
+                why: format!(
+                    "requests were answered at {:.0} ms, when no node was seen to have the VIP",
+                    span.0
+                ),
+            })
+            .collect()
+    }
+}
+
+/// No request may fall into a stretch that is shorter than this, in milliseconds.
+const MIN_UNANSWERED_MS: f64 = 100.0;
+
+/// When `window` is open in `run`.
+fn open(run: &DrillRun, window: Window, advert_ms: f64) -> Vec<Span> {
+    let is_fault = |event: &&Event| matches!(event.what, What::Fault { .. });
+    let faults = run.timeline.iter().filter(is_fault);
+    faults
+        .map(|fault| {
+            let heals = |event: &&Event| {
+                event.what == What::Healed
+                    && event.at_ms >= fault.at_ms
+                    && (event.node.is_none() || fault.node.is_none() || event.node == fault.node)
+            };
+            let healed = run.timeline.iter().find(heals);
+            let time = |mark| match mark {
+                Mark::Fault => fault.at_ms,
+                Mark::Healed => healed.map_or(run.end_ms, |event| event.at_ms),
+            };
+            let plus = f64::from(window.plus_ms) + f64::from(window.plus_adverts) * advert_ms;
+            (time(window.from), time(window.to) + plus)
+        })
+        .collect()
+}
+
+fn lane<'a>(run: &'a DrillRun, node: &'a NodeName) -> Lane<'a> {
+    let changes = |initially: bool, read: fn(&What) -> Option<bool>| {
+        let own = run.timeline.iter();
+        let own = own.filter(|event| event.node.as_ref() == Some(node));
+        spans(
+            initially,
+            own.filter_map(|event| Some((event.at_ms, read(&event.what)?))),
+        )
+    };
+    let owns = changes(*node == run.from, |what| match what {
+        What::Owns => Some(true),
+        What::Released => Some(false),
+        _ => None,
+    });
+    let serves = changes(true, |what| match what {
+        What::Serves => Some(true),
+        What::Silent => Some(false),
+        _ => None,
+    });
+    let joined = changes(true, |what| match what {
+        What::Joined => Some(true),
+        What::Cut => Some(false),
+        _ => None,
+    });
+    Lane {
+        node,
+        error: error_of(run, node).unwrap_or_default(),
+        answers: both(&both(&owns, &serves), &joined),
+        owns,
+    }
+}
+
+/// Everything that may make the VIP move, in order. What only repeats how things are is no cause.
+fn causes(run: &DrillRun, faults_move_vip: bool) -> Vec<Cause<'_>> {
+    let mut causes: Vec<Cause<'_>> = Vec::new();
+    let mut troubled: Vec<&NodeName> = Vec::new();
+    for event in &run.timeline {
+        let Some(node) = &event.node else { continue };
+        let kind = match &event.what {
+            What::Fault { .. } if !faults_move_vip => continue,
+            What::Fault { .. } | What::Silent | What::Cut => CauseKind::Trouble,
+            What::State { state } if matches!(state.as_str(), "FAULT" | "STOP") => {
+                CauseKind::Trouble
+            }
+            What::Healed | What::Serves | What::Joined => CauseKind::Return,
+            What::State { state } if state == "BACKUP" => CauseKind::Return,
+            _ => continue,
+        };
+        // Nobody returns who was not away.
+        match kind {
+            CauseKind::Trouble if !troubled.contains(&node) => troubled.push(node),
+            CauseKind::Return if !troubled.contains(&node) => continue,
+            _ => {}
+        }
+        causes.push(Cause {
+            at: event.at_ms,
+            node,
+            kind,
+            used_by: Vec::new(),
+            used_at: None,
+        });
+    }
+    causes
+}
