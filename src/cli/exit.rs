@@ -60,7 +60,7 @@ impl Exit {
             Self::RolledBack => "failed; the cluster was rolled back",
             Self::Mixed => "the cluster is in a mixed or unknown state: look at it",
             Self::Locked => "somebody else is changing the cluster",
-            Self::OverBudget => "a drill missed its budget",
+            Self::OverBudget => "a drill missed its budget, or showed what must not be",
             Self::Usage => "wrong usage",
         }
     }
@@ -90,7 +90,9 @@ impl Exit {
             Self::Locked => {
                 "Wait: the message names the holder. A lock whose holder has died frees itself."
             }
-            Self::OverBudget => "Look at the drill's report.",
+            Self::OverBudget => {
+                "Look at the drill's report: `hactl failover-test --show --html FILE`."
+            }
             Self::Usage => "`hactl VERB --help`.",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
@@ -9,9 +10,12 @@ use super::duration::parse_duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
-use crate::drill::{Drill, DrillRun};
+use crate::drill::{Comparison, Drill, DrillReport, DrillRun, Verdict};
 use crate::model::NodeName;
-use crate::ops::{self, CutShort, DrillIntent, FailoverOutcome, FailoverRequest};
+use crate::ops::{
+    self, CutShort, DrillIntent, Earlier, FailoverOutcome, FailoverRequest, OpsError,
+};
+use crate::view::{Complaint, drill_junit, drill_page};
 
 /// The drills that hactl can watch so far.
 const WATCHED: [Drill; 1] = [Drill::NginxKill];
@@ -53,6 +57,25 @@ pub struct FailoverTestArgs {
     /// Exit with 7 when users are cut off for longer than this
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     budget: Option<Duration>,
+
+    /// Write the results as JUnit XML, too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<Utf8PathBuf>,
+
+    /// Write the results as one HTML page, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<Utf8PathBuf>,
+
+    /// Set the results beside the last ones that were kept, or those in a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "last")]
+    #[arg(value_parser = parse_earlier)]
+    compare: Option<Earlier>,
+
+    /// Do nothing; show the last results that were kept, or those in a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "last")]
+    #[arg(value_parser = parse_earlier)]
+    #[arg(conflicts_with_all = ["drill", "all", "node", "repeat", "budget"])]
+    show: Option<Earlier>,
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
@@ -61,6 +84,14 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
         return Err("it must be 1ms at least".to_owned());
     }
     Ok(interval)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a parser may fail")]
+fn parse_earlier(text: &str) -> Result<Earlier, String> {
+    Ok(match text {
+        "last" => Earlier::Last,
+        file => Earlier::File(Utf8PathBuf::from(file)),
+    })
 }
 
 fn parse_node(text: &str) -> Result<NodeName, String> {
@@ -77,7 +108,15 @@ fn parse_path(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> {
+    if let Some(which) = &args.show {
+        return show(args, which, app);
+    }
     app.require_consent()?;
+    // What can't be read shall not be found out only after an outage.
+    let earlier = match &args.compare {
+        Some(which) => ops::earlier_drills(&app.context, which)?,
+        None => None,
+    };
     let agree = |intents: &[DrillIntent]| {
         app.ui.announce_drills(intents);
         app.globals.yes() || app.ui.ask_drills(intents, &|| app.is_stopped())
@@ -96,8 +135,78 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     let told = || app.ui.tell_drill_stops();
     let outcome = app.change(ops::failover_test(&app.context, request), told)?;
     let exit = outcome.as_ref().map_or(Exit::Unchanged, exit_of);
-    app.ui.show_drills(outcome.as_ref(), exit.code());
-    Ok(exit)
+    let report = outcome.as_ref().map(|outcome| &outcome.report);
+    let written = tell(args, report, earlier.as_ref(), exit, app);
+    if let Some(cut_short) = outcome
+        .as_ref()
+        .and_then(|outcome| outcome.cut_short.as_ref())
+    {
+        app.ui.tell_cut_short(cut_short);
+    }
+    if let Some(report) = report.filter(|report| !report.runs.is_empty()) {
+        // The drills were made and shown; that they are not kept changes nothing about how they ended.
+        match ops::keep_drills(report) {
+            Ok(path) => app.ui.tell_kept(&path),
+            Err(error) => app.ui.complain(&Complaint::of_ops(&error)),
+        }
+    }
+    Ok(exit.max(written))
+}
+
+/// Shows what was kept.
+fn show(args: &FailoverTestArgs, which: &Earlier, app: &App) -> Result<Exit, CliError> {
+    let report = ops::earlier_drills(&app.context, which)?;
+    let report = report.ok_or(OpsError::NothingKept)?;
+    let earlier = match &args.compare {
+        Some(Earlier::Last) => {
+            let before = Earlier::Before(report.started.clone());
+            ops::earlier_drills(&app.context, &before)?
+        }
+        Some(other) => ops::earlier_drills(&app.context, other)?,
+        None => None,
+    };
+    Ok(tell(args, Some(&report), earlier.as_ref(), Exit::Done, app))
+}
+
+/// Shows results in every form that is wanted; says whether all could be written.
+fn tell(
+    args: &FailoverTestArgs,
+    report: Option<&DrillReport>,
+    earlier: Option<&DrillReport>,
+    exit: Exit,
+    app: &App,
+) -> Exit {
+    let comparison = report
+        .zip(earlier)
+        .map(|(now, then)| Comparison::of(then, now));
+    app.ui.show_drills(report, comparison.as_ref(), exit.code());
+    let Some(report) = report else {
+        return Exit::Done;
+    };
+    if args.compare.is_some() && earlier.is_none() {
+        app.ui
+            .status("There are no earlier results to compare with.\n");
+    }
+    let forms = [
+        args.junit.as_ref().map(|path| (path, drill_junit(report))),
+        args.html
+            .as_ref()
+            .map(|path| (path, Ok(drill_page(report, comparison.as_ref())))),
+    ];
+    let mut exit = Exit::Done;
+    for (path, text) in forms.into_iter().flatten() {
+        let written = text
+            .map_err(|source| OpsError::Write {
+                path: path.clone(),
+                source,
+            })
+            .and_then(|text| ops::write_drills(path, &text));
+        if let Err(error) = written {
+            app.ui.complain(&Complaint::of_ops(&error));
+            exit = Exit::Unchanged;
+        }
+    }
+    exit
 }
 
 fn drills(args: &FailoverTestArgs) -> Vec<Drill> {
@@ -118,12 +227,7 @@ fn exit_of(outcome: &FailoverOutcome) -> Exit {
         Some(CutShort::NotRecovered { .. }) => Exit::Mixed,
         Some(CutShort::Stopped) => Exit::Unchanged,
         None if runs.iter().any(is_lost) => Exit::Mixed,
-        None if runs.iter().any(is_over_budget) => Exit::OverBudget,
+        None if outcome.report.verdict() != Verdict::Passed => Exit::OverBudget,
         None => Exit::Done,
     }
-}
-
-fn is_over_budget(run: &DrillRun) -> bool {
-    let outage = run.new.outage_ms().unwrap_or_default();
-    run.budget_ms.is_some_and(|budget| outage > budget)
 }

@@ -48,12 +48,6 @@ pub enum ArchiveError {
         /// The format.
         found: u64,
     },
-    /// Nothing is kept.
-    #[error("no drill of this cluster is kept in {folder}")]
-    Nothing {
-        /// Where it was looked for.
-        folder: Utf8PathBuf,
-    },
 }
 
 /// A record that is larger than this is none.
@@ -153,13 +147,18 @@ impl Archive {
         Ok(kept)
     }
 
-    /// The last one that is kept.
-    pub fn last(&self) -> Result<DrillReport, ArchiveError> {
+    /// The last one that is kept; `None` when none is.
+    pub fn last(&self) -> Result<Option<DrillReport>, ArchiveError> {
         let last = self.list()?.pop();
-        let last = last.ok_or_else(|| ArchiveError::Nothing {
-            folder: self.folder.clone(),
-        })?;
-        Self::read(&last)
+        last.map(|last| Self::read(&last)).transpose()
+    }
+
+    /// The last one that was begun before `started`.
+    pub fn last_before(&self, started: &str) -> Result<Option<DrillReport>, ArchiveError> {
+        let stem = file_stem(started);
+        let mut kept = self.list()?;
+        kept.retain(|path| order(path).0 < stem);
+        kept.pop().map(|last| Self::read(&last)).transpose()
     }
 
     /// A record in a file: a kept one, or what `hactl failover-test --format json` printed.
@@ -212,7 +211,6 @@ impl ArchiveError {
                 "A record is what hactl failover-test keeps, or prints with --format json."
             }
             Self::UnknownFormat { .. } => "Read it with the hactl that wrote it.",
-            Self::Nothing { .. } => "The next drill is compared with this one.",
         }
     }
 }
@@ -258,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_and_is_its_owners_alone() {
         let (_folder, archive) = archive();
-        assert!(matches!(archive.last(), Err(ArchiveError::Nothing { .. })));
+        assert_eq!(archive.last().unwrap(), None);
         let report = samples::report();
         let path = archive.keep(&report).unwrap();
         assert!(
@@ -266,7 +264,10 @@ mod tests {
             "{path}"
         );
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-        assert_eq!(archive.last().unwrap(), report);
+        assert_eq!(archive.last().unwrap().as_ref(), Some(&report));
+        assert_eq!(archive.last_before(&report.started).unwrap(), None);
+        let later = archive.last_before("2026-03-01T09:30:01Z").unwrap();
+        assert_eq!(later.as_ref(), Some(&report));
         assert_eq!(archive.list().unwrap(), [path], "and nothing beside it");
     }
 
@@ -278,7 +279,7 @@ mod tests {
             report.profile = profile.to_string();
             archive.keep(&report).unwrap();
         }
-        assert_eq!(archive.last().unwrap().profile, "11");
+        assert_eq!(archive.last().unwrap().unwrap().profile, "11");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Whether what was seen in a drill may be: one owner that answers, none for no longer than the
 //! budget, and no takeover without its cause.
 //!
+//! VRRP hands an address over by an advert: the new owner has it already when the old one hears of it.
+//! So two have it for a moment at every way back, which is no violation unless it lasts.
+//!
 //! Two hosts' times can be off against each other by the errors of their clocks' estimates. So a
 //! violation is what no clock within these errors could explain. It is pure: a run and what is
 //! expected of its drill in, violations out.
@@ -110,6 +113,8 @@ pub(super) struct History<'a> {
     lanes: Vec<Lane<'a>>,
     may_overlap: Vec<Span>,
     moves_vip: bool,
+    /// Handing over takes no longer.
+    handover: f64,
     /// Nodes that miss the same adverts take over within this time of each other.
     together: f64,
 }
@@ -128,11 +133,12 @@ impl<'a> History<'a> {
             lanes: nodes.into_iter().map(|node| lane(run, node)).collect(),
             may_overlap: any(windows.flat_map(|window| open(run, window, advert_ms))),
             moves_vip: expect.moves_vip,
+            handover: HANDOVER_MS.min(advert_ms),
             together: 4.0 * advert_ms,
         }
     }
 
-    /// Never two that both answer.
+    /// Never two that both answer, for longer than it takes to hand over.
     fn two_owners(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         for (index, one) in self.lanes.iter().enumerate() {
@@ -143,7 +149,8 @@ impl<'a> History<'a> {
                     &grown(&other.answers, -other.error),
                 );
                 let expected = any(grown(&self.may_overlap, error));
-                for (from, to) in both(&surely, &none(&expected)) {
+                let overlaps = both(&surely, &none(&expected)).into_iter();
+                for (from, to) in overlaps.filter(|span| span.1 - span.0 > self.handover) {
                     found.push(Violation::TwoOwners {
                         at_ms: from.max(self.run.begin_ms),
                         length_ms: to.min(self.run.end_ms) - from.max(self.run.begin_ms),
@@ -291,6 +298,9 @@ impl<'a> History<'a> {
     }
 }
 
+/// The way of an advert, and what its reader needs to let the address go, on a machine that is busy.
+const HANDOVER_MS: f64 = 30.0;
+
 /// No request may fall into a stretch that is shorter than this, in milliseconds.
 const MIN_UNANSWERED_MS: f64 = 100.0;
 
@@ -316,35 +326,57 @@ fn open(run: &DrillRun, window: Window, advert_ms: f64) -> Vec<Span> {
         .collect()
 }
 
+/// When a node had the VIP, and when it could not have answered. Its own clock tells, so they fit each
+/// other exactly.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeSpans {
+    /// It had the VIP.
+    pub owns: Vec<Span>,
+    /// nginx did not answer there.
+    pub silent: Vec<Span>,
+    /// It could not be reached.
+    pub cut: Vec<Span>,
+}
+
+impl DrillRun {
+    /// What `node` was and had. Infinite where the watching did not see it begin or end.
+    pub fn spans(&self, node: &NodeName) -> NodeSpans {
+        let changes = |initially: bool, read: fn(&What) -> Option<bool>| {
+            let own = self.timeline.iter();
+            let own = own.filter(|event| event.node.as_ref() == Some(node));
+            spans(
+                initially,
+                own.filter_map(|event| Some((event.at_ms, read(&event.what)?))),
+            )
+        };
+        NodeSpans {
+            owns: changes(*node == self.from, |what| match what {
+                What::Owns => Some(true),
+                What::Released => Some(false),
+                _ => None,
+            }),
+            silent: changes(false, |what| match what {
+                What::Silent => Some(true),
+                What::Serves => Some(false),
+                _ => None,
+            }),
+            cut: changes(false, |what| match what {
+                What::Cut => Some(true),
+                What::Joined => Some(false),
+                _ => None,
+            }),
+        }
+    }
+}
+
 fn lane<'a>(run: &'a DrillRun, node: &'a NodeName) -> Lane<'a> {
-    let changes = |initially: bool, read: fn(&What) -> Option<bool>| {
-        let own = run.timeline.iter();
-        let own = own.filter(|event| event.node.as_ref() == Some(node));
-        spans(
-            initially,
-            own.filter_map(|event| Some((event.at_ms, read(&event.what)?))),
-        )
-    };
-    let owns = changes(*node == run.from, |what| match what {
-        What::Owns => Some(true),
-        What::Released => Some(false),
-        _ => None,
-    });
-    let serves = changes(true, |what| match what {
-        What::Serves => Some(true),
-        What::Silent => Some(false),
-        _ => None,
-    });
-    let joined = changes(true, |what| match what {
-        What::Joined => Some(true),
-        What::Cut => Some(false),
-        _ => None,
-    });
+    let spans = run.spans(node);
+    let mute = any(spans.silent.into_iter().chain(spans.cut));
     Lane {
         node,
         error: error_of(run, node).unwrap_or_default(),
-        answers: both(&both(&owns, &serves), &joined),
-        owns,
+        answers: both(&spans.owns, &none(&mute)),
+        owns: spans.owns,
     }
 }
 

@@ -29,7 +29,7 @@ pub use clock::{Clock, ClockReading, HostClock};
 pub use compare::{Comparison, DrillTrend, Trend};
 pub use download::Download;
 pub use expect::{Expect, Mark, Window};
-pub use history::violations;
+pub use history::{NodeSpans, violations};
 pub use http::Target;
 pub use kind::{DRILLS, Drill, DrillSpec, Ends, Scope, Servers, Takeover};
 pub use load::{Load, LoadLog, LoadSpec};
@@ -40,4 +40,5 @@ pub use record::{
     Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Millis,
     Phases, Predicted, Requests, Violation, What,
 };
-pub use stats::{Against, Bucket, DrillStats, Spread, Verdict};
+pub use spans::Span;
+pub use stats::{Against, BesideStats, Bucket, DrillStats, Spread, Verdict};

@@ -2,8 +2,8 @@
 
 use super::kind::Drill;
 use super::record::{
-    ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Phases, Predicted,
-    Requests, What,
+    Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Phases,
+    Predicted, Requests, What,
 };
 use crate::model::NodeName;
 
@@ -19,15 +19,17 @@ fn event(at_ms: f64, node: Option<&str>, what: What) -> Event {
     }
 }
 
-/// nginx is killed on lb1; users are cut off for `outage` milliseconds.
-pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
+fn takeover(outage: f64) -> f64 {
+    6.0 + outage * 0.6
+}
+
+fn timeline(outage: f64) -> Vec<Event> {
     let lb1 = |at, what| event(at, Some("lb1"), what);
     let lb2 = |at, what| event(at, Some("lb2"), what);
     let state = |state: &str| What::State {
         state: state.to_owned(),
     };
-    let lost = outage > 0.0;
-    let takeover = 6.0 + outage * 0.6;
+    let takeover = takeover(outage);
     let mut timeline = vec![
         lb1(-480.0, What::Owns),
         lb1(
@@ -47,7 +49,7 @@ pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
         lb1(1402.6, What::Owns),
         lb1(1403.0, state("MASTER")),
     ];
-    if lost {
+    if outage > 0.0 {
         timeline.push(event(1.0, None, What::Lost));
         timeline.push(event(1.0 + outage, None, What::Answered));
         timeline.push(event(
@@ -59,6 +61,12 @@ pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
         ));
     }
     timeline.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
+    timeline
+}
+
+/// nginx is killed on lb1; users are cut off for `outage` milliseconds.
+pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
+    let lost = outage > 0.0;
     let gap = LostStretch {
         at_ms: 1.0,
         length_ms: outage,
@@ -75,6 +83,22 @@ pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
         begin_ms: -500.0,
         end_ms: 2600.0,
         hold_ms: None,
+        path: "/health".to_owned(),
+        beside: Some(Beside {
+            path: "/".to_owned(),
+            requests: Requests {
+                count: 620,
+                lost: 1,
+                gaps: vec![LostStretch {
+                    at_ms: 2.0,
+                    length_ms: 5.0,
+                    lost: 1,
+                }],
+                recovered: true,
+                median_ms: 1.2,
+                slowest_ms: 9.1,
+            },
+        }),
         new: Requests {
             count: 620,
             lost: if lost { 4 } else { 0 },
@@ -96,7 +120,7 @@ pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
         }),
         phases: Some(Phases {
             detection_ms: 3.4,
-            election_ms: takeover - 3.4,
+            election_ms: takeover(outage) - 3.4,
             announcement_ms: 1.0,
         }),
         back_ms: Some(302.6),
@@ -112,7 +136,7 @@ pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
                 error_ms: 0.31,
             })
             .into(),
-        timeline,
+        timeline: timeline(outage),
         violations: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use super::record::Millis;
 
 /// From the first time, included, to the second, excluded. Infinite where it was not seen to begin or
 /// to end.
-pub(super) type Span = (Millis, Millis);
+pub type Span = (Millis, Millis);
 
 /// What holds from the start on if `initially`, and from each change on as it says. Changes are in
 /// order; one that changes nothing is a statement.

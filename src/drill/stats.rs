@@ -109,6 +109,29 @@ pub enum Against {
     Later,
 }
 
+/// Requests to another path than the one by which a drill is judged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BesideStats {
+    /// The path of the first run.
+    pub path: String,
+    /// How its users were cut off, in milliseconds.
+    pub outage_ms: Spread,
+    /// Requests lost in a run.
+    pub lost: Spread,
+}
+
+impl BesideStats {
+    fn of(runs: &[&DrillRun]) -> Option<Self> {
+        let all = || runs.iter().filter_map(|run| run.beside.as_ref());
+        let outages = all().map(|beside| beside.requests.outage_ms().unwrap_or_default());
+        Some(Self {
+            path: all().next()?.path.clone(),
+            outage_ms: Spread::of(outages)?,
+            lost: Spread::of(all().map(|beside| whole(beside.requests.lost)))?,
+        })
+    }
+}
+
 /// All runs of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DrillStats {
@@ -126,6 +149,8 @@ pub struct DrillStats {
     pub requests: usize,
     /// Runs in which no request was lost.
     pub clean: usize,
+    /// The same for requests to another path, where there were any.
+    pub beside: Option<BesideStats>,
     /// Held connections, over all runs.
     pub held: usize,
     /// Those that broke.
@@ -184,6 +209,7 @@ impl DrillStats {
             lost: Spread::of(runs.iter().map(|run| whole(run.new.lost)))?,
             requests: sum(|run| run.new.count),
             clean: runs.iter().filter(|run| run.new.lost == 0).count(),
+            beside: BesideStats::of(runs),
             held: sum(|run| run.held.connections),
             held_broken: sum(|run| run.held.broken),
             downloads: sum(|run| run.downloads.map_or(0, |all| all.under_way)),

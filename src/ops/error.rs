@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use super::plan_file::PlanFileError;
 use crate::agent::{AgentError, NoRandomness, UnsupportedHost};
 use crate::check::Finding;
+use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
 use crate::model::{InterfaceName, NodeName, SecretRef};
 use crate::plan::PlanError;
@@ -152,6 +153,15 @@ pub enum OpsError {
         /// Why.
         source: std::io::Error,
     },
+    /// A record of drills cannot be kept or read.
+    #[error(transparent)]
+    Archive(ArchiveError),
+    /// No drill was kept.
+    #[error("no drill of this cluster is kept")]
+    NothingKept,
+    /// There is no place for what hactl keeps.
+    #[error("neither XDG_STATE_HOME nor HOME names a folder to keep results in")]
+    NoStateFolder,
     /// A file cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -204,6 +214,10 @@ impl OpsError {
                 Some("install them with the host's package manager".to_owned())
             }
             Self::NotFitForDrill { remedy, .. } => Some(remedy.clone()),
+            Self::Archive(error) => Some(error.hint().to_owned()),
+            Self::NothingKept => {
+                Some("make one: hactl failover-test --drill nginx-kill".to_owned())
+            }
             Self::PlanFile(PlanFileError::MovedOn) => {
                 Some("look at what would change now: hactl plan".to_owned())
             }

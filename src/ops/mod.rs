@@ -28,7 +28,8 @@ pub use context::{Context, Loaded, load};
 pub use demo::{DEMO, DemoStep, demo_spec, edited};
 pub use error::{HostProblem, OpsError};
 pub use failover_test::{
-    CutShort, DrillIntent, DrillProgress, FailoverOutcome, FailoverRequest, failover_test,
+    CutShort, DrillIntent, DrillProgress, Earlier, FailoverOutcome, FailoverRequest,
+    earlier_drills, failover_test, keep_drills, write_drills,
 };
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use init::{InitReport, InitRequest, init};

@@ -46,5 +46,6 @@ mod ui;
 pub use change::ChangeView;
 pub use complaint::Complaint;
 pub use demo::DemoView;
+pub use drill::{html as drill_page, junit as drill_junit, tables as drill_tables};
 pub use lab_progress::LabProgress;
 pub use ui::{ColorChoice, Format, LogWriter, Ui, UiOptions};

@@ -4,7 +4,6 @@ use insta::{assert_json_snapshot, assert_snapshot};
 
 use super::check::check_text;
 use super::complaint::Complaint;
-use super::drill::drill_text;
 use super::history::history_text;
 use super::lab::{lab_text, lab_up_text};
 use super::lab_progress::event_line;
@@ -12,7 +11,6 @@ use super::samples::*;
 use super::status::status_text;
 use crate::agent::{AgentError, BackendState};
 use crate::check;
-use crate::drill::{Downloads, Drill, DrillRun, Held, LostStretch, Phases, Predicted, Requests};
 use crate::inventory;
 use crate::lab::{
     BackendStatus, ImageLayer, LabEvent, LabSpec, LabStatus, NodeState, NodeStatus as LabNode,
@@ -200,76 +198,6 @@ fn hosts_are_named_once_and_equal_advice_too() {
     };
     let texts = [one, three, stale].map(|error| plain(&Complaint::of_ops(&error).text(true)));
     assert_snapshot!(texts.join("\n"));
-}
-
-fn run(gaps: &[f64], to: Option<&str>, after: &str, recovered: bool) -> DrillRun {
-    let gap = |&length_ms| LostStretch {
-        at_ms: 3.0,
-        length_ms,
-        lost: 3,
-    };
-    DrillRun {
-        drill: Drill::NginxKill,
-        repeat: 1,
-        vip: "10.0.0.100".parse().unwrap(),
-        node: name("lb1"),
-        from: name("lb1"),
-        to: to.map(name),
-        after: Some(name(after)),
-        begin_ms: -700.0,
-        end_ms: 3500.0,
-        hold_ms: None,
-        new: Requests {
-            count: 1775,
-            lost: 3 * gaps.len(),
-            gaps: gaps.iter().map(gap).collect(),
-            recovered,
-            median_ms: 1.5,
-            slowest_ms: 34.0,
-        },
-        path: "/health".to_owned(),
-        beside: None,
-        held: Held {
-            connections: 20,
-            broken: 20 * gaps.len(),
-            requests: 900,
-            lost: 20 * gaps.len(),
-            longest_ms: 41.0,
-        },
-        downloads: to.map(|_| Downloads {
-            under_way: 2,
-            broken: 2,
-        }),
-        phases: to.map(|_| Phases {
-            detection_ms: 12.25,
-            election_ms: 1.5,
-            announcement_ms: 6.0,
-        }),
-        back_ms: None,
-        predicted: Some(Predicted {
-            earliest_ms: 0.8,
-            latest_ms: 0.8,
-        }),
-        budget_ms: None,
-        offsets: Vec::new(),
-        timeline: Vec::new(),
-        violations: Vec::new(),
-    }
-}
-
-#[test]
-fn a_drill() {
-    let within = |budget_ms, run: DrillRun| DrillRun {
-        budget_ms: Some(budget_ms),
-        ..run
-    };
-    let texts = [
-        drill_text(&within(100.0, run(&[17.0, 5.0], Some("lb2"), "lb1", true))),
-        drill_text(&within(100.0, run(&[13_000.0], Some("lb2"), "lb2", true))),
-        drill_text(&run(&[], None, "lb1", true)),
-        drill_text(&run(&[9_000.0], Some("lb2"), "lb3", false)),
-    ];
-    assert_snapshot!(plain(&texts.join("\n")));
 }
 
 fn lab(name: &str) -> LabStatus {

@@ -121,7 +121,7 @@ fn see_it_made(cluster: &Cluster, spec: &DrillSpec, node: &str) {
                 let owners = cluster.owners(VIP);
                 let mut others = owners.iter().filter(|owner| *owner != node);
                 // The next step of a cascade needs one owner, and a split brain has two.
-                others.next().is_some() && (spec.two_owners || owners.len() == 1)
+                others.next().is_some() && (spec.two_owners.is_some() || owners.len() == 1)
             }
             Takeover::MustNot => ask(cluster, node, "nft list table inet hactl_drill").is_some(),
         };

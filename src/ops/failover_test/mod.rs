@@ -7,6 +7,7 @@
 mod fit;
 mod intent;
 mod reach;
+mod results;
 mod run;
 mod settle;
 mod timeline;
@@ -14,6 +15,7 @@ mod timeline;
 use std::time::Duration;
 
 pub use intent::DrillIntent;
+pub use results::{Earlier, earlier_drills, keep_drills, write_drills};
 
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;

@@ -368,7 +368,7 @@ impl<'a> Runner<'a> {
         }));
         timeline.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
         let targets = &intent.targets;
-        DrillRun {
+        let mut run = DrillRun {
             drill: intent.drill,
             repeat: story.repeat,
             vip: intent.vip,
@@ -394,7 +394,9 @@ impl<'a> Runner<'a> {
             offsets: self.offsets(&story.clocks),
             timeline,
             violations: Vec::new(),
-        }
+        };
+        run.violations = drill::violations(&run, self.report.advert_ms);
+        run
     }
 
     fn observed(&self, story: &Story<'_>, begin_ms: f64) -> Vec<Event> {

@@ -1,0 +1,55 @@
+//! Results of drills after the drills: kept, found again, written where somebody wants them.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::drill::{Archive, DrillReport};
+use crate::model::ClusterName;
+use crate::ops::context::{Context, read_inventory};
+use crate::ops::error::OpsError;
+
+/// A record of earlier drills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Earlier {
+    /// The last one that was kept of the inventory's cluster.
+    Last,
+    /// The last one that was begun before this one.
+    Before(String),
+    /// The one in a file.
+    File(Utf8PathBuf),
+}
+
+/// Finds it. `None` when none was kept.
+pub fn earlier_drills(context: &Context, which: &Earlier) -> Result<Option<DrillReport>, OpsError> {
+    let found = match which {
+        Earlier::File(path) => Archive::read(path).map(Some),
+        Earlier::Last => archive_of(context)?.last(),
+        Earlier::Before(started) => archive_of(context)?.last_before(started),
+    };
+    found.map_err(OpsError::Archive)
+}
+
+/// Keeps `report` and says where.
+pub fn keep_drills(report: &DrillReport) -> Result<Utf8PathBuf, OpsError> {
+    let cluster = ClusterName::new(&report.cluster).map_err(|_| OpsError::NoStateFolder)?;
+    let archive = Archive::new(&state_folder()?, &cluster);
+    archive.keep(report).map_err(OpsError::Archive)
+}
+
+/// Writes a report in another form.
+pub fn write_drills(path: &Utf8Path, text: &str) -> Result<(), OpsError> {
+    std::fs::write(path, text).map_err(|source| OpsError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn archive_of(context: &Context) -> Result<Archive, OpsError> {
+    let inventory = read_inventory(&context.inventory)?;
+    Ok(Archive::new(&state_folder()?, &inventory.cluster.name))
+}
+
+fn state_folder() -> Result<Utf8PathBuf, OpsError> {
+    let set = |name| std::env::var(name).ok();
+    Archive::state_folder(set("XDG_STATE_HOME").as_deref(), set("HOME").as_deref())
+        .ok_or(OpsError::NoStateFolder)
+}

@@ -1,0 +1,72 @@
+//! Drills as the tables of a page: a row a drill, a column a set of runs.
+
+use std::fmt::Write as _;
+
+use crate::drill::{DRILLS, DrillReport, DrillStats, Verdict};
+
+use super::words;
+
+/// Sets of runs, each with its name; each may come from several reports, one for each drill.
+pub fn tables(sets: &[(String, Vec<DrillReport>)]) -> String {
+    if sets.iter().all(|(_, reports)| reports.is_empty()) {
+        return "No runs are committed yet.\n".to_owned();
+    }
+    let all: Vec<(&str, Vec<DrillStats>)> = sets
+        .iter()
+        .map(|(name, reports)| {
+            (
+                name.as_str(),
+                reports.iter().flat_map(DrillStats::of).collect(),
+            )
+        })
+        .collect();
+    let mut text = String::from("How long users were cut off: median, worst (runs).\n\n");
+    text.push_str(&table(&all, |stats| {
+        format!(
+            "{}, {} ({})",
+            words::outage(stats.outage_ms.median),
+            words::outage(stats.outage_ms.worst),
+            stats.runs
+        )
+    }));
+    text.push_str("\nRequests lost in a run: median, worst; and in how many runs none was.\n\n");
+    text.push_str(&table(&all, |stats| {
+        format!(
+            "{}, {}; {} of {}",
+            words::number(stats.lost.median),
+            words::number(stats.lost.worst),
+            stats.clean,
+            stats.runs
+        )
+    }));
+    text.push_str("\nPredicted, and whether the runs were so.\n\n");
+    text.push_str(&table(&all, |stats| {
+        words::predicted(stats).unwrap_or_else(|| "nothing".to_owned())
+    }));
+    text.push_str("\nRuns that ended otherwise than they should.\n\n");
+    text.push_str(&table(&all, |stats| match stats.verdict {
+        Verdict::Passed => "none".to_owned(),
+        Verdict::NotRecovered => format!("{} not recovered", stats.runs - stats.recovered),
+        Verdict::Violated => format!("{} violations", stats.violations),
+        Verdict::OverBudget => "over budget".to_owned(),
+    }));
+    text
+}
+
+fn table(all: &[(&str, Vec<DrillStats>)], cell: impl Fn(&DrillStats) -> String) -> String {
+    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    let mut text = format!("| drill | {} |\n|---|", names.join(" | "));
+    text.push_str(&"---|".repeat(names.len()));
+    text.push('\n');
+    for spec in DRILLS {
+        let of = |stats: &[DrillStats]| stats.iter().find(|one| one.drill == spec.drill).map(&cell);
+        let cells: Vec<Option<String>> = all.iter().map(|(_, stats)| of(stats)).collect();
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
+        let cells: Vec<String> = cells.into_iter().map(Option::unwrap_or_default).collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| {} | {} |", spec.name, cells.join(" | "));
+    }
+    text
+}

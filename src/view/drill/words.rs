@@ -1,0 +1,243 @@
+//! Figures and violations in words, the same in every form.
+
+use crate::drill::{Against, DrillRun, DrillStats, Trend, Verdict, Violation, What};
+
+use crate::view::text::{and, count};
+
+/// `0 ms`, `8.4 ms`, `25 ms`, `1.25 s`, `13.4 s`.
+pub(super) fn milliseconds(time: f64) -> String {
+    let size = time.abs();
+    if size == 0.0 {
+        "0 ms".to_owned()
+    } else if size < 9.95 {
+        format!("{time:.1} ms")
+    } else if size < 999.5 {
+        format!("{time:.0} ms")
+    } else if size < 9_995.0 {
+        format!("{:.2} s", time / 1000.0)
+    } else if size < 99_950.0 {
+        format!("{:.1} s", time / 1000.0)
+    } else {
+        format!("{:.0} s", time / 1000.0)
+    }
+}
+
+/// What was set, not measured, with the digits that it was set with: `5 ms`, `0.5 ms`, `1.5 s`.
+pub(super) fn exactly(time: f64) -> String {
+    let digits = |value: f64| {
+        let text = format!("{value:.3}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    if time.abs() < 1000.0 {
+        format!("{} ms", digits(time))
+    } else {
+        format!("{} s", digits(time / 1000.0))
+    }
+}
+
+/// A number of requests, which the median of an even number of runs may halve.
+pub(super) fn number(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.trim_end_matches(".0").to_owned()
+}
+
+/// An outage, or that there was none.
+pub(super) fn outage(time: f64) -> String {
+    if time > 0.0 {
+        milliseconds(time)
+    } else {
+        "none".to_owned()
+    }
+}
+
+/// When the VIP comes back, requests under way on its interim owner may be lost, too: a second
+/// stretch, which is not to be added to the first.
+pub(super) fn cut_off(run: &DrillRun) -> String {
+    let longest = milliseconds(run.outage_ms());
+    match run.new.gaps.len() {
+        0 => "never".to_owned(),
+        1 => longest,
+        2 => format!("twice, {longest} at most"),
+        times => format!("{times} times, {longest} at most"),
+    }
+}
+
+/// What became of connections that are kept open: one may break more than once.
+pub(super) fn held(stats: &DrillStats) -> String {
+    let connections = count(stats.held, "connection");
+    match stats.held_broken {
+        0 => format!("{connections}, none broke"),
+        1 => format!("{connections}, one broke"),
+        times => format!("{connections}, which broke {times} times"),
+    }
+}
+
+/// How a drill ended.
+pub(super) fn verdict(verdict: Verdict, budget_ms: Option<f64>) -> &'static str {
+    match (verdict, budget_ms) {
+        (Verdict::Passed, Some(_)) => "within budget",
+        (Verdict::Passed, None) => "recovered",
+        (Verdict::OverBudget, _) => "over budget",
+        (Verdict::Violated, _) => "violated",
+        (Verdict::NotRecovered, _) => "not recovered",
+    }
+}
+
+/// What was predicted, and whether it came so.
+pub(super) fn predicted(stats: &DrillStats) -> Option<String> {
+    let range = stats.predicted?;
+    let came = match stats.against? {
+        Against::Within => "as predicted",
+        Against::Sooner => "sooner than predicted",
+        Against::Later => "later than predicted",
+    };
+    Some(format!(
+        "{came} ({} to {})",
+        milliseconds(range.earliest_ms),
+        milliseconds(range.latest_ms)
+    ))
+}
+
+/// A stretch of a histogram's scale.
+pub(super) fn bucket(from_ms: f64, to_ms: Option<f64>) -> String {
+    match to_ms {
+        Some(to) if to <= 0.0 => "none lost".to_owned(),
+        Some(to) => format!("below {}", milliseconds_short(to)),
+        None => format!("{} and more", milliseconds_short(from_ms)),
+    }
+}
+
+fn milliseconds_short(time: f64) -> String {
+    if time < 1000.0 {
+        format!("{time:.0} ms")
+    } else {
+        format!("{:.0} s", time / 1000.0)
+    }
+}
+
+/// What must not be and was.
+pub(super) fn violation(violation: &Violation) -> String {
+    match violation {
+        Violation::TwoOwners {
+            at_ms,
+            length_ms,
+            nodes,
+        } => format!(
+            "{} both had the VIP and answered, for {} from {} on",
+            and(nodes),
+            milliseconds(*length_ms),
+            milliseconds(*at_ms)
+        ),
+        Violation::NoOwner { at_ms, length_ms } => format!(
+            "no node that answers had the VIP, for {} from {} on",
+            milliseconds(*length_ms),
+            milliseconds(*at_ms)
+        ),
+        Violation::Unexplained { at_ms, to } => format!(
+            "the VIP moved to {to} at {}, and nothing that was seen explains why",
+            milliseconds(*at_ms)
+        ),
+        Violation::Unclear { why } => format!("the record proves nothing: {why}"),
+    }
+}
+
+/// What is wrong with a run, one sentence each; empty when nothing is.
+pub(super) fn complaints(run: &DrillRun) -> Vec<String> {
+    let mut complaints: Vec<String> = run.violations.iter().map(violation).collect();
+    if !run.new.recovered {
+        complaints.insert(0, "the service had not come back at the end".to_owned());
+    }
+    if let Some(budget) = run.budget_ms.filter(|budget| run.outage_ms() > *budget) {
+        complaints.push(format!(
+            "users were cut off for {}, over the budget of {}",
+            milliseconds(run.outage_ms()),
+            exactly(budget)
+        ));
+    }
+    complaints
+}
+
+/// The way of the VIP.
+pub(super) fn way(run: &DrillRun) -> String {
+    let from = &run.from;
+    match (&run.to, &run.after) {
+        (None, _) => format!("{} stayed on {from}", run.vip),
+        (Some(to), Some(after)) if after == to => format!("{} moved from {from} to {to}", run.vip),
+        (Some(to), Some(after)) if after == from => {
+            format!("{} moved from {from} to {to} and back", run.vip)
+        }
+        (Some(to), Some(after)) => {
+            format!("{} moved from {from} to {to}, then to {after}", run.vip)
+        }
+        (Some(to), None) => format!("{} moved from {from} to {to}; now it has no owner", run.vip),
+    }
+}
+
+/// What was seen, in words.
+pub(super) fn event(what: &What) -> String {
+    match what {
+        What::Fault { name } => format!("fault: {name}"),
+        What::Healed => "the fault ended".to_owned(),
+        What::Owns => "has the VIP".to_owned(),
+        What::Released => "no longer has the VIP".to_owned(),
+        What::State { state } => format!("keepalived: {state}"),
+        What::Serves => "nginx answers".to_owned(),
+        What::Silent => "nginx does not answer".to_owned(),
+        What::Cut => "cannot be reached".to_owned(),
+        What::Joined => "can be reached".to_owned(),
+        What::Announced { owner: Some(owner) } => format!("neighbours know {owner} as owner"),
+        What::Announced { owner: None } => "neighbours know another owner".to_owned(),
+        What::Log { unit, line } => format!("{unit}: {line}"),
+        What::Lost => "requests are lost".to_owned(),
+        What::Answered => "requests are answered".to_owned(),
+    }
+}
+
+/// What a comparison came to.
+pub(super) fn trend(trend: Trend) -> &'static str {
+    match trend {
+        Trend::Shorter => "shorter",
+        Trend::Same => "same",
+        Trend::Longer => "longer",
+        Trend::TooFew => "too few runs",
+    }
+}
+
+/// `12 of 20 runs`, `every run`, `no run`.
+pub(super) fn share(of: usize, all: usize) -> String {
+    if of == all {
+        format!("all {}", count(all, "run"))
+    } else {
+        format!("{of} of {}", count(all, "run"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_the_digits_that_matter() {
+        for (time, text) in [
+            (0.0, "0 ms"),
+            (0.04, "0.0 ms"),
+            (8.44, "8.4 ms"),
+            (9.96, "10 ms"),
+            (999.4, "999 ms"),
+            (999.6, "1.00 s"),
+            (1254.0, "1.25 s"),
+            (13_440.0, "13.4 s"),
+            (125_000.0, "125 s"),
+            (-480.0, "-480 ms"),
+        ] {
+            assert_eq!(milliseconds(time), text);
+        }
+        assert_eq!(exactly(5.0), "5 ms");
+        assert_eq!(exactly(-0.5), "-0.5 ms");
+        assert_eq!(exactly(1500.0), "1.5 s");
+        assert_eq!(exactly(100.0), "100 ms");
+        assert_eq!(number(4.0), "4");
+        assert_eq!(number(4.5), "4.5");
+        assert_eq!(number(0.0), "0");
+    }
+}
