@@ -1,0 +1,186 @@
+//! Makes the records that docs/failover.md is made from: every drill on every profile, and what a
+//! widely read guide configures beside them, on a lab, by the same clients.
+//!
+//!     cargo bench --bench drills -- --repeat 20 --profile fast,guide --drill nginx-kill --minutes 40
+//!
+//! One file per drill and profile, under examples/drills/PROFILE/DRILL.json. What is there already is
+//! left alone, so that a run which was stopped, or ran out of its minutes, goes on where it ended;
+//! `--again` makes them anew. As root, on a machine with nothing else to do: figures of a busy one are
+//! the machine's, not the cluster's. Afterwards `UPDATE=1 cargo test --test drill_docs`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark's result is what it prints"
+)]
+
+#[path = "../../tests/support/cluster.rs"]
+mod cluster;
+mod guide;
+#[path = "../../tests/support/lab.rs"]
+mod lab;
+#[path = "../../tests/support/snapshot.rs"]
+mod snapshot;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use hactl::drill::{DRILLS, DrillReport, What};
+
+use crate::cluster::{Cluster, machines};
+
+/// Makes the records of docs/failover.md.
+#[derive(Parser)]
+struct Args {
+    /// Runs of each drill
+    #[arg(long, default_value_t = 20)]
+    repeat: u32,
+    /// Profiles, and `guide`
+    #[arg(long, value_delimiter = ',', default_value = "fast,standard,wan,guide")]
+    profile: Vec<String>,
+    /// Drills; all where none is named
+    #[arg(long, value_delimiter = ',')]
+    drill: Vec<String>,
+    /// Begin nothing that would take longer than this, all in all
+    #[arg(long, default_value_t = 40)]
+    minutes: u64,
+    /// Make anew what is there already
+    #[arg(long)]
+    again: bool,
+    /// cargo says so
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Before anything was timed: what a run takes, from its baseline until the cluster is whole again.
+fn guess(profile: &str) -> Duration {
+    Duration::from_secs(match profile {
+        "fast" => 6,
+        "standard" => 10,
+        "wan" => 20,
+        _ => 25,
+    })
+}
+
+/// One file to be made.
+struct Job {
+    profile: String,
+    drill: &'static str,
+    path: PathBuf,
+}
+
+fn main() {
+    let args = Args::parse();
+    let jobs = jobs(&args);
+    let each = |job: &Job| guess(&job.profile) * args.repeat;
+    let total: Duration = jobs.iter().map(each).sum();
+    println!(
+        "{} to make, {} runs each: about {} minutes, of which {} may be used now",
+        jobs.len(),
+        args.repeat,
+        total.as_secs().div_ceil(60),
+        args.minutes
+    );
+    let (begun, limit) = (Instant::now(), Duration::from_secs(args.minutes * 60));
+    for profile in &args.profile {
+        let own: Vec<&Job> = jobs.iter().filter(|job| job.profile == *profile).collect();
+        if own.is_empty() || begun.elapsed() + guess(profile) * args.repeat > limit {
+            continue;
+        }
+        // A lab of its own for each profile, and one after the other: two would slow each other down.
+        let Some(cluster) = Cluster::up(&machines()) else {
+            return;
+        };
+        prepare(&cluster, profile);
+        let mut expected = guess(profile) * args.repeat;
+        for job in own {
+            if begun.elapsed() + expected > limit {
+                println!("{profile}: out of minutes; call again to go on");
+                break;
+            }
+            let started = Instant::now();
+            make(&cluster, job, args.repeat);
+            expected = started.elapsed();
+            println!("{profile} {}: {} s", job.drill, expected.as_secs());
+        }
+    }
+}
+
+fn jobs(args: &Args) -> Vec<Job> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/drills");
+    let mut jobs = Vec::new();
+    for profile in &args.profile {
+        for spec in DRILLS {
+            let wanted = args.drill.is_empty() || args.drill.iter().any(|name| name == spec.name);
+            let possible = profile != "guide" || guide::can(spec.name);
+            let path = folder.join(profile).join(format!("{}.json", spec.name));
+            if wanted && possible && (args.again || !path.exists()) {
+                jobs.push(Job {
+                    profile: profile.clone(),
+                    drill: spec.name,
+                    path,
+                });
+            }
+        }
+    }
+    jobs
+}
+
+fn prepare(cluster: &Cluster, profile: &str) {
+    if profile == "guide" {
+        guide::deploy(cluster);
+        return;
+    }
+    let inventory = cluster.inventory();
+    cluster.set_inventory(&format!("{inventory}\nvrrp: {{ failover: {profile} }}\n"));
+    cluster.apply();
+}
+
+fn make(cluster: &Cluster, job: &Job, repeat: u32) {
+    let report = if job.profile == "guide" {
+        Some(guide::drill(cluster, job.drill, repeat))
+    } else {
+        hactl(cluster, job.drill, repeat)
+    };
+    let Some(mut report) = report else { return };
+    // What daemons say explains one run to who watches it; twenty of them are only long.
+    for run in &mut report.runs {
+        run.timeline
+            .retain(|event| !matches!(event.what, What::Log { .. }));
+    }
+    fs::create_dir_all(job.path.parent().unwrap()).unwrap();
+    let mut text = serde_json::to_string(&report).unwrap();
+    text.push('\n');
+    // Whole or not at all, so that what is there need not be made again.
+    let part = job.path.with_extension("part");
+    fs::write(&part, text).unwrap();
+    fs::rename(part, &job.path).unwrap();
+}
+
+/// The real program on the lab's controller; `None`, with what it said, where it would not.
+fn hactl(cluster: &Cluster, drill: &str, repeat: u32) -> Option<DrillReport> {
+    let repeat = repeat.to_string();
+    let arguments = [
+        "failover-test",
+        "--yes",
+        "--format",
+        "json",
+        "--drill",
+        drill,
+        "--repeat",
+        &repeat,
+    ];
+    let mut command = cluster.command(&arguments);
+    command.env("XDG_STATE_HOME", cluster.dir());
+    let output = command.output().unwrap();
+    let mut printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let report = serde_json::from_value(printed["report"].take());
+    if report.is_err() {
+        println!(
+            "{drill}: {}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    report.ok()
+}
