@@ -32,7 +32,11 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 /// How a fault is made on a node, and how it is ended.
 fn fault(drill: &str) -> Option<(&'static str, &'static str)> {
     Some(match drill {
-        "nginx-kill" => ("systemctl kill -s KILL nginx", "systemctl start nginx"),
+        // As hactl's own drill does it: the master only, whose workers die of it.
+        "nginx-kill" => (
+            "systemctl kill --kill-who=main -s KILL nginx",
+            "systemctl start nginx",
+        ),
         "nginx-stop" => ("systemctl stop nginx", "systemctl start nginx"),
         "nginx-hang" => (
             "systemctl kill -s STOP nginx",
