@@ -33,6 +33,7 @@ enum Message {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct World {
     operator: Option<Coordinator>,
+    at_once: bool,
     hosts: [Host; NODES],
     messages: BTreeSet<Message>,
     /// Messages that may still be lost or late.
@@ -47,6 +48,7 @@ impl World {
     fn new(at_once: bool, losses: u8, cuts: u8, failures: u8) -> Self {
         Self {
             operator: Some(Coordinator::new(NODES, at_once)),
+            at_once,
             hosts: std::array::from_fn(|own| Host::new(own, NODES)),
             messages: BTreeSet::new(),
             losses,
@@ -87,9 +89,13 @@ impl World {
         if !orders.is_empty() || acted != *operator {
             worlds.push(self.with(|world| {
                 for order in orders {
-                    // The proof of owners is one step: it asks everybody and tells the worst.
+                    // The proof is one step: it asks everybody and tells the worst. Where all were
+                    // activated at once, nobody's time may be over; nobody is active again after that,
+                    // so that the moment at which each is asked does not matter.
                     if order == Order::Prove {
-                        acted.hear(News::Proved);
+                        let is_active = |host: &Host| host.stage == Stage::Active;
+                        let holds = !world.at_once || world.hosts.iter().all(is_active);
+                        acted.hear(if holds { News::Proved } else { News::NotProved });
                     } else {
                         world.messages.insert(Message::Request(order));
                     }
@@ -145,18 +151,21 @@ impl World {
                             },
                         );
                     })),
-                    Order::Revert(_) => worlds.push(self.with(|world| {
-                        let answer = world.hosts[index].revert();
-                        let yes = answer == Answer::Yes;
-                        reply(
-                            world,
-                            if yes {
-                                News::Reverted(index)
-                            } else {
-                                News::RevertFailed(index)
-                            },
-                        );
-                    })),
+                    Order::Revert(_) => {
+                        self.cut_in_the_middle_of_an_undo(message, index, worlds);
+                        worlds.push(self.with(|world| {
+                            let answer = world.hosts[index].revert();
+                            let yes = answer == Answer::Yes;
+                            reply(
+                                world,
+                                if yes {
+                                    News::Reverted(index)
+                                } else {
+                                    News::RevertFailed(index)
+                                },
+                            );
+                        }));
+                    }
                     Order::Ask(_) => worlds.push(self.with(|world| {
                         let side = match world.hosts[index].stage {
                             Stage::New => Side::New,
@@ -169,6 +178,28 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Some of the files are old again, some still new, and the power goes.
+    fn cut_in_the_middle_of_an_undo(
+        &self,
+        message: &Message,
+        index: usize,
+        worlds: &mut Vec<World>,
+    ) {
+        let stage = self.hosts[index].stage;
+        if self.cuts == 0 || matches!(stage, Stage::Staged | Stage::New | Stage::Old) {
+            return;
+        }
+        worlds.push(self.with(|world| {
+            world.cuts -= 1;
+            world.hosts[index].stage = Stage::Activating;
+            world.hosts[index].up = false;
+            world.messages.remove(message);
+            world
+                .messages
+                .insert(Message::Reply(News::RevertFailed(index)));
+        }));
     }
 
     /// An activation takes time: it begins, and a later step ends it.
@@ -266,7 +297,7 @@ impl World {
     fn host_steps(&self, index: usize, worlds: &mut Vec<World>) {
         let host = &self.hosts[index];
         if !host.up {
-            worlds.push(self.with(|world| world.hosts[index].boot()));
+            worlds.push(self.with(|world| world.hosts[index].boot(false)));
             return;
         }
         if self.cuts > 0 {

@@ -15,7 +15,7 @@ use super::commit::{Coordinator, News, NodeIndex, Order, Side, Verdict};
 use super::engine::Engine;
 use super::event::{Event, Step};
 use super::outcome::{Failure, FailureCause, Result as ApplyResult};
-use super::prove::one_owner_each;
+use super::prove::{all_wait, one_owner_each};
 use crate::agent::{Activation, Agent, AgentError, LiveFile, Question, sha256_hex};
 use crate::model::NodeName;
 use crate::plan::{Goal, NodePlan, Plan, Strategy, UnitAction};
@@ -217,7 +217,7 @@ async fn carry_out(
 ) -> Told {
     match order {
         Order::Activate(index) => activate(engine, plan, plans[index], index, tx).await,
-        Order::Prove => prove(engine, plan, plans).await,
+        Order::Prove => prove(engine, plan, plans, tx).await,
         Order::Confirm(index) => confirm(engine, plans[index], index, tx).await,
         Order::Revert(index) => revert(engine, &plans[index].node, index, tx, &why).await,
         Order::Ask(index) => ask(engine, plans[index], index, tx).await,
@@ -267,7 +267,17 @@ async fn activate(
 
 /// One owner of every VIP, unless neither daemon was touched, or they go back to what they were
 /// before hactl, which is not hactl's to judge.
-async fn prove(engine: &Engine<'_>, plan: &Plan, plans: &[&NodePlan]) -> Told {
+///
+/// Where all nodes are activated at once, one whose time was over early may have asked the first one
+/// before that was active, and gone back; the first one would not know, and could be confirmed. Nodes
+/// that are all still waiting now have asked nobody. `tests/commit_model.rs` found it.
+async fn prove(engine: &Engine<'_>, plan: &Plan, plans: &[&NodePlan], tx: &str) -> Told {
+    if matches!(plan.strategy, Strategy::AtOnce { .. }) {
+        let nodes: Vec<&NodeName> = plans.iter().map(|plan| &plan.node).collect();
+        if !all_wait(engine.fleet, &nodes, tx).await {
+            return Told::bad(News::NotProved, Step::Prove, FailureCause::OutOfTime);
+        }
+    }
     let untouched = plans
         .iter()
         .all(|node| node.keepalived == UnitAction::None && node.nginx == UnitAction::None);

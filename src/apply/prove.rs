@@ -26,6 +26,18 @@ pub(super) async fn one_owner_each(
     }
 }
 
+/// True when each of these nodes is seen to wait for its confirmation of the change `tx`.
+pub(super) async fn all_wait(fleet: &Fleet, nodes: &[&NodeName], tx: &str) -> bool {
+    let question = Question::default();
+    let seen = each(fleet.agents(), usize::MAX, |agent| agent.observe(&question)).await;
+    let seen: Vec<Observation> = seen.into_iter().flatten().collect();
+    nodes.iter().all(|node| {
+        let own = seen.iter().find(|seen| seen.node == **node);
+        let journal = own.and_then(|seen| seen.journal.as_ref());
+        journal.is_some_and(|journal| journal.tx == tx && journal.phase == "activated")
+    })
+}
+
 fn owners(seen: &[Observation], vips: &[IpAddr]) -> Result<Vec<(IpAddr, NodeName)>, String> {
     vips.iter()
         .map(|vip| {

@@ -7,7 +7,8 @@
 pub(crate) enum Stage {
     /// The files lie beside the live ones.
     Staged,
-    /// Some of the live files may be new; its own proof is not there yet.
+    /// Some of the live files may be new; its own proof is not there yet. What is being undone is here,
+    /// too: neither can be confirmed any more, and both end with the old files.
     Activating,
     /// The new configuration runs, proven, and a timer will end that.
     Active,
@@ -96,14 +97,15 @@ impl Host {
         }
     }
 
-    /// A peer whose time is over asks whether this host is confirmed. If it is not, it never will be by
-    /// the operator: from now on it asks, too.
+    /// A peer whose time is over asks whether this host is confirmed. If it is active and not confirmed,
+    /// it never will be by the operator: from now on it asks, too. What is only staged listens to
+    /// nobody, which the peer takes for a no; it may still be activated, by an order that is late.
     pub(crate) fn answer_peer(&mut self) -> Answer {
         match self.stage {
             Stage::New => return Answer::Yes,
-            Stage::Staged | Stage::Activating => self.stage = Stage::Old,
+            Stage::Activating => self.stage = Stage::Old,
             Stage::Active => self.stage = Stage::Asking,
-            Stage::Asking | Stage::Old => {}
+            Stage::Staged | Stage::Asking | Stage::Old => {}
         }
         Answer::No
     }
@@ -125,9 +127,10 @@ impl Host {
     }
 
     /// The power goes and comes back. What was half done is undone before the daemons start.
-    pub(crate) fn boot(&mut self) {
+    /// `is_armed` tells whether a timer was set already for what is only staged.
+    pub(crate) fn boot(&mut self, is_armed: bool) {
         self.up = true;
-        if self.stage == Stage::Activating {
+        if self.stage == Stage::Activating || is_armed && self.stage == Stage::Staged {
             self.stage = Stage::Old;
         }
     }

@@ -44,6 +44,39 @@ async fn at_once_activates_all_before_it_looks_for_owners() {
 }
 
 #[tokio::test]
+async fn at_once_confirms_nobody_while_a_node_asks_the_others() {
+    let cluster = cluster();
+    let mut plan = plan();
+    plan.strategy = Strategy::AtOnce {
+        reason: "version".to_owned(),
+        reelects: false,
+    };
+    // Its time was over before the first node was active: it has heard from that one already.
+    let run = run_with(&cluster, &plan, |_| (), &|event| {
+        if matches!(
+            event,
+            Event::NodeDone {
+                step: Step::Activate,
+                ..
+            }
+        ) {
+            for host in cluster.state().hosts.values_mut() {
+                if let Some((_, phase)) = &mut host.journal {
+                    *phase = "asking";
+                }
+            }
+        }
+    })
+    .await;
+    assert_eq!(
+        (run.kind(), run.failed_step()),
+        ("rolled back", Some(Step::Prove))
+    );
+    assert!(cluster.order_of("confirm").is_empty());
+    assert_eq!(truth(&cluster), "old");
+}
+
+#[tokio::test]
 async fn an_empty_plan_calls_nobody() {
     let cluster = cluster();
     let mut plan = plan();
