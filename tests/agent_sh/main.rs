@@ -1,13 +1,17 @@
 //! The host's program, run for real under dash, bash and busybox, each in a private world.
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stdout,
     clippy::print_stderr,
     reason = "this is test code"
 )]
 
+mod conformance;
 mod crash;
 mod faults;
 mod files;
+#[path = "../support/host_model.rs"]
+mod host_model;
 mod hostile;
 mod lock;
 mod peers;

@@ -105,8 +105,10 @@ activate() {
     capture_missing "$into/new/manifest" "$into/before"
     sync "$into" "$state/tx" "$state" || :
     printf '%s\n' "$2" >"$into/timeout" || die disk "cannot write in $into: $(space "$state")"
-    journal "$1" activating "$generation" none none
+    # The timer first: without a journal it finds nothing to undo and removes itself, while a journal
+    # without a timer would wait for somebody to come.
     arm "$1" "$2"
+    journal "$1" activating "$generation" none none
     place_on_error=die
     place_tree "$into/new"
     place_sysctls "$into/new"

@@ -12,6 +12,7 @@ confirm() {
     generation=$(value_in "$state/journal" generation)
     case $(value_in "$state/journal" phase) in
     asking) die not-active "its time was over, and it asks the other nodes how the change ended" ;;
+    undoing) die not-active "it is being undone" ;;
     activated)
         # This decides: a change is undone before it, and carried through after it.
         journal "$1" confirmed "$generation" none none
@@ -37,6 +38,9 @@ carry_through() {
     into=$state/tx/$1
     number "$generation"
     others=$(peers "$1")
+    # Where this is repeated, the staged tree may have become the generation already.
+    [ -f "$into/new/manifest" ] || others=$(value_in "$state/generations/$generation/manifest" peers)
+    [ "$others" != - ] || others=''
     if [ "$generation" = 0 ]; then
         # From here on nobody goes back: only now the packages that hactl brought may go.
         problems=0
@@ -64,8 +68,18 @@ carry_through() {
 record_outcome() {
     timeout=0
     [ ! -f "$into/timeout" ] || read -r timeout <"$into/timeout"
-    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\n' "$1" "$2" "$3" \
-        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(boot_id)" "$(($(uptime_seconds) + timeout + 2 * peer_grace))" | put "$state/outcome"
+    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\n' "$1" "$2" "$3" \
+        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(boot_id)" "$(($(uptime_seconds) + timeout + 2 * peer_grace))" \
+        "$((timeout + 2 * peer_grace))" | put "$state/outcome"
+}
+
+# linger_anew: after a restart, whose clock knows nothing of the time before. The others may have been
+# restarted, too, and their timers then begin again.
+linger_anew() {
+    lasts=$(value_in "$state/outcome" lasts)
+    case $lasts in '' | *[!0-9]*) return 0 ;; esac
+    text=$(sed "s/^boot$tab.*/boot$tab$(boot_id)/; s/^linger$tab.*/linger$tab$(($(uptime_seconds) + lasts))/" "$state/outcome") &&
+        printf '%s\n' "$text" | put "$state/outcome" || rm -f "$state/outcome.new"
 }
 
 # revert TX WHY: the host as it was before activation. Every step is tried, whatever became of the
@@ -74,6 +88,8 @@ revert() {
     change_id "$1"
     with_mutex
     carry_on
+    # A confirmed node goes on answering its peers: one that it stopped answering would go back alone.
+    if [ ! -f "$state/journal" ] && was_confirmed "$1"; then die confirmed "the change was confirmed here, and stays"; fi
     undo "$1" reverted "$2" running
     [ "$confirmed" = no ] || die confirmed "the change was confirmed here, and stays"
     [ "$problems" -eq 0 ] || die revert "$problems steps of the undo failed"
@@ -94,6 +110,7 @@ undo() {
         if [ "$4" = running ]; then carry_through "$1" 'by hactl'; fi
         return
     elif [ "$under_way" = "$1" ]; then
+        stays_undone "$1"
         bring_back "$into/before" "$4"
     fi
     if [ "$4" = running ] && [ "$confirmed" = no ]; then
@@ -113,6 +130,14 @@ undo() {
     if [ "$4" = running ] && [ "${under_way:-$1}" = "$1" ]; then disarm; fi
     rm -rf "$into" "$state"/*.new
     rmdir "$state/tx" 2>/dev/null || :
+}
+
+# stays_undone TX: from the first file on that goes back, nobody may confirm the change any more, and a
+# restart goes on undoing it before the daemons start. A full disk is no reason not to undo.
+stays_undone() {
+    (journal "$1" undoing "$(value_in "$state/journal" generation)" \
+        "$(value_in "$state/journal" nginx)" "$(value_in "$state/journal" keepalived)") >/dev/null ||
+        rm -f "$state/journal.new"
 }
 
 # bring_back DIR running|booting: the files, the kernel and the daemons as that tree has them. At boot
@@ -222,6 +247,7 @@ expire_at_boot() {
     *) undo "$1" expired 'the host was restarted while it was being made' booting ;;
     esac
     if [ -f "$state/journal" ] || was_confirmed "$1"; then
+        [ -f "$state/journal" ] || linger_anew
         # The rest needs a system that is up.
         systemctl --no-block start hactl-revert.timer hactl-peer.socket
         return
