@@ -16,8 +16,10 @@ use crate::model::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// nginx is killed or stopped.
+    /// nginx dies.
     NginxKilled,
+    /// The service manager stops nginx, which hands the VIP over first.
+    NginxStopped,
     /// nginx runs and answers nothing.
     NginxHung,
     /// The host or its link is gone, without a word.
@@ -28,14 +30,17 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::NginxKilled,
+        Self::NginxStopped,
         Self::NginxHung,
-        Self::NodeLost,
         Self::KeepalivedStopped,
+        Self::NodeLost,
     ];
 }
 
+/// How long nginx goes on serving after its unit has said that it will stop: the unit's drop-in.
+const HANDED_OVER_FOR: Duration = Duration::from_millis(300);
 /// The first release with `track_file`, by which nginx's death is known at once.
 pub(in crate::check) const TRACK_FILE: Version = Version::new(2, 0, 0);
 /// The first release whose `vrrp_script` takes parts of a second; hactl rounds up for older ones.
@@ -58,6 +63,22 @@ fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<
 
 impl Gap {
     const NONE: Self = Self::exactly(Duration::ZERO);
+
+    /// The later one, to be told of two.
+    pub(in crate::check) fn later(self, other: Self) -> Self {
+        if (other.latest, other.earliest) > (self.latest, self.earliest) {
+            other
+        } else {
+            self
+        }
+    }
+
+    fn minus(self, time: Duration) -> Self {
+        Self {
+            earliest: self.earliest.saturating_sub(time),
+            latest: self.latest.saturating_sub(time),
+        }
+    }
 
     const fn exactly(time: Duration) -> Self {
         Self {
@@ -87,6 +108,8 @@ pub struct Takeover {
     pub next: Option<NodeName>,
     /// How long the VIP does not serve; `None` where it never serves again by itself.
     pub gap: Option<Gap>,
+    /// Nobody else is alive that could take over.
+    pub is_last: bool,
 }
 
 /// The predicted takeovers of `cluster` where its nodes run `keepalived`: each virtual router, each
@@ -96,8 +119,13 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
     let faults = Fault::ALL.map(|fault| {
         let noticed = match fault {
             Fault::NginxHung => hung_nginx_noticed(&health),
-            Fault::NginxKilled if keepalived < TRACK_FILE => killed_nginx_noticed(&health),
-            Fault::NginxKilled | Fault::NodeLost | Fault::KeepalivedStopped => Gap::NONE,
+            Fault::NginxKilled | Fault::NginxStopped if keepalived < TRACK_FILE => {
+                killed_nginx_noticed(&health)
+            }
+            Fault::NginxKilled
+            | Fault::NginxStopped
+            | Fault::NodeLost
+            | Fault::KeepalivedStopped => Gap::NONE,
         };
         (fault, noticed)
     });
@@ -108,9 +136,16 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
         let count = election.contenders.len().min(Nodes::MAX);
         for owner in 0..count {
             for (fault, noticed) in faults {
-                takeovers.extend(takeover(
-                    cluster, instance, &election, owner, fault, noticed,
-                ));
+                let mut takeover = takeover(cluster, instance, &election, owner, fault, noticed);
+                // It serves on until the VIP has left; who resigns has lost it at once.
+                if fault == Fault::NginxStopped
+                    && keepalived >= TRACK_FILE
+                    && cluster.vrrp.on_nginx_failure != OnNginxFailure::Fault
+                    && let Some(gap) = takeover.as_mut().and_then(|takeover| takeover.gap.as_mut())
+                {
+                    *gap = gap.minus(HANDED_OVER_FOR);
+                }
+                takeovers.extend(takeover);
             }
         }
     }
@@ -132,7 +167,9 @@ fn takeover(
         .filter(|index| !election.preempt || priority(*index) <= priority(owner))
         .collect();
     let (up, serving) = match fault {
-        Fault::NginxKilled | Fault::NginxHung => (alive, alive.without(owner)),
+        Fault::NginxKilled | Fault::NginxStopped | Fault::NginxHung => {
+            (alive, alive.without(owner))
+        }
         Fault::NodeLost | Fault::KeepalivedStopped => (alive.without(owner), alive.without(owner)),
     };
     let owners = election.settle(up, serving, Nodes::NONE.with(owner));
@@ -147,6 +184,7 @@ fn takeover(
         fault,
         next: next.and_then(name),
         gap,
+        is_last: alive.without(owner).iter().next().is_none(),
     })
 }
 
@@ -155,7 +193,7 @@ fn takeover_time(cluster: &Cluster, fault: Fault, next: u8) -> Gap {
     let resigns = match fault {
         Fault::NodeLost => false,
         Fault::KeepalivedStopped => true,
-        Fault::NginxKilled | Fault::NginxHung => {
+        Fault::NginxKilled | Fault::NginxStopped | Fault::NginxHung => {
             cluster.vrrp.on_nginx_failure == OnNginxFailure::Fault
         }
     };
@@ -165,9 +203,10 @@ fn takeover_time(cluster: &Cluster, fault: Fault, next: u8) -> Gap {
     let held_back = match (fault, cluster.vrrp.preemption) {
         // A lowered priority is a preemption to keepalived; the delay begins with the first advert
         // that is too low.
-        (Fault::NginxKilled | Fault::NginxHung, Preemption::Preempt { delay })
-            if !delay.is_zero() =>
-        {
+        (
+            Fault::NginxKilled | Fault::NginxStopped | Fault::NginxHung,
+            Preemption::Preempt { delay },
+        ) if !delay.is_zero() => {
             let advert = cluster.vrrp.advert_interval.duration();
             Gap {
                 earliest: delay,

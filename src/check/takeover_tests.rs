@@ -128,7 +128,10 @@ fn the_last_node_has_no_next_and_nopreempt_with_a_weight_neither() {
     stuck.vrrp.preemption = Preemption::Keep;
     stuck.vrrp.on_nginx_failure = weight(-20);
     for takeover in takeovers(&stuck, DEBIAN_12) {
-        let by_nginx = matches!(takeover.fault, Fault::NginxKilled | Fault::NginxHung);
+        let by_nginx = matches!(
+            takeover.fault,
+            Fault::NginxKilled | Fault::NginxStopped | Fault::NginxHung
+        );
         assert_eq!(takeover.gap.is_none(), by_nginx, "{takeover:?}");
     }
 }
@@ -149,4 +152,27 @@ fn preempt_delay_holds_a_weighted_failover_back_and_no_other() {
     assert!(killed(&delayed) < Duration::from_millis(10));
     delayed.vrrp.on_nginx_failure = weight(-20);
     assert!(killed(&delayed) > Duration::from_secs(30));
+}
+
+#[test]
+fn a_planned_stop_serves_until_the_vip_has_left() {
+    let unit = include_str!("../../templates/nginx.service.conf.tera");
+    let seconds = HANDED_OVER_FOR.as_secs_f64();
+    assert!(unit.contains(&format!("sleep {seconds}'")), "{unit}");
+    let mut weighted = cluster(&[254, 252, 250]);
+    weighted.vrrp.on_nginx_failure = weight(-20);
+    weighted.vrrp.version = V3;
+    let stopped = |cluster: &Cluster, keepalived| {
+        let all = takeovers(cluster, keepalived);
+        let mut first = all.into_iter();
+        let stopped = first.find(|takeover| takeover.fault == Fault::NginxStopped);
+        stopped.and_then(|stopped| stopped.gap).expect("a takeover")
+    };
+    let slow = AdvertInterval::new(Duration::from_secs(1)).expect("an interval");
+    let quick = AdvertInterval::new(Duration::from_millis(50)).expect("an interval");
+    weighted.vrrp.advert_interval = slow;
+    assert!(stopped(&weighted, DEBIAN_12).earliest > Duration::from_millis(1700));
+    weighted.vrrp.advert_interval = quick;
+    assert_eq!(stopped(&weighted, DEBIAN_12), Gap::NONE);
+    assert!(stopped(&weighted, BY_CHECKS).latest > Duration::from_secs(1));
 }

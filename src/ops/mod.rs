@@ -8,6 +8,7 @@ mod check;
 mod context;
 mod demo;
 mod error;
+mod expected;
 mod failover_test;
 mod history;
 mod init;
@@ -27,6 +28,7 @@ pub use check::{CheckReport, check};
 pub use context::{Context, Loaded, load};
 pub use demo::{DEMO, DemoStep, demo_spec, edited};
 pub use error::{HostProblem, OpsError};
+pub use expected::Expected;
 pub use failover_test::{
     CutShort, DrillIntent, DrillProgress, Earlier, FailoverOutcome, FailoverRequest,
     earlier_drills, failover_test, keep_drills, write_drills,

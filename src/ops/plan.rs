@@ -3,6 +3,7 @@
 use super::apply::refuse_unfinished;
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
+use super::expected::Expected;
 use super::notice::{Notice, notices};
 use super::survey::{Survey, desired, redactor, survey, version_findings, vips};
 use crate::apply::{Fleet, each};
@@ -17,6 +18,8 @@ pub struct PlanReport {
     pub plan: Plan,
     /// What the hosts tell of earlier changes.
     pub notices: Vec<Notice>,
+    /// What faults would cost users with it; `None` where its files are not hactl's.
+    pub expected: Option<Expected>,
 }
 
 impl PlanReport {
@@ -40,6 +43,7 @@ pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
     };
     let tested = test_files(&survey.fleet, &mut plan, context.parallel).await;
     let notices = notices(&survey.seen);
+    let expected = Expected::of_plan(&loaded.cluster, &plan, &survey.seen);
     survey.fleet.close().await;
     tested?;
     loaded
@@ -49,6 +53,7 @@ pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
         loaded,
         plan,
         notices,
+        expected,
     })
 }
 

@@ -36,12 +36,14 @@ pub async fn rollback_plan(
     };
     let tested = test_files(&survey.fleet, &mut plan, context.parallel).await;
     let notices = super::notice::notices(&survey.seen);
+    let expected = super::expected::Expected::of_plan(&loaded.cluster, &plan, &survey.seen);
     survey.fleet.close().await;
     tested?;
     Ok(PlanReport {
         loaded,
         plan,
         notices,
+        expected,
     })
 }
 

@@ -12,12 +12,14 @@ mod listeners;
 mod packages;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod types;
 mod vrrp_text;
 
 pub use build::{PlanError, Request, build};
 pub use desired::{Desired, Provenance};
 pub use diff::Redactor;
+pub use timers::with_timers_of;
 pub use types::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
     UnitAction,

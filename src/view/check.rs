@@ -4,6 +4,7 @@ use super::complaint::findings_json;
 use super::document::Document;
 use super::findings::findings_text;
 use super::paint;
+use super::prediction::expected_text;
 use super::text::count;
 use super::ui::Ui;
 use crate::check::{Finding, Severity};
@@ -16,7 +17,8 @@ impl Ui {
             let findings = findings_json(&report.findings, &report.inventory.source);
             let document = Document::new("check")
                 .with("file", report.inventory.source.name())
-                .with("findings", &findings);
+                .with("findings", &findings)
+                .with("expected", &report.expected);
             self.document(&document);
         } else {
             self.data(&check_text(report, Self::is_unicode()));
@@ -24,11 +26,15 @@ impl Ui {
     }
 }
 
-/// Every finding, then the sum.
+/// Every finding, what faults would cost, then the sum.
 pub(super) fn check_text(report: &CheckReport, unicode: bool) -> String {
     let source = &report.inventory.source;
+    let mut expected = expected_text(&report.expected);
+    if !expected.is_empty() {
+        expected.push('\n');
+    }
     format!(
-        "{}{}: {}\n",
+        "{}{expected}{}: {}\n",
         findings_text(&report.findings, source, unicode),
         paint::strong(source.name()),
         sum(&report.findings)

@@ -31,6 +31,7 @@ mod paint;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+mod prediction;
 mod progress;
 mod progress_bars;
 mod progress_lines;

@@ -10,6 +10,7 @@ use super::drift::{by_words, notice_words};
 use super::effect::{service_words, vip_words};
 use super::node_plan::nodes_text;
 use super::paint;
+use super::prediction::expected_text;
 use super::text::{and, comma, count};
 use super::ui::Ui;
 use crate::ops::{Notice, PlanReport};
@@ -25,6 +26,7 @@ impl Ui {
                 .with("plan", &report.plan)
                 .with("notices", &report.notices)
                 .with("warnings", report.warnings())
+                .with("expected", &report.expected)
                 .with("saved_to", &saved);
             self.document(&document);
             return;
@@ -32,6 +34,9 @@ impl Ui {
         self.status(&notices_text(&report.notices));
         self.status(&warnings_text(report.warnings()));
         self.data(&plan_text(&report.plan, true));
+        if let (false, Some(expected)) = (report.plan.is_empty(), &report.expected) {
+            self.data(&format!("\n{}", expected_text(expected)));
+        }
         if let Some(path) = saved {
             self.status(&format!("Saved. To do exactly this: hactl apply {path}\n"));
         }

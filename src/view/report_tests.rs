@@ -148,6 +148,14 @@ fn checked(text: &str) -> CheckReport {
     let inventory = inventory::load("hactl.yml", text).unwrap();
     CheckReport {
         findings: check::run(&inventory.cluster),
+        expected: crate::ops::Expected {
+            keepalived: crate::model::Version::new(2, 2, 7),
+            predictions: check::predictions(
+                &inventory.cluster,
+                crate::model::Version::new(2, 2, 7),
+            ),
+            before: None,
+        },
         inventory,
     }
 }

@@ -1,0 +1,139 @@
+//! The takeovers of a cluster, summed up: for each virtual IP and fault, what it costs when the
+//! preferred node has it, and what it costs at worst.
+
+use std::net::IpAddr;
+
+use super::takeover::{Fault, Gap, Takeover, takeovers};
+use crate::model::{Cluster, NodeName, Version};
+
+/// What one fault leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// The virtual IP does not serve for that long.
+    Gap(Gap),
+    /// It does not serve before somebody mends it.
+    ForEver,
+}
+
+impl Cost {
+    fn of(takeover: &Takeover) -> Self {
+        takeover.gap.map_or(Self::ForEver, Self::Gap)
+    }
+
+    fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Gap(one), Self::Gap(other)) => Self::Gap(one.later(other)),
+            _ => Self::ForEver,
+        }
+    }
+}
+
+/// One fault, by its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct FaultCost {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// When the preferred node has the virtual IP.
+    pub preferred: Cost,
+    /// At worst, whoever has it while another node is alive.
+    pub worst: Cost,
+}
+
+/// What faults cost the users of virtual IPs for which that is the same.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Prediction {
+    /// These virtual IPs.
+    pub addresses: Vec<IpAddr>,
+    /// Who has them while all are well: a node for each address.
+    pub preferred: Vec<NodeName>,
+    /// Every fault.
+    pub faults: Vec<FaultCost>,
+}
+
+/// What is to be expected of `cluster` where the oldest of its nodes' keepaliveds is `keepalived`.
+/// Empty where there is but one node.
+pub fn predictions(cluster: &Cluster, keepalived: Version) -> Vec<Prediction> {
+    let all = takeovers(cluster, keepalived);
+    let mut predictions: Vec<Prediction> = Vec::new();
+    for instance in &cluster.instances {
+        let own = all
+            .iter()
+            .filter(|takeover| takeover.instance == instance.name);
+        let own: Vec<&Takeover> = own.filter(|takeover| !takeover.is_last).collect();
+        let Some((preferred, _)) = instance.ladder.first() else {
+            continue;
+        };
+        let faults: Vec<FaultCost> = Fault::ALL
+            .into_iter()
+            .filter_map(|fault| {
+                let mut with = own.iter().filter(|takeover| takeover.fault == fault);
+                let first = with.clone().find(|takeover| takeover.owner == *preferred)?;
+                let first = Cost::of(first);
+                let worst =
+                    with.try_fold(first, |worst, next| Some(worst.worse(Cost::of(next))))?;
+                Some(FaultCost {
+                    fault,
+                    preferred: first,
+                    worst,
+                })
+            })
+            .collect();
+        if faults.is_empty() {
+            continue;
+        }
+        let addresses = instance.addresses.iter().map(ipnet::IpNet::addr);
+        let same = predictions.iter_mut().find(|known| known.faults == faults);
+        match same {
+            Some(known) => {
+                known
+                    .preferred
+                    .extend(addresses.clone().map(|_| preferred.clone()));
+                known.addresses.extend(addresses);
+            }
+            None => predictions.push(Prediction {
+                preferred: addresses.clone().map(|_| preferred.clone()).collect(),
+                addresses: addresses.collect(),
+                faults,
+            }),
+        }
+    }
+    predictions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::{cluster, weight};
+    use crate::model::Preemption;
+
+    const DEBIAN_12: Version = Version::new(2, 2, 7);
+
+    #[test]
+    fn the_worst_owner_is_the_one_before_the_last() {
+        let three = cluster(&[254, 200, 100]);
+        let [only] = &predictions(&three, DEBIAN_12)[..] else {
+            panic!("one virtual IP");
+        };
+        assert_eq!(only.faults.len(), Fault::ALL.len());
+        for cost in &only.faults {
+            let (Cost::Gap(first), Cost::Gap(worst)) = (cost.preferred, cost.worst) else {
+                panic!("{cost:?}");
+            };
+            assert!(worst.latest > first.latest, "{cost:?}");
+        }
+    }
+
+    #[test]
+    fn what_never_fails_over_is_for_ever_and_one_node_has_no_prediction() {
+        let mut stuck = cluster(&[254, 252, 250]);
+        stuck.vrrp.preemption = Preemption::Keep;
+        stuck.vrrp.on_nginx_failure = weight(-20);
+        let [only] = &predictions(&stuck, DEBIAN_12)[..] else {
+            panic!("one virtual IP");
+        };
+        assert_eq!(only.faults[0].preferred, Cost::ForEver);
+        assert!(matches!(only.faults[4].worst, Cost::Gap(_)));
+        assert!(predictions(&cluster(&[254]), DEBIAN_12).is_empty());
+    }
+}
