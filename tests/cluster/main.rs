@@ -16,6 +16,7 @@ mod atomic;
 mod bare;
 mod drift;
 mod heal;
+mod false_takeovers;
 mod installed;
 mod load;
 mod plan_file;

@@ -1,0 +1,174 @@
+//! How often a healthy node loses its VIP, by profile: under packet loss in the switch, and with a CPU
+//! that others want. A measurement, run by hand:
+//!
+//!     cargo test --release --test cluster -- --ignored --nocapture false_takeovers
+//!
+//! `SECONDS_PER_CELL` (60) is how long each condition is watched. What it finds goes to
+//! `examples/false-takeovers.json`; docs/failover.md tells what to make of it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, VIP, machines};
+use crate::lab::{text, wait_for};
+
+const PROFILES: [&str; 3] = ["fast", "standard", "wan"];
+
+/// What the cluster has to bear.
+#[derive(Clone, Copy)]
+enum Load {
+    /// Of all packets between the nodes, that many per cent are lost.
+    Loss(u32),
+    /// That many endless loops for each core on the owner.
+    Hogs(usize),
+}
+
+impl Load {
+    const ALL: [Self; 6] = [
+        Self::Loss(0),
+        Self::Loss(1),
+        Self::Loss(5),
+        Self::Loss(10),
+        Self::Hogs(1),
+        Self::Hogs(4),
+    ];
+
+    fn name(self) -> String {
+        match self {
+            Self::Loss(percent) => format!("{percent} % loss"),
+            Self::Hogs(number) => format!("{number} CPU hogs a core"),
+        }
+    }
+
+    fn begin(self, cluster: &Cluster, owner: &str) {
+        match self {
+            Self::Loss(0) => {}
+            Self::Loss(percent) => {
+                let rules = format!(
+                    "table bridge loss {{ chain forward {{ type filter hook forward priority 0; \
+                     numgen random mod 100 < {percent} drop; }} }}"
+                );
+                text(cluster.switch("nft").arg(&rules));
+            }
+            Self::Hogs(number) => {
+                let cores = thread::available_parallelism().unwrap().get();
+                for hog in 0..number * cores {
+                    cluster.on(
+                        owner,
+                        &format!("systemd-run -q --unit hog-{hog} sh -c 'while :; do :; done'"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn end(self, cluster: &Cluster, owner: &str) {
+        match self {
+            Self::Loss(0) => {}
+            Self::Loss(_) => drop(text(
+                cluster
+                    .switch("nft")
+                    .args(["delete", "table", "bridge", "loss"]),
+            )),
+            Self::Hogs(_) => drop(cluster.on(owner, "systemctl stop 'hog-*'")),
+        }
+    }
+}
+
+/// One profile under one load.
+struct Cell {
+    profile: &'static str,
+    load: Load,
+    watched: Duration,
+    /// How often a node became MASTER without need.
+    takeovers: usize,
+}
+
+impl Cell {
+    fn measured(cluster: &Cluster, profile: &'static str, load: Load, watched: Duration) -> Self {
+        wait_for("one owner", || cluster.owners(VIP) == ["lb1"]);
+        // What an earlier load left behind is over.
+        thread::sleep(Duration::from_secs(12));
+        let before = cluster.masters();
+        load.begin(cluster, "lb1");
+        let begun = Instant::now();
+        thread::sleep(watched);
+        let watched = begun.elapsed();
+        load.end(cluster, "lb1");
+        // The owner that comes back is a takeover, too, and no false one.
+        thread::sleep(Duration::from_secs(12));
+        let entered = cluster.masters() - before;
+        Self {
+            profile,
+            load,
+            watched,
+            takeovers: entered,
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "profile": self.profile,
+            "load": self.load.name(),
+            "seconds": self.watched.as_secs_f64(),
+            "takeovers": self.takeovers,
+        })
+    }
+}
+
+fn table(cells: &[Cell]) -> String {
+    let mut table = "| load |".to_owned();
+    for profile in PROFILES {
+        let _ = write!(table, " {profile} |");
+    }
+    table.push_str("\n|---|---|---|---|\n");
+    for load in Load::ALL {
+        let _ = write!(table, "| {} |", load.name());
+        for profile in PROFILES {
+            let is_it = |cell: &&Cell| cell.profile == profile && cell.load.name() == load.name();
+            let cell = cells.iter().find(is_it).unwrap();
+            let _ = write!(table, " {} |", cell.takeovers);
+        }
+        table.push('\n');
+    }
+    table
+}
+
+#[test]
+#[ignore = "a measurement of half an hour, for a machine with nothing else to do"]
+fn false_takeovers() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    let seconds = std::env::var("SECONDS_PER_CELL").map_or(60, |text| text.parse().unwrap());
+    let inventory = cluster.inventory();
+    let mut cells = Vec::new();
+    for profile in PROFILES {
+        cluster.set_inventory(&format!("{inventory}\nvrrp: {{ failover: {profile} }}\n"));
+        cluster.apply();
+        for load in Load::ALL {
+            let cell = Cell::measured(&cluster, profile, load, Duration::from_secs(seconds));
+            println!("{}", cell.json());
+            cells.push(cell);
+        }
+    }
+    println!("{}", table(&cells));
+    let uptime = fs::read_to_string("/proc/loadavg").unwrap();
+    let document = json!({
+        "seconds_per_cell": seconds,
+        "nodes": cluster.nodes().len(),
+        "keepalived": cluster.on("lb1", "keepalived -v 2>&1 | head -n 1").trim(),
+        "cores": thread::available_parallelism().unwrap().get(),
+        "load_average_at_the_end": uptime.split_whitespace().next(),
+        "cells": cells.iter().map(Cell::json).collect::<Vec<_>>(),
+    });
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/false-takeovers.json");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let document = serde_json::to_string_pretty(&document).unwrap();
+    fs::write(path, document + "\n").unwrap();
+}
