@@ -251,78 +251,6 @@ fn a_plain_secret_is_not_repeated() {
     }
 }
 
-/// Valid but for its size: what compares each with each must not take for ever.
-fn many_of_everything() -> String {
-    let lines = |count: usize, line: &dyn Fn(usize) -> String| {
-        (0..count).fold(String::new(), |text, n| text + "\n" + &line(n))
-    };
-    let nodes = lines(1500, &|n| {
-        format!(
-            "  - {{ name: n{n}, address: 10.1.{}.{}, interface: e }}",
-            n / 250,
-            n % 250 + 1
-        )
-    });
-    let priorities = lines(4000, &|n| format!("      n{n}: {}", n % 254 + 1));
-    let vips = lines(1500, &|n| {
-        format!("  - {{ address: 10.2.{}.{}/16 }}", n / 250, n % 250 + 1)
-    });
-    let servers = lines(2000, &|n| format!("      - s{n}.example.org:80"));
-    let sites = lines(1000, &|n| {
-        format!("  - {{ names: [s{n}.example.org], listen: [80], proxy: u }}")
-    });
-    let locations = lines(2000, &|n| format!("      - {{ path: /{n}, proxy: u }}"));
-    format!(
-        "cluster: c\nnodes:{nodes}\nvips:\n  - address: 10.3.0.1/16\n    priorities:{priorities}{vips}\n\
-         upstreams:\n  u:\n    servers:{servers}\nsites:{sites}\n  - names: [l]\n    listen: [80]\n    \
-         proxy: u\n    locations:{locations}\n"
-    )
-}
-
-#[test]
-fn hostile_files_are_refused_at_once() {
-    let laughs = (1..30).fold("a0: &a0 [x, x, x, x]\n".to_owned(), |text, n| {
-        let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
-        format!("{text}a{n}: &a{n} [{aliases}]\n")
-    });
-    let keys: String = (0..100_000).fold(String::new(), |text, n| text + &format!("k{n}: 1\n"));
-    let names = vec!["n: &n [*n]"; 10_000].join("\n");
-    let merges = format!("a: &a {{ b: c }}\n{}", "d: { <<: *a }\n".repeat(20_000));
-    for text in [
-        laughs,
-        keys,
-        names,
-        merges,
-        "[".repeat(500_000),
-        "{a: ".repeat(100_000),
-        "- ".repeat(500_000),
-        "a:\n".repeat(300_000),
-        "\"".repeat(1_000_000),
-        format!("cluster: {}\n", "w".repeat(1_000_000)),
-        format!(
-            "cluster: web\nnodes:\n{}",
-            "  - { name: lb1 }\n".repeat(50_000)
-        ),
-        many_of_everything(),
-        "x".repeat(10_000_000),
-        "? ".repeat(1000),
-        "!!a ".repeat(1000),
-        "&a ".repeat(1000),
-        "---\n".repeat(100_000),
-    ] {
-        let start = std::time::Instant::now();
-        let errors = errors_of("inventory.yml", text.as_bytes());
-        let report = rendered(&errors);
-        let head: String = text.chars().take(30).collect();
-        assert!(
-            start.elapsed().as_secs() < 5,
-            "{head}: {:?}",
-            start.elapsed()
-        );
-        assert!(report.len() < 200_000, "{head}: {} bytes", report.len());
-    }
-}
-
 #[test]
 fn the_starter_is_a_valid_inventory() {
     let text = inventory::starter(&inventory::StarterOptions::default());
@@ -356,3 +284,6 @@ fn a_starter_holds_what_it_was_given() {
 
 #[path = "inventory/properties.rs"]
 mod properties;
+
+#[path = "inventory/bombs.rs"]
+mod bombs;
