@@ -120,6 +120,7 @@ impl GlobalArgs {
                 config_file: self.ssh_config.clone(),
                 connect_timeout: self.connect_timeout,
                 sudo_password: self.sudo_password(&stop, ui),
+                withheld: Vec::new(),
             },
             templates: self.templates.clone(),
             stop,

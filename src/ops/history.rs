@@ -72,7 +72,7 @@ impl HistoryReport {
 /// Asks every node for its generations.
 pub async fn history(context: &Context) -> Result<HistoryReport, OpsError> {
     let loaded = load(context)?;
-    let (_, fleet) = connect(context, &loaded.nodes()).await?;
+    let (_, fleet) = connect(context, &loaded).await?;
     let asked = each(fleet.agents(), context.parallel, Agent::history).await;
     let mut answers = Vec::new();
     let mut errors: Vec<AgentError> = Vec::new();

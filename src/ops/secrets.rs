@@ -11,14 +11,30 @@ use crate::remote::local_output;
 
 /// Every secret that `cluster` refers to. Relative files are beside the inventory.
 pub(super) fn fetch_secrets(cluster: &Cluster, inventory: &Utf8Path) -> Result<Secrets, OpsError> {
+    let withheld = secret_variables(cluster);
     let mut secrets = Secrets::default();
     for reference in cluster.secret_refs() {
-        secrets.insert(reference.clone(), fetch(reference, inventory)?);
+        let secret = fetch(reference, inventory, &withheld)?;
+        secrets.insert(reference.clone(), secret);
     }
     Ok(secrets)
 }
 
-fn fetch(reference: &SecretRef, inventory: &Utf8Path) -> Result<SecretString, OpsError> {
+/// The environment variables that hold secrets of `cluster`: no program that hactl starts gets them.
+pub(super) fn secret_variables(cluster: &Cluster) -> Vec<String> {
+    let variable = |reference: &SecretRef| match reference {
+        SecretRef::Env(name) => Some(name.clone()),
+        SecretRef::File(_) | SecretRef::Command(_) => None,
+    };
+    let references = cluster.secret_refs().into_iter();
+    references.filter_map(variable).collect()
+}
+
+fn fetch(
+    reference: &SecretRef,
+    inventory: &Utf8Path,
+    withheld: &[String],
+) -> Result<SecretString, OpsError> {
     let failed = |reason: String| OpsError::Secret {
         reference: reference.clone(),
         reason,
@@ -30,7 +46,7 @@ fn fetch(reference: &SecretRef, inventory: &Utf8Path) -> Result<SecretString, Op
             let path = inventory.parent().unwrap_or(Utf8Path::new(".")).join(path);
             return secret_file(&path).map_err(failed);
         }
-        SecretRef::Command(argv) => local_output(argv).map_err(failed)?,
+        SecretRef::Command(argv) => local_output(argv, withheld).map_err(failed)?,
     };
     non_empty(&value).map_err(failed)
 }
@@ -41,7 +57,9 @@ pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
     let mode = metadata.permissions().mode() & 0o7777;
     // A certificate is public; only what may be a secret must be closed to others.
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    if mode & 0o077 != 0 && !text.starts_with("-----BEGIN CERTIFICATE-----") {
+    let is_public =
+        text.starts_with("-----BEGIN CERTIFICATE-----") && !text.contains("PRIVATE KEY-----");
+    if mode & 0o077 != 0 && !is_public {
         return Err(format!(
             "others can read it (mode {mode:04o}): chmod 600 {path} (KA033)"
         ));

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::context::{Context, Loaded, refuse_errors};
 use super::error::{HostProblem, OpsError};
+use super::secrets::secret_variables;
 use crate::agent::{Agent, AgentError, Observation, Question};
 use crate::apply::{Fleet, each};
 use crate::check::{self, Finding};
 use crate::model::{Cluster, HostPath, Node, NodeFacts};
 use crate::plan::{Desired, Redactor};
-use crate::remote::SshConnector;
+use crate::remote::{SshConnector, SshOptions};
 use crate::render;
 
 /// Open connections, and what was seen over them.
@@ -51,10 +52,13 @@ pub(super) fn redactor() -> Redactor {
 /// Connects to all nodes. All must answer: a change to some nodes only is asked for with `--limit`.
 pub(super) async fn connect(
     context: &Context,
-    nodes: &[&Node],
+    loaded: &Loaded,
 ) -> Result<(SshConnector, Fleet), OpsError> {
-    let connector = SshConnector::new(context.ssh.clone());
-    let (fleet, errors) = Fleet::connect(&connector, nodes, context.parallel).await;
+    let connector = SshConnector::new(SshOptions {
+        withheld: secret_variables(&loaded.cluster),
+        ..context.ssh.clone()
+    });
+    let (fleet, errors) = Fleet::connect(&connector, &loaded.nodes(), context.parallel).await;
     if errors.is_empty() {
         return Ok((connector, fleet));
     }
@@ -65,7 +69,7 @@ pub(super) async fn connect(
 /// Connects and observes everything that a plan compares.
 pub(super) async fn survey(context: &Context, loaded: &Loaded) -> Result<Survey, OpsError> {
     let nodes = loaded.nodes();
-    let (connector, fleet) = connect(context, &nodes).await?;
+    let (connector, fleet) = connect(context, loaded).await?;
     let seen = match observe(context, loaded, &nodes, &fleet).await {
         Ok(seen) => unfit(loaded, &nodes, &fleet, seen).await,
         Err(error) => Err(error),

@@ -2,10 +2,15 @@
 
 use std::process::{Command, Stdio};
 
-/// What `argv` prints on standard output. The error says what went wrong, never what was printed.
-pub fn local_output(argv: &[String]) -> Result<String, String> {
+/// What `argv` prints on standard output, run without the environment variables `withheld`. The error
+/// says what went wrong, never what was printed.
+pub fn local_output(argv: &[String], withheld: &[String]) -> Result<String, String> {
     let (program, args) = argv.split_first().ok_or("it names no program")?;
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    for name in withheld {
+        command.env_remove(name);
+    }
+    let output = command
         .args(args)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

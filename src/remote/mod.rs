@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod fake;
 mod host;
 mod local;
+mod master;
 mod ssh;
 mod sudo;
 

@@ -1,24 +1,21 @@
 //! The system's OpenSSH, multiplexed: one connection a node, so `ssh_config(5)`, agents, jump hosts
 //! and host-key checks work as they do on the command line.
 
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use camino::Utf8PathBuf;
-use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{Session, Stdio};
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+use super::master::launch;
 use super::sudo::{self, SudoPassword, SudoRefusal};
 use super::{Call, Connector, Host, Output, RemoteError};
-use crate::model::{Login, Node, NodeName, clipped, harmless};
+use crate::model::{Login, Node, NodeName};
 
 /// More than any host's answer: all managed files and a few generations fit many times over.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
-/// How long a connection lives on without hactl: seconds, an hour in all.
-const CONNECTION_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3599);
 
 /// Options that hold for every host.
 #[derive(Debug, Clone)]
@@ -29,6 +26,8 @@ pub struct SshOptions {
     pub connect_timeout: Duration,
     /// Where sudo's password comes from, if there is anybody or anything to ask.
     pub sudo_password: Option<SudoPassword>,
+    /// Environment variables that hold secrets: ssh, which may outlive hactl, does not get them.
+    pub withheld: Vec<String>,
 }
 
 /// Opens connections with the system's ssh.
@@ -42,35 +41,6 @@ impl SshConnector {
     pub fn new(options: SshOptions) -> Self {
         Self { options }
     }
-
-    fn builder(&self, node: &Node) -> SessionBuilder {
-        let mut builder = SessionBuilder::default();
-        builder
-            .known_hosts_check(KnownHosts::Strict)
-            .connect_timeout(self.options.connect_timeout)
-            .server_alive_interval(Duration::from_secs(5))
-            // A hactl that is killed leaves its connections behind: they end by themselves, though not
-            // while somebody thinks about a plan.
-            .control_persist(ControlPersist::IdleFor(CONNECTION_KEPT))
-            // A control socket's path must stay under 108 bytes, which a home folder may not.
-            .control_directory(std::env::temp_dir());
-        if let Some(user) = &node.ssh.user {
-            builder.user(user.to_string());
-        }
-        if let Some(port) = node.ssh.port {
-            builder.port(port);
-        }
-        if let Some(jump) = &node.ssh.jump {
-            builder.jump_hosts(jump.split(','));
-        }
-        if let Some(identity) = &node.ssh.identity_file {
-            builder.keyfile(identity);
-        }
-        if let Some(config) = &self.options.config_file {
-            builder.config_file(config);
-        }
-        builder
-    }
 }
 
 #[async_trait]
@@ -80,10 +50,10 @@ impl Connector for SshConnector {
         let host = &node.ssh.host;
         // ssh's own ConnectTimeout does not bound a jump host or a server that accepts and is silent.
         let patience = self.options.connect_timeout + Duration::from_secs(5);
-        let connected = tokio::time::timeout(patience, self.builder(node).connect_mux(host)).await;
-        let session = match connected {
-            Ok(Ok(session)) => session,
-            Ok(Err(error)) => return Err(explain(node, &error)),
+        let launched = tokio::time::timeout(patience, launch(&self.options, node)).await;
+        let session = match launched {
+            Ok(Ok(folder)) => Session::new_native_mux(folder),
+            Ok(Err(error)) => return Err(error),
             Err(_) => {
                 return Err(RemoteError::Unreachable {
                     node: node.name.clone(),
@@ -99,50 +69,6 @@ impl Connector for SshConnector {
             sudo_password: self.options.sudo_password.clone(),
             session,
         }))
-    }
-}
-
-/// Tells apart what ssh only tells in words.
-fn explain(node: &Node, error: &openssh::Error) -> RemoteError {
-    let detail = match error {
-        openssh::Error::Connect(source) | openssh::Error::Master(source) => source.to_string(),
-        other => other.to_string(),
-    };
-    let (node, host) = (node.name.clone(), node.ssh.host.clone());
-    let last_line = detail
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or("no reason given");
-    // A host's banner is among ssh's words.
-    let last_line = clipped(&harmless(last_line.trim()), 1000);
-    let short = last_line.trim_start_matches("ssh: ").to_owned();
-    if detail.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
-        RemoteError::HostKeyChanged { node, host }
-    } else if detail.contains("Host key verification failed")
-        || detail.contains("host key is known")
-    {
-        RemoteError::HostKeyUnknown { node, host }
-    } else if detail.contains("Permission denied")
-        || detail.contains("Too many authentication failures")
-    {
-        RemoteError::PermissionDenied {
-            node,
-            host,
-            detail: short,
-        }
-    } else if detail.contains("No such file or directory")
-        && matches!(error, openssh::Error::Connect(_))
-    {
-        RemoteError::NoSsh {
-            node,
-            detail: short,
-        }
-    } else {
-        RemoteError::Unreachable {
-            node,
-            host,
-            detail: short,
-        }
     }
 }
 
@@ -260,13 +186,14 @@ impl SshHost {
                     let _ = stdin.write_all(call.stdin).await;
                 }
                 let _ = stdin.shutdown().await;
+                Ok(())
             };
-            let ((), rest) = tokio::join!(feed, self.read(call.label, stderr));
-            said.extend(rest?);
+            let ((), rest) = tokio::try_join!(feed, self.read(call.label, stderr))?;
+            said.extend(rest);
             Ok::<_, RemoteError>(said)
         };
-        let (stderr, stdout) = tokio::join!(talk, self.read(call.label, stdout));
-        let (stdout, stderr) = (stdout?, stderr?);
+        // The first that is too much ends it: the others may go on for ever.
+        let (stderr, stdout) = tokio::try_join!(talk, self.read(call.label, stdout))?;
         let code = match child.wait().await {
             Ok(status) => status.code(),
             // The login shell's code for a program that is not there, such as sudo, is an answer like
@@ -318,50 +245,5 @@ impl Host for SshHost {
     async fn close(self: Box<Self>) {
         // A connection that is gone already is as closed as can be.
         let _ = self.session.close().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{HostPath, InterfaceName, InventoryPath, RouterId, SshSettings};
-
-    fn node() -> Node {
-        let _ = HostPath::new("/x");
-        Node {
-            name: NodeName::new("lb1").unwrap(),
-            address: "10.0.0.11".parse().unwrap(),
-            interface: InterfaceName::new("eth0").unwrap(),
-            router_id: RouterId::new("lb1").unwrap(),
-            ssh: SshSettings {
-                host: "10.0.0.11".to_owned(),
-                user: None,
-                port: None,
-                jump: None,
-                identity_file: None,
-                login: Login::Root,
-            },
-            path: InventoryPath::root(),
-        }
-    }
-
-    #[test]
-    fn ssh_words_become_kinds_of_errors() {
-        let explained = |text: &str| {
-            let error = openssh::Error::Connect(std::io::Error::other(text.to_owned()));
-            explain(&node(), &error).to_string()
-        };
-        assert!(explained("No ED25519 host key is known for lb1 and you have requested strict checking.\nHost key verification failed.")
-            .contains("does not know the key"));
-        assert!(
-            explained("root@lb1: Permission denied (publickey).")
-                .contains("accepts none of the keys")
-        );
-        assert!(
-            explained("connect to host lb1 port 22: Connection refused")
-                .contains("Connection refused")
-        );
-        assert!(explained("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.")
-            .contains("not the one that ssh knows"));
     }
 }

@@ -20,6 +20,7 @@ mod heal;
 mod installed;
 mod load;
 mod plan_file;
+mod poison;
 mod refused;
 mod security;
 mod shapes;
