@@ -117,9 +117,11 @@ name_type!(
     InterfaceName, "interface name", 15,
     |text| {
         !matches!(text, "." | "..")
+            // ip(8) and others would take it for an option.
+            && !text.starts_with('-')
             && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))
     },
-    "1 to 15 letters, digits, '-', '_', '.' or '@' (the kernel's own limit)"
+    "1 to 15 letters, digits, '-', '_', '.' or '@' (the kernel's own limit), and no '-' first"
 );
 name_type!(
     /// A login name on a host (useradd(8)).

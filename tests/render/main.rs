@@ -14,6 +14,7 @@ mod cases;
 mod cluster;
 mod daemons;
 mod golden;
+mod hostile;
 mod keepalived_options;
 #[path = "../support/lab.rs"]
 mod lab;
@@ -23,5 +24,6 @@ mod pairwise;
 mod promises;
 mod real;
 mod scripts;
+mod syntax;
 mod units;
 mod variants;
