@@ -24,4 +24,6 @@ mod poison;
 mod refused;
 mod security;
 mod shapes;
+mod stranger;
 mod trouble;
+mod verbatim;
