@@ -22,7 +22,7 @@ const PROFILES: [&str; 3] = ["fast", "standard", "wan"];
 /// What the cluster has to bear.
 #[derive(Clone, Copy)]
 enum Load {
-    /// Of all packets between the nodes, that many per cent are lost.
+    /// Of all packets through the switch, that many per cent are lost.
     Loss(u32),
     /// That many endless loops for each core on the owner.
     Hogs(usize),
@@ -50,8 +50,9 @@ impl Load {
             Self::Loss(0) => {}
             Self::Loss(percent) => {
                 let rules = format!(
-                    "table bridge loss {{ chain forward {{ type filter hook forward priority 0; \
-                     numgen random mod 100 < {percent} drop; }} }}"
+                    "table bridge loss {{\nchain forward {{\n\
+                     type filter hook forward priority 0;\n\
+                     numgen random mod 100 < {percent} drop\n}}\n}}"
                 );
                 text(cluster.switch("nft").arg(&rules));
             }
