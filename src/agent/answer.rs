@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::error::AgentError;
 use super::fault::FaultState;
 use super::manifest::{Manifest, generation_number};
-use super::observation::{Journal, Observation};
+use super::observation::{Deadline, Journal, LockInfo, Observation};
 use super::observe::observation;
 use super::reply::{self, Record};
 use super::script::READS;
@@ -86,10 +86,20 @@ impl Answer {
 
     /// The answer to `lock`: a change that was interrupted there.
     pub fn journal(&self) -> Option<Journal> {
-        self.of("journal").next().map(|record| Journal {
-            tx: record.field(0).to_owned(),
-            phase: record.field(1).to_owned(),
-        })
+        self.of("journal").next().map(Journal::read)
+    }
+
+    /// The answer to `offer`: when the host undoes the change.
+    pub fn offered(&self) -> Deadline {
+        let offered = self.of("offered").next();
+        let left = offered.and_then(|record| record.field(0).parse().ok());
+        Deadline::after(left.unwrap_or_default())
+    }
+
+    /// The answer to `withdraw`: whether the change is confirmed there.
+    pub fn is_settled_new(&self) -> bool {
+        let settled = self.of("settled").next();
+        settled.is_some_and(|record| record.field(0) == "new")
     }
 
     /// The answer to `prepare`: the packages that are new.
@@ -141,11 +151,11 @@ fn refuse_failure(node: &NodeName, records: Vec<Record>) -> Result<Vec<Record>, 
     };
     let (node, field) = (node.clone(), |index| failure.field(index).to_owned());
     if failure.field(0) == "locked" {
+        let uptime = failure.field(1).parse().unwrap_or_default();
+        let lock = LockInfo::read(&failure.body_text(), uptime, failure.field(2));
         return Err(AgentError::Locked {
             node,
-            holder: field(1),
-            pid: field(2),
-            since: field(3),
+            lock: Box::new(lock),
         });
     }
     let problems = records.iter().filter(|record| record.tag == "problem");

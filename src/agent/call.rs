@@ -9,7 +9,7 @@ use super::answer::{Answer, TestResult};
 use super::error::AgentError;
 use super::fault::{FaultRequest, FaultState};
 use super::manifest::Manifest;
-use super::observation::{Journal, Observation};
+use super::observation::{Deadline, Journal, Observation};
 use super::observe::Question;
 use super::peer_key::PeerKey;
 use super::script::{BOOTSTRAP, READS, Tree, agent_script};
@@ -28,8 +28,10 @@ pub struct LockRequest {
     pub tx: String,
     /// `user@machine`.
     pub holder: String,
-    /// The process.
-    pub pid: u32,
+    /// The process; none for a change that waits for its confirmation.
+    pub pid: Option<u32>,
+    /// Tells that process from any other one, for who runs where it ran.
+    pub origin: String,
     /// After this long it is nobody's.
     pub duration: Duration,
 }
@@ -100,11 +102,18 @@ impl Agent {
 
     /// Takes the host's lock; a change that was interrupted there is answered.
     pub async fn lock(&self, request: &LockRequest) -> Result<Option<Journal>, AgentError> {
-        let (pid, seconds) = (
-            request.pid.to_string(),
-            request.duration.as_secs().to_string(),
-        );
-        let argv = ["lock", &request.tx, &request.holder, &pid, &seconds];
+        let pid = request
+            .pid
+            .map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+        let seconds = request.duration.as_secs().to_string();
+        let argv = [
+            "lock",
+            &request.tx,
+            &request.holder,
+            &pid,
+            &seconds,
+            &request.origin,
+        ];
         let answer = self.call(&argv, b"", SHORT).await?;
         Ok(answer.journal())
     }
@@ -112,6 +121,15 @@ impl Agent {
     /// Gives the lock back, if it is still ours.
     pub async fn unlock(&self, tx: &str) -> Result<(), AgentError> {
         self.call(&["unlock", tx], b"", SHORT).await.map(|_| ())
+    }
+
+    /// Takes away the lock that the change `tx` has. What was prepared for it goes, too. While a change is
+    /// under way there it is refused, or, if that is what is wanted, only the lock goes.
+    pub async fn break_lock(&self, tx: &str, even_under_way: bool) -> Result<(), AgentError> {
+        let how = if even_under_way { "anyway" } else { "idle" };
+        self.call(&["break-lock", tx, how], b"", LONG)
+            .await
+            .map(|_| ())
     }
 
     /// Records the host as it is, for generation 0, and installs packages. Returns those that are new.
@@ -158,6 +176,24 @@ impl Agent {
     /// Makes the change the live generation and disarms the timer.
     pub async fn confirm(&self, tx: &str) -> Result<(), AgentError> {
         self.call(&["confirm", tx], b"", SHORT).await.map(|_| ())
+    }
+
+    /// On the node that decides: all nodes have the change, so that a person may confirm it. Answers when
+    /// the host undoes it otherwise.
+    pub async fn offer(&self, tx: &str) -> Result<Deadline, AgentError> {
+        let answer = self.call(&["offer", tx], b"", SHORT).await?;
+        Ok(answer.offered())
+    }
+
+    /// From now on the change can't be confirmed there, unless it is already: answers whether it is.
+    pub async fn withdraw(&self, tx: &str) -> Result<bool, AgentError> {
+        let answer = self.call(&["withdraw", tx], b"", SHORT).await?;
+        Ok(answer.is_settled_new())
+    }
+
+    /// Its user was told how the change `tx` ended.
+    pub async fn noted(&self, tx: &str) -> Result<(), AgentError> {
+        self.call(&["noted", tx], b"", SHORT).await.map(|_| ())
     }
 
     /// Undoes the change. Every step is tried; what failed is in the error's detail.

@@ -1,5 +1,6 @@
 //! What a call of the host's program can end in, besides success.
 
+use super::observation::LockInfo;
 use crate::model::NodeName;
 use crate::remote::{RemoteError, SudoRefusal};
 
@@ -10,16 +11,12 @@ pub enum AgentError {
     #[error(transparent)]
     Remote(#[from] RemoteError),
     /// Somebody else holds the lock.
-    #[error("{node}: {holder} (pid {pid}) is changing this cluster since {since}")]
+    #[error("{node}: {}", lock.words())]
     Locked {
         /// The node whose lock it is.
         node: NodeName,
-        /// `user@machine` of the holder.
-        holder: String,
-        /// Its process there.
-        pid: String,
-        /// When it took the lock, UTC.
-        since: String,
+        /// The lock.
+        lock: Box<LockInfo>,
     },
     /// The program says why it failed.
     #[error("{node}: {message}")]
@@ -87,7 +84,10 @@ impl AgentError {
     pub fn hint(&self) -> String {
         match self {
             Self::Remote(error) => error.hint(),
-            Self::Locked { .. } => "wait for it to end; a lock whose holder died frees itself when its time is over".to_owned(),
+            Self::Locked { lock, .. } if lock.pid.is_empty() => {
+                "`hactl confirm` keeps it, `hactl cancel` undoes it".to_owned()
+            }
+            Self::Locked { .. } => "wait for it to end; a lock whose holder died frees itself when its time is over, and `hactl lock break` frees it now".to_owned(),
             Self::NotRoot { refusal, .. } => refusal.hint().to_owned(),
             Self::Protocol { .. } => "run it again with -vvv to see what the host answered; a login script that prints text is the usual cause".to_owned(),
             Self::Failed { code, .. } => code_hint(code).to_owned(),
@@ -128,6 +128,10 @@ fn code_hint(code: &str) -> &'static str {
         "busy" => "wait a few seconds, then run it again",
         "not-root" => "log in as root (ssh.user), or set ssh.sudo in the inventory",
         "no-generation" => "`hactl history` lists the generations there are",
+        "under-way" => {
+            "`hactl confirm` or `hactl cancel` end it; with --force only the lock goes, and the host's timer still undoes what nobody confirms"
+        }
+        "not-offered" => "wait until the hactl that makes it says that it waits for a confirmation",
         "not-active" => "the host undid the change by itself before it was confirmed; run it again",
         "drilling" => "wait until it has ended: the host undoes the fault by itself",
         "heal" => {

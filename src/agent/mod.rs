@@ -21,7 +21,7 @@ pub use error::AgentError;
 pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, FaultStep};
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
-    BackendState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service,
+    BackendState, Deadline, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service,
     UnsupportedHost, VrrpState,
 };
 pub use observe::Question;

@@ -123,17 +123,19 @@ fn take(seen: &mut Observation, record: &Record) {
         "highest" => seen.highest_generation = generation_number(record.field(0)).unwrap_or(0),
         "original" => seen.original = Some(Manifest::parse(&record.body_text())),
         "journal" => {
-            seen.journal = Some(Journal {
-                tx: field(0),
-                phase: field(1),
-            });
+            seen.journal = Some(Journal::read(record));
         }
-        "lock" => seen.lock = Some(lock_info(&record.body_text(), seen.uptime, &seen.boot_id)),
+        "lock" => {
+            let text = record.body_text();
+            seen.lock = Some(LockInfo::read(&text, seen.uptime, &seen.boot_id));
+        }
         "outcome" => {
             seen.outcome = Some(Outcome {
                 tx: field(0),
                 result: field(1),
                 why: field(2),
+                at: field(3),
+                is_noted: field(4) == "yes",
             });
         }
         "drill" => seen.drill = Some(ArmedFault::from_record(record)),
@@ -204,21 +206,6 @@ fn live_file(record: &Record) -> LiveFile {
         "link" => LiveFile::Link(record.field(3).to_owned()),
         "absent" => LiveFile::Absent,
         _ => LiveFile::Other,
-    }
-}
-
-fn lock_info(text: &str, uptime: u64, boot_id: &str) -> LockInfo {
-    let kept = Manifest::parse(text);
-    let get = |key: &str| kept.get(key).unwrap_or_default().to_owned();
-    let over = get("until")
-        .parse::<u64>()
-        .map_or(true, |until| uptime >= until);
-    LockInfo {
-        tx: get("tx"),
-        holder: get("holder"),
-        pid: get("pid"),
-        since: get("since"),
-        stale: over || get("boot") != boot_id,
     }
 }
 

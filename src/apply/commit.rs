@@ -9,6 +9,13 @@
 //!    kept alive by asking again, and nodes that ran out of time ask each other.
 //! 3. The first confirmation goes out alone. Until it is answered, one node at most can be confirmed.
 //! 4. How it ended is what the nodes say at the end, not what was sent.
+//!
+//! Where a person confirms, several operators may be at work: the one that made the change, and any
+//! number that confirm or cancel it. They share no lock, since its holder may die. Instead:
+//!
+//! 5. The node in place 0 decides for all. It can be confirmed only once the change was offered to it,
+//!    which its maker does when every node is active and proven; and from then on nobody reverts any node
+//!    before node 0 has said that it was withdrawn: not confirmed, and never to be.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +31,10 @@ pub enum Order {
     Prove,
     /// Confirm a node over a fresh connection.
     Confirm(NodeIndex),
+    /// Let a person confirm: the node that decides takes a confirmation from now on.
+    Offer(NodeIndex),
+    /// Make the node that decides take no confirmation any more, unless it has taken one.
+    Withdraw(NodeIndex),
     /// Undo a node's activation.
     Revert(NodeIndex),
     /// Ask a node on which side it is.
@@ -60,6 +71,14 @@ pub enum News {
     Unreachable(NodeIndex),
     /// Whether a node has confirmed is unknown: the message or its answer was lost.
     ConfirmationLost(NodeIndex),
+    /// A person may confirm now.
+    Offered(NodeIndex),
+    /// Whether a person may is unknown, or the node would not have it.
+    OfferFailed(NodeIndex),
+    /// The node that decides is not confirmed and will not be.
+    Withdrawn(NodeIndex),
+    /// Whether it was withdrawn is unknown.
+    WithdrawalLost(NodeIndex),
     /// A node is back on the old configuration.
     Reverted(NodeIndex),
     /// A node could not be reverted, or whether it was is unknown.
@@ -83,20 +102,37 @@ pub enum Verdict {
     AllNew,
     /// Every node has the old one.
     AllOld,
+    /// Nothing was decided: every node that was active still is, and waits.
+    Waiting,
     /// Neither, or it is unknown.
     Mixed,
+}
+
+/// What this operator is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// Make the change, and confirm it.
+    Apply,
+    /// Make it, and leave its confirmation to a person.
+    Offer,
+    /// Confirm one that waits.
+    Confirm,
+    /// Undo one that is not confirmed.
+    Cancel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Phase {
     Activating { batch: usize, proving: bool },
+    Offering,
     Confirming,
+    Withdrawing,
     Reverting,
     Done,
 }
 
 /// What is known of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own about the node"
@@ -117,48 +153,108 @@ struct Node {
 }
 
 impl Node {
+    /// Nodes that somebody else has activated.
+    fn all_on(sides: &[Side]) -> Vec<Self> {
+        let node = |side: &Side| Self {
+            touched: true,
+            active: true,
+            side: (*side != Side::Undecided).then_some(*side),
+            ..Self::default()
+        };
+        sides.iter().map(node).collect()
+    }
+
     fn may_be_confirmed(self) -> bool {
-        self.told || self.telling
+        self.told || self.telling || self.side == Some(Side::New)
     }
 }
 
 /// The operator's decisions from the first activation to the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the change"
+)]
 pub struct Coordinator {
+    wish: Wish,
     batches: Vec<Vec<NodeIndex>>,
     nodes: Vec<Node>,
     phase: Phase,
     proof_under_way: bool,
     too_late: bool,
+    /// Something was sent that has to be carried through.
+    committed: bool,
+    /// The node that decides has said that it is not confirmed and will not be.
+    withdrawn: bool,
+    /// Others decide: the nodes are asked until they have.
+    watching: bool,
+    /// It ended with nothing decided.
+    left: bool,
 }
 
 impl Coordinator {
-    /// For `count` nodes, activated one after the other, or `at_once`.
-    pub fn new(count: usize, at_once: bool) -> Self {
+    /// For `count` nodes, activated one after the other, or `at_once`; a person confirms where it is
+    /// `manual`.
+    pub fn new(count: usize, at_once: bool, manual: bool) -> Self {
         let all = 0..count;
-        let node = Node {
-            touched: false,
-            active: false,
-            told: false,
-            telling: false,
-            side: None,
-            revert_tried: false,
-            busy: false,
-            ask: false,
+        let batches = if at_once {
+            vec![all.collect()]
+        } else {
+            all.map(|index| vec![index]).collect()
+        };
+        let phase = Phase::Activating {
+            batch: 0,
+            proving: false,
+        };
+        let wish = if manual { Wish::Offer } else { Wish::Apply };
+        Self::start(wish, batches, vec![Node::default(); count], phase)
+    }
+
+    /// Confirms a change that somebody else has made; `sides` are its nodes, in its own order.
+    pub fn confirm_waiting(sides: &[Side]) -> Self {
+        Self::start(
+            Wish::Confirm,
+            Vec::new(),
+            Node::all_on(sides),
+            Phase::Confirming,
+        )
+    }
+
+    /// Undoes a change that somebody else has made, unless it turns out to be confirmed: then it is
+    /// carried through. `sides` are its nodes, in its own order.
+    pub fn cancel(sides: &[Side]) -> Self {
+        let phase = if sides.contains(&Side::New) {
+            Phase::Confirming
+        } else if sides.contains(&Side::Old) {
+            // One that went back tells that none is confirmed.
+            Phase::Reverting
+        } else {
+            Phase::Withdrawing
+        };
+        let mut operator = Self::start(Wish::Cancel, Vec::new(), Node::all_on(sides), phase);
+        operator.committed = phase != Phase::Withdrawing;
+        operator.withdrawn = phase == Phase::Reverting;
+        operator
+    }
+
+    fn start(wish: Wish, batches: Vec<Vec<NodeIndex>>, nodes: Vec<Node>, phase: Phase) -> Self {
+        let is_decided = |node: &Node| matches!(node.side, Some(Side::New | Side::Old));
+        let phase = if !nodes.is_empty() && nodes.iter().all(is_decided) {
+            Phase::Done
+        } else {
+            phase
         };
         Self {
-            batches: if at_once {
-                vec![all.collect()]
-            } else {
-                all.map(|index| vec![index]).collect()
-            },
-            nodes: vec![node; count],
-            phase: Phase::Activating {
-                batch: 0,
-                proving: false,
-            },
+            wish,
+            batches,
+            watching: wish == Wish::Confirm && nodes.iter().any(|it| it.side == Some(Side::Old)),
+            nodes,
+            phase,
             proof_under_way: false,
             too_late: false,
+            committed: false,
+            withdrawn: false,
+            left: false,
         }
     }
 
@@ -172,14 +268,24 @@ impl Coordinator {
             Verdict::AllNew
         } else if is(Side::Old) {
             Verdict::AllOld
+        } else if self.left {
+            Verdict::Waiting
         } else {
             Verdict::Mixed
         })
     }
 
-    /// True while a node may have been told to confirm: from then on nothing is reverted from here.
+    /// True while a node may have been told to confirm: from then on nothing is reverted from here. Also
+    /// once anything else was begun that can only be carried through.
     pub fn is_past_return(&self) -> bool {
-        self.nodes.iter().any(|node| node.may_be_confirmed())
+        self.committed || self.nodes.iter().any(|node| node.may_be_confirmed())
+    }
+
+    /// True where a node may be confirmed, for all that is known: also where the one that decides could not
+    /// be asked.
+    pub fn may_be_confirmed(&self) -> bool {
+        let is_asked = matches!(self.wish, Wish::Offer | Wish::Cancel) && self.committed;
+        is_asked && !self.withdrawn || self.nodes.iter().any(|node| node.may_be_confirmed())
     }
 
     /// The orders to carry out now. Each is given once; its news may come in any order.
@@ -194,9 +300,20 @@ impl Coordinator {
                 [Order::Prove].into()
             }
             Phase::Activating { .. } | Phase::Done => BTreeSet::new(),
+            Phase::Offering => self.once_at_the_first(Order::Offer(0)),
             Phase::Confirming => self.confirm(),
+            Phase::Withdrawing => self.once_at_the_first(Order::Withdraw(0)),
             Phase::Reverting => self.revert(),
         }
+    }
+
+    fn once_at_the_first(&mut self, order: Order) -> BTreeSet<Order> {
+        if self.nodes[0].busy {
+            return BTreeSet::new();
+        }
+        self.nodes[0].busy = true;
+        self.committed |= order == Order::Withdraw(0);
+        [order].into()
     }
 
     fn activate(&mut self, batch: usize) -> BTreeSet<Order> {
@@ -214,19 +331,18 @@ impl Coordinator {
     }
 
     fn confirm(&mut self) -> BTreeSet<Order> {
-        let first_is_through = self
-            .nodes
-            .first()
-            .is_some_and(|node| node.side == Some(Side::New));
+        // The first one, or one that was confirmed after it.
+        let first_is_through = self.nodes.iter().any(|node| node.side == Some(Side::New));
+        let watching = self.watching;
         let open = |(index, node): (NodeIndex, &mut Node)| {
             let is_decided = matches!(node.side, Some(Side::New | Side::Old));
             // Rule 3: alone, until it is answered.
-            let may_go = index == 0 || first_is_through;
+            let may_go = index == 0 || first_is_through || watching;
             if node.busy || is_decided || !may_go {
                 return None;
             }
             node.busy = true;
-            if node.ask {
+            if node.ask || watching {
                 return Some(Order::Ask(index));
             }
             node.telling = true;
@@ -243,7 +359,7 @@ impl Coordinator {
         let next = self
             .nodes
             .iter()
-            .rposition(|node| node.touched && !node.revert_tried);
+            .rposition(|node| node.touched && !node.revert_tried && node.side != Some(Side::Old));
         let Some(index) = next else {
             self.finish();
             return BTreeSet::new();
@@ -293,15 +409,36 @@ impl Coordinator {
             News::Unreachable(index) => {
                 self.nodes[index].busy = false;
                 self.nodes[index].telling = false;
-                if !self.is_past_return() {
+                if self.phase == Phase::Confirming && !self.is_past_return() {
                     self.turn_back();
+                }
+            }
+            News::Offered(index) => {
+                self.nodes[index].busy = false;
+                if self.phase == Phase::Offering {
+                    self.leave();
+                }
+            }
+            News::OfferFailed(index) => {
+                self.nodes[index].busy = false;
+                if self.phase == Phase::Offering {
+                    self.phase = Phase::Withdrawing;
+                }
+            }
+            News::Withdrawn(index) => {
+                self.nodes[index].busy = false;
+                if self.phase == Phase::Withdrawing {
+                    self.withdrawn = true;
+                    self.phase = Phase::Reverting;
                 }
             }
             News::Reverted(index) => {
                 self.nodes[index].busy = false;
                 self.nodes[index].side = Some(Side::Old);
             }
-            News::RevertFailed(index) | News::Silent(index) => self.nodes[index].busy = false,
+            News::WithdrawalLost(index) | News::RevertFailed(index) | News::Silent(index) => {
+                self.nodes[index].busy = false;
+            }
             News::Is(index, side) => self.told(index, side),
             News::Stop => {
                 if !self.is_past_return() {
@@ -352,6 +489,8 @@ impl Coordinator {
                     batch: batch + 1,
                     proving: false,
                 }
+            } else if self.wish == Wish::Offer {
+                Phase::Offering
             } else {
                 Phase::Confirming
             };
@@ -359,9 +498,28 @@ impl Coordinator {
     }
 
     fn turn_back(&mut self) {
-        if !matches!(self.phase, Phase::Done) {
-            self.phase = Phase::Reverting;
+        match (self.phase, self.wish) {
+            (Phase::Done, _) => {}
+            // Whoever is only to confirm undoes nothing.
+            (_, Wish::Confirm) if !self.watching => self.leave(),
+            (_, Wish::Confirm) => {}
+            // It may be confirmed by now, or be just about to.
+            (Phase::Offering, _) => self.phase = Phase::Withdrawing,
+            (Phase::Withdrawing, Wish::Cancel) if !self.committed => self.leave(),
+            (Phase::Withdrawing, _) => {}
+            _ => self.phase = Phase::Reverting,
         }
+    }
+
+    /// Ends with everything as it is.
+    fn leave(&mut self) {
+        self.left = true;
+        self.phase = Phase::Done;
+    }
+
+    /// The first node is not to be confirmed by anybody, and others see to that.
+    fn watch(&mut self) {
+        self.watching = true;
     }
 
     fn decided(&mut self, index: NodeIndex, side: Side) {
@@ -372,9 +530,16 @@ impl Coordinator {
             .iter()
             .enumerate()
             .filter(|(other, _)| *other != index);
-        if side == Side::Old && others.clone().all(|(_, node)| !node.may_be_confirmed()) {
-            // It was the only one that could have been confirmed, and was not.
-            return self.turn_back();
+        let none_else_can_be = others.clone().all(|(_, node)| !node.may_be_confirmed());
+        match (self.phase, side, self.wish) {
+            // Somebody has confirmed it: then it is carried through.
+            (Phase::Withdrawing, Side::New, _) => self.phase = Phase::Confirming,
+            (Phase::Confirming, Side::Old, Wish::Confirm) => self.watch(),
+            (Phase::Confirming, Side::Old, _) if none_else_can_be => {
+                // It was the only one that could have been confirmed, and was not.
+                return self.turn_back();
+            }
+            _ => {}
         }
         if self
             .nodes
@@ -396,8 +561,10 @@ impl Coordinator {
             .enumerate()
             .filter(|(other, _)| *other != index);
         let none_can_be = others.clone().all(|(_, node)| !node.may_be_confirmed());
-        if none_can_be {
-            self.turn_back();
+        match self.wish {
+            Wish::Confirm if none_can_be => self.watch(),
+            _ if none_can_be => self.turn_back(),
+            _ => {}
         }
     }
 
@@ -407,7 +574,7 @@ impl Coordinator {
             Side::Undecided => {
                 self.nodes[index].busy = false;
                 // It has not heard the confirmation, so it is sent again, while there is time.
-                self.nodes[index].ask = self.too_late;
+                self.nodes[index].ask = self.too_late || self.watching;
             }
         }
     }
@@ -418,7 +585,7 @@ mod tests {
     use super::*;
 
     fn run_to_confirming(count: usize) -> Coordinator {
-        let mut coordinator = Coordinator::new(count, false);
+        let mut coordinator = Coordinator::new(count, false, false);
         for index in 0..count {
             assert_eq!(coordinator.orders(), [Order::Activate(index)].into());
             assert_eq!(coordinator.orders(), [].into());
@@ -446,7 +613,7 @@ mod tests {
 
     #[test]
     fn a_failed_activation_reverts_in_reverse_and_tries_every_node() {
-        let mut coordinator = Coordinator::new(3, false);
+        let mut coordinator = Coordinator::new(3, false, false);
         for index in 0..2 {
             coordinator.orders();
             coordinator.hear(if index == 0 {

@@ -14,6 +14,26 @@ use crate::model::Node;
 use crate::plan::{Goal, NodePlan, Plan, Provenance};
 use crate::remote::Connector;
 
+/// Who confirms a change that is active and proven on all nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Confirmation {
+    /// hactl, at once.
+    #[default]
+    Auto,
+    /// A person, while the hosts' timers run: `hactl confirm` or `hactl cancel`.
+    Manual,
+}
+
+impl Confirmation {
+    /// As a host keeps it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct ApplyOptions {
@@ -21,14 +41,18 @@ pub struct ApplyOptions {
     pub parallel: usize,
     /// Stop after validation.
     pub check_only: bool,
+    /// Who confirms.
+    pub confirm: Confirmation,
+    /// Tells this process from any other one, for who runs on this machine.
+    pub origin: String,
     /// A host undoes by itself what was not confirmed within this time.
     pub confirm_timeout: Duration,
     /// How much longer hosts may take to decide among themselves once their timers have ended.
     pub settle_time: Duration,
     /// How long the election may take.
     pub owner_patience: Duration,
-    /// By which the nodes of this change know each other.
-    pub peer_key: PeerKey,
+    /// By which the nodes of this change know each other; none where nothing is activated.
+    pub peer_key: Option<PeerKey>,
     /// The cluster's VIPs.
     pub vips: Vec<IpAddr>,
     /// Who applies what.
@@ -85,7 +109,10 @@ impl Engine<'_> {
             return outcome(ApplyResult::Checked);
         }
         let result = Drive::new(self, plan, &plans, tx).run().await;
-        self.unlock_all(tx).await;
+        // A change that waits keeps its locks.
+        if !matches!(result, ApplyResult::Waiting { .. }) {
+            self.unlock_all(tx).await;
+        }
         outcome(result)
     }
 
@@ -114,12 +141,7 @@ impl Engine<'_> {
             step: Step::Lock,
             nodes: agents.len(),
         });
-        let request = LockRequest {
-            tx: tx.to_owned(),
-            holder: self.options.provenance.by.clone(),
-            pid: std::process::id(),
-            duration: self.options.confirm_timeout + Duration::from_mins(2),
-        };
+        let request = self.lock_request(tx);
         // One after the other, in the same order as everybody: of two that begin at the same time, the
         // one that gets the first node gets them all. Taken at once, each could stop the other.
         let mut errors = Vec::new();
@@ -146,6 +168,17 @@ impl Engine<'_> {
         self.fail_with(Step::Lock, errors)
     }
 
+    /// For as long as the change may take.
+    pub(super) fn lock_request(&self, tx: &str) -> LockRequest {
+        LockRequest {
+            tx: tx.to_owned(),
+            holder: self.options.provenance.by.clone(),
+            pid: Some(std::process::id()),
+            origin: self.options.origin.clone(),
+            duration: self.options.confirm_timeout + Duration::from_mins(2),
+        }
+    }
+
     async fn prepare(&self, node: &NodePlan, agent: &Agent, tx: &str) -> Done {
         let wanted = node.tree.full_manifest();
         let install: &[String] = if self.options.check_only {
@@ -160,12 +193,12 @@ impl Engine<'_> {
     async fn stage(&self, node: &NodePlan, agent: &Agent, plan: &Plan, tx: &str) -> Done {
         let mut tree = node.tree.clone();
         let from = &self.options.provenance;
-        let number = match plan.goal {
-            Goal::Rollback { to: 0 } => 0,
-            _ => plan.next_generation,
-        };
+        let position = plan.changing().position(|other| other.node == node.node);
         let facts = [
-            ("generation", number.to_string()),
+            ("generation", plan.makes().to_string()),
+            ("position", position.unwrap_or_default().to_string()),
+            ("nodes", plan.changing().count().to_string()),
+            ("confirm", self.options.confirm.word().to_owned()),
             ("tx", tx.to_owned()),
             ("applied_by", from.by.clone()),
             ("applied_at", from.at.clone()),
@@ -203,8 +236,9 @@ impl Engine<'_> {
     /// What `node` needs to ask the others, and to answer them.
     pub(super) fn peer_side(&self, node: &NodePlan, plan: &Plan) -> Option<PeerSide> {
         let own = self.nodes.iter().find(|own| own.name == node.node)?;
-        (!self.peers_of(node, plan).is_empty()).then(|| PeerSide {
-            key: self.options.peer_key.clone(),
+        let key = self.options.peer_key.clone()?;
+        (!self.peers_of(node, plan).is_empty()).then_some(PeerSide {
+            key,
             address: own.address,
         })
     }

@@ -4,17 +4,21 @@
 //! as events and ends with an outcome that was observed on the hosts.
 
 mod commit;
+mod conduct;
 mod drive;
 mod engine;
 mod event;
 mod fleet;
+mod orders;
 mod outcome;
 mod prove;
+mod settle;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{Coordinator, News, NodeIndex, Order, Side, Verdict};
-pub use engine::{ApplyOptions, Engine};
+pub use commit::{Coordinator, News, NodeIndex, Order, Side, Verdict, Wish};
+pub use engine::{ApplyOptions, Confirmation, Engine};
 pub use event::{Event, Step};
 pub use fleet::{Fleet, each};
 pub use outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
+pub use settle::{Member, SettleOutcome, SettleVerb, Waiting};

@@ -1,7 +1,7 @@
 //! How it ended, as observed.
 
 use super::event::Step;
-use crate::agent::AgentError;
+use crate::agent::{AgentError, Deadline};
 use crate::model::NodeName;
 
 /// What made a change fail.
@@ -62,6 +62,13 @@ pub enum Result {
     Applied {
         /// Its number.
         generation: u64,
+    },
+    /// Every node has it, proven, and a person has to confirm it.
+    Waiting {
+        /// Its number.
+        generation: u64,
+        /// When the hosts undo it.
+        deadline: Deadline,
     },
     /// It failed before anything live changed.
     Unchanged(Failure),

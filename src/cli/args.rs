@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use super::exit::exit_codes_help;
 use super::globals::GlobalArgs;
 use super::{
-    apply, check, failover_test, generate, history, init, lab, plan, render, rollback, status,
+    apply, check, failover_test, generate, history, init, lab, lock, plan, render, rollback,
+    settle, status,
 };
 
 /// Provision and run high-availability Keepalived + Nginx clusters
@@ -36,12 +37,18 @@ pub enum Verb {
     Plan(plan::PlanArgs),
     /// Make the nodes what the inventory says, all of them or none
     Apply(apply::ApplyArgs),
+    /// Keep the change that waits to be confirmed (apply --confirm manual)
+    Confirm(settle::ConfirmArgs),
+    /// Undo the change that waits to be confirmed, now
+    Cancel(settle::CancelArgs),
     /// Bring back a generation that was live before
     Rollback(rollback::RollbackArgs),
     /// List the cluster's generations
     History(history::HistoryArgs),
     /// Show what every node is and does now
     Status(status::StatusArgs),
+    /// Show who works on the nodes, or free the lock of a holder that is gone
+    Lock(lock::LockArgs),
     /// Make a real fault on the VIP's owner, and measure what users see
     FailoverTest(failover_test::FailoverTestArgs),
     /// A local cluster of real machines, to try things on

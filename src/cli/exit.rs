@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::agent::AgentError;
-use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause};
-use crate::ops::OpsError;
+use crate::agent::{AgentError, Outcome};
+use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, SettleVerb};
+use crate::ops::{OpsError, SettleEnd, SettleRefusal, SettleReport};
 
 /// How a command ended, as it was observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,12 +69,14 @@ impl Exit {
     fn remedy(self) -> &'static str {
         match self {
             Self::Done => {
-                "Nothing. `apply` on a cluster that is as the inventory says ends so, too."
+                "Nothing. `apply` on a cluster that is as the inventory says ends so, too, and so does one with \
+                 `--confirm manual` once all nodes have the change and it works: then it waits to be confirmed."
             }
             Self::Unchanged => {
                 "Read the message: it names the host and what to do. Nothing live was changed, or what was \
                  asked for only looks. `status` ends so when the cluster is not healthy, `plan` when a \
-                 daemon refuses the files to come, and `apply` when it was not agreed to."
+                 daemon refuses the files to come, and `apply` when it was not agreed to. `confirm` and `cancel` \
+                 end so when they came too late, or could decide nothing: then the change still waits."
             }
             Self::ChangesPending => "`hactl apply`.",
             Self::BadInventory => {
@@ -88,7 +90,8 @@ impl Exit {
                  not confirmed undoes it by itself when its timer ends."
             }
             Self::Locked => {
-                "Wait: the message names the holder. A lock whose holder has died frees itself."
+                "Wait: the message names the holder. A lock whose holder has died frees itself. A change that \
+                 waits to be confirmed is ended by `hactl confirm` or `hactl cancel`."
             }
             Self::OverBudget => {
                 "Look at the drill's report: `hactl failover-test --show --html FILE`."
@@ -104,16 +107,43 @@ impl Exit {
             OpsError::Hosts { errors } if errors.iter().any(is_locked) => Self::Locked,
             error if error.is_inventory() => Self::BadInventory,
             OpsError::UnknownNode { .. } => Self::Usage,
+            OpsError::Settle(SettleRefusal::Several { .. }) => Self::Mixed,
             _ => Self::Unchanged,
+        }
+    }
+
+    /// How a change that waited ended.
+    pub(super) fn of_settled(report: &SettleReport) -> Self {
+        match (&report.end, report.verb) {
+            (SettleEnd::AllNew, SettleVerb::Confirm) | (SettleEnd::AllOld, SettleVerb::Cancel) => {
+                Self::Done
+            }
+            (SettleEnd::Nothing { .. }, SettleVerb::Cancel) => Self::Done,
+            // A script that waits for its confirmation must not take an undone change for a kept one.
+            (SettleEnd::Nothing { last }, SettleVerb::Confirm) => {
+                let is_kept = |(_, outcome): &(_, Outcome)| outcome.result == "confirmed";
+                if last.iter().all(is_kept) {
+                    Self::Done
+                } else {
+                    Self::Unchanged
+                }
+            }
+            (SettleEnd::AllOld, SettleVerb::Confirm) => Self::RolledBack,
+            (SettleEnd::AllNew, SettleVerb::Cancel) | (SettleEnd::Waiting { .. }, _) => {
+                Self::Unchanged
+            }
+            (SettleEnd::Mixed { .. }, _) => Self::Mixed,
         }
     }
 
     /// How a change ended.
     pub(super) fn of_outcome(outcome: &ApplyOutcome) -> Self {
         match &outcome.result {
-            ApplyResult::NothingToDo | ApplyResult::Checked | ApplyResult::Applied { .. } => {
-                Self::Done
-            }
+            // Unconfirmed is what was asked for.
+            ApplyResult::NothingToDo
+            | ApplyResult::Checked
+            | ApplyResult::Applied { .. }
+            | ApplyResult::Waiting { .. } => Self::Done,
             ApplyResult::Unchanged(failure) if is_lock_failure(failure) => Self::Locked,
             ApplyResult::Unchanged(_) => Self::Unchanged,
             ApplyResult::RolledBack(_) => Self::RolledBack,

@@ -13,9 +13,10 @@ use super::exit::Exit;
 use super::globals::GlobalArgs;
 use super::stop::Stop;
 use super::{
-    apply, check, failover_test, generate, history, init, lab, logging, plan, render, rollback,
-    status,
+    apply, check, failover_test, generate, history, init, lab, lock, logging, plan, render,
+    rollback, settle, status,
 };
+use crate::apply::SettleVerb;
 use crate::ops::Context;
 use crate::view::{Complaint, Ui, UiOptions};
 
@@ -127,7 +128,10 @@ fn run(verb: Verb, app: &App) -> Result<Exit, CliError> {
         Verb::Render(args) => render::run(&args, app),
         Verb::Plan(args) => plan::run(&args, app),
         Verb::Apply(args) => apply::run(&args, app),
+        Verb::Confirm(_) => settle::run(SettleVerb::Confirm, app),
+        Verb::Cancel(_) => settle::run(SettleVerb::Cancel, app),
         Verb::Rollback(args) => rollback::run(&args, app),
+        Verb::Lock(args) => lock::run(&args, app),
         Verb::History(args) => history::run(&args, app),
         Verb::Status(args) => status::run(&args, app),
         Verb::FailoverTest(args) => failover_test::run(&args, app),
@@ -163,7 +167,10 @@ impl Verb {
             Self::Render(_) => "render",
             Self::Plan(_) => "plan",
             Self::Apply(_) => "apply",
+            Self::Confirm(_) => "confirm",
+            Self::Cancel(_) => "cancel",
             Self::Rollback(_) => "rollback",
+            Self::Lock(_) => "lock",
             Self::History(_) => "history",
             Self::Status(_) => "status",
             Self::FailoverTest(_) => "failover-test",

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::duration::parse_duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
-use crate::apply::Event;
+use crate::apply::{Confirmation, Event};
 use crate::ops::{ApplyReport, ApplyRequest, Notice, OpsError, PlanFile};
 use crate::plan::Plan;
 
@@ -23,12 +23,52 @@ pub(super) struct ChangeArgs {
     #[arg(long)]
     check_only: bool,
 
+    /// Who confirms a change that all nodes have and that works: hactl, at once, or a person
+    #[arg(
+        help = "Who confirms a change once it works on all nodes: hactl itself, or you, with `hactl confirm`",
+        long,
+        value_name = "WHO",
+        value_enum,
+        default_value = "auto"
+    )]
+    confirm: Who,
+
     /// After this long, hosts undo by themselves what was not confirmed
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
-    confirm_timeout: Duration,
+    #[arg(
+        help = "After this long, hosts undo by themselves what was not confirmed [default: 2m; 10m with --confirm manual]",
+        long,
+        value_name = "TIME",
+        value_parser = parse_duration
+    )]
+    confirm_timeout: Option<Duration>,
+}
+
+/// Who confirms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Who {
+    /// hactl, at once
+    Auto,
+    /// A person, with `hactl confirm`; meanwhile the hosts' timers run
+    Manual,
 }
 
 impl ChangeArgs {
+    fn confirm(&self) -> Confirmation {
+        match self.confirm {
+            Who::Auto => Confirmation::Auto,
+            Who::Manual => Confirmation::Manual,
+        }
+    }
+
+    /// A person takes longer than hactl.
+    fn confirm_timeout(&self) -> Duration {
+        let usual = match self.confirm {
+            Who::Auto => Duration::from_mins(2),
+            Who::Manual => Duration::from_mins(10),
+        };
+        self.confirm_timeout.unwrap_or(usual)
+    }
+
     /// Whether there is somebody to agree to the change: found out before any host is asked.
     pub(super) fn require_consent(&self, app: &App) -> Result<(), CliError> {
         if self.check_only {
@@ -60,7 +100,8 @@ pub(super) fn carry_out(
     let tell = |event: Event| view.event(&event);
     let request = ApplyRequest {
         check_only: args.check_only,
-        confirm_timeout: args.confirm_timeout,
+        confirm: args.confirm(),
+        confirm_timeout: args.confirm_timeout(),
         plan_file,
         agree: &agree,
         tell: &tell,

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
-use super::notice::{Notice, notices};
+use super::holder::own_origin;
+use super::notice::{INTERRUPTED, Notice, note_all, notices};
 use super::plan::make;
 use super::plan_file::{PlanFile, PlanFileError};
+use super::settle::Settler;
 use super::survey::{Survey, owner_patience, survey, vips};
-use crate::agent::{AgentError, Observation, PeerKey};
-use crate::apply::{ApplyOptions, ApplyOutcome, Engine, Event};
+use super::under_way::{UnderWay, under_way};
+use crate::agent::{AgentError, Journal, LockInfo, Observation, PeerKey};
+use crate::apply::{
+    ApplyOptions, ApplyOutcome, Confirmation, Engine, Event, FailureCause, SettleOutcome,
+    SettleVerb, Verdict,
+};
 use crate::model::Node;
 use crate::plan::{Plan, Provenance};
 
@@ -17,6 +23,8 @@ use crate::plan::{Plan, Provenance};
 pub struct ApplyRequest<'a> {
     /// Stop after validation.
     pub check_only: bool,
+    /// Who confirms.
+    pub confirm: Confirmation,
     /// A host undoes by itself what was not confirmed within this time.
     pub confirm_timeout: Duration,
     /// A plan that was saved: hosts that have moved on since are refused.
@@ -31,6 +39,8 @@ pub struct ApplyRequest<'a> {
 pub struct ApplyReport {
     /// The plan.
     pub plan: Plan,
+    /// What the hosts tell of earlier changes.
+    pub notices: Vec<Notice>,
     /// How it ended; `None` when the user did not agree.
     pub outcome: Option<ApplyOutcome>,
 }
@@ -53,37 +63,55 @@ pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<Apply
     }
 }
 
-/// Ends an earlier change that was interrupted, on the hosts whose lock is nobody's any more: the way
-/// that it ended on a host where it was confirmed, or else back. Only with all hosts in sight: one that
-/// `--limit` leaves out may be the one that was confirmed.
+/// Ends earlier changes that were interrupted and that nobody works on any more: the way that they ended
+/// on a host where they were confirmed, or else back. One that waits for a person is left alone. Only with
+/// all hosts in sight: one that `--limit` leaves out may be the one that was confirmed. Frees the locks of
+/// holders that are known to be dead.
 pub(super) async fn recover(
     context: &Context,
     loaded: &Loaded,
     found: Survey,
 ) -> Result<Survey, OpsError> {
-    let is_abandoned = |host: &&Observation| {
-        host.journal.is_some() && host.lock.as_ref().is_none_or(|lock| lock.stale)
-    };
-    let abandoned: Vec<_> = found.seen.iter().filter(is_abandoned).collect();
-    if abandoned.is_empty() || !context.limit.is_empty() {
+    if !context.limit.is_empty() {
         return Ok(found);
     }
+    let changes = under_way(&found.seen);
+    let is_abandoned = |change: &&UnderWay| change.lock.is_none() && !change.waits();
+    let abandoned: Vec<&UnderWay> = changes.iter().filter(is_abandoned).collect();
+    let is_left = |host: &Observation| {
+        let left = |journal: &Journal| !abandoned.iter().any(|change| change.tx == journal.tx);
+        host.journal.as_ref().is_some_and(left)
+    };
+    let dead =
+        |host: &&Observation| !is_left(host) && host.lock.as_ref().is_some_and(|lock| lock.stale);
+    let dead: Vec<&Observation> = found.seen.iter().filter(dead).collect();
+    if abandoned.is_empty() && dead.is_empty() {
+        return Ok(found);
+    }
+    let nodes: Vec<Node> = loaded.nodes().into_iter().cloned().collect();
+    let settler = Settler {
+        context,
+        connector: &found.connector,
+        fleet: &found.fleet,
+        nodes: &nodes,
+        provenance: &loaded.provenance,
+        tell: &|_| (),
+    };
     let mut errors = Vec::new();
-    for host in abandoned {
-        let (Some(agent), Some(journal)) = (found.fleet.get(&host.node), &host.journal) else {
-            continue;
-        };
-        let settled = if found
-            .seen
-            .iter()
-            .any(|host| has_confirmed(host, &journal.tx))
-        {
-            agent.confirm(&journal.tx).await
-        } else {
-            agent.revert(&journal.tx, "it was abandoned").await
-        };
-        // A change that was confirmed before it was interrupted has now been carried through.
-        errors.extend(settled.err().filter(|error| error.code() != "confirmed"));
+    for change in abandoned {
+        let end = settler.end(change, SettleVerb::Cancel, INTERRUPTED, &found.seen);
+        match end.await {
+            Ok(end) => errors.extend(problems_of(change, end)),
+            Err(error) => errors.push(error),
+        }
+    }
+    for host in dead {
+        if let (Some(agent), Some(lock)) = (found.fleet.get(&host.node), &host.lock) {
+            let freed = agent.break_lock(&lock.tx, false).await;
+            // Somebody else has taken it meanwhile, or a change could not be ended: that is said.
+            let is_told = |error: &AgentError| !matches!(error.code(), "moved-on" | "unfinished");
+            errors.extend(freed.err().filter(is_told));
+        }
     }
     found.fleet.close().await;
     if errors.is_empty() {
@@ -93,16 +121,51 @@ pub(super) async fn recover(
     }
 }
 
+/// Why the end of an interrupted change failed, on each host where it did.
+fn problems_of(change: &UnderWay, end: SettleOutcome) -> Vec<AgentError> {
+    if end.verdict != Verdict::Mixed {
+        return Vec::new();
+    }
+    let causes = end.failure.into_iter().flat_map(|failure| failure.errors);
+    let mut errors: Vec<AgentError> = causes
+        .filter_map(|cause| match cause {
+            FailureCause::Agent(error) => Some(error),
+            _ => None,
+        })
+        .collect();
+    if errors.is_empty()
+        && let Some(member) = change.members.first()
+    {
+        errors.push(AgentError::Failed {
+            node: member.node.clone(),
+            code: "revert".to_owned(),
+            message: format!("the interrupted change {} could not be ended", change.tx),
+            detail: end.problems.join("\n"),
+        });
+    }
+    errors
+}
+
 /// Nothing can be said of a host on which a change is under way: what it will be is not decided.
 pub(super) fn refuse_unfinished(seen: &[Observation]) -> Result<(), OpsError> {
+    let changes = under_way(seen);
     let unfinished = |host: &Observation| {
         let journal = host.journal.as_ref()?;
-        Some(match host.lock.as_ref().filter(|lock| !lock.stale) {
+        let waits = changes
+            .iter()
+            .find(|change| change.tx == journal.tx && change.waits());
+        let lock = match waits {
+            // One deadline for all of its nodes, so that they are told of as one.
+            Some(change) => Some(LockInfo {
+                deadline: change.deadline.clone(),
+                ..journal.as_lock()
+            }),
+            None => host.lock.clone().filter(|lock| !lock.stale),
+        };
+        Some(match lock {
             Some(lock) => AgentError::Locked {
                 node: host.node.clone(),
-                holder: lock.holder.clone(),
-                pid: lock.pid.clone(),
-                since: lock.since.clone(),
+                lock: Box::new(lock),
             },
             None => AgentError::Failed {
                 node: host.node.clone(),
@@ -118,19 +181,6 @@ pub(super) fn refuse_unfinished(seen: &[Observation]) -> Result<(), OpsError> {
     } else {
         Err(OpsError::Hosts { errors })
     }
-}
-
-/// True when the change `tx` was confirmed on this host.
-fn has_confirmed(host: &Observation, tx: &str) -> bool {
-    let live = host
-        .recorded
-        .as_ref()
-        .and_then(|recorded| recorded.get("tx"));
-    let ended = host
-        .outcome
-        .as_ref()
-        .filter(|outcome| outcome.result == "confirmed");
-    live == Some(tx) || ended.is_some_and(|outcome| outcome.tx == tx)
 }
 
 /// Peers ask each other for half a minute, and going back takes seconds.
@@ -149,6 +199,7 @@ pub(super) async fn carry_out(
         survey.fleet.close().await;
         return Ok(ApplyReport {
             plan,
+            notices,
             outcome: None,
         });
     }
@@ -159,6 +210,9 @@ pub(super) async fn carry_out(
             return Err(OpsError::NoRandomness(error));
         }
     };
+    if !request.check_only {
+        note_all(&survey.fleet, &notices).await;
+    }
     let nodes: Vec<Node> = loaded.nodes().into_iter().cloned().collect();
     let engine = Engine {
         fleet: &survey.fleet,
@@ -167,10 +221,12 @@ pub(super) async fn carry_out(
         options: ApplyOptions {
             parallel: context.parallel,
             check_only: request.check_only,
+            confirm: request.confirm,
+            origin: own_origin(),
             confirm_timeout: request.confirm_timeout,
             settle_time: SETTLE_TIME,
             owner_patience: owner_patience(&loaded.cluster),
-            peer_key,
+            peer_key: Some(peer_key),
             vips: vips(&loaded.cluster),
             provenance: loaded.provenance.clone(),
             stop: context.stop.clone(),
@@ -182,6 +238,7 @@ pub(super) async fn carry_out(
     survey.fleet.close().await;
     Ok(ApplyReport {
         plan,
+        notices,
         outcome: Some(outcome),
     })
 }

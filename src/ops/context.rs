@@ -150,7 +150,7 @@ pub fn load(context: &Context) -> Result<Loaded, OpsError> {
 }
 
 /// Who applies: as sudo's caller, not as root.
-fn provenance(inventory: &Utf8Path, text: &str) -> Provenance {
+pub(super) fn provenance(inventory: &Utf8Path, text: &str) -> Provenance {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))

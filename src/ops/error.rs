@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use camino::Utf8PathBuf;
 
 use super::plan_file::PlanFileError;
-use crate::agent::{AgentError, NoRandomness, UnsupportedHost};
+use crate::agent::{AgentError, Deadline, NoRandomness, UnsupportedHost};
+use crate::apply::SettleVerb;
 use crate::check::Finding;
 use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
@@ -52,6 +53,71 @@ impl HostProblem {
             Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
             Self::VipTaken { .. } => {
                 "take another VIP, or find that host: `ip neigh` and the switch's table tell its port; nothing was changed"
+            }
+        }
+    }
+}
+
+/// Why a change that is under way can neither be confirmed nor cancelled now.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleRefusal {
+    /// The nodes are in the middle of different changes.
+    #[error("several changes are under way: {}", name_changes(changes))]
+    Several {
+        /// Each by its id, with its nodes.
+        changes: Vec<(String, Vec<NodeName>)>,
+    },
+    /// It was never seen to work on all nodes.
+    #[error("{by}'s change was interrupted before it was proven on all nodes; {}", end_of(deadline.as_ref()))]
+    NotProven {
+        /// Who made it.
+        by: String,
+        /// When the hosts undo it.
+        deadline: Option<Deadline>,
+    },
+    /// Nodes that have to be asked do not answer.
+    #[error(
+        "not all nodes of the change can be reached: {} missing; {}",
+        missing,
+        end_of(deadline.as_ref())
+    )]
+    Unreachable {
+        /// What was asked for.
+        verb: SettleVerb,
+        /// How many of its nodes were not found.
+        missing: usize,
+        /// Those that do not answer.
+        errors: Vec<AgentError>,
+        /// When the hosts undo it.
+        deadline: Option<Deadline>,
+    },
+}
+
+fn name_changes(changes: &[(String, Vec<NodeName>)]) -> String {
+    let one = |(tx, nodes): &(String, Vec<NodeName>)| {
+        let nodes: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+        format!("{tx} on {}", nodes.join(", "))
+    };
+    changes.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// What becomes of a change that nobody ends.
+fn end_of(deadline: Option<&Deadline>) -> String {
+    match deadline {
+        Some(deadline) => format!("its hosts undo it at {deadline}"),
+        None => "its hosts undo it by themselves".to_owned(),
+    }
+}
+
+impl SettleRefusal {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Several { .. } => {
+                "`hactl apply` ends those that nobody works on any more; `hactl lock show` tells who works on the others"
+            }
+            Self::NotProven { .. } => "`hactl cancel` undoes it now",
+            Self::Unreachable { .. } => {
+                "nothing was done; mend what keeps you from that node, then run it again"
             }
         }
     }
@@ -133,6 +199,9 @@ pub enum OpsError {
     /// No key for a change can be made.
     #[error(transparent)]
     NoRandomness(NoRandomness),
+    /// A change under way cannot be ended now.
+    #[error(transparent)]
+    Settle(SettleRefusal),
     /// No generation to go back to.
     #[error("{reason}")]
     NoGeneration {
@@ -221,6 +290,7 @@ impl OpsError {
             Self::PlanFile(PlanFileError::MovedOn) => {
                 Some("look at what would change now: hactl plan".to_owned())
             }
+            Self::Settle(refusal) => Some(refusal.hint().to_owned()),
             Self::Plan(PlanError::Partial { .. }) => Some("leave --limit out".to_owned()),
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())

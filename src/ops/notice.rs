@@ -1,7 +1,18 @@
 //! Things that a host tells about earlier changes, and that the user should know first.
+//!
+//! How a change ended is told to everybody who looks, until somebody who was told goes on to change the
+//! cluster, or for a week: by then who made it has asked.
 
-use crate::agent::Observation;
+use super::under_way::under_way;
+use crate::agent::{Deadline, LockInfo, Observation, Outcome};
+use crate::apply::Fleet;
 use crate::model::NodeName;
+
+/// Why an interrupted change was undone by the next apply.
+pub(super) const INTERRUPTED: &str = "it was interrupted, and nobody worked on it any more";
+
+/// For this long is told how a change ended, in seconds.
+const WEEK: i64 = 7 * 24 * 3600;
 
 /// One such thing.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -16,13 +27,55 @@ pub enum Notice {
         /// How far it got.
         phase: String,
     },
-    /// The host undid the last change by itself.
+    /// A change waits for a person to confirm it.
+    Waiting {
+        /// The node.
+        node: NodeName,
+        /// The change's id.
+        tx: String,
+        /// `user@machine` of who made it.
+        by: String,
+        /// When the host undoes it.
+        deadline: Option<Deadline>,
+    },
+    /// The host undid the last change by itself, in time or when it was restarted.
     Undone {
         /// The node.
         node: NodeName,
         /// The change's id.
         tx: String,
         /// Why.
+        why: String,
+        /// When, UTC.
+        at: String,
+    },
+    /// The last change was confirmed by what another node said, when hactl could not.
+    Completed {
+        /// The node.
+        node: NodeName,
+        /// The change's id.
+        tx: String,
+        /// When, UTC.
+        at: String,
+    },
+    /// A person cancelled the last change, or an apply undid it since it had been interrupted.
+    Cancelled {
+        /// The node.
+        node: NodeName,
+        /// The change's id.
+        tx: String,
+        /// Who, or why.
+        why: String,
+        /// When, UTC.
+        at: String,
+    },
+    /// An undo failed; the host tries it again.
+    Incomplete {
+        /// The node.
+        node: NodeName,
+        /// The change's id.
+        tx: String,
+        /// What failed.
         why: String,
     },
     /// A drill's fault is armed on the host.
@@ -40,35 +93,38 @@ pub enum Notice {
     Locked {
         /// The node.
         node: NodeName,
-        /// `user@machine`.
-        holder: String,
-        /// Since when, UTC.
-        since: String,
+        /// The lock.
+        lock: LockInfo,
     },
 }
 
 /// What `seen` tells.
 pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
+    let changes = under_way(seen);
     let mut found = Vec::new();
     for host in seen {
         let node = || host.node.clone();
         if let Some(journal) = &host.journal {
-            found.push(Notice::Unfinished {
-                node: node(),
-                tx: journal.tx.clone(),
-                phase: journal.phase.clone(),
+            let tx = journal.tx.clone();
+            let waits = changes
+                .iter()
+                .find(|change| change.tx == tx && change.waits());
+            found.push(match waits {
+                Some(change) => Notice::Waiting {
+                    node: node(),
+                    tx,
+                    by: change.by.clone(),
+                    deadline: change.deadline.clone(),
+                },
+                None => Notice::Unfinished {
+                    node: node(),
+                    tx,
+                    phase: journal.phase.clone(),
+                },
             });
         }
-        if let Some(outcome) = host
-            .outcome
-            .as_ref()
-            .filter(|outcome| outcome.result == "expired")
-        {
-            found.push(Notice::Undone {
-                node: node(),
-                tx: outcome.tx.clone(),
-                why: outcome.why.clone(),
-            });
+        if let Some(outcome) = &host.outcome {
+            found.extend(of_outcome(host, outcome));
         }
         if let Some(drill) = &host.drill {
             found.push(Notice::Drilling {
@@ -78,13 +134,64 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
                 seconds_left: drill.seconds_left,
             });
         }
-        if let Some(lock) = host.lock.as_ref().filter(|lock| !lock.stale) {
+        let is_told = |lock: &&LockInfo| !lock.stale && !lock.pid.is_empty();
+        if let Some(lock) = host.lock.as_ref().filter(is_told) {
             found.push(Notice::Locked {
                 node: node(),
-                holder: lock.holder.clone(),
-                since: lock.since.clone(),
+                lock: lock.clone(),
             });
         }
     }
     found
+}
+
+/// How the last change ended, where its maker may not know.
+fn of_outcome(host: &Observation, outcome: &Outcome) -> Option<Notice> {
+    let node = host.node.clone();
+    let (tx, why, at) = (outcome.tx.clone(), outcome.why.clone(), outcome.at.clone());
+    if outcome.result == "incomplete" {
+        // For as long as it is so.
+        return host
+            .journal
+            .is_some()
+            .then_some(Notice::Incomplete { node, tx, why });
+    }
+    if outcome.is_noted || is_old(host.clock, &at) {
+        return None;
+    }
+    match outcome.result.as_str() {
+        "expired" => Some(Notice::Undone { node, tx, why, at }),
+        "confirmed" if why.starts_with("by another node") => {
+            Some(Notice::Completed { node, tx, at })
+        }
+        "reverted" if why.starts_with("cancelled by") || why == INTERRUPTED => {
+            Some(Notice::Cancelled { node, tx, why, at })
+        }
+        _ => None,
+    }
+}
+
+/// Both by the host's own clock; a time that makes no sense is none.
+fn is_old(clock: f64, at: &str) -> bool {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a clock that is off by that much is of no use anyway"
+    )]
+    let now = clock as i64;
+    at.parse::<jiff::Timestamp>()
+        .is_ok_and(|at| now > at.as_second() + WEEK)
+}
+
+/// Tells the hosts that these were told. What fails here is told once more.
+pub(super) async fn note_all(fleet: &Fleet, notices: &[Notice]) {
+    for notice in notices {
+        if let Notice::Undone { node, tx, .. }
+        | Notice::Completed { node, tx, .. }
+        | Notice::Cancelled { node, tx, .. } = notice
+            && let Some(agent) = fleet.get(node)
+            && let Err(error) = agent.noted(tx).await
+        {
+            tracing::debug!(%node, %error, "failed to note that the user was told");
+        }
+    }
 }

@@ -118,10 +118,15 @@ impl StatusReport {
                 && node.drift.is_empty()
                 && node.changed_by_hand.is_empty()
         });
-        let settled = !self
-            .notices
-            .iter()
-            .any(|notice| matches!(notice, Notice::Unfinished { .. } | Notice::Drilling { .. }));
+        let settled = !self.notices.iter().any(|notice| {
+            matches!(
+                notice,
+                Notice::Unfinished { .. }
+                    | Notice::Waiting { .. }
+                    | Notice::Incomplete { .. }
+                    | Notice::Drilling { .. }
+            )
+        });
         vips && nodes && settled && self.unreachable.is_empty()
     }
 }

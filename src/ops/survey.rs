@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::context::{Context, Loaded, refuse_errors};
 use super::error::{HostProblem, OpsError};
+use super::holder::is_dead;
 use super::secrets::secret_variables;
 use crate::agent::{Agent, AgentError, Observation, Question};
 use crate::apply::{Fleet, each};
@@ -49,15 +50,20 @@ pub(super) fn redactor() -> Redactor {
     Redactor::new(key)
 }
 
+/// What connects to a cluster's nodes. The programs that it starts get no secret of the cluster's.
+pub(super) fn connector(context: &Context, cluster: &Cluster) -> SshConnector {
+    SshConnector::new(SshOptions {
+        withheld: secret_variables(cluster),
+        ..context.ssh.clone()
+    })
+}
+
 /// Connects to all nodes. All must answer: a change to some nodes only is asked for with `--limit`.
 pub(super) async fn connect(
     context: &Context,
     loaded: &Loaded,
 ) -> Result<(SshConnector, Fleet), OpsError> {
-    let connector = SshConnector::new(SshOptions {
-        withheld: secret_variables(&loaded.cluster),
-        ..context.ssh.clone()
-    });
+    let connector = connector(context, &loaded.cluster);
     let (fleet, errors) = Fleet::connect(&connector, &loaded.nodes(), context.parallel).await;
     if errors.is_empty() {
         return Ok((connector, fleet));
@@ -176,9 +182,18 @@ async fn observe(
     let (seen, errors): (Vec<_>, Vec<_>) = seen.into_iter().flatten().partition(Result::is_ok);
     let errors: Vec<AgentError> = errors.into_iter().filter_map(Result::err).collect();
     if errors.is_empty() {
-        Ok(seen.into_iter().flatten().collect())
+        let mut seen: Vec<Observation> = seen.into_iter().flatten().collect();
+        mark_dead(&mut seen);
+        Ok(seen)
     } else {
         Err(OpsError::Hosts { errors })
+    }
+}
+
+/// A lock whose holder ran here and is gone is nobody's.
+pub(super) fn mark_dead(seen: &mut [Observation]) {
+    for lock in seen.iter_mut().filter_map(|host| host.lock.as_mut()) {
+        lock.stale |= is_dead(lock);
     }
 }
 

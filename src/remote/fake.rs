@@ -52,11 +52,15 @@ pub(crate) struct FakeHost {
     pub(crate) confirmed: Option<String>,
     /// The fault that is armed: its id and name.
     pub(crate) drill: Option<(String, String)>,
+    /// Why the last one was undone.
+    pub(crate) undone: Option<(String, String)>,
     /// Packages that hactl installed.
     pub(crate) packages: BTreeSet<String>,
     /// It answers nobody.
     pub(crate) is_gone: bool,
     staged: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    /// Lines of the staged tree's manifest.
+    facts: BTreeMap<String, Vec<String>>,
     installed_for: BTreeMap<String, Vec<String>>,
     before: BTreeMap<String, Option<Vec<u8>>>,
     calls: BTreeMap<String, usize>,
@@ -192,6 +196,11 @@ impl Host for Connection {
 }
 
 impl FakeHost {
+    /// How often `verb` was called.
+    pub(crate) fn calls_of(&self, verb: &str) -> usize {
+        self.calls.get(verb).copied().unwrap_or_default()
+    }
+
     fn answer(&mut self, verb: &str, arguments: &[&str], payload: &[u8]) -> Result<String, String> {
         match (verb, arguments) {
             ("lock", [tx, ..]) => self.take_lock(tx),
@@ -206,6 +215,9 @@ impl FakeHost {
             ("stage", [tx]) => {
                 self.must_hold(tx)?;
                 self.staged.insert((*tx).to_owned(), files(payload));
+                let text = String::from_utf8_lossy(payload);
+                let lines = text.lines().map(str::to_owned);
+                self.facts.insert((*tx).to_owned(), lines.collect());
                 Ok(String::new())
             }
             ("validate-staged", [tx]) => {
@@ -214,7 +226,9 @@ impl FakeHost {
             }
             ("activate", [tx, _]) => self.activate(tx),
             ("confirm", [tx]) => self.confirm(tx),
-            ("revert", [tx, _]) => self.revert(tx),
+            ("offer", [tx]) => self.offer(tx),
+            ("withdraw", [tx]) => Ok(self.withdraw(tx)),
+            ("revert", [tx, why]) => self.revert(tx, why),
             ("fault", [id, name, _]) => self.arm_fault(id, name),
             ("heal", [id]) => self.heal(id),
             ("fault-state", [_]) => Ok(self.armed()),
@@ -245,7 +259,7 @@ impl FakeHost {
             return Err("unfinished\tan earlier change is not finished here".to_owned());
         }
         if self.lock.as_deref().is_some_and(|tx| tx != id) {
-            return Err("locked\tada@desk\t42\tnow".to_owned());
+            return Err(locked_answer());
         }
         self.drill = Some((id.to_owned(), name.to_owned()));
         Ok(self.armed())
@@ -262,7 +276,7 @@ impl FakeHost {
     fn take_lock(&mut self, tx: &str) -> Result<String, String> {
         self.refuse_drilling(tx)?;
         match &self.lock {
-            Some(own) if own != tx => return Err("locked\tada@desk\t42\tnow".to_owned()),
+            Some(own) if own != tx => return Err(locked_answer()),
             _ => self.lock = Some(tx.to_owned()),
         }
         Ok(match &self.journal {
@@ -315,13 +329,56 @@ impl FakeHost {
         if self.journal.as_ref().is_none_or(|(own, _)| own != tx) {
             return Err("not-active\tthe change is not active here".to_owned());
         }
+        match self.phase() {
+            "asking" => return Err("not-active\tits time was over".to_owned()),
+            "activated" if self.guards(tx) => {
+                return Err("not-offered\tit is not proven yet".to_owned());
+            }
+            _ => {}
+        }
         self.journal = None;
         self.before.clear();
         self.confirmed = Some(tx.to_owned());
         Ok(String::new())
     }
 
-    fn revert(&mut self, tx: &str) -> Result<String, String> {
+    fn phase(&self) -> &'static str {
+        self.journal.as_ref().map_or("", |(_, phase)| phase)
+    }
+
+    fn fact(&self, tx: &str, key: &str) -> Option<&str> {
+        let facts = self.facts.get(tx)?;
+        facts
+            .iter()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('\t'))
+    }
+
+    /// It decides for all, and a person confirms.
+    fn guards(&self, tx: &str) -> bool {
+        self.fact(tx, "confirm") == Some("manual") && self.fact(tx, "position") == Some("0")
+    }
+
+    fn offer(&mut self, tx: &str) -> Result<String, String> {
+        if self.journal.as_ref().is_none_or(|(own, _)| own != tx) || self.phase() == "asking" {
+            return Err("not-active\tthe change is not active here".to_owned());
+        }
+        self.journal = Some((tx.to_owned(), "offered"));
+        Ok("offered\t240\n".to_owned())
+    }
+
+    fn withdraw(&mut self, tx: &str) -> String {
+        if self.confirmed.as_deref() == Some(tx) {
+            return "settled\tnew\n".to_owned();
+        }
+        if self.journal.as_ref().is_some_and(|(own, _)| own == tx) {
+            self.journal = Some((tx.to_owned(), "asking"));
+        } else {
+            self.staged.remove(tx);
+        }
+        "settled\told\n".to_owned()
+    }
+
+    fn revert(&mut self, tx: &str, why: &str) -> Result<String, String> {
         if self.confirmed.as_deref() == Some(tx) {
             return Err("confirmed\tthe change was confirmed here, and stays".to_owned());
         }
@@ -336,6 +393,7 @@ impl FakeHost {
                 };
             }
             self.journal = None;
+            self.undone = Some((tx.to_owned(), why.to_owned()));
         }
         Ok(String::new())
     }
@@ -350,7 +408,12 @@ impl FakeHost {
         let _ = writeln!(answer, " {}", STANDARD.encode(addresses));
         answer.push_str(&self.armed());
         if let Some((tx, phase)) = &self.journal {
-            let _ = writeln!(answer, "journal\t{tx}\t{phase}");
+            let fact = |key| self.fact(tx, key).unwrap_or("-");
+            let (position, nodes, confirm) = (fact("position"), fact("nodes"), fact("confirm"));
+            let _ = writeln!(
+                answer,
+                "journal\t{tx}\t{phase}\t2\t{position}\t{nodes}\t{confirm}\t240\tada@desk"
+            );
         }
         if let Some(tx) = &self.confirmed {
             let _ = writeln!(answer, "outcome\t{tx}\tconfirmed\tby hactl");
@@ -367,6 +430,12 @@ impl FakeHost {
         }
         answer
     }
+}
+
+/// Somebody else's lock, as a host answers it.
+fn locked_answer() -> String {
+    let lock = "tx\tother\nholder\tada@desk\npid\t42\nsince\tnow\nboot\tb\nuntil\t400\n";
+    format!("locked\t100\tb\n {}", STANDARD.encode(lock))
 }
 
 /// The files of a tree's stream.

@@ -11,7 +11,7 @@ use super::document::Document;
 use super::plan::{notices_text, plan_text};
 use super::progress::Progress;
 use super::ui::Ui;
-use crate::apply::Event;
+use crate::apply::{ApplyResult, Event};
 use crate::model::NodeName;
 use crate::ops::{ApplyReport, Notice};
 use crate::plan::Plan;
@@ -102,10 +102,15 @@ impl ChangeView {
             let document = Document::new(self.verb)
                 .with("exit_code", &exit_code)
                 .with("plan", &report.plan)
+                .with("notices", &report.notices)
                 .with("events", &state.events)
                 .with("outcome", &outcome_json(report));
             self.ui.document(&document);
             return;
+        }
+        if !report.notices.is_empty() && is_nothing(report) {
+            // No plan was shown, and these with it.
+            self.ui.status(&notices_text(&report.notices));
         }
         let text = outcome_text(report, &state.owners, Ui::is_unicode());
         if exit_code == 0 {
@@ -114,4 +119,9 @@ impl ChangeView {
             self.ui.raw_error(&text);
         }
     }
+}
+
+fn is_nothing(report: &ApplyReport) -> bool {
+    let result = report.outcome.as_ref().map(|outcome| &outcome.result);
+    matches!(result, Some(ApplyResult::NothingToDo))
 }

@@ -30,6 +30,7 @@ fn rolling_back(to: u64) -> Plan {
 fn good_ends_say_what_is_live() {
     let declined = ApplyReport {
         plan: upstream_change(),
+        notices: Vec::new(),
         outcome: None,
     };
     let texts = [
@@ -62,12 +63,43 @@ fn a_refusal_on_all_nodes_is_told_once() {
 fn a_lock_names_its_holder() {
     let locked = AgentError::Locked {
         node: name("lb1"),
-        holder: "anna@desk".to_owned(),
-        pid: "4711".to_owned(),
-        since: "2026-11-22T16:50:00Z".to_owned(),
+        lock: Box::new(lock("4711")),
     };
     let result = ApplyResult::Unchanged(failure(Step::Lock, vec![FailureCause::Agent(locked)]));
     assert_snapshot!(shown(upstream_change(), result));
+}
+
+#[test]
+fn a_lock_of_a_change_that_waits_tells_how_to_end_it() {
+    let locked = |node| {
+        FailureCause::Agent(AgentError::Locked {
+            node: name(node),
+            lock: Box::new(lock("")),
+        })
+    };
+    let result = ApplyResult::Unchanged(failure(Step::Lock, vec![locked("lb1"), locked("lb2")]));
+    assert_snapshot!(shown(upstream_change(), result));
+}
+
+fn waiting(generation: u64) -> ApplyResult {
+    ApplyResult::Waiting {
+        generation,
+        deadline: deadline(),
+    }
+}
+
+#[test]
+fn a_change_that_waits_says_until_when_and_how_to_end_it() {
+    let texts = [
+        shown(upstream_change(), waiting(4)),
+        shown(rolling_back(0), waiting(0)),
+    ];
+    assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn a_change_that_waits_as_json() {
+    assert_json_snapshot!(outcome_json(&report(upstream_change(), waiting(4))));
 }
 
 fn rolled_back() -> ApplyResult {

@@ -9,6 +9,7 @@ use super::failure::{failure_json, failure_text};
 use super::paint;
 use super::plan::plan_text;
 use super::text::{and, count, elapsed};
+use crate::agent::Deadline;
 use crate::apply::{ApplyOutcome, ApplyResult};
 use crate::model::NodeName;
 use crate::ops::ApplyReport;
@@ -85,6 +86,16 @@ fn ended(
                 ),
             )
         }
+        ApplyResult::Waiting {
+            generation,
+            deadline,
+        } => {
+            let what = match generation {
+                0 => "as before hactl".to_owned(),
+                number => format!("generation {number} is live"),
+            };
+            waiting_text(&format!("{what} on {nodes} and proven ({took})"), deadline)
+        }
         ApplyResult::Unchanged(failure) => {
             let mut text = failure_text(failure, unicode);
             text.push_str(&state_line(
@@ -131,7 +142,22 @@ fn ended(
     }
 }
 
-fn state_line(label: &str, words: &str) -> String {
+/// What waits, until when, what happens then, and how to end it.
+pub(super) fn waiting_text(what: &str, deadline: &Deadline) -> String {
+    let mut text = labelled(&paint::warn("Not confirmed:"), &format!("{what}."), "  ");
+    text.push_str(&labelled(
+        "  Each host undoes it at",
+        &format!(
+            "{}, unless you end it first, from any machine with this inventory and access:",
+            paint::strong(deadline)
+        ),
+        "  ",
+    ));
+    text.push_str("    hactl confirm    keeps it\n    hactl cancel     undoes it now\n");
+    text
+}
+
+pub(super) fn state_line(label: &str, words: &str) -> String {
     labelled(&paint::strong(label), words, "  ")
 }
 
@@ -145,6 +171,12 @@ pub(super) fn outcome_json(report: &ApplyReport) -> Value {
         ApplyResult::Checked => json!({ "result": "checked" }),
         ApplyResult::Applied { generation } => {
             json!({ "result": "applied", "generation": generation })
+        }
+        ApplyResult::Waiting {
+            generation,
+            deadline,
+        } => {
+            json!({ "result": "waiting", "generation": generation, "deadline": deadline })
         }
         ApplyResult::Unchanged(failure) => {
             json!({ "result": "unchanged", "failure": failure_json(failure) })

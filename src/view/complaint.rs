@@ -16,7 +16,7 @@ use crate::check::{Finding, Severity};
 use crate::inventory::{InventoryErrors, Source};
 use crate::lab::LabError;
 use crate::model::NodeName;
-use crate::ops::{HostProblem, OpsError};
+use crate::ops::{HostProblem, OpsError, SettleRefusal};
 
 use super::findings::{findings_text, inventory_errors_text};
 
@@ -98,6 +98,13 @@ impl Complaint {
                 }
             }
             OpsError::Hosts { errors } => Self::of_hosts(errors),
+            OpsError::Settle(SettleRefusal::Unreachable { errors, .. }) => {
+                let mut complaint = Self::new(error.to_string());
+                for one in errors {
+                    complaint = complaint.detail(one.to_string());
+                }
+                complaint.help(error.hint().unwrap_or_default())
+            }
             OpsError::Unfit { problems } => {
                 let one = |problem: &HostProblem| {
                     Self::new(problem.to_string())

@@ -45,9 +45,27 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
                  time is over"
             ),
         ),
-        Notice::Undone { node, tx, why } => (
+        Notice::Waiting {
+            node, by, deadline, ..
+        } => {
+            let until = match deadline {
+                Some(deadline) => format!("is undone at {deadline}"),
+                None => "is undone when its time is over".to_owned(),
+            };
+            (
+                node,
+                format!(
+                    "a change of {by}'s waits to be confirmed and {until}: `hactl confirm` keeps it, \
+                     `hactl cancel` undoes it now"
+                ),
+            )
+        }
+        Notice::Undone { node, tx, why, at } => (
             node,
-            format!("the last change ({tx}) was undone there: {why}"),
+            format!(
+                "the host undid the last change ({tx}): {why}{}",
+                told_at(at)
+            ),
         ),
         Notice::Drilling {
             node,
@@ -73,14 +91,33 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
                  {seconds_left} s"
             ),
         ),
-        Notice::Locked {
+        Notice::Completed { node, tx, at } => (
             node,
-            holder,
-            since,
-        } => (
-            node,
-            format!("{holder} has been changing this cluster since {since}"),
+            format!(
+                "the last change ({tx}) was interrupted and stays: another node had been told to keep it{}",
+                told_at(at)
+            ),
         ),
+        Notice::Cancelled { node, tx, why, at } => (
+            node,
+            format!("the last change ({tx}) was undone: {why}{}", told_at(at)),
+        ),
+        Notice::Incomplete { node, tx, why } => (
+            node,
+            format!(
+                "undoing the change {tx} failed ({why}); the host tries again every 30 s: look at \
+                 `journalctl -u hactl-revert` there"
+            ),
+        ),
+        Notice::Locked { node, lock } => (node, lock.words()),
+    }
+}
+
+/// `2026-11-22T16:50:00Z` as ` (2026-11-22 16:50 UTC)`.
+fn told_at(time: &str) -> String {
+    match time.get(..16) {
+        Some(minutes) => format!(" ({} UTC)", minutes.replace('T', " ")),
+        None => String::new(),
     }
 }
 

@@ -26,6 +26,7 @@ mod hunks;
 mod init;
 mod lab;
 mod lab_progress;
+mod lock;
 mod node_plan;
 mod paint;
 mod plan;
@@ -40,6 +41,9 @@ mod render;
 mod report_tests;
 #[cfg(test)]
 mod samples;
+mod settle;
+#[cfg(test)]
+mod settle_tests;
 mod status;
 mod text;
 mod ui;
@@ -49,4 +53,5 @@ pub use complaint::Complaint;
 pub use demo::DemoView;
 pub use drill::{html as drill_page, junit as drill_junit, tables as drill_tables};
 pub use lab_progress::LabProgress;
+pub use settle::SettleView;
 pub use ui::{ColorChoice, Format, LogWriter, Ui, UiOptions};

@@ -178,7 +178,8 @@ fn notices_come_first() {
         Notice::Undone {
             node: name("lb2"),
             tx: "20261122T165000Z-1-00000000".to_owned(),
-            why: "it was not confirmed in time".to_owned(),
+            why: "nobody confirmed it in time".to_owned(),
+            at: "2026-11-22T16:52:00Z".to_owned(),
         },
         Notice::Drilling {
             node: name("lb2"),
@@ -194,9 +195,50 @@ fn notices_come_first() {
         },
         Notice::Locked {
             node: name("lb3"),
-            holder: "anna@desk".to_owned(),
-            since: "2026-11-22T16:50:00Z".to_owned(),
+            lock: lock("4711"),
         },
     ];
     assert_snapshot!(plain(&notices_text(&notices)));
+}
+
+#[test]
+fn how_an_interrupted_change_ended_is_told() {
+    let (tx, at) = (
+        || "20261122T165000Z-1-00000000".to_owned(),
+        || "2026-11-22T16:52:00Z".to_owned(),
+    );
+    let each = |node: &str| {
+        vec![
+            Notice::Waiting {
+                node: name(node),
+                tx: tx(),
+                by: "anna@desk".to_owned(),
+                deadline: Some(deadline()),
+            },
+            Notice::Undone {
+                node: name(node),
+                tx: tx(),
+                why: "the host was restarted while it was being made".to_owned(),
+                at: at(),
+            },
+            Notice::Completed {
+                node: name(node),
+                tx: tx(),
+                at: at(),
+            },
+            Notice::Cancelled {
+                node: name(node),
+                tx: tx(),
+                why: "cancelled by bob@sofa".to_owned(),
+                at: at(),
+            },
+            Notice::Incomplete {
+                node: name(node),
+                tx: tx(),
+                why: "1 steps of the undo failed".to_owned(),
+            },
+        ]
+    };
+    let all = [each("lb1"), each("lb2")].concat();
+    assert_snapshot!(plain(&notices_text(&all)));
 }

@@ -83,7 +83,8 @@ fn a_cluster_in_trouble() {
     report.notices.push(Notice::Undone {
         node: name("lb2"),
         tx: "20261122T165000Z-1-00000000".to_owned(),
-        why: "it was not confirmed in time".to_owned(),
+        why: "nobody confirmed it in time".to_owned(),
+        at: "2026-11-22T16:52:00Z".to_owned(),
     });
     assert!(!report.is_healthy());
     assert_snapshot!(plain(&status_text(&report)));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
-use crate::agent::{AgentError, Manifest, Service, TestResult, Tree, VrrpState};
+use crate::agent::{
+    AgentError, Deadline, LockInfo, Manifest, Service, TestResult, Tree, VrrpState,
+};
 use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, Step};
 use crate::model::{ClusterName, HostPath, NodeName};
 use crate::ops::{ApplyReport, NodeStatus, StatusReport, VipStatus};
@@ -230,11 +232,31 @@ pub(super) fn failure(step: Step, errors: Vec<FailureCause>) -> Failure {
 pub(super) fn report(plan: Plan, result: ApplyResult) -> ApplyReport {
     ApplyReport {
         plan,
+        notices: Vec::new(),
         outcome: Some(ApplyOutcome {
             result,
             tx: "20261122T165000Z-1-00000000".to_owned(),
             elapsed: Duration::from_millis(6234),
         }),
+    }
+}
+
+pub(super) fn deadline() -> Deadline {
+    Deadline {
+        seconds_left: 580,
+        local: "19:42:10".to_owned(),
+    }
+}
+
+/// A lock; without a process, it is a change's that waits.
+pub(super) fn lock(pid: &str) -> LockInfo {
+    LockInfo {
+        tx: "20261122T165000Z-1-00000000".to_owned(),
+        holder: "anna@desk".to_owned(),
+        pid: pid.to_owned(),
+        since: "2026-11-22T16:50:00Z".to_owned(),
+        deadline: Some(deadline()),
+        ..LockInfo::default()
     }
 }
 

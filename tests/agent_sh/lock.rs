@@ -20,11 +20,13 @@ async fn a_taken_lock_names_its_holder(world: &World) {
     "ada\n\u{1b}[31mroot\t@desk".clone_into(&mut mine.holder);
     agent.lock(&mine).await.unwrap();
     match agent.lock(&request("other")).await.unwrap_err() {
-        AgentError::Locked { holder, pid, .. } => {
+        AgentError::Locked { lock, .. } => {
             assert_eq!(
-                (holder.as_str(), pid.as_str()),
-                ("ada??[31mroot?@desk", "42")
+                (lock.holder.as_str(), lock.pid.as_str(), lock.tx.as_str()),
+                ("ada??[31mroot?@desk", "42", TX)
             );
+            assert_eq!(lock.deadline.unwrap().seconds_left, 300);
+            assert_eq!((lock.origin.as_str(), lock.stale), ("here/1", false));
         }
         other => panic!("{other}"),
     }

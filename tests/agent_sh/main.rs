@@ -17,6 +17,7 @@ mod lock;
 mod peers;
 mod scene;
 mod trust;
+mod wait;
 mod world;
 
 /// One test per shell for each of these functions, which take a world.

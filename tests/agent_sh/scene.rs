@@ -60,7 +60,8 @@ pub(crate) fn request(tx: &str) -> LockRequest {
     LockRequest {
         tx: tx.to_owned(),
         holder: "ada@desk".to_owned(),
-        pid: 42,
+        pid: Some(42),
+        origin: "here/1".to_owned(),
         duration: Duration::from_mins(5),
     }
 }

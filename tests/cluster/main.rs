@@ -14,6 +14,7 @@ mod snapshot;
 mod alone;
 mod atomic;
 mod bare;
+mod confirm;
 mod drift;
 mod false_takeovers;
 mod heal;

@@ -12,6 +12,8 @@ pub(crate) enum Stage {
     Activating,
     /// The new configuration runs, proven, and a timer will end that.
     Active,
+    /// Likewise, and a person may confirm it here.
+    Offered,
     /// Its time is over: it takes no confirmation from the operator any more, and asks its peers.
     Asking,
     /// It has the new configuration for good.
@@ -36,6 +38,8 @@ pub(crate) struct Host {
     /// Peers that have not yet told it that they are not confirmed, and can't be any more: a bit each.
     pub(crate) open: u8,
     pub(crate) up: bool,
+    /// It decides for all, and takes a confirmation only once the change was offered to it.
+    pub(crate) guards: bool,
 }
 
 impl Host {
@@ -46,6 +50,7 @@ impl Host {
             stage: Stage::Staged,
             open: everybody & !(1 << own),
             up: true,
+            guards: false,
         }
     }
 
@@ -70,12 +75,35 @@ impl Host {
 
     pub(crate) fn confirm(&mut self) -> Answer {
         match self.stage {
-            Stage::Active | Stage::New => {
+            Stage::Active if self.guards => Answer::No,
+            Stage::Active | Stage::Offered | Stage::New => {
                 self.stage = Stage::New;
                 Answer::Yes
             }
             _ => Answer::No,
         }
+    }
+
+    /// Its maker says that all nodes have it, and that it works.
+    pub(crate) fn offer(&mut self) -> Answer {
+        match self.stage {
+            Stage::Active | Stage::Offered => {
+                self.stage = Stage::Offered;
+                Answer::Yes
+            }
+            _ => Answer::No,
+        }
+    }
+
+    /// From now on it takes no confirmation. `No` where it has taken one.
+    pub(crate) fn withdraw(&mut self) -> Answer {
+        match self.stage {
+            Stage::New => return Answer::No,
+            Stage::Staged => self.stage = Stage::Old,
+            Stage::Active | Stage::Offered => self.stage = Stage::Asking,
+            Stage::Activating | Stage::Asking | Stage::Old => {}
+        }
+        Answer::Yes
     }
 
     /// The operator's. What is confirmed stays.
@@ -92,7 +120,7 @@ impl Host {
         match self.stage {
             // It never said that it is active, so nobody can have been confirmed: no need to ask.
             Stage::Activating => self.stage = Stage::Old,
-            Stage::Active => self.stage = Stage::Asking,
+            Stage::Active | Stage::Offered => self.stage = Stage::Asking,
             _ => {}
         }
     }
@@ -104,7 +132,7 @@ impl Host {
         match self.stage {
             Stage::New => return Answer::Yes,
             Stage::Activating => self.stage = Stage::Old,
-            Stage::Active => self.stage = Stage::Asking,
+            Stage::Active | Stage::Offered => self.stage = Stage::Asking,
             Stage::Staged | Stage::Asking | Stage::Old => {}
         }
         Answer::No

@@ -85,15 +85,15 @@ observe_recorded() {
         body "$state/generations/0/manifest"
     fi
     if [ -f "$state/journal" ]; then
-        say journal "$(value_in "$state/journal" tx)" "$(value_in "$state/journal" phase)"
-        body "$state/journal"
+        say_journal
     fi
     if [ -f "$state/lock" ]; then
         say lock "$(value_in "$state/lock" tx)"
         body "$state/lock"
     fi
     if [ -f "$state/outcome" ]; then
-        say outcome "$(value_in "$state/outcome" tx)" "$(value_in "$state/outcome" result)" "$(value_in "$state/outcome" why)"
+        say outcome "$(value_in "$state/outcome" tx)" "$(value_in "$state/outcome" result)" "$(value_in "$state/outcome" why)" \
+            "$(value_in "$state/outcome" at)" "$(value_in "$state/outcome" noted)"
     fi
 }
 

@@ -6,13 +6,15 @@
 #   agent       this program, for the revert timer
 #   created-dirs, packages                 what hactl made and installed, for generation 0
 # The journal's phase decides what becomes of a change that is interrupted, at any line: without a
-# journal nothing live has changed; 'activating' and 'activated' are undone from tx/ID/before;
+# journal nothing live has changed; 'activating', 'activated' and 'offered' are undone from tx/ID/before;
 # 'confirmed' is carried through. Every step may be repeated.
 
 unit_dir=/etc/systemd/system
 
-# lock TX HOLDER PID SECONDS: takes the lock, or names its holder. A lock of another boot, or one
-# whose time is over, is nobody's.
+# lock TX HOLDER PID SECONDS ORIGIN: takes the lock, or answers it, for its holder to be named. A lock
+# of another boot, or one whose time is over, is nobody's. PID is '-' where no process holds it, but a
+# change that waits for its confirmation; ORIGIN is for hactl, which can tell by it whether the holder
+# lives.
 lock() {
     change_id "$1"
     number "$4"
@@ -21,9 +23,7 @@ lock() {
     if [ -f "$state/lock" ] && [ "$(value_in "$state/lock" tx)" != "$1" ]; then
         if [ "$(value_in "$state/lock" boot)" = "$(boot_id)" ] &&
             [ "$(uptime_seconds)" -lt "$(value_in "$state/lock" until)" ]; then
-            say fail locked "$(value_in "$state/lock" holder)" "$(value_in "$state/lock" pid)" "$(value_in "$state/lock" since)"
-            say end
-            exit 1
+            die_locked
         fi
         say stale-lock "$(value_in "$state/lock" holder)" "$(value_in "$state/lock" since)"
     fi
@@ -31,14 +31,51 @@ lock() {
         printf 'tx\t%s\n' "$1"
         printf 'holder\t%s\n' "$(printf '%s' "$2" | tr -c '[:print:]' '?')"
         printf 'pid\t%s\n' "$(printf '%s' "$3" | tr -c '[:print:]' '?')"
+        printf 'origin\t%s\n' "$(printf '%s' "${5-}" | tr -c '[:print:]' '?')"
         printf 'since\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
         printf 'boot\t%s\n' "$(boot_id)"
         printf 'until\t%s\n' "$(($(uptime_seconds) + $4))"
     } | put "$state/lock" || die disk "cannot write $state/lock: $(space "$state")"
-    if [ -f "$state/journal" ]; then
-        say journal "$(value_in "$state/journal" tx)" "$(value_in "$state/journal" phase)"
-    fi
+    [ ! -f "$state/journal" ] || say_journal
     finish
+}
+
+# die_locked: the lock is the answer, for its holder to be named.
+die_locked() {
+    say fail locked "$(uptime_seconds)" "$(boot_id)"
+    body "$state/lock"
+    say end
+    exit 1
+}
+
+# break_lock TX idle|anyway: takes TX's lock away from whoever has it. What lives is not touched: without
+# a change under way, what was prepared for one goes; with one, only the lock goes, and only 'anyway'.
+break_lock() {
+    change_id "$1"
+    with_mutex
+    held=$(value_in "$state/lock" tx)
+    [ -f "$state/lock" ] || finish
+    [ "${held:-$1}" = "$1" ] || die moved-on "the lock is another one by now: $(value_in "$state/lock" holder)"
+    if [ -f "$state/journal" ]; then
+        [ "$2" = anyway ] || die unfinished "a change ($(value_in "$state/journal" tx)) is under way here"
+    else
+        carry_on
+        into=$state/tx/$1 problems=0
+        forget_policy
+        drop_packages "$into"
+        [ "$problems" -eq 0 ] || die revert "the packages that were installed for it could not be removed"
+        drop_staged
+    fi
+    rm -f "$state/lock"
+    finish
+}
+
+# drop_staged: without a journal, whatever lies there is of no use to anybody.
+drop_staged() {
+    for staged in "$state"/tx/*/new/manifest; do sweep "$staged"; done
+    rm -rf "$state/tx"
+    # An end that was interrupted after it had removed the journal.
+    [ ! -f "$state/agent" ] || disarm
 }
 
 # unlock TX: gives it back, if it is ours. What another change has staged is left alone.
@@ -48,12 +85,7 @@ unlock() {
     held=$(value_in "$state/lock" tx)
     if [ "${held:-$1}" = "$1" ]; then
         forget_policy
-        if [ ! -f "$state/journal" ]; then
-            for staged in "$state"/tx/*/new/manifest; do sweep "$staged"; done
-            rm -rf "$state/tx"
-            # An end that was interrupted after it had removed the journal.
-            [ ! -f "$state/agent" ] || disarm
-        fi
+        [ -f "$state/journal" ] || drop_staged
         rm -f "$state/lock" "$state"/*.new
     fi
     finish

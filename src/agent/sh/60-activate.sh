@@ -104,7 +104,7 @@ activate() {
     rm -rf "$into/before"
     capture_missing "$into/new/manifest" "$into/before"
     sync "$into" "$state/tx" "$state" || :
-    printf '%s\n' "$2" >"$into/timeout" || die disk "cannot write in $into: $(space "$state")"
+    printf '%s %s %s\n' "$2" "$(uptime_seconds)" "$(boot_id)" >"$into/timeout" || die disk "cannot write in $into: $(space "$state")"
     # The timer first: without a journal it finds nothing to undo and removes itself, while a journal
     # without a timer would wait for somebody to come.
     arm "$1" "$2"

@@ -108,9 +108,7 @@ refuse_foreign_lock() {
     [ -f "$state/lock" ] && [ "$(value_in "$state/lock" tx)" != "$1" ] || return 0
     if [ "$(value_in "$state/lock" boot)" = "$(boot_id)" ] &&
         [ "$(uptime_seconds)" -lt "$(value_in "$state/lock" until)" ]; then
-        say fail locked "$(value_in "$state/lock" holder)" "$(value_in "$state/lock" pid)" "$(value_in "$state/lock" since)"
-        say end
-        exit 1
+        die_locked
     fi
 }
 

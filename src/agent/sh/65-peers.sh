@@ -97,7 +97,10 @@ is_settled_new() {
 
 # stop_waiting TX: from here on no confirmation of the operator's is taken.
 stop_waiting() {
-    [ "$(value_in "$state/journal" phase)" = activated ] || return 0
+    case $(value_in "$state/journal" phase) in
+    activated | offered) ;;
+    *) return 0 ;;
+    esac
     journal "$1" asking "$(value_in "$state/journal" generation)" \
         "$(value_in "$state/journal" nginx)" "$(value_in "$state/journal" keepalived)"
 }

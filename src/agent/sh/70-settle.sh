@@ -13,7 +13,8 @@ confirm() {
     case $(value_in "$state/journal" phase) in
     asking) die not-active "its time was over, and it asks the other nodes how the change ended" ;;
     undoing) die not-active "it is being undone" ;;
-    activated)
+    activated | offered)
+        must_be_offered "$1"
         # This decides: a change is undone before it, and carried through after it.
         journal "$1" confirmed "$generation" none none
         ;;
@@ -67,7 +68,7 @@ carry_through() {
 # timers, and their asking each other, are certainly over: linger, by this host's own clock.
 record_outcome() {
     timeout=0
-    [ ! -f "$into/timeout" ] || read -r timeout <"$into/timeout"
+    [ ! -f "$into/timeout" ] || read -r timeout _ <"$into/timeout"
     printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\n' "$1" "$2" "$3" \
         "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(boot_id)" "$(($(uptime_seconds) + timeout + 2 * peer_grace))" \
         "$((timeout + 2 * peer_grace))" | put "$state/outcome"
@@ -115,8 +116,7 @@ undo() {
     fi
     if [ "$4" = running ] && [ "$confirmed" = no ]; then
         forget_policy
-        [ ! -f "$into/packages-before" ] || note_packages "$into"
-        remove_packages "$into/packages"
+        drop_packages "$into"
     fi
     if [ "$problems" -ne 0 ]; then
         record_outcome "$1" incomplete "$problems steps of the undo failed"
@@ -138,6 +138,12 @@ stays_undone() {
     (journal "$1" undoing "$(value_in "$state/journal" generation)" \
         "$(value_in "$state/journal" nginx)" "$(value_in "$state/journal" keepalived)") >/dev/null ||
         rm -f "$state/journal.new"
+}
+
+# drop_packages DIR: those that were installed for the change.
+drop_packages() {
+    [ ! -f "$1/packages-before" ] || note_packages "$1"
+    remove_packages "$1/packages"
 }
 
 # bring_back DIR running|booting: the files, the kernel and the daemons as that tree has them. At boot
@@ -243,7 +249,7 @@ expire_at_boot() {
     change_id "$1"
     with_mutex
     case $(value_in "$state/journal" phase) in
-    activated | asking | confirmed) ;;
+    activated | offered | asking | confirmed) ;;
     *) undo "$1" expired 'the host was restarted while it was being made' booting ;;
     esac
     if [ -f "$state/journal" ] || was_confirmed "$1"; then

@@ -12,13 +12,17 @@ main() {
         in_private_mounts validate-inside "$state/tx/$2/new"
         ;;
     validate-inside) validate_inside "${2-}" ;;
-    lock) lock "$2" "$3" "$4" "$5" ;;
+    lock) lock "$2" "$3" "$4" "$5" "${6-}" ;;
     unlock) unlock "$2" ;;
+    break-lock) break_lock "$2" "$3" ;;
     prepare) prepare "$2" ;;
     stage) stage "$2" ;;
     activate) activate "$2" "$3" ;;
     confirm) confirm "$2" ;;
+    offer) offer "$2" ;;
+    withdraw) withdraw "$2" ;;
     revert) revert "$2" "$3" ;;
+    noted) noted "$2" ;;
     expire) expire "$2" ;;
     peer) answer_peer "$2" ;;
     ask-peer) put_question "$2" "$3" ;;

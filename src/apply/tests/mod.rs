@@ -1,13 +1,14 @@
 //! The engine on a cluster in memory: its order, and what becomes of every failure.
 
 mod any_failure;
+mod manual;
 mod paths;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{ApplyOptions, ApplyResult, Engine, Event, Fleet, Step};
+use super::{ApplyOptions, ApplyResult, Confirmation, Engine, Event, Fleet, Step};
 use crate::agent::{Manifest, PeerKey, Tree, TreeFile, sha256_hex};
 use crate::model::{
     ClusterName, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
@@ -135,6 +136,7 @@ impl Run {
             ApplyResult::NothingToDo => "nothing to do",
             ApplyResult::Checked => "checked",
             ApplyResult::Applied { .. } => "applied",
+            ApplyResult::Waiting { .. } => "waiting",
             ApplyResult::Unchanged(_) => "unchanged",
             ApplyResult::RolledBack(_) => "rolled back",
             ApplyResult::Mixed { .. } => "mixed",
@@ -164,10 +166,12 @@ async fn run_with(
     let mut options = ApplyOptions {
         parallel: 8,
         check_only: false,
+        confirm: Confirmation::Auto,
+        origin: String::new(),
         confirm_timeout: Duration::from_secs(4),
         settle_time: Duration::ZERO,
         owner_patience: Duration::ZERO,
-        peer_key: PeerKey::random().unwrap(),
+        peer_key: Some(PeerKey::random().unwrap()),
         vips: vec![VIP.parse().unwrap()],
         provenance: Provenance::default(),
         stop: Arc::default(),

@@ -95,10 +95,10 @@ async fn a_taken_lock_changes_nothing_and_keeps_no_other() {
     let ApplyResult::Unchanged(failure) = &run.result else {
         panic!("{}", run.kind());
     };
-    let [FailureCause::Agent(AgentError::Locked { node, holder, .. })] = &failure.errors[..] else {
+    let [FailureCause::Agent(AgentError::Locked { node, lock })] = &failure.errors[..] else {
         panic!("{:?}", failure.errors);
     };
-    assert_eq!((node, holder.as_str()), (&name(1), "ada@desk"));
+    assert_eq!((node, lock.holder.as_str()), (&name(1), "ada@desk"));
     let state = cluster.state();
     let locks = state.hosts.values().map(|host| host.lock.clone());
     assert_eq!(

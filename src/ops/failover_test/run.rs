@@ -22,6 +22,7 @@ use crate::drill::{
 use crate::model::{Cluster, NodeName, Preemption};
 use crate::ops::context::{Context, Loaded};
 use crate::ops::error::OpsError;
+use crate::ops::holder::own_origin;
 use crate::ops::survey::{owner_patience, vips};
 
 /// What comes before the fault is the baseline.
@@ -183,7 +184,8 @@ impl<'a> Runner<'a> {
         let lock = LockRequest {
             tx: self.id.clone(),
             holder: self.loaded.provenance.by.clone(),
-            pid: std::process::id(),
+            pid: Some(std::process::id()),
+            origin: own_origin(),
             duration: self.longest(intent),
         };
         let locked = self.reach.lock(&lock).await;

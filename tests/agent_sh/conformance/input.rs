@@ -29,6 +29,10 @@ pub(super) enum Input {
         works: bool,
     },
     Confirm,
+    /// A person may confirm now.
+    Offer,
+    /// Nobody may confirm any more.
+    Withdraw,
     Revert,
     /// The timer, with peers that say nothing new.
     Expire,
@@ -61,6 +65,8 @@ pub(super) fn inputs(
         Input::Activate { works: true },
         Input::Activate { works: false },
         Input::Confirm,
+        Input::Offer,
+        Input::Withdraw,
         Input::Revert,
         Input::AnswerPeer,
         Input::Boot,
@@ -71,8 +77,8 @@ pub(super) fn inputs(
     let answers = [Peer::Confirmed, Peer::Denied, Peer::Refused];
     let peers = [1, 2].map(|peer| answers.map(|answer| (peer, answer)));
     // A host that is not asking hears nobody; one that was active until now may hear both at once.
-    let is_asking =
-        matches!(host.stage, Stage::Active | Stage::Asking) && seen.is_armed && host.open != 0;
+    let may_ask = matches!(host.stage, Stage::Active | Stage::Offered | Stage::Asking);
+    let is_asking = may_ask && seen.is_armed && host.open != 0;
     if is_asking {
         inputs.extend(peers.concat().into_iter().map(|one| Input::Hear(vec![one])));
         // Who has denied keeps to it until it can have heard of a confirmed one.
@@ -125,6 +131,8 @@ pub(super) fn allowed(host: Host, input: &Input, is_armed: bool) -> Vec<(Host, O
             Answer::No => Answer::No,
         }),
         Input::Confirm => Some(next.confirm()),
+        Input::Offer => Some(next.offer()),
+        Input::Withdraw => Some(next.withdraw()),
         Input::Revert => Some(next.revert()),
         Input::AnswerPeer => Some(next.answer_peer()),
         Input::Expire => {

@@ -43,7 +43,7 @@ impl Seen {
                 return;
             }
             Stage::Staged | Stage::Old => (Side::Old, "generations/1"),
-            Stage::Active | Stage::Asking => (Side::New, "generations/1"),
+            Stage::Active | Stage::Offered | Stage::Asking => (Side::New, "generations/1"),
             Stage::New => (Side::New, ""),
         };
         assert!(
@@ -53,7 +53,8 @@ impl Seen {
         // The pointer of a confirmed host moves after its journal has said so.
         let is_there = live == self.live || live.is_empty() && !self.live.is_empty();
         assert!(is_there, "the pointer is wrong: {self:?} {when}");
-        if matches!(self.stage, Stage::Active | Stage::Asking) || self.has_journal {
+        let waits = matches!(self.stage, Stage::Active | Stage::Offered | Stage::Asking);
+        if waits || self.has_journal {
             assert!(self.is_armed_for_boot, "nothing ends it: {self:?} {when}");
         }
     }
@@ -146,6 +147,11 @@ impl<'a> Site<'a> {
                 yes_or_no(ended.is_ok())
             }
             Input::Confirm => yes_or_no(agent.confirm(TX).await.is_ok()),
+            Input::Offer => yes_or_no(agent.offer(TX).await.is_ok()),
+            Input::Withdraw => match agent.withdraw(TX).await {
+                Ok(is_new) => yes_or_no(!is_new),
+                Err(_) => None,
+            },
             Input::Revert => yes_or_no(agent.revert(TX, "test").await.is_ok()),
             Input::Expire => {
                 world.timer("expire", TX);
@@ -208,6 +214,7 @@ impl<'a> Site<'a> {
             && world.exists("/etc/systemd/system/hactl-revert.timer");
         let stage = match () {
             () if has(&journal, "phase", "activated") => Stage::Active,
+            () if has(&journal, "phase", "offered") => Stage::Offered,
             () if has(&journal, "phase", "asking") => Stage::Asking,
             () if has(&journal, "phase", "confirmed") => Stage::New,
             () if !journal.is_empty() => Stage::Activating,

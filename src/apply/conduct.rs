@@ -1,0 +1,140 @@
+//! Runs a coordinator to its verdict: gives its orders to the hosts and tells it what became of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::commit::{Coordinator, News, NodeIndex, Order, Verdict};
+use super::engine::Engine;
+use super::event::{Event, Step};
+use super::orders::{Hands, Told};
+use super::outcome::{Failure, FailureCause};
+use crate::agent::Deadline;
+
+/// The moments after which less can be done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moments {
+    /// No confirmation is begun any more: the hosts' timers are close.
+    pub(super) too_late: Instant,
+    /// What is undecided then stays so.
+    pub(super) gave_up: Instant,
+}
+
+/// What came of it.
+pub(super) struct Conducted {
+    pub(super) verdict: Verdict,
+    /// The first step that failed, and everything that failed in it.
+    pub(super) failure: Option<Failure>,
+    /// The nodes that could not be undone, and what they said.
+    pub(super) not_undone: BTreeMap<NodeIndex, String>,
+    /// Some node may be confirmed, for all that is known.
+    pub(super) is_unsure: bool,
+    /// The nodes that were told to activate.
+    pub(super) touched: BTreeSet<NodeIndex>,
+    /// Until when an offered change waits.
+    pub(super) waits: Option<Deadline>,
+}
+
+/// Until the coordinator has a verdict. `why` is what a node that is undone is told, unless a step failed.
+pub(super) async fn conduct(
+    hands: &Hands<'_>,
+    mut coordinator: Coordinator,
+    moments: Moments,
+    why: &str,
+) -> Conducted {
+    let engine = hands.engine;
+    let mut end = Conducted {
+        verdict: Verdict::Mixed,
+        failure: None,
+        not_undone: BTreeMap::new(),
+        is_unsure: false,
+        touched: BTreeSet::new(),
+        waits: None,
+    };
+    let mut is_late = false;
+    let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Told> + Send + '_>>> =
+        FuturesUnordered::new();
+    end.verdict = loop {
+        for order in coordinator.orders() {
+            let why = end.failure.as_ref().map_or_else(
+                || why.to_owned(),
+                |failure| format!("the {} step failed", failure.step.name()),
+            );
+            if let Order::Activate(index) = order {
+                end.touched.insert(index);
+            }
+            under_way.push(Box::pin(hands.carry_out(order, why)));
+        }
+        if let Some(verdict) = coordinator.verdict() {
+            break verdict;
+        }
+        tokio::select! {
+            // A wish to stop is heard before anything new is begun.
+            biased;
+            () = stopped(engine), if end.failure.is_none() && !coordinator.is_past_return() => {
+                engine.say(Event::Interrupted);
+                let step = if hands.change.is_some() { Step::Activate } else { Step::Confirm };
+                end.failure = Some(Failure { step, errors: vec![FailureCause::Interrupted] });
+                coordinator.hear(News::Stop);
+            }
+            Some(told) = under_way.next(), if !under_way.is_empty() => {
+                end.waits = told.waits.or(end.waits);
+                note(engine, &mut end.failure, &mut end.not_undone, told.cause, &told.news);
+                coordinator.hear(told.news);
+            }
+            () = tokio::time::sleep_until(moments.too_late), if !is_late => {
+                is_late = true;
+                coordinator.hear(News::TooLate);
+            }
+            () = tokio::time::sleep_until(moments.gave_up) => coordinator.hear(News::GaveUp),
+        }
+    };
+    drop(under_way);
+    end.is_unsure = coordinator.may_be_confirmed();
+    end
+}
+
+/// Keeps why it failed: the first step that did, and everything that failed in it.
+fn note(
+    engine: &Engine<'_>,
+    failure: &mut Option<Failure>,
+    not_undone: &mut BTreeMap<NodeIndex, String>,
+    cause: Option<(Step, FailureCause)>,
+    news: &News,
+) {
+    let Some((step, cause)) = cause else { return };
+    if let News::RevertFailed(index) = news {
+        let detail = if let FailureCause::Agent(error) = &cause {
+            error.detail()
+        } else {
+            ""
+        };
+        let said = format!("{cause}\n{detail}").trim_end().to_owned();
+        not_undone.insert(*index, said);
+        return;
+    }
+    engine.say(Event::Failed {
+        step,
+        message: cause.to_string(),
+    });
+    let failure = failure.get_or_insert_with(|| Failure {
+        step,
+        errors: Vec::new(),
+    });
+    if failure.step == step {
+        failure.errors.push(cause);
+    }
+}
+
+/// Ends when the user wants to stop.
+async fn stopped(engine: &Engine<'_>) {
+    while !engine.options.stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

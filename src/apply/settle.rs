@@ -1,0 +1,108 @@
+//! Ends a change that is under way on the hosts and that another process made: confirms it, or undoes it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::commit::{Coordinator, Side, Verdict};
+use super::conduct::{Moments, conduct};
+use super::engine::Engine;
+use super::orders::{Hands, undo_again};
+use super::outcome::Failure;
+use crate::model::NodeName;
+
+/// What shall become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettleVerb {
+    /// It stays.
+    Confirm,
+    /// It is undone.
+    Cancel,
+}
+
+/// One node of a change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Member {
+    /// The node.
+    pub node: NodeName,
+    /// On which side it is.
+    #[serde(skip)]
+    pub side: Side,
+    /// How far it got there, while it is under way.
+    pub phase: Option<String>,
+}
+
+/// A change that somebody else has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its id.
+    pub tx: String,
+    /// Its nodes. The first one decides, where it is undecided.
+    pub members: Vec<Member>,
+    /// The time that the hosts' timers leave.
+    pub left: Duration,
+}
+
+/// How it ended, by what the nodes said.
+#[derive(Debug)]
+pub struct SettleOutcome {
+    /// On which side all nodes are.
+    pub verdict: Verdict,
+    /// What went wrong first, if anything did.
+    pub failure: Option<Failure>,
+    /// What a person has to look at.
+    pub problems: Vec<String>,
+}
+
+/// How much longer than its orders take a node is waited for that cannot be reached, or whose time was
+/// over and that is asking the others: they ask for half a minute.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+impl Engine<'_> {
+    /// Confirms or cancels `change`. `why` is what nodes that are undone keep as the reason. The locks go
+    /// with the change.
+    pub async fn settle(&self, change: &Waiting, verb: SettleVerb, why: &str) -> SettleOutcome {
+        let sides: Vec<Side> = change.members.iter().map(|member| member.side).collect();
+        let coordinator = match verb {
+            SettleVerb::Confirm => Coordinator::confirm_waiting(&sides),
+            SettleVerb::Cancel => Coordinator::cancel(&sides),
+        };
+        let begun = Instant::now();
+        let moments = Moments {
+            too_late: begun + change.left.saturating_sub(Duration::from_secs(2)),
+            gave_up: begun + PATIENCE,
+        };
+        let hands = Hands {
+            engine: self,
+            change: None,
+            nodes: change
+                .members
+                .iter()
+                .map(|member| member.node.clone())
+                .collect(),
+            tx: &change.tx,
+        };
+        let mut end = conduct(&hands, coordinator, moments, why).await;
+        let mut problems = Vec::new();
+        for (index, said) in std::mem::take(&mut end.not_undone) {
+            if undo_again(self, &hands.nodes[index], &change.tx)
+                .await
+                .is_err()
+            {
+                problems.push(said);
+            }
+        }
+        if end.verdict == Verdict::Mixed && !end.is_unsure && problems.is_empty() {
+            end.verdict = Verdict::AllOld;
+        }
+        if end.verdict != Verdict::Waiting {
+            self.unlock_all(&change.tx).await;
+        }
+        SettleOutcome {
+            verdict: end.verdict,
+            failure: end.failure,
+            problems,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A change that a person confirms, or cancels, from another machine.
+
+use super::*;
+use crate::apply::{Member, SettleOutcome, SettleVerb, Side, Verdict, Waiting};
+
+/// The change in its own order: lb1 holds the VIP and comes last.
+fn waiting(sides: [Side; 3]) -> Waiting {
+    let member = |(index, side)| Member {
+        node: name(index),
+        side,
+        phase: None,
+    };
+    Waiting {
+        tx: TX.to_owned(),
+        members: [1, 2, 0].into_iter().zip(sides).map(member).collect(),
+        left: Duration::from_mins(4),
+    }
+}
+
+const UNDECIDED: [Side; 3] = [Side::Undecided; 3];
+
+async fn offered(cluster: &FakeCluster) -> Run {
+    run_with(
+        cluster,
+        &plan(),
+        |options| {
+            options.confirm = Confirmation::Manual;
+            options.confirm_timeout = Duration::from_mins(4);
+        },
+        &|_| (),
+    )
+    .await
+}
+
+/// Another operator, with connections of its own.
+async fn settle(cluster: &FakeCluster, verb: SettleVerb, sides: [Side; 3]) -> SettleOutcome {
+    let stop = Arc::default();
+    settle_until(cluster, verb, sides, stop).await
+}
+
+async fn settle_until(
+    cluster: &FakeCluster,
+    verb: SettleVerb,
+    sides: [Side; 3],
+    stop: Arc<std::sync::atomic::AtomicBool>,
+) -> SettleOutcome {
+    let nodes: Vec<Node> = (0..3).map(node).collect();
+    let all: Vec<&Node> = nodes.iter().collect();
+    let (fleet, _) = Fleet::connect(cluster, &all, 8).await;
+    let engine = Engine {
+        fleet: &fleet,
+        connector: cluster,
+        nodes: &nodes,
+        options: ApplyOptions {
+            parallel: 8,
+            check_only: false,
+            confirm: Confirmation::Auto,
+            origin: String::new(),
+            confirm_timeout: Duration::from_mins(4),
+            settle_time: Duration::ZERO,
+            owner_patience: Duration::ZERO,
+            peer_key: None,
+            vips: Vec::new(),
+            provenance: Provenance::default(),
+            stop,
+        },
+        tell: &|_| (),
+    };
+    engine
+        .settle(&waiting(sides), verb, "cancelled by bob@sofa")
+        .await
+}
+
+fn phases(cluster: &FakeCluster) -> Vec<&'static str> {
+    let state = cluster.state();
+    let phase = |host: &FakeHost| host.journal.as_ref().map_or("none", |(_, phase)| phase);
+    state.hosts.values().map(phase).collect()
+}
+
+#[tokio::test]
+async fn a_change_waits_with_its_locks_and_one_node_is_offered_it() {
+    let cluster = cluster();
+    let run = offered(&cluster).await;
+    let ApplyResult::Waiting {
+        generation,
+        deadline,
+    } = &run.result
+    else {
+        panic!("{}", run.kind());
+    };
+    assert_eq!((*generation, deadline.seconds_left), (2, 240));
+    assert_eq!(phases(&cluster), ["activated", "offered", "activated"]);
+    assert_eq!(cluster.order_of("confirm"), [""; 0]);
+    let state = cluster.state();
+    let locks = state.hosts.values().map(|host| host.lock.as_deref());
+    assert_eq!(locks.collect::<Vec<_>>(), [Some(TX); 3]);
+}
+
+#[tokio::test]
+async fn another_machine_confirms_the_deciding_node_first() {
+    let cluster = cluster();
+    offered(&cluster).await;
+    let end = settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
+    assert_eq!(end.verdict, Verdict::AllNew);
+    assert_eq!(cluster.order_of("confirm")[0], "lb2");
+    assert_eq!(truth(&cluster), "new");
+    nobody_is_locked(&cluster);
+}
+
+#[tokio::test]
+async fn another_machine_cancels_at_the_deciding_node_first_and_reverts_in_reverse() {
+    let cluster = cluster();
+    offered(&cluster).await;
+    let end = settle(&cluster, SettleVerb::Cancel, UNDECIDED).await;
+    assert_eq!(end.verdict, Verdict::AllOld);
+    assert_eq!(cluster.order_of("withdraw"), ["lb2"]);
+    assert_eq!(cluster.order_of("revert"), ["lb1", "lb3", "lb2"]);
+    assert_eq!(truth(&cluster), "old");
+    nobody_is_locked(&cluster);
+    let why = cluster.state().hosts[&name(0)].undone.clone().unwrap().1;
+    assert_eq!(why, "cancelled by bob@sofa");
+}
+
+#[tokio::test]
+async fn who_comes_second_goes_the_way_of_the_first() {
+    // The second one has looked before the first one did anything.
+    let cluster = cluster();
+    offered(&cluster).await;
+    settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
+    let end = settle(&cluster, SettleVerb::Cancel, UNDECIDED).await;
+    assert_eq!(end.verdict, Verdict::AllNew);
+    assert_eq!(truth(&cluster), "new");
+
+    let cluster = super::cluster();
+    offered(&cluster).await;
+    settle(&cluster, SettleVerb::Cancel, UNDECIDED).await;
+    let end = settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
+    assert_eq!(end.verdict, Verdict::AllOld);
+    assert_eq!(truth(&cluster), "old");
+}
+
+#[tokio::test]
+async fn a_confirmation_that_was_interrupted_is_carried_on_by_either() {
+    for verb in [SettleVerb::Confirm, SettleVerb::Cancel] {
+        let cluster = cluster();
+        offered(&cluster).await;
+        let sides = [Side::New, Side::Undecided, Side::Undecided];
+        {
+            let mut state = cluster.state();
+            let first = state.hosts.get_mut(&name(1)).unwrap();
+            first.journal = None;
+            first.confirmed = Some(TX.to_owned());
+        }
+        let end = settle(&cluster, verb, sides).await;
+        assert_eq!(end.verdict, Verdict::AllNew, "{verb:?}");
+        assert_eq!(truth(&cluster), "new");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_confirmed_before_it_was_offered() {
+    let cluster = cluster();
+    // The proof fails after all were activated, and meanwhile somebody confirms.
+    cluster
+        .state()
+        .hosts
+        .get_mut(&name(0))
+        .unwrap()
+        .holds
+        .clear();
+    let run = offered(&cluster).await;
+    assert_eq!(run.kind(), "rolled back");
+    assert_eq!(cluster.order_of("offer"), [""; 0]);
+    // Where the offer's answer is lost, its maker takes it back in the same way as anybody would.
+    for fault in [Fault::LostBefore, Fault::LostAfter, Fault::Refused] {
+        let cluster = super::cluster();
+        faults(&cluster, &[(1, "offer", 0, fault)]);
+        let run = offered(&cluster).await;
+        assert_eq!(run.kind(), "rolled back", "{fault:?}");
+        assert_eq!(cluster.order_of("withdraw"), ["lb2"]);
+        assert_eq!(truth(&cluster), "old");
+        nobody_is_locked(&cluster);
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_reach_the_deciding_node_decides_nothing() {
+    let cluster = cluster();
+    offered(&cluster).await;
+    // The first connection is the fleet's, the second one the confirmation's.
+    let done = cluster.state().hosts[&name(1)].calls_of("connect");
+    faults(&cluster, &[(1, "connect", done + 1, Fault::LostBefore)]);
+    let end = settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
+    assert_eq!(end.verdict, Verdict::Waiting);
+    assert_eq!(phases(&cluster), ["activated", "offered", "activated"]);
+    let state = cluster.state();
+    let locks = state.hosts.values().map(|host| host.lock.as_deref());
+    assert_eq!(locks.collect::<Vec<_>>(), [Some(TX); 3]);
+}
+
+#[tokio::test]
+async fn a_wish_to_stop_before_anything_was_sent_leaves_it_waiting() {
+    for verb in [SettleVerb::Confirm, SettleVerb::Cancel] {
+        let cluster = cluster();
+        offered(&cluster).await;
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let end = settle_until(&cluster, verb, UNDECIDED, stop).await;
+        // What was begun is ended; what was not is left.
+        match end.verdict {
+            Verdict::Waiting => assert_eq!(phases(&cluster)[1], "offered"),
+            Verdict::AllNew => assert_eq!(truth(&cluster), "new"),
+            Verdict::AllOld => assert_eq!(truth(&cluster), "old"),
+            Verdict::Mixed => panic!("{verb:?}"),
+        }
+    }
+}
+
+/// For any single failure while it is confirmed or cancelled, what is told is what the hosts show.
+#[tokio::test]
+async fn the_verdict_is_what_the_hosts_show() {
+    use Fault::{FailedAfter, LostAfter, LostBefore, Refused};
+    for own in [SettleVerb::Confirm, SettleVerb::Cancel] {
+        for verb in ["confirm", "withdraw", "revert", "observe", "connect"] {
+            for fault in [Refused, FailedAfter, LostBefore, LostAfter] {
+                for (host, nth) in (0..3).flat_map(|host| (0..4).map(move |nth| (host, nth))) {
+                    let cluster = cluster();
+                    offered(&cluster).await;
+                    let done = {
+                        let state = cluster.state();
+                        state.hosts[&name(host)].calls_of(verb)
+                    };
+                    faults(&cluster, &[(host, verb, done + nth, fault)]);
+                    let end = settle(&cluster, own, UNDECIDED).await;
+                    let truth = truth(&cluster);
+                    let what = format!("{own:?}: {verb} #{nth} on lb{}: {fault:?}", host + 1);
+                    match (end.verdict, truth) {
+                        (Verdict::AllNew, "new") | (Verdict::AllOld, "old") => {}
+                        (Verdict::Waiting, _) => {
+                            assert_eq!(phases(&cluster)[1], "offered", "{what}");
+                        }
+                        // An undo whose answer was lost, or which failed: exactly that is said.
+                        (Verdict::Mixed, _) if matches!(verb, "revert" | "connect") => {}
+                        (verdict, truth) => {
+                            panic!("{what}: {verdict:?}, but the hosts are {truth}")
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `hactl lock`: who works on the nodes, and taking a lock away from a holder that is gone.
+
+use super::context::{Context, read_inventory};
+use super::error::OpsError;
+use super::holder::is_dead;
+use super::status::Unreachable;
+use super::survey::connector;
+use crate::agent::{AgentError, Journal, LockInfo, Question};
+use crate::apply::{Fleet, each};
+use crate::model::{ClusterName, Node, NodeName};
+
+/// One node's lock.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct NodeLock {
+    /// The node.
+    pub node: NodeName,
+    /// Its lock, if it has one.
+    pub lock: Option<LockInfo>,
+    /// True when the holder ran on this machine and is gone.
+    pub is_holder_dead: bool,
+    /// The change under way there.
+    pub journal: Option<Journal>,
+}
+
+/// All locks.
+#[derive(Debug, serde::Serialize)]
+pub struct LockReport {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Its nodes that answered.
+    pub nodes: Vec<NodeLock>,
+    /// Those that did not.
+    pub unreachable: Vec<Unreachable>,
+    /// Nodes whose lock was broken.
+    pub broken: Vec<NodeName>,
+    /// Why others' was not.
+    #[serde(skip)]
+    pub errors: Vec<AgentError>,
+}
+
+/// Breaking locks.
+pub struct LockBreakRequest<'a> {
+    /// Also while a change is under way.
+    pub force: bool,
+    /// Shown what there is; false gives up.
+    pub agree: &'a (dyn Fn(&LockReport) -> bool + Sync),
+}
+
+/// What locks there are.
+pub async fn lock_show(context: &Context) -> Result<LockReport, OpsError> {
+    let (fleet, report) = look(context).await?;
+    fleet.close().await;
+    Ok(report)
+}
+
+/// Takes the locks away. Nothing live is touched: a change that is under way stays with its host's timer.
+pub async fn lock_break(
+    context: &Context,
+    request: LockBreakRequest<'_>,
+) -> Result<LockReport, OpsError> {
+    let (fleet, mut report) = look(context).await?;
+    let is_under_way = |node: &NodeLock| node.lock.is_some() && node.journal.is_some();
+    let refused = |node: &NodeLock| AgentError::Failed {
+        node: node.node.clone(),
+        code: "under-way".to_owned(),
+        message: "a change is under way there, and its lock is part of it".to_owned(),
+        detail: String::new(),
+    };
+    if !request.force && report.nodes.iter().any(is_under_way) {
+        let nodes = report.nodes.iter().filter(|node| is_under_way(node));
+        let errors = nodes.map(refused).collect();
+        fleet.close().await;
+        return Err(OpsError::Hosts { errors });
+    }
+    let has_lock = report.nodes.iter().any(|node| node.lock.is_some());
+    if has_lock && (request.agree)(&report) {
+        for node in &report.nodes {
+            let (Some(agent), Some(lock)) = (fleet.get(&node.node), &node.lock) else {
+                continue;
+            };
+            match agent.break_lock(&lock.tx, request.force).await {
+                Ok(()) => report.broken.push(node.node.clone()),
+                Err(error) => report.errors.push(error),
+            }
+        }
+    }
+    fleet.close().await;
+    Ok(report)
+}
+
+async fn look(context: &Context) -> Result<(Fleet, LockReport), OpsError> {
+    let inventory = read_inventory(&context.inventory)?;
+    let cluster = inventory.cluster;
+    if let Some(name) = context
+        .limit
+        .iter()
+        .find(|name| cluster.node(name).is_none())
+    {
+        return Err(OpsError::UnknownNode {
+            name: name.clone(),
+            known: cluster.nodes.iter().map(|node| node.name.clone()).collect(),
+        });
+    }
+    let is_meant = |node: &&Node| context.limit.is_empty() || context.limit.contains(&node.name);
+    let nodes: Vec<&Node> = cluster.nodes.iter().filter(is_meant).collect();
+    let connector = connector(context, &cluster);
+    let (fleet, mut errors) = Fleet::connect(&connector, &nodes, context.parallel).await;
+    let question = Question::default();
+    let answers = each(fleet.agents(), context.parallel, |agent| {
+        agent.observe(&question)
+    });
+    let mut found = Vec::new();
+    for answer in answers.await {
+        match answer {
+            Ok(seen) => found.push(NodeLock {
+                node: seen.node,
+                is_holder_dead: seen.lock.as_ref().is_some_and(is_dead),
+                lock: seen.lock,
+                journal: seen.journal,
+            }),
+            Err(error) => errors.push(error),
+        }
+    }
+    if found.is_empty() {
+        fleet.close().await;
+        return Err(OpsError::Hosts { errors });
+    }
+    let unreachable = |error: &AgentError| Unreachable {
+        node: error.node().clone(),
+        why: error.to_string(),
+    };
+    let report = LockReport {
+        cluster: cluster.name,
+        nodes: found,
+        unreachable: errors.iter().map(unreachable).collect(),
+        broken: Vec::new(),
+        errors: Vec::new(),
+    };
+    Ok((fleet, report))
+}
