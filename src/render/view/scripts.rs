@@ -1,8 +1,10 @@
 //! The views of the scripts.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::model::{Cluster, Node, NodeFacts, OnNginxFailure};
+use crate::model::{Cluster, Node, NodeFacts, OnNginxFailure, VrrpVersion};
 use crate::render::error::RenderError;
 use crate::render::escape::sh_quoted;
 use crate::render::registry::{RUN_DIR, TRACK_FILE};
@@ -69,11 +71,16 @@ pub(in crate::render) fn notify(
     })
 }
 
+/// What a takeover takes beside VRRP's timers, on a host that is busy.
+const TAKEOVER_MARGIN: Duration = Duration::from_millis(300);
+
 /// What `release_vips.sh` sees.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct ReleaseView {
     header: String,
     run_dir: &'static str,
+    /// After so many seconds another node has the addresses.
+    wait: String,
     addresses: Vec<AddressView>,
 }
 
@@ -104,9 +111,16 @@ pub(in crate::render) fn release(
             });
         }
     }
+    let advert = cluster.vrrp.advert_interval.duration();
+    // Three adverts missed, and at most one more time unit by priority (RFC 9568, 6.1).
+    let longest_skew = match cluster.vrrp.version {
+        VrrpVersion::V2 => Duration::from_secs(1),
+        VrrpVersion::V3 => advert,
+    };
     Ok(ReleaseView {
         header,
         run_dir: RUN_DIR,
+        wait: decimal_seconds(advert * 3 + longest_skew + TAKEOVER_MARGIN),
         addresses,
     })
 }

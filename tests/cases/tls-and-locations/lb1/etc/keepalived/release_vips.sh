@@ -5,6 +5,9 @@
 # systemd runs this after keepalived has stopped. A keepalived that was killed leaves its virtual
 # addresses on the interface, and then two nodes own them; this takes them away. After a clean stop
 # there is nothing to do, since keepalived removed them itself.
+#
+# The other nodes miss a keepalived that was killed only after some adverts. Until then this node goes
+# on serving: an address that was taken away at once would be nobody's meanwhile.
 set -u
 
 rm -f /run/hactl/vrrp.*
@@ -18,7 +21,13 @@ if [ -z "${SERVICE_RESULT:-}" ] && command -v systemctl >/dev/null 2>&1 && syste
     exit 0
 fi
 
+waited=no
 release() {
+    [ -n "$(ip -o address show dev "$2" to "${1%/*}" 2>/dev/null)" ] || return 0
+    if [ "$waited" = no ] && systemctl is-active --quiet nginx.service 2>/dev/null; then
+        sleep 0.5
+        waited=yes
+    fi
     if ip address delete "$1" dev "$2" 2>/dev/null; then
         printf 'release_vips: removed %s from %s, which a dead keepalived had left there\n' "$1" "$2" >&2
     fi
