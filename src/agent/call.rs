@@ -18,7 +18,7 @@ use crate::remote::{Call, Host};
 
 /// One node's program, over one connection.
 pub struct Agent {
-    host: Box<dyn Host>,
+    pub(super) host: Box<dyn Host>,
 }
 
 /// Who asks for a lock, and for how long.
@@ -246,18 +246,7 @@ impl Agent {
         payload: &[u8],
         timeout: Duration,
     ) -> Result<Answer, AgentError> {
-        self.call_program(agent_script(), argv, payload, timeout)
-            .await
-    }
-
-    /// The same with another text in the program's place.
-    pub(super) async fn call_program(
-        &self,
-        script: String,
-        argv: &[&str],
-        payload: &[u8],
-        timeout: Duration,
-    ) -> Result<Answer, AgentError> {
+        let script = agent_script();
         let length = script.len().to_string();
         let mut words = vec!["/bin/sh", "-c", BOOTSTRAP, "hactl-agent", &length];
         words.extend(argv);

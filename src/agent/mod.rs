@@ -27,4 +27,4 @@ pub use observation::{
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};
 pub use script::{Tree, TreeFile, agent_script, sha256_hex};
-pub use watch::{JournalLine, KernelChange, KernelEvent, Watched, Watching};
+pub use watch::{ClockAnswer, JournalLine, KernelChange, KernelEvent, Watched, Watching};

@@ -10,22 +10,19 @@ use super::duration::parse_duration;
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
-use crate::drill::{Comparison, Drill, DrillReport, DrillRun, Verdict};
+use crate::drill::{Comparison, DRILLS, Drill, DrillReport, DrillRun, Verdict};
 use crate::model::NodeName;
 use crate::ops::{
     self, CutShort, DrillIntent, Earlier, FailoverOutcome, FailoverRequest, OpsError,
 };
 use crate::view::{Complaint, drill_junit, drill_page};
 
-/// The drills that hactl can watch so far.
-const WATCHED: [Drill; 1] = [Drill::NginxKill];
-
 /// Make real faults on the VIP's owner, and measure what users see.
 #[derive(Debug, Args)]
 pub struct FailoverTestArgs {
     /// Which fault; may be given several times
     #[arg(long, value_name = "DRILL", default_value = "nginx-kill")]
-    #[arg(value_parser = PossibleValuesParser::new(WATCHED.map(|drill| drill.spec().name)))]
+    #[arg(value_parser = PossibleValuesParser::new(DRILLS.iter().map(|spec| spec.name)))]
     drill: Vec<String>,
 
     /// All faults, one after the other
@@ -40,6 +37,10 @@ pub struct FailoverTestArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: u32,
+
+    /// Hold each fault for so long, where it does not heal by itself
+    #[arg(long, value_name = "TIME", value_parser = parse_hold)]
+    hold: Option<Duration>,
 
     /// One new connection through the VIP every so often
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_interval)]
@@ -94,6 +95,14 @@ fn parse_earlier(text: &str) -> Result<Earlier, String> {
     })
 }
 
+fn parse_hold(text: &str) -> Result<Duration, String> {
+    let hold = parse_duration(text)?;
+    if (Duration::from_secs(1)..=Duration::from_mins(10)).contains(&hold) {
+        return Ok(hold);
+    }
+    Err("it must be from 1s to 10m".to_owned())
+}
+
 fn parse_node(text: &str) -> Result<NodeName, String> {
     NodeName::new(text).map_err(|error| error.to_string())
 }
@@ -123,6 +132,8 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     };
     let request = FailoverRequest {
         drills: drills(args),
+        skip_impossible: args.all,
+        hold: args.hold,
         node: args.node.clone(),
         repeat: args.repeat,
         probe_interval: args.interval,
@@ -211,7 +222,7 @@ fn tell(
 
 fn drills(args: &FailoverTestArgs) -> Vec<Drill> {
     if args.all {
-        return WATCHED.to_vec();
+        return DRILLS.iter().map(|spec| spec.drill).collect();
     }
     // clap has let no other name through.
     args.drill
@@ -225,7 +236,7 @@ fn exit_of(outcome: &FailoverOutcome) -> Exit {
     let is_lost = |run: &DrillRun| !run.new.recovered || run.after.is_none();
     match outcome.cut_short {
         Some(CutShort::NotRecovered { .. }) => Exit::Mixed,
-        Some(CutShort::Stopped) => Exit::Unchanged,
+        Some(CutShort::Stopped { .. }) => Exit::Unchanged,
         None if runs.iter().any(is_lost) => Exit::Mixed,
         None if outcome.report.verdict() != Verdict::Passed => Exit::OverBudget,
         None => Exit::Done,

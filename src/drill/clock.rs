@@ -21,6 +21,11 @@ impl Clock {
         }
     }
 
+    /// A moment as the time since its zero.
+    pub fn at(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.started)
+    }
+
     /// The time since its zero.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

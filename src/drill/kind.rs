@@ -315,6 +315,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_inventory_can_name_every_drill() {
+        let names: Vec<&str> = DRILLS.iter().map(|spec| spec.name).collect();
+        assert_eq!(names, crate::model::DrillName::ALL);
+    }
+
+    #[test]
     fn every_drill_has_one_row_with_its_serialised_name() {
         for spec in DRILLS {
             assert_eq!(Drill::named(spec.name), Some(spec.drill));

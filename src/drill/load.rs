@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::download::{Download, download};
 use super::held::{hold, sum};
 use super::http::Target;
-use super::probe::{Probe, probe};
+use super::probe::{LastLost, Probe, probe};
 use super::record::Held;
 
 /// What load there is.
@@ -50,6 +50,8 @@ pub struct LoadLog {
 
 /// Load under way.
 pub struct Load {
+    clock: Clock,
+    last_lost: LastLost,
     stop: watch::Sender<bool>,
     thread: JoinHandle<io::Result<LoadLog>>,
 }
@@ -58,15 +60,27 @@ impl Load {
     /// Starts all of it.
     pub fn start(spec: LoadSpec, clock: Clock) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
+        let last_lost = LastLost::default();
+        let noted = last_lost.clone();
         let thread = thread::Builder::new()
             .name("load".to_owned())
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()?;
-                Ok(runtime.block_on(run(spec, clock, stopped)))
+                Ok(runtime.block_on(run(spec, clock, noted, stopped)))
             })?;
-        Ok(Self { stop, thread })
+        Ok(Self {
+            clock,
+            last_lost,
+            stop,
+            thread,
+        })
+    }
+
+    /// The time since a new connection was last known to have failed.
+    pub fn quiet_for(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.last_lost.at())
     }
 
     /// Stops it, waits for what is under way, and returns what it saw.
@@ -81,11 +95,28 @@ impl Load {
     }
 }
 
-async fn run(spec: LoadSpec, clock: Clock, stop: watch::Receiver<bool>) -> LoadLog {
-    let new = tokio::spawn(probe(spec.new, spec.interval, clock, stop.clone()));
-    let beside = spec
-        .beside
-        .map(|target| tokio::spawn(probe(target, spec.interval, clock, stop.clone())));
+async fn run(
+    spec: LoadSpec,
+    clock: Clock,
+    last_lost: LastLost,
+    stop: watch::Receiver<bool>,
+) -> LoadLog {
+    let new = tokio::spawn(probe(
+        spec.new,
+        spec.interval,
+        clock,
+        last_lost,
+        stop.clone(),
+    ));
+    let beside = spec.beside.map(|target| {
+        tokio::spawn(probe(
+            target,
+            spec.interval,
+            clock,
+            LastLost::default(),
+            stop.clone(),
+        ))
+    });
     let held: Vec<_> = (0..spec.held_connections)
         .map(|index| {
             // Spread evenly, so that they don't all ask at once.

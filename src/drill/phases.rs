@@ -55,21 +55,23 @@ pub fn phases(timeline: &[Event], from: &NodeName, seen: &Requests) -> Option<Ph
     })
 }
 
-/// From `healed` until the VIP was on `after`, where it stayed, and requests were answered; `None`
-/// where it did not come there after the fault's end.
+/// From `ending`, when the fault's end began, until the VIP was on `after`, where it stayed, and
+/// requests were answered; `None` where it did not come back there.
 pub fn time_to_return(
     timeline: &[Event],
     after: &NodeName,
     seen: &Requests,
-    healed: Millis,
+    ending: Millis,
 ) -> Option<f64> {
-    let back = timeline.iter().rfind(|event| event.what == What::Owns)?;
-    if back.node.as_ref() != Some(after) || back.at_ms < healed - BLUR {
+    let owners = timeline.iter().filter(|event| event.what == What::Owns);
+    let back = owners.clone().next_back()?;
+    let was_elsewhere = owners.filter(|event| event.at_ms > -BLUR).count() > 1;
+    if back.node.as_ref() != Some(after) || !was_elsewhere {
         return None;
     }
-    let gap = seen.gaps.iter().rfind(|gap| gap.at_ms >= healed);
+    let gap = seen.gaps.iter().rfind(|gap| gap.at_ms >= ending);
     let answered = gap.map_or(back.at_ms, |gap| gap.at_ms + gap.length_ms);
-    Some(answered.max(back.at_ms).max(healed) - healed)
+    Some((answered.max(back.at_ms) - ending).max(0.0))
 }
 
 #[cfg(test)]
@@ -168,9 +170,13 @@ mod tests {
         let back = |gaps: &[(f64, f64)]| time_to_return(&timeline, &lb1, &lost(gaps), 1000.0);
         assert_eq!(back(&[(1.0, 34.0)]), Some(300.5));
         assert_eq!(back(&[(1.0, 34.0), (1299.0, 5.0)]), Some(304.0));
+        // It was back before its daemon's manager said that it was.
         assert_eq!(
-            time_to_return(&timeline, &name("lb2"), &lost(&[]), 40.0),
-            None
+            time_to_return(&timeline, &lb1, &lost(&[]), 1301.0),
+            Some(0.0)
         );
+        let elsewhere = |timeline| time_to_return(timeline, &name("lb2"), &lost(&[]), 40.0);
+        assert_eq!(elsewhere(&timeline[..]), None);
+        assert_eq!(elsewhere(&timeline[..6]), None);
     }
 }

@@ -1,6 +1,8 @@
 //! Asking for a page through the VIP, again and again, each time over a new connection.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -26,6 +28,22 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// Probes at most, whoever forgets to stop it: half an hour at 5 ms.
 const MOST: u32 = 360_000;
 
+/// When a request was last known to be lost: what others may look at meanwhile.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastLost(Arc<AtomicU64>);
+
+impl LastLost {
+    fn note(&self, at: Duration) {
+        let micros = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
+        self.0.fetch_max(micros, Ordering::Relaxed);
+    }
+
+    /// On the operator's clock; its zero where none was lost.
+    pub(super) fn at(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
 /// Probes, one request every `interval`, until `stop` says so; all of them in the order they were
 /// begun. No probe waits for an earlier one, so that a gap is seen as it is and not as long as one
 /// client's patience.
@@ -33,6 +51,7 @@ pub(super) async fn probe(
     target: Target,
     interval: Duration,
     clock: Clock,
+    last_lost: LastLost,
     mut stop: watch::Receiver<bool>,
 ) -> Vec<Probe> {
     let mut under_way = JoinSet::new();
@@ -48,11 +67,14 @@ pub(super) async fn probe(
         while let Some(probe) = under_way.try_join_next() {
             probes.extend(probe);
         }
-        let target = target.clone();
+        let (target, last_lost) = (target.clone(), last_lost.clone());
         under_way.spawn(async move {
             let at = clock.elapsed();
             let answer = tokio::time::timeout(PATIENCE, request(&target)).await;
             let ok = matches!(answer, Ok(Ok(status)) if status < 500);
+            if !ok {
+                last_lost.note(clock.elapsed());
+            }
             Probe {
                 at,
                 took: clock.elapsed().saturating_sub(at),

@@ -1,9 +1,12 @@
 //! The whole cluster: what the inventory means, with every default filled in.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::drill::DrillName;
 use super::names::{
     ClusterName, HostPath, InterfaceName, NodeName, RouterId, SysctlKey, SysctlValue, UserName,
 };
@@ -116,6 +119,8 @@ pub struct Cluster {
     pub notify: Notify,
     /// An own program that notify.sh runs after it has logged: it gets the type, name and state.
     pub notify_hook: Option<HostPath>,
+    /// The longest outage of each drill that is accepted, where one is set.
+    pub drill_budgets: BTreeMap<DrillName, Duration>,
     /// Escape hatches.
     pub raw: RawSnippets,
 }

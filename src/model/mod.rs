@@ -5,6 +5,7 @@
 //! later stage has to look again.
 
 mod cluster;
+mod drill;
 mod facts;
 mod names;
 mod nginx;
@@ -14,6 +15,7 @@ mod text;
 mod vrrp;
 
 pub use cluster::{Cluster, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
+pub use drill::DrillName;
 pub use facts::{NodeFacts, OsFamily, Version, packaged_versions};
 pub use names::{
     ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, NodeName,

@@ -1,6 +1,6 @@
 //! The boundary to a host, as traits: the real one is OpenSSH's, a fake one serves tests.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -33,6 +33,17 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
+/// A line that a program answered to an empty one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// When it was asked.
+    pub asked: Instant,
+    /// When the answer was there.
+    pub answered: Instant,
+    /// The answer, without its end.
+    pub line: String,
+}
+
 /// An open connection to one host.
 #[async_trait]
 pub trait Host: Send + Sync {
@@ -41,6 +52,16 @@ pub trait Host: Send + Sync {
 
     /// Runs a program to its end.
     async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError>;
+
+    /// Runs a program as the login user, who need not be root. It answers each line of its input with
+    /// one of its own: it gets its input and then `count` empty lines, each after the last one was answered.
+    /// Not every host can.
+    async fn converse(&self, call: Call<'_>, _count: usize) -> Result<Vec<Exchange>, RemoteError> {
+        Err(RemoteError::Disconnected {
+            node: self.node().clone(),
+            label: call.label.to_owned(),
+        })
+    }
 
     /// Ends the connection.
     async fn close(self: Box<Self>);

@@ -12,7 +12,7 @@ mod ssh;
 mod sudo;
 
 pub use error::RemoteError;
-pub use host::{Call, Connector, Host, Output};
+pub use host::{Call, Connector, Exchange, Host, Output};
 pub use local::local_output;
 pub use ssh::{SshConnector, SshOptions};
 pub use sudo::{PasswordSource, SudoPassword, SudoRefusal};

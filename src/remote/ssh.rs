@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use camino::Utf8PathBuf;
-use openssh::{Session, Stdio};
+use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session, Stdio};
 use secrecy::SecretString;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::master::launch;
 use super::sudo::{self, SudoPassword, SudoRefusal};
-use super::{Call, Connector, Host, Output, RemoteError};
+use super::{Call, Connector, Exchange, Host, Output, RemoteError};
 use crate::model::{Login, Node, NodeName};
 
 /// More than any host's answer: all managed files and a few generations fit many times over.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// More than any line of a conversation.
+const LINE_LIMIT: u64 = 256;
 
 /// Options that hold for every host.
 #[derive(Debug, Clone)]
@@ -70,6 +73,14 @@ impl Connector for SshConnector {
             session,
         }))
     }
+}
+
+/// A program that was started, and its streams.
+struct Started<'a> {
+    child: Child<&'a Session>,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
 }
 
 /// An open connection.
@@ -142,18 +153,18 @@ impl SshHost {
         })
     }
 
-    async fn run_unbounded(
+    /// Starts the program of `call`, with its three streams.
+    async fn spawn(
         &self,
         call: &Call<'_>,
         escalation: &Escalation<'_>,
-    ) -> Result<Output, RemoteError> {
+    ) -> Result<Started<'_>, RemoteError> {
         let escalate = match escalation {
             Escalation::None => &[],
             Escalation::Quiet => sudo::QUIET,
             Escalation::Asking(_) => sudo::ASKING,
         };
         let mut argv = escalate.iter().chain(&call.argv).copied();
-        let lost = |_| self.disconnected(call.label);
         let program = argv.next().unwrap_or("true");
         let mut child = self
             .session
@@ -164,15 +175,34 @@ impl SshHost {
             .stderr(Stdio::piped())
             .spawn()
             .await
-            .map_err(lost)?;
-        let (stdin, stdout, stderr) = (
+            .map_err(|_| self.disconnected(call.label))?;
+        let streams = (
             child.stdin().take(),
             child.stdout().take(),
             child.stderr().take(),
         );
-        let (Some(mut stdin), Some(stdout), Some(mut stderr)) = (stdin, stdout, stderr) else {
+        let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
             return Err(self.disconnected(call.label));
         };
+        Ok(Started {
+            child,
+            stdin,
+            stdout,
+            stderr,
+        })
+    }
+
+    async fn run_unbounded(
+        &self,
+        call: &Call<'_>,
+        escalation: &Escalation<'_>,
+    ) -> Result<Output, RemoteError> {
+        let Started {
+            child,
+            mut stdin,
+            stdout,
+            mut stderr,
+        } = self.spawn(call, escalation).await?;
         let talk = async {
             let mut said = Vec::new();
             let mut begun = true;
@@ -208,6 +238,33 @@ impl SshHost {
         })
     }
 
+    async fn converse_unbounded(
+        &self,
+        call: &Call<'_>,
+        count: usize,
+    ) -> Result<Vec<Exchange>, RemoteError> {
+        let mut started = self.spawn(call, &Escalation::None).await?;
+        let lost = |_| self.disconnected(call.label);
+        started.stdin.write_all(call.stdin).await.map_err(lost)?;
+        let limit = LINE_LIMIT.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX));
+        let mut answers = BufReader::new(started.stdout.take(limit)).lines();
+        let mut exchanges = Vec::new();
+        for _ in 0..count {
+            let asked = Instant::now();
+            started.stdin.write_all(b"\n").await.map_err(lost)?;
+            let line = answers.next_line().await.map_err(lost)?;
+            exchanges.push(Exchange {
+                asked,
+                answered: Instant::now(),
+                line: line.ok_or_else(|| self.disconnected(call.label))?,
+            });
+        }
+        drop((started.stdin, started.stderr));
+        // It ends with its input; how, no longer matters.
+        let _ = started.child.wait().await;
+        Ok(exchanges)
+    }
+
     async fn read(
         &self,
         label: &str,
@@ -240,6 +297,17 @@ impl Host for SshHost {
         let code = output.as_ref().ok().and_then(|output| output.code);
         tracing::debug!(node = %self.node, call = call.label, elapsed = ?started.elapsed(), code, "remote program ended");
         output
+    }
+
+    async fn converse(&self, call: Call<'_>, count: usize) -> Result<Vec<Exchange>, RemoteError> {
+        let ended = tokio::time::timeout(call.timeout, self.converse_unbounded(&call, count)).await;
+        ended.unwrap_or_else(|_| {
+            Err(RemoteError::TimedOut {
+                node: self.node.clone(),
+                label: call.label.to_owned(),
+                timeout: call.timeout,
+            })
+        })
     }
 
     async fn close(self: Box<Self>) {

@@ -20,9 +20,10 @@ use camino::Utf8Path;
 use super::complaint::labelled;
 use super::document::Document;
 use super::paint;
-use super::text::{count, wrap};
+use super::text::{count, elapsed, wrap};
 use super::ui::Ui;
-use crate::drill::{Comparison, DrillReport, DrillStats};
+use crate::drill::{Comparison, DrillReport, DrillStats, Ends, Scope};
+use crate::model::NodeName;
 use crate::ops::{CutShort, DrillIntent, DrillProgress};
 
 impl Ui {
@@ -95,16 +96,23 @@ pub(super) fn intents_text(intents: &[DrillIntent]) -> String {
 
 fn intent_text(intent: &DrillIntent) -> String {
     let spec = intent.drill.spec();
-    let whose = if intent.concerns_owner() {
-        format!("which is {}", paint::strong(&intent.node))
-    } else {
-        format!(
-            "here {}, which does not own {}: no outage is expected",
-            paint::strong(&intent.node),
-            intent.vip
-        )
+    let does = match spec.scope {
+        Scope::EveryNode => spec.does(),
+        Scope::Owner | Scope::EachOwnerInTurn { .. } => spec.does_on(&intent.node),
     };
-    let mut words = format!("{}, {whose}; {}", spec.does(), spec.heals);
+    let whose = if intent.spares_owner() {
+        format!(
+            " (no outage is expected: {} has {})",
+            intent.owner, intent.vip
+        )
+    } else {
+        format!(" ({} has {})", intent.owner, intent.vip)
+    };
+    let held = match spec.ends {
+        Ends::ByOrder(_) => format!(" ({})", elapsed(intent.hold)),
+        Ends::ByItself(_) => String::new(),
+    };
+    let mut words = format!("{does}{whose}; {}{held}", spec.heals);
     if intent.times > 1 {
         words = format!("{words}; {} times", intent.times);
     }
@@ -124,14 +132,35 @@ pub(super) fn progress_line(progress: &DrillProgress) -> String {
             node,
             repeat: (repeat, times),
         } => format!("{} on {node}, {repeat} of {times}\n", drill.spec().name),
-        DrillProgress::Made => "  the fault was made\n".to_owned(),
+        DrillProgress::Skipped { drill, why } => {
+            format!(
+                "{}\n",
+                wrap(
+                    &format!("{} is left out: {why}", drill.spec().name),
+                    0,
+                    "  "
+                )
+            )
+        }
+        DrillProgress::Ordered { node } => format!("  the fault comes to {node}\n"),
         DrillProgress::Settling => "  waiting until the cluster is whole again\n".to_owned(),
     }
 }
 
 pub(super) fn cut_short_text(cut_short: &CutShort) -> String {
     match cut_short {
-        CutShort::Stopped => "Stopped on request.\n".to_owned(),
+        CutShort::Stopped { left, .. } if left.is_empty() => {
+            "Stopped on request; the fault was ended.\n".to_owned()
+        }
+        CutShort::Stopped { left, within } => {
+            let names: Vec<&str> = left.iter().map(NodeName::as_str).collect();
+            let words = format!(
+                "Stopped on request. {} could not be told to end the fault, and ends it by itself within {}.",
+                names.join(" and "),
+                elapsed(*within)
+            );
+            format!("{}\n", paint::bad(wrap(&words, 0, "")))
+        }
         CutShort::NotRecovered { why } => {
             let words = format!("The cluster is not whole again: {why}. Look: hactl status");
             format!("{}\n", paint::bad(wrap(&words, 0, "")))

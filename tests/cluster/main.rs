@@ -16,6 +16,7 @@ mod atomic;
 mod bare;
 mod confirm;
 mod drift;
+mod drills;
 mod false_takeovers;
 mod heal;
 mod installed;

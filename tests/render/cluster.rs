@@ -191,6 +191,7 @@ pub(crate) fn cluster() -> Cluster {
             fault: true,
         },
         notify_hook: None,
+        drill_budgets: std::collections::BTreeMap::new(),
         raw: RawSnippets::default(),
     }
 }

@@ -137,6 +137,12 @@ impl Cluster {
         owners.into_iter().next().unwrap()
     }
 
+    /// The one owner of an address; `None` while it has none, or several.
+    pub(crate) fn owner_now(&self, address: &str) -> Option<String> {
+        let mut owners = self.owners(address).into_iter();
+        owners.next().filter(|_| owners.next().is_none())
+    }
+
     /// A node's `/etc`.
     pub(crate) fn etc(&self, node: &str, detail: Detail) -> Snapshot {
         snapshot(&self.node_root(node).join("etc"), detail, &[])

@@ -27,10 +27,10 @@ main() {
     peer) answer_peer "$2" ;;
     ask-peer) put_question "$2" "$3" ;;
     expire-at-boot) expire_at_boot "$2" ;;
-    fault) fault "$2" "$3" "$4" ;;
     watch) watch "$2" "$3" ;;
     watched) watched "$2" "$3" ;;
     glance) glance ;;
+    fault) fault "$2" "$3" "$4" ;;
     heal) heal "$2" ;;
     fault-state) fault_state "$2" ;;
     drill-make) drill_make "$2" ;;

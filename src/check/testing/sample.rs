@@ -66,6 +66,7 @@ pub(in crate::check) fn cluster(priorities: &[i64]) -> Cluster {
             fault: true,
         },
         notify_hook: None,
+        drill_budgets: std::collections::BTreeMap::new(),
         raw: RawSnippets::default(),
     }
 }

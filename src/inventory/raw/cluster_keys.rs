@@ -8,9 +8,9 @@ use super::scalars::{Int, Time};
 use super::shape::shape;
 use super::words::{Block, Jump, LocalPath, Network, Setting, SshHost, VirtualIp};
 use crate::model::{
-    AdvertInterval, ClusterName, Failover, HostPath, InstanceName, InterfaceName, NodeName,
-    OnNginxFailure, Peering, Priority, RouterId, SecretRef, SysctlKey, UpstreamName, UserName,
-    VirtualRouterId, VrrpVersion,
+    AdvertInterval, ClusterName, DrillName, Failover, HostPath, InstanceName, InterfaceName,
+    NodeName, OnNginxFailure, Peering, Priority, RouterId, SecretRef, SysctlKey, UpstreamName,
+    UserName, VirtualRouterId, VrrpVersion,
 };
 
 shape! {
@@ -40,6 +40,8 @@ shape! {
         sysctl: Pairs<SysctlKey, Setting> = Default("{}"), "{ net.ipv4.tcp_fin_timeout: 30 }";
         /// What is told of keepalived's changes of state.
         notify: NotifyKeys = Default("{}"), "{ hook: /usr/local/bin/page-someone }";
+        /// What drills may cost, by the drill's name (`hactl failover-test`).
+        drills: Pairs<DrillName, DrillKeys> = Default("{}"), "{ nginx-kill: { budget: 100ms }, power-off: { budget: 1s } }";
         /// Escape hatches: keepalived configuration that nobody checks but keepalived.
         raw: RawKeys = Default("{}"), "{ keepalived_global: vrrp_skip_check_adv_addr }";
     }
@@ -178,6 +180,14 @@ shape! {
         fault: bool = Default("true"), "true";
         /// A program on the hosts that runs then, with the type, the name and the state.
         hook: HostPath = Optional("none"), "/usr/local/bin/page-someone";
+    }
+}
+
+shape! {
+    /// What a drill may cost.
+    DrillKeys as "drill" {
+        /// The longest time for which users may be cut off; `hactl failover-test` exits with 7 when it is longer. `--budget` overrides it.
+        budget: Time<1> = Optional("none"), "100ms";
     }
 }
 

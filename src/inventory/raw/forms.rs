@@ -10,12 +10,31 @@ use super::decode::{Value, mismatch, prefix};
 use super::scalars::{Int, checked, invalid, text};
 use super::shape::{shape, subschema};
 use super::tree::{Kind, Node};
-use super::words::{EnvName, Line, LocalPath, choice};
+use super::words::{EnvName, Line, LocalPath, choice, no_choice};
 use crate::inventory::error::{Fault, Faults};
 use crate::model::{
-    Balance, Failover, HostPath, InventoryPath, LogTarget, OnNginxFailure, Peering, SecretRef,
-    ServerAddress, VrrpVersion, Weight,
+    Balance, DrillName, Failover, HostPath, InventoryPath, LogTarget, OnNginxFailure, Peering,
+    SecretRef, ServerAddress, VrrpVersion, Weight,
 };
+
+impl Value for DrillName {
+    fn expected() -> String {
+        "a drill's name, such as `nginx-kill`".to_owned()
+    }
+
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+        let typed = text::<Self>(node, path, faults)?;
+        let name = Self::new(typed).ok();
+        if name.is_none() {
+            faults.add(no_choice(node, path, "drill", typed, &Self::ALL));
+        }
+        name
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": Self::ALL })
+    }
+}
 
 choice!(Failover, "failover profile", "fast" => Self::Fast, "standard" => Self::Standard, "wan" => Self::Wan);
 choice!(Peering, "way of peering", "unicast" => Self::Unicast, "multicast" => Self::Multicast);

@@ -19,7 +19,8 @@ mod tree;
 mod words;
 
 pub(super) use cluster_keys::{
-    ClusterKeys, HealthKeys, NodeKeys, NotifyKeys, RawKeys, RouteKeys, SshKeys, VipKeys, VrrpKeys,
+    ClusterKeys, DrillKeys, HealthKeys, NodeKeys, NotifyKeys, RawKeys, RouteKeys, SshKeys, VipKeys,
+    VrrpKeys,
 };
 pub(super) use collections::{List, Pairs};
 pub(super) use decode::{Keys, Presence, Spanned, Value};

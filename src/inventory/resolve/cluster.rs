@@ -1,9 +1,14 @@
 //! The whole cluster out of its parts.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::{listeners, nodes, sites, sysctls, upstreams, vips, vrrp};
 use crate::inventory::error::Faults;
-use crate::inventory::raw::{ClusterKeys, HealthKeys, NginxKeys, NotifyKeys, RawKeys};
-use crate::model::{Cluster, Health, NginxSettings, Notify, RawSnippets};
+use crate::inventory::raw::{
+    ClusterKeys, DrillKeys, HealthKeys, NginxKeys, NotifyKeys, Pairs, RawKeys, Spanned,
+};
+use crate::model::{Cluster, DrillName, Health, NginxSettings, Notify, RawSnippets};
 
 /// What `keys` mean. `None` means that faults have been added.
 pub(in crate::inventory) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Cluster> {
@@ -38,8 +43,16 @@ pub(in crate::inventory) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> 
         sysctls,
         notify: notify(notify_keys)?,
         notify_hook: notify_keys.hook.as_ref().map(|hook| hook.value.clone()),
+        drill_budgets: drill_budgets(keys.drills.as_ref()?),
         raw: snippets(keys.raw.as_ref()?),
     })
+}
+
+fn drill_budgets(keys: &Pairs<DrillName, DrillKeys>) -> BTreeMap<DrillName, Duration> {
+    let budget = |(name, drill): &(Spanned<DrillName>, Spanned<DrillKeys>)| {
+        Some((name.value, drill.value.budget.as_ref()?.0))
+    };
+    keys.pairs.iter().filter_map(budget).collect()
 }
 
 fn health(keys: &HealthKeys) -> Option<Health> {

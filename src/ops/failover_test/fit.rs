@@ -1,6 +1,6 @@
 //! Whether a cluster could survive a drill now.
 
-use crate::agent::Observation;
+use crate::agent::{AgentError, Observation};
 use crate::ops::context::Loaded;
 use crate::ops::error::OpsError;
 use crate::ops::plan::make;
@@ -21,6 +21,11 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
             "leave --limit out; --node says where the fault is made",
         ));
     }
+    if let Some(error) = survey.seen.iter().find_map(locked) {
+        return Err(OpsError::Hosts {
+            errors: vec![error],
+        });
+    }
     let under_way = survey.seen.iter().find(|seen| seen.journal.is_some());
     if let Some(seen) = under_way {
         return Err(refuse(
@@ -28,14 +33,11 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
             "wait until it is confirmed or undone: hactl status",
         ));
     }
-    let drilling = survey
-        .seen
-        .iter()
-        .find_map(|seen| Some((seen, seen.drill.as_ref()?)));
-    if let Some((seen, drill)) = drilling {
+    let mut drilling = survey.seen.iter().filter(|seen| seen.drill.is_some());
+    if let (Some(seen), Some(why)) = (drilling.next(), not_whole(loaded, &survey.seen)) {
         return Err(refuse(
-            format!("the drill {} is under way on {}", drill.name, seen.node),
-            "wait until the host has ended it: hactl status",
+            why,
+            &format!("wait until {} has ended it: hactl status", seen.node),
         ));
     }
     if let Some(why) = not_whole(loaded, &survey.seen) {
@@ -55,10 +57,24 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
     Ok(())
 }
 
+/// Somebody works on that host.
+fn locked(seen: &Observation) -> Option<AgentError> {
+    let lock = seen.lock.as_ref().filter(|lock| !lock.stale)?;
+    Some(AgentError::Locked {
+        node: seen.node.clone(),
+        holder: lock.holder.clone(),
+        pid: lock.pid.clone(),
+        since: lock.since.clone(),
+    })
+}
+
 /// What is not as it should be: every node healthy, every VIP with one owner, somebody to take over.
 pub(super) fn not_whole(loaded: &Loaded, seen: &[Observation]) -> Option<String> {
     for seen in seen {
         let node = &seen.node;
+        if let Some(drill) = &seen.drill {
+            return Some(format!("the drill {} is under way on {node}", drill.name));
+        }
         for program in ["nginx", "keepalived"] {
             if !seen.service(program).is_active() {
                 return Some(format!("{program} does not run on {node}"));

@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::FailoverRequest;
+use super::{DrillProgress, FailoverRequest};
 use crate::agent::Observation;
 use crate::check;
-use crate::drill::{Drill, Predicted, Target};
-use crate::model::{Cluster, InstanceName, LocationAction, NodeName, Site, VrrpInstance};
+use crate::drill::{Drill, DrillSpec, Ends, Predicted, Scope, Servers, Target};
+use crate::model::{
+    Cluster, DrillName, InstanceName, LocationAction, NodeName, Site, VrrpInstance,
+};
 use crate::ops::context::Loaded;
 use crate::ops::error::OpsError;
 
@@ -16,7 +18,7 @@ use crate::ops::error::OpsError;
 pub struct DrillIntent {
     /// The drill.
     pub drill: Drill,
-    /// The node to which it is done.
+    /// The node to which it is done first.
     pub node: NodeName,
     /// The VIP that is watched.
     pub vip: IpAddr,
@@ -24,30 +26,33 @@ pub struct DrillIntent {
     pub owner: NodeName,
     /// How often it is done.
     pub times: u32,
+    /// How long the fault is held; for one that heals by itself, when it is helped.
+    pub hold: Duration,
     /// What the formulas say about the outage.
     pub predicted: Option<Predicted>,
     /// The longest outage that is accepted.
     pub budget: Option<Duration>,
     /// The virtual router of the VIP.
     pub(super) instance: InstanceName,
-    /// What is asked for, new connections' first.
-    pub(super) targets: Targets,
+    /// By what new connections ask for the drill is judged.
+    pub(super) target: Target,
+    /// What is asked for beside it.
+    pub(super) beside: Option<Target>,
 }
 
 impl DrillIntent {
-    /// True when the fault is done to the VIP's owner, so that the VIP moves.
-    pub fn concerns_owner(&self) -> bool {
-        self.node == self.owner
+    /// True when no outage is expected, since the fault is done to a node that has not the VIP.
+    pub fn spares_owner(&self) -> bool {
+        self.drill.spec().scope == Scope::Owner && self.node != self.owner
     }
 }
 
 /// What is asked for through the VIP.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Targets {
+struct Targets {
     /// What nginx answers itself.
-    pub(super) own: Target,
+    own: Target,
     /// What it fetches from a backend; `None` where no site is a proxy.
-    pub(super) proxied: Option<Target>,
+    proxied: Option<Target>,
 }
 
 fn refuse(reason: String, remedy: &str) -> OpsError {
@@ -86,20 +91,75 @@ pub(super) fn intents(
         )
     })?;
     let node = request.node.as_ref().unwrap_or(&owner);
-    let intent = |drill: &Drill| DrillIntent {
-        drill: *drill,
-        node: node.clone(),
-        vip,
-        owner: owner.clone(),
-        times: request.repeat,
-        predicted: (*node == owner)
-            .then(|| predicted(cluster, seen, instance, &owner, *drill))
-            .flatten(),
-        budget: request.budget,
-        instance: instance.name.clone(),
-        targets: targets.clone(),
-    };
-    Ok(request.drills.iter().map(intent).collect())
+    let mut intents = Vec::new();
+    for drill in &request.drills {
+        let spec = drill.spec();
+        if let Some(why) = impossible(spec, node, &owner, &targets) {
+            if request.skip_impossible {
+                (request.tell)(&DrillProgress::Skipped { drill: *drill, why });
+                continue;
+            }
+            return Err(refuse(
+                format!("{}: {why}", spec.name),
+                "choose another drill",
+            ));
+        }
+        let (target, beside) = match (spec.servers, &targets.proxied) {
+            (Servers::One | Servers::All, Some(proxied)) => {
+                (proxied.clone(), Some(targets.own.clone()))
+            }
+            (_, proxied) => (targets.own.clone(), proxied.clone()),
+        };
+        intents.push(DrillIntent {
+            drill: *drill,
+            node: node.clone(),
+            vip,
+            owner: owner.clone(),
+            times: request.repeat,
+            hold: hold(cluster, spec, request.hold),
+            predicted: predicted(cluster, seen, &instance.name, &owner, *drill)
+                .filter(|_| *node == owner),
+            budget: request.budget.or_else(|| budget(cluster, spec.name)),
+            instance: instance.name.clone(),
+            target,
+            beside,
+        });
+    }
+    Ok(intents)
+}
+
+/// Why a drill cannot be done here.
+fn impossible(
+    spec: &DrillSpec,
+    node: &NodeName,
+    owner: &NodeName,
+    targets: &Targets,
+) -> Option<String> {
+    if spec.servers != Servers::None && targets.proxied.is_none() {
+        return Some("no site is a proxy, so that there is no backend to lose".to_owned());
+    }
+    let in_turn = matches!(spec.scope, Scope::EachOwnerInTurn { .. });
+    (in_turn && node != owner).then(|| format!("it begins with the VIP's owner, which is {owner}"))
+}
+
+/// The inventory's budget for a drill.
+fn budget(cluster: &Cluster, name: &str) -> Option<Duration> {
+    let name = DrillName::new(name).ok()?;
+    cluster.drill_budgets.get(&name).copied()
+}
+
+/// How long a fault is held: long enough for the cluster to notice it.
+fn hold(cluster: &Cluster, spec: &DrillSpec, wanted: Option<Duration>) -> Duration {
+    match (spec.ends, wanted) {
+        (Ends::ByOrder(_), Some(wanted)) => wanted,
+        (Ends::ByOrder(usual), None) => {
+            let health =
+                cluster.health.interval * (cluster.health.fall + 1) + cluster.health.timeout;
+            let adverts = cluster.vrrp.advert_interval.duration() * 4;
+            usual.max(health + adverts + Duration::from_secs(2))
+        }
+        (Ends::ByItself(patience), _) => patience,
+    }
 }
 
 /// The VIP to watch: one that `node` owns, where it owns any, or else the first.
@@ -155,22 +215,31 @@ fn proxied_path(site: &Site) -> Option<String> {
     proxied.min_by_key(|path| path.len()).map(str::to_owned)
 }
 
-/// What `check` says of such a fault.
-fn predicted(
+/// What `check` says of such a fault on `owner`.
+pub(super) fn predicted(
     cluster: &Cluster,
     seen: &[Observation],
-    instance: &VrrpInstance,
+    instance: &InstanceName,
     owner: &NodeName,
     drill: Drill,
 ) -> Option<Predicted> {
     let fault = match drill {
-        Drill::NginxKill => check::Fault::NginxKilled,
-        _ => return None,
+        Drill::NginxKill | Drill::NginxStop | Drill::Flap | Drill::Cascade => {
+            check::Fault::NginxKilled
+        }
+        Drill::NginxHang => check::Fault::NginxHung,
+        Drill::KeepalivedStop => check::Fault::KeepalivedStopped,
+        Drill::LinkDown | Drill::PowerOff => check::Fault::NodeLost,
+        Drill::KeepalivedKill
+        | Drill::VrrpBlocked
+        | Drill::PacketLoss
+        | Drill::BackendDown
+        | Drill::AllBackendsDown => return None,
     };
     let facts = seen.iter().find(|seen| seen.node == *owner)?.facts().ok()?;
     let takeover = check::takeovers(cluster, facts.keepalived)
         .into_iter()
-        .find(|it| it.instance == instance.name && it.owner == *owner && it.fault == fault)?;
+        .find(|it| it.instance == *instance && it.owner == *owner && it.fault == fault)?;
     let millis = |time: Duration| time.as_secs_f64() * 1000.0;
     takeover.gap.map(|gap| Predicted {
         earliest_ms: millis(gap.earliest),

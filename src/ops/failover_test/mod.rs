@@ -4,12 +4,14 @@
 //! hosts is told by the hosts themselves, afterwards: asking them while it happens would disturb it,
 //! and one that has lost its link could not answer.
 
+mod fault;
 mod fit;
 mod intent;
 mod reach;
 mod results;
 mod run;
 mod settle;
+mod story;
 mod timeline;
 
 use std::time::Duration;
@@ -31,6 +33,10 @@ pub struct FailoverRequest<'a> {
     pub drills: Vec<Drill>,
     /// The node to which the fault is done; the VIP's owner where none is named.
     pub node: Option<NodeName>,
+    /// Drills that cannot be done here are left out, and told of, rather than refused.
+    pub skip_impossible: bool,
+    /// How long a fault is held, where that is not left to the drill.
+    pub hold: Option<Duration>,
     /// Each drill so many times.
     pub repeat: u32,
     /// One new connection every so often.
@@ -50,6 +56,13 @@ pub struct FailoverRequest<'a> {
 /// What happens while drills run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrillProgress {
+    /// A drill is left out.
+    Skipped {
+        /// Which.
+        drill: Drill,
+        /// Why.
+        why: String,
+    },
     /// A drill begins.
     Begun {
         /// Which.
@@ -59,8 +72,11 @@ pub enum DrillProgress {
         /// Which repetition, from 1, and of how many.
         repeat: (u32, u32),
     },
-    /// The fault was made.
-    Made,
+    /// A fault was ordered.
+    Ordered {
+        /// On which node.
+        node: NodeName,
+    },
     /// It is waited until the cluster is whole again.
     Settling,
 }
@@ -78,7 +94,12 @@ pub struct FailoverOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CutShort {
     /// The user wanted it.
-    Stopped,
+    Stopped {
+        /// The nodes whose fault could not be ended.
+        left: Vec<NodeName>,
+        /// They end it by themselves within so long.
+        within: Duration,
+    },
     /// The cluster is not whole again.
     NotRecovered {
         /// What is not as it should be.

@@ -1,23 +1,21 @@
 //! One drill after the other: watch, load, fault, heal, settle, and what was seen of it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::fault::Faults;
 use super::fit::not_whole;
 use super::intent::DrillIntent;
 use super::reach::Reach;
 use super::settle::{Wanted, owner, settle};
-use super::timeline::{HostStory, Subject, events, gaps};
+use super::story::{Faulted, Story, millis};
 use super::{CutShort, DrillProgress, FailoverOutcome, FailoverRequest};
-use crate::agent::{
-    Agent, AgentError, FaultHits, FaultRequest, FaultState, FaultStep, LockRequest, Observation,
-    Watched, Watching,
-};
+use crate::agent::{Agent, AgentError, ClockAnswer, LockRequest, Observation, Watched, Watching};
 use crate::drill::{
-    self, Beside, Clock, ClockOffset, ClockReading, DrillReport, DrillRun, Event, HostClock, Load,
-    LoadLog, LoadSpec, What,
+    self, Clock, ClockReading, Drill, DrillReport, DrillRun, HostClock, Load, LoadSpec,
 };
 use crate::model::{Cluster, NodeName, Preemption};
 use crate::ops::context::{Context, Loaded};
@@ -30,9 +28,11 @@ const BASELINE: Duration = Duration::from_millis(700);
 /// What comes after the cluster is whole again.
 const TAIL: Duration = Duration::from_millis(300);
 /// The clock of each host is read so often before a fault.
-const READINGS: usize = 7;
+const READINGS: usize = 30;
 const HELD_INTERVAL: Duration = Duration::from_millis(50);
 const DOWNLOADS: u32 = 2;
+/// A host that could not end a fault at once tries again within so long.
+const HOST_MARGIN: Duration = Duration::from_secs(10);
 /// A host may need so long to boot, to start its daemons and to be reached again.
 const BOOT_PATIENCE: Duration = Duration::from_mins(5);
 
@@ -45,25 +45,23 @@ pub(super) struct Runner<'a> {
     reach: Reach<'a>,
     /// Names the lock, the faults and the watches of this call.
     id: String,
+    /// Every node as it was before the first drill.
+    seen: Vec<Observation>,
     boots: BTreeMap<NodeName, String>,
     report: DrillReport,
+    /// Faults that could not be ended.
+    left: Vec<NodeName>,
 }
 
 /// What is known of a run before its fault.
 struct Prepared {
     from: NodeName,
+    /// The node to which the fault is done.
+    node: NodeName,
     clock: Clock,
     clocks: BTreeMap<NodeName, HostClock>,
     watching: BTreeMap<NodeName, Watching>,
     load: Load,
-}
-
-/// What a fault was seen to do.
-struct Faulted {
-    /// When it was made: seconds since the clock's zero.
-    at: f64,
-    seen: Vec<Option<Observation>>,
-    is_whole: bool,
 }
 
 impl<'a> Runner<'a> {
@@ -76,7 +74,9 @@ impl<'a> Runner<'a> {
     ) -> Self {
         let cluster = &loaded.cluster;
         let vrrp = &cluster.vrrp;
-        let boots = seen.into_iter().map(|seen| (seen.node, seen.boot_id));
+        let boots = seen
+            .iter()
+            .map(|seen| (seen.node.clone(), seen.boot_id.clone()));
         let started = jiff::Timestamp::now();
         Self {
             context,
@@ -86,6 +86,8 @@ impl<'a> Runner<'a> {
             reach,
             id: format!("drill-{}-{}", started.as_millisecond(), std::process::id()),
             boots: boots.collect(),
+            seen,
+            left: Vec::new(),
             report: DrillReport {
                 format: DrillReport::FORMAT,
                 hactl: env!("CARGO_PKG_VERSION").to_owned(),
@@ -117,41 +119,59 @@ impl<'a> Runner<'a> {
     async fn run_all(&mut self, intents: &[DrillIntent]) -> Result<Option<CutShort>, OpsError> {
         for intent in intents {
             for repeat in 1..=intent.times {
-                if self.is_stopped() {
-                    return Ok(Some(CutShort::Stopped));
-                }
                 if let Some(why) = self.wait_until_whole(intent).await {
-                    return Ok(Some(CutShort::NotRecovered { why }));
+                    return Ok(Some(self.cut_short(intent, why)));
+                }
+                if self.is_stopped() {
+                    return Ok(Some(self.cut_short(intent, String::new())));
                 }
                 (self.request.tell)(&DrillProgress::Begun {
                     drill: intent.drill,
                     node: intent.node.clone(),
                     repeat: (repeat, intent.times),
                 });
-                let run = self.run_once(intent, repeat).await?;
-                let recovered = run.after.is_some() && run.new.recovered;
-                self.report.runs.push(run);
-                if self.is_stopped() {
-                    return Ok(Some(CutShort::Stopped));
-                }
-                if !recovered {
-                    let why = self.wait_until_whole(intent).await;
-                    let why = why.unwrap_or_else(|| "it took too long".to_owned());
-                    return Ok(Some(CutShort::NotRecovered { why }));
+                match self.run_once(intent, repeat).await {
+                    Ok(run) => {
+                        let is_lost = !run.new.recovered || run.after.is_none();
+                        self.report.runs.push(run);
+                        if self.is_stopped() {
+                            return Ok(Some(self.cut_short(intent, String::new())));
+                        }
+                        if is_lost {
+                            break;
+                        }
+                    }
+                    Err(error) => match lacking(&error).filter(|_| self.request.skip_impossible) {
+                        None => return Err(error),
+                        Some(why) => {
+                            let drill = intent.drill;
+                            (self.request.tell)(&DrillProgress::Skipped { drill, why });
+                            break;
+                        }
+                    },
                 }
             }
         }
         // The last one, too, must leave a cluster that is whole.
-        let last = intents.last();
-        let why = match last {
-            Some(intent) => self.wait_until_whole(intent).await,
-            None => None,
+        let Some(last) = intents.last() else {
+            return Ok(None);
         };
-        Ok(why.map(|why| CutShort::NotRecovered { why }))
+        let why = self.wait_until_whole(last).await;
+        Ok(why.map(|why| self.cut_short(last, why)))
+    }
+
+    fn cut_short(&self, intent: &DrillIntent, why: String) -> CutShort {
+        if self.is_stopped() {
+            return CutShort::Stopped {
+                left: self.left.clone(),
+                within: intent.hold + HOST_MARGIN,
+            };
+        }
+        CutShort::NotRecovered { why }
     }
 
     fn is_stopped(&self) -> bool {
-        self.context.stop.load(std::sync::atomic::Ordering::Relaxed)
+        self.context.stop.load(Ordering::Relaxed)
     }
 
     /// Every node stands for election and the VIP is where the next drill expects it; or what is not
@@ -160,7 +180,14 @@ impl<'a> Runner<'a> {
         let deadline = std::time::Instant::now() + self.patience(intent);
         loop {
             let why = match self.reach.observe().await {
-                Ok(seen) => not_whole(self.loaded, &seen)?,
+                Ok(seen) => match not_whole(self.loaded, &seen) {
+                    None => {
+                        let boots = seen.into_iter().map(|seen| (seen.node, seen.boot_id));
+                        self.boots = boots.collect();
+                        return None;
+                    }
+                    Some(why) => why,
+                },
                 Err(errors) => errors
                     .first()
                     .map_or_else(String::new, AgentError::to_string),
@@ -172,12 +199,16 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn patience(&self, _intent: &DrillIntent) -> Duration {
+    fn patience(&self, intent: &DrillIntent) -> Duration {
         let delay = match self.cluster.vrrp.preemption {
             Preemption::Preempt { delay } => delay,
             Preemption::Keep => Duration::ZERO,
         };
-        owner_patience(self.cluster) + delay + Duration::from_secs(20)
+        let boot = match intent.drill {
+            Drill::PowerOff => BOOT_PATIENCE,
+            _ => Duration::from_secs(20),
+        };
+        owner_patience(self.cluster) + delay + boot
     }
 
     async fn run_once(&mut self, intent: &DrillIntent, repeat: u32) -> Result<DrillRun, OpsError> {
@@ -192,16 +223,21 @@ impl<'a> Runner<'a> {
         locked.map_err(|errors| OpsError::Hosts { errors })?;
         let prepared = self.prepare(intent).await?;
         tokio::time::sleep(BASELINE).await;
-        let faulted = self.fault(intent, &prepared).await;
+        let faulted = self.fault(intent, &prepared.node, &prepared.load).await;
         let end = prepared.clock.elapsed();
         let log = prepared.load.stop().await;
         let log = log.map_err(|source| OpsError::Load { source })?;
         let watched = self.watched(&prepared.watching).await;
         let faulted = faulted?;
         let story = Story {
+            cluster: self.cluster,
+            before: &self.seen,
+            boots: &self.boots,
             intent,
             repeat,
             from: prepared.from,
+            node: prepared.node,
+            clock: prepared.clock,
             clocks: prepared.clocks,
             watching: prepared.watching,
             watched,
@@ -209,12 +245,14 @@ impl<'a> Runner<'a> {
             end,
             faulted,
         };
-        Ok(self.told(story))
+        let mut run = story.run();
+        run.violations = drill::violations(&run, self.report.advert_ms);
+        Ok(run)
     }
 
     /// No run takes longer.
     fn longest(&self, intent: &DrillIntent) -> Duration {
-        BOOT_PATIENCE + self.patience(intent)
+        BOOT_PATIENCE + intent.hold + self.patience(intent)
     }
 
     /// Begins to watch, and to load.
@@ -225,16 +263,13 @@ impl<'a> Runner<'a> {
         let clock = Clock::start();
         let mut clocks = BTreeMap::new();
         for agent in self.reach.agents() {
-            let mut readings = Vec::new();
-            for _ in 0..READINGS {
-                let asked = clock.elapsed();
-                let host = agent.clock().await.map_err(failed)?;
-                readings.push(ClockReading {
-                    asked,
-                    answered: clock.elapsed(),
-                    host,
-                });
-            }
+            let answers = agent.clock(READINGS).await.map_err(failed)?;
+            let reading = |answer: &ClockAnswer| ClockReading {
+                asked: clock.at(answer.asked),
+                answered: clock.at(answer.answered),
+                host: answer.host,
+            };
+            let readings: Vec<ClockReading> = answers.iter().map(reading).collect();
             let estimate = HostClock::estimate(&clock, &readings);
             clocks.extend(estimate.map(|estimate| (agent.node().clone(), estimate)));
         }
@@ -247,21 +282,22 @@ impl<'a> Runner<'a> {
         let watching = watching.map_err(failed)?;
         let glances = join_all(self.reach.agents().map(Agent::glance)).await;
         let from = owner(glances.iter().flatten(), intent.vip);
-        let targets = &intent.targets;
+        let from = from.unwrap_or_else(|| intent.owner.clone());
         let download = self.request.download.as_deref();
         let spec = LoadSpec {
-            new: targets.own.clone(),
-            beside: targets.proxied.clone(),
+            new: intent.target.clone(),
+            beside: intent.beside.clone(),
             interval: self.request.probe_interval,
-            held: targets.own.clone(),
+            held: intent.target.clone(),
             held_connections: self.request.held_connections,
             held_interval: HELD_INTERVAL,
-            download: download.map(|path| targets.own.with_path(path)),
+            download: download.map(|path| intent.target.with_path(path)),
             downloads: DOWNLOADS,
         };
         let load = Load::start(spec, clock).map_err(|source| OpsError::Load { source })?;
         Ok(Prepared {
-            from: from.unwrap_or_else(|| intent.owner.clone()),
+            node: self.request.node.clone().unwrap_or_else(|| from.clone()),
+            from,
             clock,
             clocks,
             watching,
@@ -269,29 +305,35 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// Makes the fault and waits until it is over.
+    /// Makes the faults, and waits until they are over and the cluster is whole.
     async fn fault(
         &mut self,
         intent: &DrillIntent,
-        prepared: &Prepared,
+        node: &NodeName,
+        load: &Load,
     ) -> Result<Faulted, OpsError> {
-        let failed = |error| OpsError::Hosts {
-            errors: vec![error],
-        };
-        let asked = prepared.clock.elapsed().as_secs_f64();
-        let order = FaultRequest {
-            id: self.id.clone(),
-            name: intent.drill.spec().fault().to_owned(),
-            hold: intent.drill.spec().ends.hold(),
-            hits: FaultHits::default(),
-        };
-        if let Some(agent) = self.reach.agent(&intent.node) {
-            agent.fault(&order).await.map_err(failed)?;
-        }
-        (self.request.tell)(&DrillProgress::Made);
         let (cluster, stop) = (self.cluster, &self.context.stop);
-        // systemd waits a second before it starts a daemon again.
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let is_stopped = || stop.load(Ordering::Relaxed);
+        let faults = Faults {
+            cluster,
+            id: &self.id,
+            intent,
+            is_stopped: &is_stopped,
+            tell: self.request.tell,
+            boots: &self.boots,
+        };
+        let ordered = match faults.make(&mut self.reach, node).await {
+            Ok(ordered) => ordered,
+            Err(error) => {
+                // Others may have made theirs.
+                self.heal_all().await;
+                return Err(OpsError::Hosts {
+                    errors: vec![error],
+                });
+            }
+        };
+        let left = ordered.iter().filter(|fault| !fault.is_over);
+        self.left = left.map(|fault| fault.node.clone()).collect();
         (self.request.tell)(&DrillProgress::Settling);
         let preferred = cluster
             .instances
@@ -305,21 +347,17 @@ impl<'a> Runner<'a> {
             resigned_after: owner_patience(cluster),
             patience: self.patience(intent),
         };
-        let is_stopped = || stop.load(std::sync::atomic::Ordering::Relaxed);
-        let (seen, is_whole) = settle(&mut self.reach, &wanted, is_stopped).await;
+        let (seen, is_whole) = settle(&mut self.reach, &wanted, load).await;
         tokio::time::sleep(TAIL).await;
-        let state = match self.reach.agent(&intent.node) {
-            Some(agent) => agent.heal(&self.id).await.map_err(failed)?,
-            None => FaultState::default(),
-        };
-        let begun = state.at(FaultStep::Begun);
-        let host = prepared.clocks.get(&intent.node);
-        let at = begun.zip(host).map(|(begun, host)| host.to_operator(begun));
         Ok(Faulted {
-            at: at.unwrap_or(asked),
+            ordered,
             seen,
             is_whole,
         })
+    }
+
+    async fn heal_all(&self) {
+        join_all(self.reach.agents().map(|agent| agent.heal(&self.id))).await;
     }
 
     /// What each host saw that can be asked.
@@ -336,145 +374,17 @@ impl<'a> Runner<'a> {
         });
         join_all(asked).await.into_iter().flatten().collect()
     }
-
-    /// Everything together.
-    fn told(&self, story: Story<'_>) -> DrillRun {
-        let intent = story.intent;
-        let zero = Duration::try_from_secs_f64(story.faulted.at).unwrap_or_default();
-        let begin_ms = -millis(zero);
-        let new = drill::requests(&story.log.new, zero);
-        let mut timeline = self.observed(&story, begin_ms);
-        timeline.extend(gaps(&new));
-        timeline.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
-        let phases = drill::phases(&timeline, &story.from, &new);
-        let to = drill::next_owner(&timeline, &story.from).cloned();
-        let after = owner(story.faulted.seen.iter().flatten(), intent.vip);
-        let healed = timeline.iter().find_map(|event| {
-            let is_back = event.node.as_ref() == Some(&intent.node) && event.what == What::Serves;
-            (is_back && event.at_ms > 0.0).then_some(event.at_ms)
-        });
-        let back_ms = healed
-            .zip(after.as_ref())
-            .and_then(|(healed, after)| drill::time_to_return(&timeline, after, &new, healed));
-        timeline.push(Event {
-            at_ms: 0.0,
-            node: Some(intent.node.clone()),
-            what: What::Fault {
-                name: intent.drill.spec().name.to_owned(),
-            },
-        });
-        timeline.extend(healed.map(|at_ms| Event {
-            at_ms,
-            node: Some(intent.node.clone()),
-            what: What::Healed,
-        }));
-        timeline.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
-        let targets = &intent.targets;
-        let mut run = DrillRun {
-            drill: intent.drill,
-            repeat: story.repeat,
-            vip: intent.vip,
-            node: intent.node.clone(),
-            from: story.from.clone(),
-            to,
-            after: after.filter(|_| story.faulted.is_whole),
-            begin_ms,
-            end_ms: millis(story.end) - millis(zero),
-            hold_ms: None,
-            path: targets.own.path.clone(),
-            beside: targets.proxied.as_ref().map(|target| Beside {
-                path: target.path.clone(),
-                requests: drill::requests(&story.log.beside, zero),
-            }),
-            new,
-            held: story.log.held,
-            downloads: drill::downloads(&story.log.downloads, zero),
-            phases,
-            back_ms,
-            predicted: intent.predicted,
-            budget_ms: intent.budget.map(millis),
-            offsets: self.offsets(&story.clocks),
-            timeline,
-            violations: Vec::new(),
-        };
-        run.violations = drill::violations(&run, self.report.advert_ms);
-        run
-    }
-
-    fn observed(&self, story: &Story<'_>, begin_ms: f64) -> Vec<Event> {
-        let hardware = story.watching.iter().flat_map(|(node, watching)| {
-            let own = watching.hardware.iter();
-            // The loopback's is everybody's.
-            let own = own.filter(|address| *address != "00:00:00:00:00:00");
-            own.map(|address| (address.clone(), node.clone()))
-        });
-        let hardware = hardware.collect();
-        let subject = Subject {
-            vip: story.intent.vip,
-            instance: &story.intent.instance,
-            hardware: &hardware,
-            fault: story.faulted.at,
-        };
-        let nodes = self.cluster.nodes.iter();
-        let stories = nodes.filter_map(|node| {
-            let seen = story.faulted.seen.iter().flatten();
-            let now = seen.clone().find(|seen| seen.node == node.name);
-            let is_new = |now: &&Observation| self.boots.get(&node.name) != Some(&now.boot_id);
-            Some(HostStory {
-                node: &node.name,
-                interface: &node.interface,
-                clock: *story.clocks.get(&node.name)?,
-                watched: story.watched.get(&node.name)?,
-                knew: story
-                    .watching
-                    .get(&node.name)
-                    .and_then(|watching| watching.neighbours.get(&story.intent.vip))
-                    .map(String::as_str),
-                rebooted: now
-                    .filter(is_new)
-                    .map(|now| now.clock - seconds(now.uptime)),
-            })
-        });
-        stories
-            .flat_map(|host| events(&host, &subject, begin_ms))
-            .collect()
-    }
-
-    fn offsets(&self, clocks: &BTreeMap<NodeName, HostClock>) -> Vec<ClockOffset> {
-        let nodes = self.cluster.nodes.iter();
-        let offset = |node: &NodeName| {
-            let clock = clocks.get(node)?;
-            Some(ClockOffset {
-                node: node.clone(),
-                offset_ms: clock.offset * 1000.0,
-                error_ms: clock.error * 1000.0,
-            })
-        };
-        nodes.filter_map(|node| offset(&node.name)).collect()
-    }
 }
 
-/// Everything that is known of a run at its end.
-struct Story<'a> {
-    intent: &'a DrillIntent,
-    repeat: u32,
-    from: NodeName,
-    clocks: BTreeMap<NodeName, HostClock>,
-    watching: BTreeMap<NodeName, Watching>,
-    watched: BTreeMap<NodeName, Watched>,
-    log: LoadLog,
-    /// When the watching ended, by the clock.
-    end: Duration,
-    faulted: Faulted,
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
-}
-
-/// Seconds since a host was started, which are few.
-fn seconds(uptime: u64) -> f64 {
-    Duration::from_secs(uptime).as_secs_f64()
+/// What a host lacks that a fault needs, where that is why it was not made.
+fn lacking(error: &OpsError) -> Option<String> {
+    let OpsError::Hosts { errors } = error else {
+        return None;
+    };
+    let lacks = errors
+        .iter()
+        .find(|error| matches!(error, AgentError::Failed { code, .. } if code == "lacking"));
+    lacks.map(AgentError::to_string)
 }
 
 /// A host's time without its fraction.

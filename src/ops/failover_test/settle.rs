@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::reach::Reach;
 use crate::agent::Observation;
+use crate::drill::Load;
 use crate::model::NodeName;
 
 /// What is waited for.
@@ -23,12 +24,14 @@ pub(super) struct Wanted<'a> {
 const CALM: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(150);
 
-/// Waits until all nodes answer, their daemons run and the VIP has one owner who stays. The last that
+/// Waits until all nodes answer, their daemons run, the VIP has one owner who stays, and no request is
+/// lost: neighbours may still send theirs to the last owner. Who wants to stop waits for that too, or
+/// leaves. The last that
 /// was seen of the nodes, `None` for one that does not answer; and whether it came to that.
 pub(super) async fn settle(
     reach: &mut Reach<'_>,
     wanted: &Wanted<'_>,
-    is_stopped: impl Fn() -> bool,
+    load: &Load,
 ) -> (Vec<Option<Observation>>, bool) {
     let deadline = Instant::now() + wanted.patience;
     let mut since: Option<(NodeName, Instant)> = None;
@@ -47,13 +50,13 @@ pub(super) async fn settle(
                 } else {
                     wanted.resigned_after
                 };
-                if began.elapsed() >= calm {
+                if began.elapsed() >= calm && load.quiet_for() >= CALM {
                     return (seen, true);
                 }
                 since = Some((owner, began));
             }
         }
-        if Instant::now() >= deadline || is_stopped() {
+        if Instant::now() >= deadline {
             return (seen, false);
         }
         tokio::time::sleep(POLL).await;

@@ -49,6 +49,14 @@ pub(super) fn events(host: &HostStory<'_>, subject: &Subject<'_>, begin_ms: Mill
     }
     found.extend(kernel_events(host, subject, since_fault));
     found.extend(journal_events(host, subject, since_fault));
+    if host.rebooted.is_some() {
+        // It has forgotten what its kernel said: keepalived's word must do.
+        let owned = found.iter().filter_map(|(at, what)| match what {
+            What::State { state } if state == "MASTER" => Some((*at, What::Owns)),
+            _ => None,
+        });
+        found.extend(owned.collect::<Vec<_>>());
+    }
     found.retain(|(at, _)| *at >= begin_ms);
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     let event = |(at_ms, what)| Event {

@@ -1,0 +1,210 @@
+//! Making a drill's faults and ending them, on one node, on all, or on one owner after the other.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::DrillProgress;
+use super::intent::DrillIntent;
+use super::reach::Reach;
+use super::settle::owner;
+use crate::agent::{AgentError, FaultHits, FaultRequest, FaultState, FaultStep};
+use crate::drill::{Drill, Ends, Scope, Servers};
+use crate::model::{Cluster, Node, NodeName};
+use crate::ops::survey::vips;
+
+/// The host makes a fault so long after it has been ordered (`fault_delay` of its program).
+const DELAY: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(100);
+/// A host that was told to end a fault must have done so by then.
+const HEAL_PATIENCE: Duration = Duration::from_secs(30);
+/// systemd starts a crashed daemon again after a second; asked earlier, a host is only disturbed.
+const SELF_HEALING: Duration = Duration::from_millis(1500);
+
+/// What makes faults.
+pub(super) struct Faults<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) id: &'a str,
+    pub(super) intent: &'a DrillIntent,
+    pub(super) is_stopped: &'a (dyn Fn() -> bool + Sync),
+    pub(super) tell: &'a (dyn Fn(&DrillProgress) + Sync),
+    /// The boot of every node before.
+    pub(super) boots: &'a BTreeMap<NodeName, String>,
+}
+
+/// A fault that was ordered.
+#[derive(Debug, Clone)]
+pub(super) struct Ordered {
+    pub(super) node: NodeName,
+    /// When the host had answered.
+    pub(super) at: Instant,
+    /// What the host recorded of it; nothing of one that was restarted.
+    pub(super) state: FaultState,
+    /// It is over, by the host's word.
+    pub(super) is_over: bool,
+}
+
+impl Faults<'_> {
+    /// Makes the drill's faults, the first on `node`, holds them, and ends them.
+    pub(super) async fn make(
+        &self,
+        reach: &mut Reach<'_>,
+        node: &NodeName,
+    ) -> Result<Vec<Ordered>, AgentError> {
+        let spec = self.intent.drill.spec();
+        let mut ordered = match spec.scope {
+            Scope::Owner => vec![self.order(reach, node).await?],
+            Scope::EveryNode => {
+                let nodes = self.cluster.nodes.iter();
+                let orders = join_all(nodes.map(|node| self.order(reach, &node.name))).await;
+                orders.into_iter().collect::<Result<_, _>>()?
+            }
+            Scope::EachOwnerInTurn { leave, .. } => self.in_turn(reach, node, leave).await?,
+        };
+        self.hold(spec.ends, &ordered).await;
+        self.end(reach, &mut ordered).await;
+        Ok(ordered)
+    }
+
+    async fn order(&self, reach: &Reach<'_>, node: &NodeName) -> Result<Ordered, AgentError> {
+        let request = FaultRequest {
+            id: self.id.to_owned(),
+            name: self.intent.drill.spec().fault().to_owned(),
+            hold: self.intent.hold,
+            hits: self.hits(node),
+        };
+        let state = match reach.agent(node) {
+            Some(agent) => agent.fault(&request).await?,
+            None => FaultState::default(),
+        };
+        (self.tell)(&DrillProgress::Ordered { node: node.clone() });
+        Ok(Ordered {
+            node: node.clone(),
+            at: Instant::now(),
+            state,
+            is_over: false,
+        })
+    }
+
+    fn hits(&self, node: &NodeName) -> FaultHits {
+        let interface = self
+            .cluster
+            .node(node)
+            .map(|node: &Node| node.interface.clone());
+        let servers = self
+            .cluster
+            .upstreams
+            .iter()
+            .flat_map(|upstream| &upstream.servers)
+            .map(|server| (server.address.host().to_owned(), server.address.port()));
+        let concerned = match self.intent.drill.spec().servers {
+            Servers::None => 0,
+            Servers::One => 1,
+            Servers::All => usize::MAX,
+        };
+        FaultHits {
+            interface,
+            vips: vips(self.cluster),
+            targets: servers.take(concerned).collect(),
+            percent: Some(Drill::PACKET_LOSS),
+        }
+    }
+
+    /// One owner after the other, until `leave` nodes are left.
+    async fn in_turn(
+        &self,
+        reach: &mut Reach<'_>,
+        first: &NodeName,
+        leave: usize,
+    ) -> Result<Vec<Ordered>, AgentError> {
+        let mut ordered = Vec::new();
+        let mut next = Some(first.clone());
+        while let Some(node) = next.take() {
+            ordered.push(self.order(reach, &node).await?);
+            if ordered.len() + leave >= self.cluster.nodes.len() {
+                break;
+            }
+            let deadline = Instant::now() + self.intent.hold / 2;
+            while next.is_none() && Instant::now() < deadline && !(self.is_stopped)() {
+                tokio::time::sleep(POLL * 3).await;
+                let seen = reach.glance().await;
+                next = owner(seen.iter().flatten(), self.intent.vip)
+                    .filter(|owner| ordered.iter().all(|fault| fault.node != *owner));
+            }
+            // What its takeover does to the next owner is over before that one fails, too.
+            self.pause(Duration::from_secs(1)).await;
+        }
+        self.pause(Duration::from_secs(2)).await;
+        Ok(ordered)
+    }
+
+    /// Sleeps, unless the user wants to stop.
+    async fn pause(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline && !(self.is_stopped)() {
+            tokio::time::sleep(POLL.min(time)).await;
+        }
+    }
+
+    /// Waits until the faults' time is over.
+    async fn hold(&self, ends: Ends, ordered: &[Ordered]) {
+        let is_chain = ordered.len() > 1 && self.intent.drill.spec().scope != Scope::EveryNode;
+        match ends {
+            // The last link of a chain was held for long enough, and all end in their order now.
+            Ends::ByOrder(_) if is_chain => {}
+            Ends::ByOrder(_) => self.pause(DELAY + self.intent.hold).await,
+            Ends::ByItself(_) => self.pause(DELAY + SELF_HEALING).await,
+        }
+    }
+
+    /// Sees to it that all are over, in the order in which they were made, and learns when they were.
+    async fn end(&self, reach: &mut Reach<'_>, ordered: &mut [Ordered]) {
+        let waits = matches!(self.intent.drill.spec().ends, Ends::ByItself(_));
+        for fault in ordered {
+            let mut deadline = Instant::now() + HEAL_PATIENCE;
+            if waits {
+                deadline += self.intent.hold;
+            }
+            while !fault.is_over && Instant::now() < deadline {
+                fault.is_over = if waits && !(self.is_stopped)() {
+                    self.is_over_by_itself(reach, fault).await
+                } else {
+                    heal(reach, self.id, fault).await
+                };
+                if !fault.is_over {
+                    // Whoever lost his connection gets a new one.
+                    reach.glance().await;
+                    tokio::time::sleep(POLL * 2).await;
+                }
+            }
+        }
+    }
+
+    async fn is_over_by_itself(&self, reach: &mut Reach<'_>, fault: &mut Ordered) -> bool {
+        if self.intent.drill == Drill::PowerOff {
+            let seen = reach.glance().await;
+            let own = seen.iter().flatten().find(|seen| seen.node == fault.node);
+            return own.is_some_and(|own| self.boots.get(&fault.node) != Some(&own.boot_id));
+        }
+        let Some(agent) = reach.agent(&fault.node) else {
+            return false;
+        };
+        if let Ok(state) = agent.fault_state(self.id).await {
+            fault.state = state;
+        }
+        fault.state.armed.is_none() && fault.state.at(FaultStep::Healed).is_some()
+    }
+}
+
+async fn heal(reach: &Reach<'_>, id: &str, fault: &mut Ordered) -> bool {
+    let Some(agent) = reach.agent(&fault.node) else {
+        return false;
+    };
+    let asked = tokio::time::timeout(Duration::from_secs(10), agent.heal(id)).await;
+    let Ok(Ok(state)) = asked else {
+        return false;
+    };
+    fault.state = state;
+    true
+}
