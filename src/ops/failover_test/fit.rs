@@ -62,9 +62,7 @@ fn locked(seen: &Observation) -> Option<AgentError> {
     let lock = seen.lock.as_ref().filter(|lock| !lock.stale)?;
     Some(AgentError::Locked {
         node: seen.node.clone(),
-        holder: lock.holder.clone(),
-        pid: lock.pid.clone(),
-        since: lock.since.clone(),
+        lock: Box::new(lock.clone()),
     })
 }
 
