@@ -65,7 +65,7 @@ fn hosts_undo_what_a_killed_hactl_left_unconfirmed() {
     let served = cluster.all_served();
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
 
-    let mut killed = cluster.start(&["apply", "--yes", "--confirm-timeout", "4s"]);
+    let mut killed = cluster.start(&["apply", "--yes", "--confirm-timeout", "12s"]);
     // Activated on lb2, which comes first, and on its way to lb3.
     let journal = cluster.node_root("lb2").join("var/lib/hactl/journal");
     wait_for("the first activation", || {
