@@ -18,6 +18,7 @@ mod peers;
 mod scene;
 mod trust;
 mod wait;
+mod watch;
 mod world;
 
 /// One test per shell for each of these functions, which take a world.

@@ -37,11 +37,9 @@ watch() {
     ip neigh show 2>/dev/null | while read -r address _ _ word hardware _; do
         [ "$word" != lladdr ] || say neighbour "$address" "$hardware"
     done
-    for link in /sys/class/net/*/address; do
-        hardware=''
-        read -r hardware <"$link" || :
-        link=${link%/address}
-        say hardware "${link##*/}" "$hardware"
+    ip -o link show 2>/dev/null | while read -r _ interface rest; do
+        hardware=${rest##*link/ether }
+        [ "$hardware" = "$rest" ] || say hardware "${interface%%[@:]*}" "${hardware%% *}"
     done
     say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
     finish
