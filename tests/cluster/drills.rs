@@ -176,6 +176,6 @@ fn a_drill_that_is_stopped_or_too_slow_says_so_and_leaves_the_cluster_whole() {
         "--budget",
         "1ms",
     ];
-    cluster.run(&slow).exits(7).says("Over the budget of 1");
+    cluster.run(&slow).exits(7).says("budget");
     assert_healed(&cluster);
 }
