@@ -19,7 +19,8 @@ pub(in crate::inventory) fn decode(bytes: &[u8]) -> Result<&str, (String, Fault)
     if let Some(fault) = long_line(text) {
         return Err((String::new(), fault));
     }
-    match text.char_indices().find(|(_, c)| is_refused(*c)) {
+    let is_bad = |(offset, c): &(usize, char)| is_refused(*c) || is_lone_return(text, *offset);
+    match text.char_indices().find(is_bad) {
         Some((offset, found)) => Err(refused_character(text, offset, found)),
         None => Ok(text),
     }
@@ -73,6 +74,7 @@ fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) 
     let name = match found {
         '\0' => "a NUL byte",
         '\u{1b}' => "an escape character",
+        '\r' => "a carriage return without a line feed",
         c if c.is_control() => "a control character",
         _ => "an invisible character that reorders or breaks text",
     };
@@ -105,11 +107,17 @@ pub(in crate::inventory) fn likely_secrets(text: &str) -> Vec<Range<usize>> {
     hidden
 }
 
+/// True for a carriage return that ends no line: YAML takes it for the end of one, and a terminal goes
+/// back and writes over the line.
+fn is_lone_return(text: &str, offset: usize) -> bool {
+    text[offset..].starts_with('\r') && !text[offset + 1..].starts_with('\n')
+}
+
 /// `text` with a question mark for each byte that must not reach a terminal.
 fn mask(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if is_refused(c) {
+    text.char_indices()
+        .map(|(offset, c)| {
+            if is_refused(c) || is_lone_return(text, offset) {
                 "?".repeat(c.len_utf8())
             } else {
                 c.into()
