@@ -13,6 +13,13 @@ use super::outcome::{Failure, FailureCause, Result as ApplyResult};
 use crate::agent::{AgentError, LiveFile, Question, sha256_hex};
 use crate::plan::{NodePlan, Plan, Strategy};
 
+/// How a change ended.
+pub(super) struct Ended {
+    pub(super) result: ApplyResult,
+    /// Some node may be confirmed and another one not, for all that is known.
+    pub(super) is_unsure: bool,
+}
+
 /// One change, from its first activation on.
 pub(super) struct Drive<'a> {
     engine: &'a Engine<'a>,
@@ -37,7 +44,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Until all is decided, or left to a person.
-    pub(super) async fn run(self) -> ApplyResult {
+    pub(super) async fn run(self) -> Ended {
         let engine = self.engine;
         let at_once = matches!(self.plan.strategy, Strategy::AtOnce { .. });
         let manual = engine.options.confirm == Confirmation::Manual;
@@ -60,7 +67,11 @@ impl<'a> Drive<'a> {
             tx: self.tx,
         };
         let end = conduct(&hands, coordinator, moments, "it was stopped").await;
-        self.end(end).await
+        let is_unsure = end.is_unsure && end.verdict == Verdict::Mixed;
+        Ended {
+            result: self.end(end).await,
+            is_unsure,
+        }
     }
 
     async fn end(self, end: Conducted) -> ApplyResult {

@@ -1,5 +1,6 @@
 //! The phases, in order, and the way back.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use super::event::{Event, Step};
 use super::fleet::{Fleet, each};
 use super::outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
 use crate::agent::{Agent, AgentError, LockRequest, PeerKey, PeerSide, TestResult};
-use crate::model::Node;
+use crate::model::{Node, NodeName};
 use crate::plan::{Goal, NodePlan, Plan, Provenance};
 use crate::remote::Connector;
 
@@ -108,12 +109,17 @@ impl Engine<'_> {
             self.unlock_all(tx).await;
             return outcome(ApplyResult::Checked);
         }
-        let result = Drive::new(self, plan, &plans, tx).run().await;
-        // A change that waits keeps its locks.
-        if !matches!(result, ApplyResult::Waiting { .. }) {
-            self.unlock_all(tx).await;
+        let ended = Drive::new(self, plan, &plans, tx).run().await;
+        match &ended.result {
+            // A change that waits keeps its locks.
+            ApplyResult::Waiting { .. } => {}
+            _ if ended.is_unsure => {
+                self.unlock_but(plans.iter().map(|plan| &plan.node), tx)
+                    .await;
+            }
+            _ => self.unlock_all(tx).await,
         }
-        outcome(result)
+        outcome(ended.result)
     }
 
     /// The steps before anything live changes.
@@ -288,10 +294,21 @@ impl Engine<'_> {
     }
 
     pub(super) async fn unlock_all(&self, tx: &str) {
-        let results = each(self.fleet.agents(), self.options.parallel, |agent| {
-            agent.unlock(tx)
-        })
-        .await;
+        self.unlock(self.fleet.agents(), tx).await;
+    }
+
+    /// All but the nodes of a change that may end differently for all that is known: with its lock, a
+    /// confirmed node would give up what lets it answer another one that has to ask yet. Their own timers
+    /// give those locks back.
+    pub(super) async fn unlock_but(&self, kept: impl Iterator<Item = &NodeName>, tx: &str) {
+        let kept: BTreeSet<&NodeName> = kept.collect();
+        let others = self.fleet.agents();
+        self.unlock(others.filter(|agent| !kept.contains(agent.node())), tx)
+            .await;
+    }
+
+    async fn unlock<'f>(&self, agents: impl Iterator<Item = &'f Agent>, tx: &str) {
+        let results = each(agents, self.options.parallel, |agent| agent.unlock(tx)).await;
         for error in results.into_iter().filter_map(Result::err) {
             // A lock that cannot be given back now frees itself when its time is over.
             tracing::warn!(node = %error.node(), %error, "failed to give the lock back");

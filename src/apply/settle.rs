@@ -96,8 +96,12 @@ impl Engine<'_> {
         if end.verdict == Verdict::Mixed && !end.is_unsure && problems.is_empty() {
             end.verdict = Verdict::AllOld;
         }
-        if end.verdict != Verdict::Waiting {
-            self.unlock_all(&change.tx).await;
+        match end.verdict {
+            Verdict::Waiting => {}
+            Verdict::Mixed if end.is_unsure => {
+                self.unlock_but(hands.nodes.iter(), &change.tx).await;
+            }
+            _ => self.unlock_all(&change.tx).await,
         }
         SettleOutcome {
             verdict: end.verdict,

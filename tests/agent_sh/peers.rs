@@ -13,6 +13,7 @@ use crate::world::World;
 in_every_shell!(
     a_node_learns_from_a_confirmed_one,
     a_node_that_is_asked_stops_waiting,
+    a_confirmed_node_answers_until_all_have_decided,
     who_lacks_the_key_is_not_answered,
     a_lie_is_no_answer,
     a_key_is_where_only_root_reads,
@@ -119,6 +120,45 @@ async fn a_node_that_is_asked_stops_waiting(world: &World) {
     let problem = other.agent().confirm(TX).await.unwrap_err();
     assert_eq!(problem.code(), "not-active");
     world.agent().unlock(TX).await.unwrap();
+    nothing_is_left(world);
+}
+
+async fn a_confirmed_node_answers_until_all_have_decided(world: &World) {
+    let other = two(world).await;
+    world.agent().confirm(TX).await.unwrap();
+    world.sh("sed -i 's/^linger\t.*/linger\t0/' /var/lib/hactl/outcome");
+    // Its time is over; the other one is there and says nothing, as one that is on its way down or up.
+    let listener = world.listen(PEER);
+    in_background(
+        || drop(listener.accept().unwrap()),
+        || assert!(world.timer("expire", TX).status.success()),
+    );
+    assert!(world.exists("/etc/systemd/system/hactl-peer.socket"));
+    assert!(
+        !world.exists("/var/lib/hactl/lock"),
+        "it is in nobody's way"
+    );
+    // It is asked whether it has decided, and does so now: until then it waited.
+    in_background(
+        || carry(&listener, &other),
+        || assert!(world.timer("expire", TX).status.success()),
+    );
+    assert_eq!(phase(&other), "asking");
+    assert!(world.exists("/etc/systemd/system/hactl-peer.socket"));
+    let asked = other.listen(ASKER);
+    in_background(
+        || carry(&asked, world),
+        || assert!(other.timer("expire", TX).status.success()),
+    );
+    assert!(
+        other
+            .read("/var/lib/hactl/outcome")
+            .contains("by another node")
+    );
+    in_background(
+        || carry(&listener, &other),
+        || assert!(world.timer("expire", TX).status.success()),
+    );
     nothing_is_left(world);
 }
 

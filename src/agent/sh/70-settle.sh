@@ -64,14 +64,15 @@ carry_through() {
     rmdir "$state/tx" 2>/dev/null || :
 }
 
-# record_outcome TX RESULT WHY: how it ended. A confirmed node goes on answering its peers until their
-# timers, and their asking each other, are certainly over: linger, by this host's own clock.
+# record_outcome TX RESULT WHY: how it ended. A confirmed node goes on answering its peers (others) until
+# their timers, and their asking each other, should be over (linger, by this host's own clock), and
+# longer where one of them does not answer: it may be off, and will ask when it is back.
 record_outcome() {
     timeout=0
     [ ! -f "$into/timeout" ] || read -r timeout _ <"$into/timeout"
-    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\n' "$1" "$2" "$3" \
+    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\npeers\t%s\n' "$1" "$2" "$3" \
         "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(boot_id)" "$(($(uptime_seconds) + timeout + 2 * peer_grace))" \
-        "$((timeout + 2 * peer_grace))" | put "$state/outcome"
+        "$((timeout + 2 * peer_grace))" "${others-}" | put "$state/outcome"
 }
 
 # linger_anew: after a restart, whose clock knows nothing of the time before. The others may have been
@@ -203,7 +204,7 @@ expire() {
     change_id "$1"
     with_mutex 600
     carry_on
-    if is_lingering "$1"; then
+    if is_lingering "$1" || is_awaited "$1"; then
         free_lock "$1"
         exit 0
     fi
@@ -224,6 +225,25 @@ is_lingering() {
     [ ! -f "$state/journal" ] && was_confirmed "$1" &&
         [ "$(value_in "$state/outcome" boot)" = "$(boot_id)" ] &&
         [ "$(uptime_seconds)" -lt "$(value_in "$state/outcome" linger)" ]
+}
+
+# is_awaited TX: confirmed, and a peer is not seen to have decided. One that is up and does not listen has.
+is_awaited() {
+    [ ! -f "$state/journal" ] && was_confirmed "$1" || return 1
+    exec 9>&-
+    awaited=no
+    for address in $(value_in "$state/outcome" peers); do
+        said=$(ask_peer "$1" "$address")
+        if [ "$said" = refused ]; then
+            sleep "$peer_boot"
+            said=$(ask_peer "$1" "$address")
+        fi
+        case $said in confirmed | refused) ;; *) awaited=yes ;; esac
+    done
+    with_mutex 600
+    # Meanwhile another change may have begun.
+    [ ! -f "$state/journal" ] && was_confirmed "$1" || exit 0
+    [ "$awaited" = yes ]
 }
 
 # settle_with_peers TX: ends the program if the change stays; returns where it has to be undone.

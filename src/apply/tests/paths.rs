@@ -286,6 +286,19 @@ async fn a_first_node_whose_time_is_over_brings_everything_back() {
 }
 
 #[tokio::test]
+async fn who_was_confirmed_goes_on_answering_one_that_could_not_be() {
+    let cluster = cluster();
+    // The last one is lost, comes back, and will ask.
+    faults(&cluster, &[(0, "confirm", 0, Fault::Gone)]);
+    assert_eq!(run(&cluster, &plan()).await.kind(), "mixed");
+    let state = cluster.state();
+    assert_eq!(state.hosts[&name(1)].confirmed.as_deref(), Some(TX));
+    drop(state);
+    // With its lock, a node gives up what lets it answer.
+    assert_eq!(cluster.order_of("unlock"), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn packages_that_cannot_go_again_are_told() {
     let cluster = cluster();
     let mut plan = plan();
