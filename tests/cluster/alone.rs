@@ -87,6 +87,6 @@ fn hosts_undo_what_a_killed_hactl_left_unconfirmed() {
     cluster
         .run(&["plan"])
         .exits(0)
-        .says("lb2: the last change")
-        .says("was undone there: nobody confirmed it in time");
+        .says("lb2: the host undid the last change")
+        .says("nobody confirmed it in time");
 }
