@@ -182,7 +182,7 @@ async fn activation_killed_anywhere_is_undone(first: &World) {
             .unwrap();
         world.kill_at(step);
         let ended = agent.activate(TX, &activation()).await;
-        let is_over = world.steps() < step;
+        let is_over = !world.was_killed();
         world.kill_at(0);
         assert_eq!(ended.is_ok(), is_over, "step {step}");
         if turn % 2 == 0 {
@@ -215,7 +215,7 @@ async fn confirmation_killed_anywhere_ends_on_one_side(first: &World) {
             .unwrap();
         world.kill_at(step);
         let ended = agent.confirm(TX).await;
-        let is_over = world.steps() < step;
+        let is_over = !world.was_killed();
         world.kill_at(0);
         assert_eq!(ended.is_ok(), is_over, "step {step}");
         // The timer, or the one who confirms, or the host's next start: whoever comes first.
@@ -268,7 +268,7 @@ async fn revert_killed_anywhere_is_repeated(first: &World) {
             .unwrap();
         world.kill_at(step);
         let ended = agent.revert(TX, "test").await;
-        let is_over = world.steps() < step;
+        let is_over = !world.was_killed();
         world.kill_at(0);
         assert_eq!(ended.is_ok(), is_over, "step {step}");
         if turn % 2 == 0 {

@@ -256,12 +256,18 @@ impl World {
 
     /// The next calls are killed before their `step`th change; 0 for never.
     pub(crate) fn kill_at(&self, step: usize) {
+        let _ = fs::remove_file(self.path("/run/kill-at"));
         if step == 0 {
-            let _ = fs::remove_file(self.path("/run/kill-at"));
             return;
         }
+        let _ = fs::remove_file(self.path("/run/killed"));
         self.write("/run/count", "0\n");
         self.write("/run/kill-at", format!("{step}\n"));
+    }
+
+    /// True when a call since `kill_at` came to that step.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.exists("/run/killed")
     }
 
     /// Changes that the calls since `kill_at` got to; more than any number where one was killed while it

@@ -5,5 +5,9 @@ if [ -f /run/kill-at ]; then
     read -r hactl_count </run/count
     hactl_count=$((hactl_count + 1))
     echo "$hactl_count" >/run/count
-    [ "$hactl_count" -ne "$hactl_at" ] || kill -s KILL 0
+    if [ "$hactl_count" -eq "$hactl_at" ]; then
+        # The count cannot tell: another program of the same pipeline may yet write a lower one.
+        : >/run/killed
+        kill -s KILL 0
+    fi
 fi
