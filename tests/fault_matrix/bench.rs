@@ -99,11 +99,12 @@ impl Bench {
 
     /// Brings the cluster to a side, without any fault.
     fn change(&self, verb: Verb, side: usize) {
-        let output = self
-            .start(verb, side, "2m")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let mut command = self.start(verb, side, "2m");
+        for node in self.cluster.nodes() {
+            // Where something is wanted, all steps are noted.
+            self.stop_at(&node, "nothing");
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         self.wait_for_service();
         self.cluster.assert_no_traces();
@@ -335,7 +336,7 @@ impl Bench {
         let root = self.cluster.node_root(node);
         let mut found = Vec::new();
         let is_of_a_change = |name: &str| {
-            ["journal", "lock", "tx", "agent"]
+            ["journal", "lock", "tx", "agent", "peer-key"]
                 .iter()
                 .any(|own| name.starts_with(own))
                 || name.contains(".new")
@@ -571,13 +572,22 @@ fn library(root: &Path) -> Option<PathBuf> {
 }
 
 /// Waits, generously, until something is so; tells whether it came to be.
-pub(crate) fn patiently(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+pub(crate) fn patiently(patience: Duration, condition: impl FnMut() -> bool) -> bool {
+    wait(patience, Duration::from_millis(100), condition)
+}
+
+/// The same for what is dear to look at.
+pub(crate) fn now_and_then(patience: Duration, condition: impl FnMut() -> bool) -> bool {
+    wait(patience, Duration::from_millis(500), condition)
+}
+
+fn wait(patience: Duration, pause: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let started = Instant::now();
     while !condition() {
         if started.elapsed() > patience {
             return false;
         }
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(pause);
     }
     true
 }

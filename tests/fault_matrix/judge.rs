@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bench::{Bench, Is, patiently};
+use crate::bench::{Bench, Is, now_and_then, patiently};
 use crate::fault::Fault;
 use crate::run::PATIENCE;
 
@@ -97,19 +97,17 @@ pub(crate) fn judge(
 fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<String>> {
     let mut left: Vec<String> = Vec::new();
     let mut rest = Rest::Nothing;
-    let is_over = patiently(PATIENCE, || {
+    let is_over = now_and_then(PATIENCE, || {
         let of_node = |node: &String| {
             let own = bench.left(node).into_iter();
             own.map(|line| format!("{node}: {line}"))
                 .collect::<Vec<_>>()
         };
         left = bench.order.iter().flat_map(of_node).collect();
-        // With it goes what was staged, and a note that could not be put in its place.
-        let is_lock = |line: &String| {
-            [": lock", ": tx", ".new"]
-                .iter()
-                .any(|end| line.ends_with(end))
-        };
+        // With it goes what was staged, a note that could not be put in its place, and what tells that
+        // disarming was interrupted, when all else of that is gone.
+        let goes_with_it = [": lock", ": tx", ": agent", ": peer-key", ".new"];
+        let is_lock = |line: &String| goes_with_it.iter().any(|end| line.ends_with(end));
         if left.is_empty() {
             rest = Rest::Nothing;
             return true;

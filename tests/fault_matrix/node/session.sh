@@ -22,5 +22,5 @@ done
     exec "$@"
 )
 code=$?
-"$gate/stop" "$gate" "$call"
+[ ! -e "$gate/want" ] || "$gate/stop" "$gate" "$call"
 exit "$code"

@@ -4,7 +4,7 @@
 gate=/opt/gate
 case ${GATE_CALL-}:$1 in
 activate:daemon-reload | activate:start | activate:stop | activate:reload | activate:restart)
-    "$gate/stop" "$gate" "activate: $1${2:+ $2}"
+    [ ! -e "$gate/want" ] || "$gate/stop" "$gate" "activate: $1${2:+ $2}"
     ;;
 esac
 # FAULT DAEMON...: true when this is about the daemon, and its file is the one that is minded.
