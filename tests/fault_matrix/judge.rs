@@ -107,7 +107,10 @@ fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<S
         // With it goes what was staged, a note that could not be put in its place, and what tells that
         // disarming was interrupted, when all else of that is gone.
         let goes_with_it = [": lock", ": tx", ": agent", ": peer-key", ".new"];
-        let is_lock = |line: &String| goes_with_it.iter().any(|end| line.ends_with(end));
+        // So does a file that could neither be finished nor removed.
+        let is_lock = |line: &String| {
+            goes_with_it.iter().any(|end| line.ends_with(end)) || line.contains(": .hactl.")
+        };
         if left.is_empty() {
             rest = Rest::Nothing;
             return true;
