@@ -97,6 +97,7 @@ pub(crate) fn judge(
 fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<String>> {
     let mut left: Vec<String> = Vec::new();
     let mut rest = Rest::Nothing;
+    let mut seen_abandoned = 0_u32;
     let is_over = now_and_then(PATIENCE, || {
         let of_node = |node: &String| {
             let own = bench.left(node).into_iter();
@@ -119,11 +120,14 @@ fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<S
             rest = Rest::Lock;
             return true;
         }
-        // It became read-only before its timer was armed.
-        rest = Rest::Open;
-        fault == Fault::ReadOnly
+        // It became read-only, and nobody will undo it there. An undo that has come to its last lines has
+        // no timer any more either, so that is looked at more than once.
+        let is_abandoned = fault == Fault::ReadOnly
             && code == Some(5)
-            && !bench.order.iter().any(|node| bench.has_timer(node))
+            && !bench.order.iter().any(|node| bench.has_timer(node));
+        seen_abandoned = if is_abandoned { seen_abandoned + 1 } else { 0 };
+        rest = Rest::Open;
+        seen_abandoned > 10
     });
     if is_over { Ok(rest) } else { Err(left) }
 }
