@@ -229,6 +229,52 @@ upstreams:
 }
 
 #[test]
+fn a_profile_chooses_adverts_how_many_may_be_missing_and_priorities() {
+    for (vrrp, adverts, priorities) in [
+        ("{}", (20, 8), [254, 228]),
+        ("{ failover: fast, strict: true }", (50, 3), [254, 243]),
+        ("{ failover: fast, version: 2 }", (1000, 3), [254, 252]),
+        ("{ failover: standard }", (1000, 3), [254, 252]),
+        ("{ failover: wan }", (3000, 3), [254, 252]),
+        // An interval by hand is waited for as the RFC says.
+        ("{ advert_interval: 100ms }", (100, 3), [254, 248]),
+        (
+            "{ advert_interval: 10ms, down_timer_adverts: 20 }",
+            (10, 20),
+            [254, 202],
+        ),
+        // A weight must reach from one rung to the next.
+        ("{ on_nginx_failure: { weight: -30 } }", (20, 8), [254, 252]),
+    ] {
+        let cluster = inventory::load("inventory.yml", &small_with(&format!("vrrp: {vrrp}\n")))
+            .expect("it is valid")
+            .cluster;
+        let settings = &cluster.vrrp;
+        let interval = settings.advert_interval.duration().as_millis();
+        let number = settings.down_timer_adverts.get();
+        assert_eq!((interval, number), adverts, "{vrrp}");
+        let ladder = cluster.instances[0].ladder.iter();
+        let own: Vec<_> = ladder.map(|(_, priority)| priority.get()).collect();
+        assert_eq!(own[..2], priorities, "{vrrp}");
+    }
+}
+
+#[test]
+fn many_nodes_share_the_priorities_that_there_are() {
+    let nodes: Vec<String> = (1..=60)
+        .map(|n| format!("{{ name: lb{n}, address: 10.0.0.{n}, interface: eth0 }}"))
+        .collect();
+    let nodes = nodes.join(", ");
+    let text = format!("cluster: web\nnodes: [{nodes}]\nvips: [{{ address: 10.0.0.100/24 }}]\n");
+    let cluster = inventory::load("inventory.yml", &text)
+        .expect("it is valid")
+        .cluster;
+    let ladder = cluster.instances[0].ladder.iter();
+    let own: Vec<_> = ladder.map(|(_, priority)| priority.get()).collect();
+    assert_eq!((own[0], own[1], own[59]), (254, 250, 18));
+}
+
+#[test]
 fn a_plain_secret_is_not_repeated() {
     for tail in [
         "vrrp: { authentication: { password: hunter2-poison } }\n",

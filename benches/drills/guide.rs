@@ -106,6 +106,7 @@ pub(crate) fn drill(cluster: &Cluster, drill: &str, repeat: u32) -> DrillReport 
             .to_string(),
         profile: "guide".to_owned(),
         advert_ms: 1000.0,
+        down_timer_adverts: 3,
         nodes: NODES.map(|(node, ..)| name(node)).into(),
         probe_interval_ms: INTERVAL.as_secs_f64() * 1000.0,
         runs: runs.collect(),

@@ -428,9 +428,12 @@ impl Observation {
         })
     }
 
-    /// True when `address` is on one of the host's interfaces.
+    /// True when `address` is on one of the host's interfaces: what it only answers for on its loopback,
+    /// while it hands an address over, it does not have.
     pub fn holds(&self, address: IpAddr) -> bool {
-        self.addresses.iter().any(|(_, net)| net.addr() == address)
+        let is_it =
+            |(interface, net): &(String, ipnet::IpNet)| interface != "lo" && net.addr() == address;
+        self.addresses.iter().any(is_it)
     }
 
     /// A service by its program's name.

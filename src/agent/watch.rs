@@ -239,6 +239,13 @@ fn kernel_change(words: &[&str], deleted: bool) -> Option<KernelChange> {
         let hardware = after("lladdr").filter(|_| !deleted)?.to_owned();
         return Some(KernelChange::Neighbour { address, hardware });
     }
+    // An address there is answered for while it is handed over, and nobody's owner's.
+    if words
+        .get(1)
+        .is_some_and(|interface| interface.trim_end_matches(':') == "lo")
+    {
+        return None;
+    }
     // `2: eth0    inet 10.0.0.100/24 scope …`
     if let Some(net) = after("inet").or_else(|| after("inet6")) {
         let address = net.split('/').next()?.parse().ok()?;
@@ -292,6 +299,8 @@ mod tests {
             change(&format!("Deleted {line}")),
             Some(KernelChange::AddressRemoved(vip))
         );
+        let lo = "1: lo    inet 10.0.0.100/32 scope global lo\\       valid_lft forever";
+        assert_eq!(change(lo), None);
         assert_eq!(
             change("10.0.0.100 dev eth0 lladdr 02:00:0a:00:00:0c STALE "),
             Some(KernelChange::Neighbour {

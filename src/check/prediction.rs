@@ -120,7 +120,9 @@ mod tests {
             let (Cost::Gap(first), Cost::Gap(worst)) = (cost.preferred, cost.worst) else {
                 panic!("{cost:?}");
             };
-            assert!(worst.latest > first.latest, "{cost:?}");
+            // Who stops by order answers until the next owner is known, whoever that is.
+            let is_planned = cost.fault == Fault::NginxStopped;
+            assert_eq!(worst.latest > first.latest, !is_planned, "{cost:?}");
         }
     }
 

@@ -20,7 +20,7 @@ pub fn run(cluster: &Cluster) -> Vec<Finding> {
     sorted(findings)
 }
 
-/// What `node`'s keepalived is too old for (KA006, KA023, KA052, KA057), once its version is known.
+/// What `node`'s keepalived is too old for (KA006, KA023, KA052, KA057, KA058), once its version is known.
 pub fn keepalived_version(cluster: &Cluster, node: &Node, version: Version) -> Vec<Finding> {
     let mut findings = Vec::new();
     families::versions::check(cluster, node, version, &mut findings);

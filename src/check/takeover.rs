@@ -137,10 +137,9 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
         for owner in 0..count {
             for (fault, noticed) in faults {
                 let mut takeover = takeover(cluster, instance, &election, owner, fault, noticed);
-                // It serves on until the VIP has left; who resigns has lost it at once.
+                // It serves on until the VIP has left, and for as long answers for it (hand_over.sh).
                 if fault == Fault::NginxStopped
                     && keepalived >= TRACK_FILE
-                    && cluster.vrrp.on_nginx_failure != OnNginxFailure::Fault
                     && let Some(gap) = takeover.as_mut().and_then(|takeover| takeover.gap.as_mut())
                 {
                     *gap = gap.minus(HANDED_OVER_FOR);
@@ -227,14 +226,15 @@ fn skew(cluster: &Cluster, priority: u8) -> Duration {
     unit * (256 - u32::from(priority)) / 256
 }
 
-/// What is left of `Master_Down_Interval`, 3 × advert + skew, which began with the last advert that
-/// was accepted: up to one advert ago.
+/// What is left of `Master_Down_Interval`, 3 × advert + skew by the RFC, which began with the last advert
+/// that was accepted: up to one advert ago.
 fn master_down(cluster: &Cluster, priority: u8) -> Gap {
     let advert = cluster.vrrp.advert_interval.duration();
     let skew = skew(cluster, priority);
+    let missing = u32::from(cluster.vrrp.down_timer_adverts.get());
     Gap {
-        earliest: advert * 2 + skew,
-        latest: advert * 3 + skew,
+        earliest: advert * missing.saturating_sub(1) + skew,
+        latest: cluster.vrrp.silence() + skew,
     }
 }
 

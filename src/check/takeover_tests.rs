@@ -6,7 +6,7 @@ use super::Fault::{KeepalivedStopped, NginxKilled, NodeLost};
 use super::*;
 use crate::check::testing::{cluster, weight};
 use crate::model::{
-    AdvertInterval,
+    AdvertInterval, DownTimerAdverts,
     VrrpVersion::{self, V2, V3},
 };
 
@@ -156,9 +156,9 @@ fn preempt_delay_holds_a_weighted_failover_back_and_no_other() {
 
 #[test]
 fn a_planned_stop_serves_until_the_vip_has_left() {
-    let unit = include_str!("../../templates/nginx.service.conf.tera");
+    let script = include_str!("../../templates/hand_over.sh.tera");
     let seconds = HANDED_OVER_FOR.as_secs_f64();
-    assert!(unit.contains(&format!("sleep {seconds}'")), "{unit}");
+    assert!(script.contains(&format!("\nsleep {seconds}\n")), "{script}");
     let mut weighted = cluster(&[254, 252, 250]);
     weighted.vrrp.on_nginx_failure = weight(-20);
     weighted.vrrp.version = V3;
@@ -175,4 +175,22 @@ fn a_planned_stop_serves_until_the_vip_has_left() {
     weighted.vrrp.advert_interval = quick;
     assert_eq!(stopped(&weighted, DEBIAN_12), Gap::NONE);
     assert!(stopped(&weighted, BY_CHECKS).latest > Duration::from_secs(1));
+    // Who resigns has lost it at once, and answers for it until the neighbours know.
+    assert_eq!(stopped(&cluster(&[254, 252, 250]), DEBIAN_12), Gap::NONE);
+}
+
+#[test]
+fn a_lost_node_is_waited_for_as_many_adverts_as_were_asked_for() {
+    let mut patient = cluster(&[254, 128, 100]);
+    patient.vrrp.advert_interval =
+        AdvertInterval::new(Duration::from_millis(20)).expect("an interval");
+    patient.vrrp.down_timer_adverts = DownTimerAdverts::new(8).expect("a number");
+    let lost = takeovers(&patient, DEBIAN_12)
+        .into_iter()
+        .find(|takeover| takeover.fault == Fault::NodeLost)
+        .and_then(|takeover| takeover.gap)
+        .expect("a takeover");
+    // Skew is half an advert for a priority of 128.
+    assert_eq!(lost.earliest, Duration::from_millis(7 * 20 + 10));
+    assert_eq!(lost.latest, Duration::from_millis(8 * 20 + 10));
 }

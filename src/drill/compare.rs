@@ -112,6 +112,11 @@ fn differs(then: &DrillReport, now: &DrillReport) -> Vec<String> {
         interval(now.advert_ms),
     );
     say(
+        "adverts that must be missing",
+        then.down_timer_adverts.to_string(),
+        now.down_timer_adverts.to_string(),
+    );
+    say(
         "a request every",
         interval(then.probe_interval_ms),
         interval(now.probe_interval_ms),
@@ -215,7 +220,7 @@ mod tests {
             Comparison::of(&then, &now).differs,
             [
                 "profile: fast then, wan now",
-                "advert interval: 50 ms then, 1000 ms now"
+                "advert interval: 20 ms then, 1000 ms now"
             ]
         );
         let mut before = then;

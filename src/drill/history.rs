@@ -13,10 +13,19 @@ use super::record::{DrillRun, Event, Millis, Violation, What};
 use super::spans::{Span, any, both, grown, none, spans};
 use crate::model::NodeName;
 
-/// What of `run`, whose cluster adverts every `advert_ms`, must not be. A record that contradicts
-/// itself is not judged any further.
-pub fn violations(run: &DrillRun, advert_ms: f64) -> Vec<Violation> {
-    judge(run, run.drill.expectation(), advert_ms, &CHECKS)
+/// How often the cluster that is judged adverts, and how long a silence makes a node its owner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adverts {
+    /// Milliseconds from one to the next.
+    pub every_ms: f64,
+    /// How many must be missing.
+    pub missing: u8,
+}
+
+/// What of `run`, whose cluster adverts like that, must not be. A record that contradicts itself is not
+/// judged any further.
+pub fn violations(run: &DrillRun, adverts: Adverts) -> Vec<Violation> {
+    judge(run, run.drill.expectation(), adverts, &CHECKS)
 }
 
 /// One thing that must hold of every history.
@@ -33,7 +42,7 @@ pub(super) const CHECKS: [Check; 4] = [
 pub(super) fn judge(
     run: &DrillRun,
     expect: Expect,
-    advert_ms: f64,
+    adverts: Adverts,
     checks: &[Check],
 ) -> Vec<Violation> {
     let unclear = contradictions(run);
@@ -41,7 +50,7 @@ pub(super) fn judge(
         let unclear = unclear.into_iter();
         return unclear.map(|why| Violation::Unclear { why }).collect();
     }
-    let history = History::of(run, expect, advert_ms);
+    let history = History::of(run, expect, adverts);
     checks.iter().flat_map(|check| check(&history)).collect()
 }
 
@@ -120,7 +129,7 @@ pub(super) struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn of(run: &'a DrillRun, expect: Expect, advert_ms: f64) -> Self {
+    fn of(run: &'a DrillRun, expect: Expect, adverts: Adverts) -> Self {
         let mut nodes = vec![&run.from];
         for node in run.timeline.iter().filter_map(|event| event.node.as_ref()) {
             if !nodes.contains(&node) {
@@ -131,10 +140,10 @@ impl<'a> History<'a> {
         Self {
             run,
             lanes: nodes.into_iter().map(|node| lane(run, node)).collect(),
-            may_overlap: any(windows.flat_map(|window| open(run, window, advert_ms))),
+            may_overlap: any(windows.flat_map(|window| open(run, window, adverts.every_ms))),
             moves_vip: expect.moves_vip,
-            handover: HANDOVER_MS.min(advert_ms),
-            together: 4.0 * advert_ms,
+            handover: HANDOVER_MS,
+            together: (f64::from(adverts.missing) + 1.0) * adverts.every_ms,
         }
     }
 

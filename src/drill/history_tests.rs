@@ -3,12 +3,15 @@
 use proptest::prelude::*;
 
 use super::expect::{Expect, Mark, Window};
-use super::history::{CHECKS, Check, judge};
+use super::history::{Adverts, CHECKS, Check, judge};
 use super::kind::Drill;
 use super::record::{ClockOffset, DrillRun, Event, LostStretch, Requests, Violation, What};
 use crate::model::NodeName;
 
-const ADVERT: f64 = 50.0;
+const ADVERTS: Adverts = Adverts {
+    every_ms: 50.0,
+    missing: 3,
+};
 
 fn name(node: &str) -> NodeName {
     NodeName::new(node).unwrap()
@@ -68,7 +71,7 @@ fn run(error: f64, timeline: Vec<Event>) -> DrillRun {
 }
 
 fn found(run: &DrillRun) -> Vec<Violation> {
-    judge(run, Expect::ORDINARY, ADVERT, &CHECKS)
+    judge(run, Expect::ORDINARY, ADVERTS, &CHECKS)
 }
 
 /// nginx dies on lb1, lb2 takes over, and lb1 takes the VIP back when its nginx answers again.
@@ -285,7 +288,7 @@ fn without_any_check_something_bad_goes_unnoticed() {
         checks.remove(left_out);
         let unnoticed = bad()
             .into_iter()
-            .filter(|(_, run)| judge(run, Expect::ORDINARY, ADVERT, &checks).is_empty());
+            .filter(|(_, run)| judge(run, Expect::ORDINARY, ADVERTS, &checks).is_empty());
         assert_ne!(
             unnoticed.count(),
             0,
@@ -330,7 +333,7 @@ fn what_a_drill_is_expected_to_do_is_no_violation() {
         ..Expect::ORDINARY
     };
     let judged =
-        |timeline: &[Event], expect| judge(&run(0.5, timeline.to_vec()), expect, ADVERT, &CHECKS);
+        |timeline: &[Event], expect| judge(&run(0.5, timeline.to_vec()), expect, ADVERTS, &CHECKS);
     assert_eq!(judged(&split, Expect::ORDINARY).len(), 1);
     assert_eq!(judged(&split, expecting(Mark::Healed, 150, 0)), []);
     assert_eq!(judged(&split, expecting(Mark::Healed, 0, 3)), []);
@@ -353,7 +356,7 @@ fn a_fault_that_shall_not_move_the_vip_explains_no_takeover_but_what_it_leads_to
         two_owners: None,
         moves_vip: false,
     };
-    let judged = |timeline: &[Event]| judge(&run(0.5, timeline.to_vec()), expect, ADVERT, &CHECKS);
+    let judged = |timeline: &[Event]| judge(&run(0.5, timeline.to_vec()), expect, ADVERTS, &CHECKS);
     let mut lossy = vec![
         event(0.0, "lb1", fault()),
         event(100.0, "lb1", What::Released),

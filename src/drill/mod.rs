@@ -29,7 +29,7 @@ pub use clock::{Clock, ClockReading, HostClock};
 pub use compare::{Comparison, DrillTrend, Trend};
 pub use download::Download;
 pub use expect::{Expect, Mark, Window};
-pub use history::{NodeSpans, violations};
+pub use history::{Adverts, NodeSpans, violations};
 pub use http::Target;
 pub use kind::{DRILLS, Drill, DrillSpec, Ends, Scope, Servers, Takeover};
 pub use load::{Load, LoadLog, LoadSpec};

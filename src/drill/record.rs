@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::Adverts;
 use super::kind::Drill;
 use crate::model::NodeName;
 
@@ -29,6 +30,8 @@ pub struct DrillReport {
     pub profile: String,
     /// The advert interval, in milliseconds.
     pub advert_ms: f64,
+    /// How many adverts must be missing before another node takes over.
+    pub down_timer_adverts: u8,
     /// The nodes, in the inventory's order.
     pub nodes: Vec<NodeName>,
     /// A new connection was begun every so many milliseconds.
@@ -40,6 +43,14 @@ pub struct DrillReport {
 impl DrillReport {
     /// The layout that this program writes.
     pub const FORMAT: u32 = 1;
+
+    /// The timers by which its runs are judged.
+    pub fn adverts(&self) -> Adverts {
+        Adverts {
+            every_ms: self.advert_ms,
+            missing: self.down_timer_adverts,
+        }
+    }
 }
 
 /// One fault, and what came of it.

@@ -150,7 +150,8 @@ pub(crate) fn report() -> DrillReport {
         cluster: "web".to_owned(),
         started: "2026-03-01T09:30:00Z".to_owned(),
         profile: "fast".to_owned(),
-        advert_ms: 50.0,
+        advert_ms: 20.0,
+        down_timer_adverts: 8,
         nodes: ["lb1", "lb2", "lb3"].map(name).into(),
         probe_interval_ms: 5.0,
         runs: (1..)

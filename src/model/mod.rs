@@ -29,6 +29,7 @@ pub use path::{InventoryPath, PathStep};
 pub use secret::{MissingSecret, SecretRef, Secrets};
 pub use text::{clipped, harmless, harmless_json, is_harmful};
 pub use vrrp::{
-    AdvertInterval, Authentication, Failover, OnNginxFailure, Peering, Preemption, Priority,
-    VirtualRoute, VirtualRouterId, VrrpInstance, VrrpSettings, VrrpVersion, Weight,
+    AdvertInterval, Authentication, DownTimerAdverts, Failover, OnNginxFailure, Peering,
+    Preemption, Priority, VirtualRoute, VirtualRouterId, VrrpInstance, VrrpSettings, VrrpVersion,
+    Weight,
 };

@@ -133,6 +133,33 @@ impl AdvertInterval {
     }
 }
 
+/// How many adverts must be missing before a backup takes over (keepalived's `down_timer_adverts`, 1 to
+/// 100); RFC 9568, 6.1 says three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct DownTimerAdverts(u8);
+
+impl DownTimerAdverts {
+    /// What the RFC says, and keepalived does where it is told nothing.
+    pub const RFC: Self = Self(3);
+
+    /// Validates `value`.
+    pub fn new(value: i64) -> Result<Self, InvalidValue> {
+        match u8::try_from(value) {
+            Ok(value @ 1..=100) => Ok(Self(value)),
+            _ => Err(InvalidValue::new(
+                "down_timer_adverts",
+                "a whole number from 1 to 100",
+            )),
+        }
+    }
+
+    /// The number as keepalived takes it.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
 /// The version of the VRRP protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -153,11 +180,11 @@ impl VrrpVersion {
     }
 }
 
-/// A named choice of advert interval and version.
+/// A named choice of advert interval, of how many may be missing, and of priorities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Failover {
-    /// Adverts every 50 ms, VRRPv3: for a LAN.
+    /// VRRPv3, adverts every 20 ms, eight of which must be missing: for a LAN.
     Fast,
     /// Adverts every second.
     Standard,
@@ -228,6 +255,8 @@ pub struct VrrpSettings {
     pub version: VrrpVersion,
     /// Time between adverts.
     pub advert_interval: AdvertInterval,
+    /// How many of them must be missing before a backup takes over.
+    pub down_timer_adverts: DownTimerAdverts,
     /// Unicast or multicast.
     pub peering: Peering,
     /// What happens when a better node returns.
@@ -242,6 +271,14 @@ pub struct VrrpSettings {
     pub strict: bool,
     /// `vrrp_iptables`: the chain used where `strict` asks for one.
     pub iptables_chain: Option<InstanceName>,
+}
+
+impl VrrpSettings {
+    /// The time without an advert after which a backup takes over, but for its skew: what RFC 9568, 6.1
+    /// calls `Active_Down_Interval`, less `Skew_Time`.
+    pub fn silence(&self) -> Duration {
+        self.advert_interval.duration() * u32::from(self.down_timer_adverts.get())
+    }
 }
 
 /// One virtual router: its addresses and who should own them.

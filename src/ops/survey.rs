@@ -37,7 +37,8 @@ pub(super) fn vips(cluster: &Cluster) -> Vec<IpAddr> {
 /// How long an election may take, all timers of the cluster at their worst, and some air.
 pub(super) fn owner_patience(cluster: &Cluster) -> Duration {
     let health = cluster.health.interval * (cluster.health.rise + cluster.health.fall);
-    cluster.vrrp.advert_interval.duration() * 4 + health + Duration::from_secs(10)
+    let election = cluster.vrrp.silence() + cluster.vrrp.advert_interval.duration();
+    election + health + Duration::from_secs(10)
 }
 
 pub(super) fn redactor() -> Redactor {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    AdvertInterval, Cluster, NodeName, OnNginxFailure, Preemption, Priority, VrrpVersion, Weight,
+    AdvertInterval, Cluster, DownTimerAdverts, NodeName, OnNginxFailure, Preemption, Priority,
+    VrrpVersion, Weight,
 };
 
 /// `cluster` as the nodes' files have it; `None` where a node has no file, or one that lacks a virtual
@@ -22,6 +23,8 @@ pub fn with_timers_of(cluster: &Cluster, files: &BTreeMap<NodeName, String>) -> 
     };
     let advert = shared.get("advert_int").copied().unwrap_or("1");
     found.vrrp.advert_interval = AdvertInterval::new(seconds(advert)?).ok()?;
+    let silence = shared.get("down_timer_adverts").copied().unwrap_or("3");
+    found.vrrp.down_timer_adverts = DownTimerAdverts::new(silence.parse().ok()?).ok()?;
     found.vrrp.preemption = if shared.contains_key("nopreempt") {
         Preemption::Keep
     } else {

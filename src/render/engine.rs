@@ -112,6 +112,9 @@ impl Job<'_> {
             FileRole::NotifyScript => {
                 templates.render(spec, &view::scripts::notify(cluster, header)?)
             }
+            FileRole::HandOverScript => {
+                templates.render(spec, &view::scripts::hand_over(cluster, node, header)?)
+            }
             FileRole::ReleaseScript => {
                 templates.render(spec, &view::scripts::release(cluster, node, header)?)
             }

@@ -41,8 +41,11 @@ pub(crate) const NOTIFY_SCRIPT: &str = "/etc/keepalived/notify.sh";
 /// The path of the script that runs after keepalived has stopped.
 pub(crate) const RELEASE_SCRIPT: &str = "/etc/keepalived/release_vips.sh";
 
+/// The path of the script that runs before nginx is stopped.
+pub(crate) const HAND_OVER_SCRIPT: &str = "/etc/keepalived/hand_over.sh";
+
 /// All templates, in the order of a node's files.
-pub const TEMPLATES: [TemplateSpec; 9] = [
+pub const TEMPLATES: [TemplateSpec; 10] = [
     TemplateSpec {
         name: "keepalived.conf",
         path: "/etc/keepalived/keepalived.conf",
@@ -74,6 +77,14 @@ pub const TEMPLATES: [TemplateSpec; 9] = [
         mode: VariantMode::Fixed(0o755),
         purpose: "Run by keepalived at state changes: logs them, records the state, runs the hook.",
         source: include_str!("../../templates/notify.sh.tera"),
+    },
+    TemplateSpec {
+        name: "hand_over.sh",
+        path: HAND_OVER_SCRIPT,
+        role: FileRole::HandOverScript,
+        mode: VariantMode::Fixed(0o755),
+        purpose: "Run by systemd before it stops nginx: the addresses leave while nginx still serves.",
+        source: include_str!("../../templates/hand_over.sh.tera"),
     },
     TemplateSpec {
         name: "release_vips.sh",

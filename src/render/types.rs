@@ -22,6 +22,8 @@ pub enum FileRole {
     CheckScript,
     /// The script that keepalived runs on state changes: nothing to do.
     NotifyScript,
+    /// The script that systemd runs before it stops nginx: nothing to do.
+    HandOverScript,
     /// The script that systemd runs after keepalived has stopped: nothing to do.
     ReleaseScript,
     /// Kernel settings: apply them, and read them back.

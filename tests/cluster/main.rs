@@ -18,6 +18,7 @@ mod confirm;
 mod drift;
 mod drills;
 mod false_takeovers;
+mod hand_over;
 mod heal;
 mod installed;
 mod load;

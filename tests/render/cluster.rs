@@ -142,6 +142,7 @@ pub(crate) fn cluster() -> Cluster {
             failover: Failover::Fast,
             version: VrrpVersion::V3,
             advert_interval: AdvertInterval::new(Duration::from_millis(50)).unwrap(),
+            down_timer_adverts: DownTimerAdverts::RFC,
             peering: Peering::Unicast,
             preemption: Preemption::Preempt {
                 delay: Duration::ZERO,

@@ -187,6 +187,51 @@ done
 }
 
 #[test]
+fn a_node_answers_for_its_addresses_while_it_hands_them_over() {
+    let mut cluster = cluster();
+    for address in ["10.0.0.11/24", "10.0.0.101/24", "fd00::100/64"] {
+        let addresses = &mut cluster.instances[0].addresses;
+        addresses.push(address.parse().unwrap());
+    }
+    let Some((_, said)) = run(
+        &cluster,
+        r#"
+ip address add 10.0.0.100/24 dev eth0
+ip address add fd00::100/64 dev eth0 nodad
+conf=/proc/sys/net/ipv4/conf/eth0
+look() {
+    echo "  $1: $(ip -o address show dev lo | grep -v 127.0.0.1 | grep -v ' ::1/' | tr -s ' ' | cut -d ' ' -f 4 | tr '\n' ' ')arp_ignore $(cat $conf/arp_ignore), arp_announce $(cat $conf/arp_announce)"
+}
+for shell in SHELLS; do
+    echo "$shell"
+    echo 3 >$conf/arp_ignore
+    $shell /etc/keepalived/hand_over.sh &
+    until [ "$(cat /run/hactl/nginx 2>/dev/null)" = -254 ]; do sleep 0.01; done
+    look meanwhile
+    wait
+    look after
+    echo 0 >/run/hactl/nginx
+    # Killed in the middle, and cleaned up by what runs when nginx has stopped.
+    $shell /etc/keepalived/hand_over.sh &
+    until [ "$(cat /run/hactl/nginx)" = -254 ]; do sleep 0.01; done
+    kill -9 $!
+    wait || :
+    look killed
+    $shell /etc/keepalived/hand_over.sh end
+    $shell /etc/keepalived/hand_over.sh end
+    look cleaned
+    echo 0 >/run/hactl/nginx
+done
+ip -brief address show dev eth0 scope global | tr -s ' ' | cut -d ' ' -f 3-
+ls /run/hactl
+"#,
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("hand_over_script", said);
+}
+
+#[test]
 fn hostile_values_arrive_at_the_client_as_they_are() {
     let mut cluster = cluster();
     let text = format!("{}\n\tend", variants::HOSTILE.replace("${nope ", "$ "));

@@ -1,14 +1,17 @@
-//! What an old keepalived cannot do (KA006, KA023, KA052, KA057).
+//! What an old keepalived cannot do (KA006, KA023, KA052, KA057, KA058).
 
 use crate::check::finding::Finding;
 use crate::check::takeover::{TRACK_FILE, killed_nginx_noticed};
 use crate::check::{places, registry};
-use crate::model::{Cluster, Node, Peering, Version, VrrpVersion};
+use crate::model::{Cluster, DownTimerAdverts, Node, Peering, Version, VrrpVersion};
 
 use super::snippet;
 
 /// The first release that computes version 3's checksum right for every unicast peer.
 const RIGHT_CHECKSUMS: Version = Version::new(1, 3, 7);
+
+/// The first release that can be told how many adverts must be missing.
+const DOWN_TIMER_ADVERTS: Version = Version::new(2, 2, 3);
 
 /// The first release that checks a file before it reloads it.
 const CHECKED_RELOAD: Version = Version::new(2, 2, 0);
@@ -48,6 +51,19 @@ pub(in crate::check) fn check(
         findings.push(Finding::new(&registry::KA057, node.path.clone(), message));
     }
     let vrrp = &cluster.vrrp;
+    if vrrp.down_timer_adverts > DownTimerAdverts::RFC && version < DOWN_TIMER_ADVERTS {
+        let message = format!(
+            "{} has keepalived {version}, which takes over after three missing adverts, not {}: after {:?}",
+            node.name,
+            vrrp.down_timer_adverts.get(),
+            vrrp.advert_interval.duration() * u32::from(DownTimerAdverts::RFC.get())
+        );
+        findings.push(Finding::new(
+            &registry::KA058,
+            places::vrrp("down_timer_adverts"),
+            message,
+        ));
+    }
     let peers = cluster.nodes.len().saturating_sub(1);
     let concerned = vrrp.version == VrrpVersion::V3 && vrrp.peering == Peering::Unicast;
     if concerned && peers > 1 && version < RIGHT_CHECKSUMS {

@@ -165,6 +165,12 @@ KA052 {
     reason: "Before 2.2.0 there is no `reload_check_config`: a structurally broken file makes keepalived exit at a reload and leave the VIP up, which makes two owners. hactl renders the keyword where keepalived knows it.",
     fix: "upgrade keepalived to 2.2.0 or later",
 }
+KA058 {
+    Error, [Host, Plan], Checked,
+    title: "this keepalived waits for three adverts only",
+    reason: "`down_timer_adverts` exists from 2.2.3 on. An older keepalived takes over after three, and three that come often enough for eight to be waited for go missing in ordinary use: the virtual IP would move without need.",
+    fix: "set `advert_interval: 50ms` under `vrrp`, which waits for three, or upgrade keepalived to 2.2.3 or later",
+}
 KA055 {
     Warning, [Inventory], Checked,
     title: "a firewall chain without strict mode",

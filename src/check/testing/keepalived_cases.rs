@@ -8,8 +8,8 @@ use super::sample::{cluster, sample, weight};
 use crate::check::registry as id;
 use crate::check::{Finding, keepalived_version, password, run};
 use crate::model::{
-    AdvertInterval, Authentication, Cluster, InstanceName, Peering, Preemption, SecretRef, Secrets,
-    Version, VirtualRoute, VirtualRouterId, VrrpVersion,
+    AdvertInterval, Authentication, Cluster, DownTimerAdverts, InstanceName, Peering, Preemption,
+    SecretRef, Secrets, Version, VirtualRoute, VirtualRouterId, VrrpVersion,
 };
 
 fn global(snippet: &str) -> Vec<Finding> {
@@ -280,4 +280,13 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         trips: || version(Version::new(1, 3, 9), |_| {}),
         passes: || version(Version::new(2, 0, 10), |_| {}),
     },
+    Case {
+        rule: &id::KA058,
+        trips: || version(Version::new(2, 1, 5), eight_adverts),
+        passes: || version(Version::new(2, 2, 3), eight_adverts),
+    },
 ];
+
+fn eight_adverts(cluster: &mut Cluster) {
+    cluster.vrrp.down_timer_adverts = DownTimerAdverts::new(8).expect("valid");
+}

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::{
-    AdvertInterval, Balance, Cluster, ClusterName, Failover, Health, InstanceName, InterfaceName,
-    InventoryPath, Listen, Location, LocationAction, LogTarget, Login, NginxSettings, Node,
-    NodeName, Notify, OnNginxFailure, Peering, Preemption, Priority, RawSnippets, RouterId,
-    ServerAddress, ServerName, Site, SshSettings, Sysctl, SysctlKey, SysctlValue, Upstream,
-    UpstreamName, UpstreamServer, VirtualRouterId, VrrpInstance, VrrpSettings, VrrpVersion, Weight,
+    AdvertInterval, Balance, Cluster, ClusterName, DownTimerAdverts, Failover, Health,
+    InstanceName, InterfaceName, InventoryPath, Listen, Location, LocationAction, LogTarget, Login,
+    NginxSettings, Node, NodeName, Notify, OnNginxFailure, Peering, Preemption, Priority,
+    RawSnippets, RouterId, ServerAddress, ServerName, Site, SshSettings, Sysctl, SysctlKey,
+    SysctlValue, Upstream, UpstreamName, UpstreamServer, VirtualRouterId, VrrpInstance,
+    VrrpSettings, VrrpVersion, Weight,
 };
 
 /// Three nodes as an expert would have them: no rule but the note on FAULT finds anything.
@@ -39,6 +40,7 @@ pub(in crate::check) fn cluster(priorities: &[i64]) -> Cluster {
             failover: Failover::Fast,
             version: VrrpVersion::V3,
             advert_interval: AdvertInterval::new(Duration::from_millis(50)).expect("an interval"),
+            down_timer_adverts: DownTimerAdverts::RFC,
             peering: Peering::Unicast,
             preemption: Preemption::Preempt {
                 delay: Duration::ZERO,

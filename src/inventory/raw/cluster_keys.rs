@@ -8,9 +8,9 @@ use super::scalars::{Int, Time};
 use super::shape::shape;
 use super::words::{Block, Jump, LocalPath, Network, Setting, SshHost, VirtualIp};
 use crate::model::{
-    AdvertInterval, ClusterName, DrillName, Failover, HostPath, InstanceName, InterfaceName,
-    NodeName, OnNginxFailure, Peering, Priority, RouterId, SecretRef, SysctlKey, UpstreamName,
-    UserName, VirtualRouterId, VrrpVersion,
+    AdvertInterval, ClusterName, DownTimerAdverts, DrillName, Failover, HostPath, InstanceName,
+    InterfaceName, NodeName, OnNginxFailure, Peering, Priority, RouterId, SecretRef, SysctlKey,
+    UpstreamName, UserName, VirtualRouterId, VrrpVersion,
 };
 
 shape! {
@@ -57,7 +57,7 @@ shape! {
         /// The interface that carries VRRP, and the virtual IPs unless they name another.
         interface: InterfaceName = Required, "eth0";
         /// Its VRRP priority. All nodes have one, or none has.
-        priority: Priority = Optional("254, 252, 250 and so on, in the order of the nodes"), "100";
+        priority: Priority = Optional("from 254 downwards, in the order of the nodes: 228, 202 and so on with `fast`, otherwise 252, 250"), "100";
         /// keepalived's `router_id`.
         router_id: RouterId = Optional("its name"), "NGINX_MASTER";
         /// Where ssh connects to.
@@ -122,12 +122,14 @@ shape! {
 shape! {
     /// How the nodes agree who holds a virtual IP.
     VrrpKeys as "vrrp" {
-        /// How soon a dead node is noticed: `fast` sends adverts every 50 ms and notices in about 0.2 s, for a LAN; `standard` every second, 3 s; `wan` every 3 s, 9 s, for links that lose packets.
+        /// How soon a dead node is noticed: `fast` sends adverts every 20 ms and notices in about 0.2 s, for a LAN; `standard` every second, 3 s; `wan` every 3 s, 9 s, for links that lose packets.
         failover: Failover = Default("fast"), "standard";
         /// The protocol's version. 2 knows only whole seconds and IPv4, and is for keepalived 1.
         version: VrrpVersion = Default("3"), "2";
         /// The time between adverts.
-        advert_interval: AdvertInterval = Optional("50ms, 1s or 3s, by `failover`"), "1s";
+        advert_interval: AdvertInterval = Optional("20ms, 1s or 3s, by `failover`"), "1s";
+        /// How many adverts must be missing before another node takes over. Other numbers than 3 need keepalived 2.2.3.
+        down_timer_adverts: DownTimerAdverts = Optional("8 with the 20ms of `fast`, otherwise 3"), "5";
         /// Adverts go to each node's address, or to the multicast group.
         peering: Peering = Default("unicast"), "multicast";
         /// A better node that returns takes the virtual IP back.

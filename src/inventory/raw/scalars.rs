@@ -9,7 +9,8 @@ use super::decode::{Value, mismatch, prefix};
 use super::tree::{Kind, Node};
 use crate::inventory::error::{Fault, Faults};
 use crate::model::{
-    AdvertInterval, InvalidValue, InventoryPath, Priority, VirtualRouterId, Weight,
+    AdvertInterval, DownTimerAdverts, InvalidValue, InventoryPath, Priority, VirtualRouterId,
+    Weight,
 };
 
 /// The text of a scalar, or a fault for a list or mapping.
@@ -167,6 +168,7 @@ macro_rules! number {
 }
 
 number!(Priority, "a whole number from 1 to 254", 1, 254);
+number!(DownTimerAdverts, "a whole number from 1 to 100", 1, 100);
 number!(VirtualRouterId, "a whole number from 1 to 255", 1, 255);
 number!(Weight, "a whole number from -253 to 253, not 0", -253, 253);
 

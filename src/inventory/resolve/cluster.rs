@@ -14,11 +14,11 @@ use crate::model::{Cluster, DrillName, Health, NginxSettings, Notify, RawSnippet
 pub(in crate::inventory) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Cluster> {
     // Every part is resolved before any may end this, so that all faults are found.
     let nodes = nodes::resolve(keys, faults);
-    let instances = vips::resolve(keys, faults);
     let vrrp = keys
         .vrrp
         .as_ref()
         .and_then(|vrrp| vrrp::resolve(vrrp, faults));
+    let instances = vips::resolve(keys, vrrp.as_ref(), faults);
     let upstreams = upstreams::resolve(keys, faults);
     let sites = sites::resolve(keys, faults);
     let streams = sites::streams(keys, faults);

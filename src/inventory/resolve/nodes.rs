@@ -54,7 +54,7 @@ fn all_or_none(nodes: &[Spanned<NodeKeys>], faults: &mut Faults) {
         let fault = Fault::at(&node.span, message)
             .also(&typed.span, "this one has")
             .help(
-                "give every node a `priority`, or none, and hactl chooses 254, 252, 250 and so on",
+                "give every node a `priority`, or none, and hactl chooses them from 254 downwards",
             );
         faults.add(fault);
     }

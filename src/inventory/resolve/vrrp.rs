@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::VrrpKeys;
 use crate::model::{
-    AdvertInterval, Authentication, Failover, Preemption, VrrpSettings, VrrpVersion,
+    AdvertInterval, Authentication, DownTimerAdverts, Failover, Preemption, VrrpSettings,
+    VrrpVersion,
 };
 
 /// The settings.
@@ -13,9 +14,33 @@ pub(super) fn resolve(keys: &VrrpKeys, faults: &mut Faults) -> Option<VrrpSettin
     let preemption = preemption(keys, faults);
     let failover = keys.failover.as_ref()?.value;
     let version = keys.version.as_ref()?.value;
+    let strict = keys.strict.as_ref()?;
+    if let Some(number) = &keys.down_timer_adverts
+        && strict.value
+        && number.value != DownTimerAdverts::RFC
+    {
+        let message = format!("{}: strict mode waits for three adverts", number.path);
+        let fault = Fault::at(&number.span, message)
+            .also(&strict.span, "strict mode")
+            .help("remove `down_timer_adverts`, or turn strict mode off");
+        faults.add(fault);
+    }
+    let (usual_interval, usual_number) = match (failover, version) {
+        (Failover::Fast, VrrpVersion::V3) if strict.value => (Duration::from_millis(50), 3),
+        (Failover::Fast, VrrpVersion::V3) => (Duration::from_millis(20), 8),
+        // VRRPv2 counts in whole seconds, so one is as fast as it gets.
+        (Failover::Fast, VrrpVersion::V2) | (Failover::Standard, _) => (Duration::from_secs(1), 3),
+        (Failover::Wan, _) => (Duration::from_secs(3), 3),
+    };
     let advert_interval = match &keys.advert_interval {
         Some(interval) => interval.value,
-        None => AdvertInterval::new(default_interval(failover, version)).ok()?,
+        None => AdvertInterval::new(usual_interval).ok()?,
+    };
+    let down_timer_adverts = match (&keys.down_timer_adverts, &keys.advert_interval) {
+        (Some(number), _) => number.value,
+        // Whoever sets an interval by hand means the RFC's three.
+        (None, Some(_)) => DownTimerAdverts::RFC,
+        (None, None) => DownTimerAdverts::new(usual_number).ok()?,
     };
     let authentication = match &keys.authentication {
         Some(keys) => Some(Authentication {
@@ -28,23 +53,15 @@ pub(super) fn resolve(keys: &VrrpKeys, faults: &mut Faults) -> Option<VrrpSettin
         failover,
         version,
         advert_interval,
+        down_timer_adverts,
         peering: keys.peering.as_ref()?.value,
         preemption: preemption?,
         on_nginx_failure: keys.on_nginx_failure.as_ref()?.value,
         authentication,
         garp_refresh: (!garp_refresh.is_zero()).then_some(garp_refresh),
-        strict: keys.strict.as_ref()?.value,
+        strict: strict.value,
         iptables_chain: keys.iptables_chain.as_ref().map(|name| name.value.clone()),
     })
-}
-
-fn default_interval(failover: Failover, version: VrrpVersion) -> Duration {
-    match (failover, version) {
-        (Failover::Fast, VrrpVersion::V3) => Duration::from_millis(50),
-        // VRRPv2 counts in whole seconds, so one is as fast as it gets.
-        (Failover::Fast, VrrpVersion::V2) | (Failover::Standard, _) => Duration::from_secs(1),
-        (Failover::Wan, _) => Duration::from_secs(3),
-    }
 }
 
 fn preemption(keys: &VrrpKeys, faults: &mut Faults) -> Option<Preemption> {

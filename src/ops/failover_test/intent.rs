@@ -155,7 +155,7 @@ fn hold(cluster: &Cluster, spec: &DrillSpec, wanted: Option<Duration>) -> Durati
         (Ends::ByOrder(usual), None) => {
             let health =
                 cluster.health.interval * (cluster.health.fall + 1) + cluster.health.timeout;
-            let adverts = cluster.vrrp.advert_interval.duration() * 4;
+            let adverts = cluster.vrrp.silence() + cluster.vrrp.advert_interval.duration();
             usual.max(health + adverts + Duration::from_secs(2))
         }
         (Ends::ByItself(patience), _) => patience,

@@ -95,6 +95,7 @@ impl<'a> Runner<'a> {
                 started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
                 profile: profile(cluster),
                 advert_ms: millis(vrrp.advert_interval.duration()),
+                down_timer_adverts: vrrp.down_timer_adverts.get(),
                 nodes: cluster.nodes.iter().map(|node| node.name.clone()).collect(),
                 probe_interval_ms: millis(request.probe_interval),
                 runs: Vec::new(),
@@ -246,7 +247,7 @@ impl<'a> Runner<'a> {
             faulted,
         };
         let mut run = story.run();
-        run.violations = drill::violations(&run, self.report.advert_ms);
+        run.violations = drill::violations(&run, self.report.adverts());
         Ok(run)
     }
 

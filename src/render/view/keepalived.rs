@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::model::{
-    Cluster, Node, NodeFacts, OnNginxFailure, OsFamily, Peering, Preemption, Secrets, Version,
-    VrrpInstance, VrrpVersion,
+    Cluster, DownTimerAdverts, Node, NodeFacts, OnNginxFailure, OsFamily, Peering, Preemption,
+    Secrets, Version, VrrpInstance, VrrpVersion,
 };
 use crate::render::engine::secret;
 use crate::render::error::RenderError;
@@ -27,6 +27,8 @@ const ROUTE_NO_TRACK_FIRST: Version = Version::new(2, 0, 3);
 const MAX_AUTO_PRIORITY_FIRST: Version = Version::new(2, 1, 0);
 /// See [`TRACK_FILE_FIRST`].
 const RELOAD_CHECK_FIRST: Version = Version::new(2, 2, 0);
+/// See [`TRACK_FILE_FIRST`].
+const DOWN_TIMER_ADVERTS_FIRST: Version = Version::new(2, 2, 3);
 /// Before, a script's interval and timeout are whole seconds, and a fraction is an error.
 const DECIMAL_SCRIPT_TIMES_FIRST: Version = Version::new(2, 3, 2);
 /// From here on Debian builds keepalived with nftables and without iptables, and then
@@ -90,6 +92,7 @@ struct InstanceView {
     virtual_router_id: u8,
     priority: u8,
     advert_int: String,
+    down_timer_adverts: Option<u8>,
     nopreempt: bool,
     preempt_delay: Option<String>,
     /// Comments about what was asked for and can't be had.
@@ -275,6 +278,9 @@ fn instance_view(
         } else {
             vrrp.advert_interval.keepalived()
         },
+        down_timer_adverts: (vrrp.down_timer_adverts != DownTimerAdverts::RFC
+            && facts.keepalived >= DOWN_TIMER_ADVERTS_FIRST)
+            .then_some(vrrp.down_timer_adverts.get()),
         nopreempt: vrrp.preemption == Preemption::Keep,
         preempt_delay,
         notes,

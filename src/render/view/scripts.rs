@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::model::{Cluster, Node, NodeFacts, OnNginxFailure, VrrpVersion};
@@ -87,8 +88,57 @@ pub(in crate::render) struct ReleaseView {
 /// One virtual address, quoted.
 #[derive(Debug, Serialize)]
 struct AddressView {
+    /// With its prefix length, as keepalived puts it on the interface.
     address: String,
+    /// As a network of its own.
+    host: String,
     interface: String,
+}
+
+/// The virtual addresses, with the interface of each on `node`. A node's own address is never given or
+/// taken away, whatever the inventory calls it.
+fn virtual_addresses(cluster: &Cluster, node: &Node) -> Result<Vec<AddressView>, RenderError> {
+    let mut views = Vec::new();
+    for instance in &cluster.instances {
+        let interface = instance.interface.as_ref().unwrap_or(&node.interface);
+        for address in &instance.addresses {
+            if cluster.nodes.iter().any(|n| n.address == address.addr()) {
+                continue;
+            }
+            let quoted = |text: String| sh_quoted(&text).map_err(RenderError::at("virtual IP"));
+            views.push(AddressView {
+                address: quoted(address.to_string())?,
+                host: quoted(IpNet::from(address.addr()).to_string())?,
+                interface: sh_quoted(interface.as_str()).map_err(RenderError::at("interface"))?,
+            });
+        }
+    }
+    Ok(views)
+}
+
+/// What `hand_over.sh` sees.
+#[derive(Debug, Serialize)]
+pub(in crate::render) struct HandOverView {
+    header: String,
+    run_dir: &'static str,
+    track_file: &'static str,
+    down: i16,
+    addresses: Vec<AddressView>,
+}
+
+/// The view of the script that runs before nginx is stopped.
+pub(in crate::render) fn hand_over(
+    cluster: &Cluster,
+    node: &Node,
+    header: String,
+) -> Result<HandOverView, RenderError> {
+    Ok(HandOverView {
+        header,
+        run_dir: RUN_DIR,
+        track_file: TRACK_FILE,
+        down: tracked_values(cluster).1,
+        addresses: virtual_addresses(cluster, node)?,
+    })
 }
 
 /// The view of the script that runs after keepalived has stopped.
@@ -97,22 +147,8 @@ pub(in crate::render) fn release(
     node: &Node,
     header: String,
 ) -> Result<ReleaseView, RenderError> {
-    let mut addresses = Vec::new();
-    for instance in &cluster.instances {
-        let interface = instance.interface.as_ref().unwrap_or(&node.interface);
-        for address in &instance.addresses {
-            // A node's own address is never taken away, whatever the inventory calls it.
-            if cluster.nodes.iter().any(|n| n.address == address.addr()) {
-                continue;
-            }
-            addresses.push(AddressView {
-                address: sh_quoted(&address.to_string()).map_err(RenderError::at("virtual IP"))?,
-                interface: sh_quoted(interface.as_str()).map_err(RenderError::at("interface"))?,
-            });
-        }
-    }
     let advert = cluster.vrrp.advert_interval.duration();
-    // Three adverts missed, and at most one more time unit by priority (RFC 9568, 6.1).
+    // The adverts that must be missing, and at most one more time unit by priority (RFC 9568, 6.1).
     let longest_skew = match cluster.vrrp.version {
         VrrpVersion::V2 => Duration::from_secs(1),
         VrrpVersion::V3 => advert,
@@ -120,7 +156,7 @@ pub(in crate::render) fn release(
     Ok(ReleaseView {
         header,
         run_dir: RUN_DIR,
-        wait: decimal_seconds(advert * 3 + longest_skew + TAKEOVER_MARGIN),
-        addresses,
+        wait: decimal_seconds(cluster.vrrp.silence() + longest_skew + TAKEOVER_MARGIN),
+        addresses: virtual_addresses(cluster, node)?,
     })
 }

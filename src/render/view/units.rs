@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{Cluster, NodeFacts, OsFamily, Sysctl};
 use crate::render::error::RenderError;
 use crate::render::escape::systemd_argument;
-use crate::render::registry::{RELEASE_SCRIPT, RUN_DIR, TRACK_FILE};
+use crate::render::registry::{HAND_OVER_SCRIPT, RELEASE_SCRIPT, RUN_DIR, TRACK_FILE};
 
 use super::common::{file_limit, tracked_values};
 
@@ -23,6 +23,7 @@ pub(in crate::render) struct UnitView {
     rlimit_nofile: u64,
     /// The distribution's own `ExecStop=`.
     stop: Option<String>,
+    hand_over_script: String,
     release_script: String,
 }
 
@@ -42,6 +43,8 @@ fn unit(
         down,
         rlimit_nofile,
         stop,
+        hand_over_script: systemd_argument(HAND_OVER_SCRIPT)
+            .map_err(RenderError::at("hand-over script"))?,
         release_script: systemd_argument(RELEASE_SCRIPT)
             .map_err(RenderError::at("release script"))?,
     })

@@ -72,6 +72,7 @@ fn suite(out: &mut Out, report: &DrillReport, totals: &Totals) -> std::io::Resul
                 ("cluster", report.cluster.clone()),
                 ("profile", report.profile.clone()),
                 ("advert_ms", report.advert_ms.to_string()),
+                ("down_timer_adverts", report.down_timer_adverts.to_string()),
                 ("probe_interval_ms", report.probe_interval_ms.to_string()),
             ],
         )?;

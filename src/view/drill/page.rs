@@ -63,12 +63,13 @@ fn main(report: &DrillReport, all: &[DrillStats], comparison: Option<&Comparison
 
 fn facts(report: &DrillReport) -> Element {
     let text = format!(
-        "{}. {}: {}. Profile {}, advert interval {}. hactl {}.",
+        "{}. {}: {}. Profile {}: adverts every {}, {} must be missing. hactl {}.",
         report.started,
         count(report.nodes.len(), "node"),
         comma(&report.nodes),
         report.profile,
         words::exactly(report.advert_ms),
+        report.down_timer_adverts,
         report.hactl
     );
     el("p").class("soft").text(text)

@@ -197,11 +197,12 @@ fn measure(report: &DrillReport) -> String {
     let offsets = report.runs.iter().flat_map(|run| &run.offsets);
     let error = offsets.map(|offset| offset.error_ms).fold(0.0, f64::max);
     paint::faint(format!(
-        "A new connection every {}; hosts' clocks compared to within {}. Profile {}, advert interval {}.",
+        "A new connection every {}; hosts' clocks compared to within {}. Profile {}: adverts every {}, {} must be missing.",
         words::exactly(report.probe_interval_ms),
         words::milliseconds(error),
         report.profile,
-        words::exactly(report.advert_ms)
+        words::exactly(report.advert_ms),
+        report.down_timer_adverts
     ))
 }
 

@@ -25,7 +25,7 @@ waited=no
 release() {
     [ -n "$(ip -o address show dev "$2" to "${1%/*}" 2>/dev/null)" ] || return 0
     if [ "$waited" = no ] && systemctl is-active --quiet nginx.service 2>/dev/null; then
-        sleep 0.5
+        sleep 0.48
         waited=yes
     fi
     if ip address delete "$1" dev "$2" 2>/dev/null; then
