@@ -53,6 +53,16 @@ struct Args {
     bench: bool,
 }
 
+/// How long a fault is held, where it does not end by itself: long enough for the profile's timers to
+/// notice it, and no longer, since there are many.
+fn hold(profile: &str, drill: &str) -> &'static str {
+    match (profile, drill) {
+        ("wan", "link-down" | "vrrp-blocked" | "cascade" | "flap") => "12s",
+        ("fast", _) if drill != "nginx-hang" => "2s",
+        _ => "5s",
+    }
+}
+
 /// Before anything was timed: what a run takes, from its baseline until the cluster is whole again.
 fn guess(profile: &str) -> Duration {
     Duration::from_secs(match profile {
@@ -141,7 +151,7 @@ fn make(cluster: &Cluster, job: &Job, repeat: u32) {
     let report = if job.profile == "guide" {
         Some(guide::drill(cluster, job.drill, repeat))
     } else {
-        hactl(cluster, job.drill, repeat)
+        hactl(cluster, job.drill, hold(&job.profile, job.drill), repeat)
     };
     let Some(mut report) = report else { return };
     // What daemons say explains one run to who watches it; twenty of them are only long.
@@ -159,7 +169,7 @@ fn make(cluster: &Cluster, job: &Job, repeat: u32) {
 }
 
 /// The real program on the lab's controller; `None`, with what it said, where it would not.
-fn hactl(cluster: &Cluster, drill: &str, repeat: u32) -> Option<DrillReport> {
+fn hactl(cluster: &Cluster, drill: &str, hold: &str, repeat: u32) -> Option<DrillReport> {
     let repeat = repeat.to_string();
     let arguments = [
         "failover-test",
@@ -170,6 +180,8 @@ fn hactl(cluster: &Cluster, drill: &str, repeat: u32) -> Option<DrillReport> {
         drill,
         "--repeat",
         &repeat,
+        "--hold",
+        hold,
     ];
     let mut command = cluster.command(&arguments);
     command.env("XDG_STATE_HOME", cluster.dir());

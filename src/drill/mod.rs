@@ -41,4 +41,4 @@ pub use record::{
     Phases, Predicted, Requests, Violation, What,
 };
 pub use spans::Span;
-pub use stats::{Against, BesideStats, Bucket, DrillStats, Spread, Verdict};
+pub use stats::{Against, BesideStats, Bucket, DrillStats, MACHINES_OWN_MS, Spread, Verdict};

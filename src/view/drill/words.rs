@@ -1,6 +1,8 @@
 //! Figures and violations in words, the same in every form.
 
-use crate::drill::{Against, DrillRun, DrillStats, Trend, Verdict, Violation, What};
+use crate::drill::{
+    Against, DrillRun, DrillStats, MACHINES_OWN_MS, Trend, Verdict, Violation, What,
+};
 
 use crate::view::text::{and, count};
 
@@ -91,10 +93,18 @@ pub(super) fn predicted(stats: &DrillStats) -> Option<String> {
         Against::Sooner => "sooner than predicted",
         Against::Later => "later than predicted",
     };
-    Some(format!(
-        "{came} ({} to {})",
+    let (earliest, latest) = (
         milliseconds(range.earliest_ms),
-        milliseconds(range.latest_ms)
+        milliseconds(range.latest_ms),
+    );
+    let range = if earliest == latest {
+        latest
+    } else {
+        format!("{earliest} to {latest}")
+    };
+    Some(format!(
+        "{came} ({range}, and up to {} beside the timers)",
+        exactly(MACHINES_OWN_MS)
     ))
 }
 
