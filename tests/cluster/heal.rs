@@ -1,33 +1,23 @@
-//! Every drill's fault heals by itself, with nobody there who asked for it: it is ordered over SSH, and
-//! from then on no call is made. A new drill is covered by its row in the table.
+//! Every drill's fault heals by itself, whatever becomes of hactl: the real binary begins it, is killed with
+//! SIGKILL in the middle, and from then on nobody calls. A new drill is covered by its row in the table.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use hactl::agent::{Agent, FaultHits, FaultRequest};
-use hactl::drill::{DRILLS, Drill, DrillSpec, Ends, Scope, Servers, Takeover};
-use hactl::model::{InterfaceName, NodeName};
-use hactl::remote::{Call, Host, Output, RemoteError};
+use hactl::drill::{DRILLS, DrillSpec, Takeover};
 
 use crate::cluster::{Cluster, VIP, machines};
 
-/// Long enough to see that it was made.
-const HELD: Duration = Duration::from_secs(4);
 /// A machine boots meanwhile, or a daemon starts again.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
-fn every_fault_heals_by_itself() {
+fn every_fault_heals_by_itself_when_hactl_is_killed() {
     let Some(cluster) = Cluster::up(&machines()) else {
         return;
     };
-    let cluster = Arc::new(cluster);
     cluster.apply();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
     let before: BTreeMap<String, String> = cluster
         .nodes()
         .into_iter()
@@ -36,80 +26,57 @@ fn every_fault_heals_by_itself() {
     for spec in DRILLS {
         let started = Instant::now();
         let first = cluster.owner(VIP);
-        for node in concerned(&cluster, spec) {
-            // The next owner is only known once the one before it has lost the VIP.
-            let node = node.unwrap_or_else(|| cluster.owner(VIP));
-            runtime.block_on(order(&cluster, &node, spec));
-            see_it_made(&cluster, spec, &node);
-        }
-        for (node, network) in &before {
-            wait(&format!("{}: {node} to heal", spec.name), || {
-                ask(&cluster, node, LEFT).map_or("it does not answer".to_owned(), |left| left)
-            });
-            // The kernel takes its time to find out that nobody else has a link-local address.
-            wait(&format!("{}: {node}'s network", spec.name), || {
-                let now = ask(&cluster, node, NETWORK).unwrap_or_default();
-                if now == *network { String::new() } else { now }
-            });
-        }
-        wait(
-            &format!("{}: one owner that serves", spec.name),
-            || match cluster.owners(VIP).as_slice() {
-                [_] if serves(&cluster) => String::new(),
-                owners => format!("{owners:?}"),
-            },
+        let arguments = [
+            "failover-test",
+            "--yes",
+            "--drill",
+            spec.name,
+            "--hold",
+            "4s",
+        ];
+        let mut hactl = cluster.start(&arguments);
+        see_it_made(&cluster, spec, &first);
+        assert!(
+            hactl.try_wait().unwrap().is_none(),
+            "{}: hactl had ended",
+            spec.name
         );
-        // Whoever is preferred takes it back.
-        wait(&format!("{}: the first owner", spec.name), || {
-            let owners = cluster.owners(VIP);
-            if owners == [first.as_str()] {
-                String::new()
-            } else {
-                format!("{owners:?}")
-            }
-        });
+        hactl.kill().unwrap();
+        hactl.wait().unwrap();
+        healed(&cluster, spec, &before, &first);
         eprintln!("{}: {:.1} s", spec.name, started.elapsed().as_secs_f32());
     }
+    cluster.run(&["status"]).exits(0);
 }
 
-/// The nodes to which it is done, in order; `None` for whoever owns the VIP by then.
-fn concerned(cluster: &Cluster, spec: &DrillSpec) -> Vec<Option<String>> {
-    let nodes = cluster.nodes();
-    match spec.scope {
-        Scope::Owner => vec![None],
-        Scope::EveryNode => nodes.into_iter().map(Some).collect(),
-        Scope::EachOwnerInTurn { leave, .. } => vec![None; nodes.len() - leave],
+/// Waits until nothing tells of the drill any more.
+fn healed(cluster: &Cluster, spec: &DrillSpec, before: &BTreeMap<String, String>, first: &str) {
+    for (node, network) in before {
+        wait(&format!("{}: {node} to heal", spec.name), || {
+            ask(cluster, node, LEFT).map_or("it does not answer".to_owned(), |left| left)
+        });
+        // The kernel takes its time to find out that nobody else has a link-local address.
+        wait(&format!("{}: {node}'s network", spec.name), || {
+            let now = ask(cluster, node, NETWORK).unwrap_or_default();
+            if now == *network { String::new() } else { now }
+        });
     }
-}
-
-async fn order(cluster: &Arc<Cluster>, node: &str, spec: &DrillSpec) {
-    let targets =
-        ["192.168.1.10", "192.168.1.11", "192.168.1.12"].map(|host| (host.to_owned(), 8080));
-    let count = match spec.servers {
-        Servers::None => 0,
-        Servers::One => 1,
-        Servers::All => targets.len(),
-    };
-    let request = FaultRequest {
-        id: format!("heal-{}", spec.name),
-        name: spec.fault().to_owned(),
-        hold: match spec.ends {
-            Ends::ByOrder(_) => HELD,
-            Ends::ByItself(patience) => patience,
+    wait(
+        &format!("{}: one owner that serves", spec.name),
+        || match cluster.owners(VIP).as_slice() {
+            [_] if serves(cluster) => String::new(),
+            owners => format!("{owners:?}"),
         },
-        hits: FaultHits {
-            interface: Some(InterfaceName::new("eth0").unwrap()),
-            vips: vec![VIP.parse().unwrap()],
-            targets: targets[..count].to_vec(),
-            percent: Some(Drill::PACKET_LOSS),
-        },
-    };
-    let agent = Agent::new(Box::new(OverSsh {
-        cluster: Arc::clone(cluster),
-        node: NodeName::new(node).unwrap(),
-    }));
-    let state = agent.fault(&request).await.unwrap();
-    assert_eq!(state.armed.unwrap().id, request.id);
+    );
+    // Whoever is preferred takes it back.
+    wait(&format!("{}: the first owner", spec.name), || {
+        let owners = cluster.owners(VIP);
+        if owners == [first] {
+            String::new()
+        } else {
+            format!("{owners:?}")
+        }
+    });
 }
 
 /// A fault that was never made would heal, too.
@@ -192,41 +159,3 @@ for unit in nginx keepalived; do systemctl is-active --quiet $unit || echo $unit
 ps -C nginx -o stat= | grep T
 ip link show eth0 | grep -o 'state DOWN'
 :";
-
-/// A call over the lab's SSH: one connection each, as short as it can be.
-struct OverSsh {
-    cluster: Arc<Cluster>,
-    node: NodeName,
-}
-
-#[async_trait]
-impl Host for OverSsh {
-    fn node(&self) -> &NodeName {
-        &self.node
-    }
-
-    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
-        let words = call.argv.iter();
-        let words: Vec<String> = words
-            .map(|word| format!("'{}'", word.replace('\'', r"'\''")))
-            .collect();
-        let command = format!("sudo -n -- {}", words.join(" "));
-        let mut child = self
-            .cluster
-            .ssh(self.node.as_str(), &command)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(call.stdin).unwrap();
-        let output = child.wait_with_output().unwrap();
-        Ok(Output {
-            code: output.status.code(),
-            stdout: output.stdout,
-            stderr: output.stderr,
-        })
-    }
-
-    async fn close(self: Box<Self>) {}
-}

@@ -19,6 +19,7 @@ use std::time::Duration;
 pub use intent::DrillIntent;
 pub use results::{Earlier, earlier_drills, keep_drills, write_drills};
 
+use super::apply::recover;
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::survey::{Survey, survey};
@@ -113,7 +114,11 @@ pub async fn failover_test(
     request: FailoverRequest<'_>,
 ) -> Result<Option<FailoverOutcome>, OpsError> {
     let loaded = load(context)?;
-    let survey = survey(context, &loaded).await?;
+    let mut survey = survey(context, &loaded).await?;
+    // A drill that was killed leaves its lock; a change that was is not a drill's to end.
+    if survey.seen.iter().all(|seen| seen.journal.is_none()) {
+        survey = recover(context, &loaded, survey).await?;
+    }
     let intents = match intents(&loaded, &survey, &request) {
         Ok(intents) => intents,
         Err(error) => {
