@@ -63,7 +63,10 @@ pub(super) async fn conduct(
     end.verdict = loop {
         for order in coordinator.orders() {
             let why = end.failure.as_ref().map_or_else(
-                || why.to_owned(),
+                || {
+                    let late = "the time to confirm was over";
+                    if is_late { late } else { why }.to_owned()
+                },
                 |failure| format!("the {} step failed", failure.step.name()),
             );
             if let Order::Activate(index) = order {

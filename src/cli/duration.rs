@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Reads a time; a bare number is refused, since nobody knows what it counts.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let shape = || "it must be a time such as 500ms, 60s, 2m or 1m30s".to_owned();
+    let shape = || "it must be a time such as 500ms, 60s, 2m, 1m30s or 12h".to_owned();
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
     if rest.is_empty() {

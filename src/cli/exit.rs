@@ -118,15 +118,14 @@ impl Exit {
             (SettleEnd::AllNew, SettleVerb::Confirm) | (SettleEnd::AllOld, SettleVerb::Cancel) => {
                 Self::Done
             }
-            (SettleEnd::Nothing { .. }, SettleVerb::Cancel) => Self::Done,
-            // A script that waits for its confirmation must not take an undone change for a kept one.
-            (SettleEnd::Nothing { last }, SettleVerb::Confirm) => {
+            // A script must not take an undone change for a kept one, nor a kept one for undone.
+            (SettleEnd::Nothing { last }, verb) => {
                 let is_kept = |(_, outcome): &(_, Outcome)| outcome.result == "confirmed";
-                if last.iter().all(is_kept) {
-                    Self::Done
-                } else {
-                    Self::Unchanged
-                }
+                let is_so = match verb {
+                    SettleVerb::Confirm => last.iter().all(is_kept),
+                    SettleVerb::Cancel => !last.iter().any(is_kept),
+                };
+                if is_so { Self::Done } else { Self::Unchanged }
             }
             (SettleEnd::AllOld, SettleVerb::Confirm) => Self::RolledBack,
             (SettleEnd::AllNew, SettleVerb::Cancel) | (SettleEnd::Waiting { .. }, _) => {

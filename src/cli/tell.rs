@@ -35,12 +35,22 @@ pub(super) struct ChangeArgs {
 
     /// After this long, hosts undo by themselves what was not confirmed
     #[arg(
-        help = "After this long, hosts undo by themselves what was not confirmed [default: 2m; 10m with --confirm manual]",
+        help = "After this long, hosts undo by themselves what was not confirmed, 5s to 24h [default: 2m; 10m with --confirm manual]",
         long,
         value_name = "TIME",
-        value_parser = parse_duration
+        value_parser = parse_confirm_timeout
     )]
     confirm_timeout: Option<Duration>,
+}
+
+/// Long enough for hactl to prove what it did, and no longer than a host should keep what nobody wants.
+fn parse_confirm_timeout(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_secs(5)..=Duration::from_hours(24);
+    match parse_duration(text) {
+        Ok(time) if limits.contains(&time) => Ok(time),
+        Ok(_) => Err("it must be from 5s to 24h".to_owned()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Who confirms.

@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 
 /// True for characters that a terminal obeys, or that reorder, break or hide text: the control
 /// characters (C0, DEL and C1) but for newline and tab, Unicode's bidirectional controls, its
-/// separators of lines, its annotations and its tags.
+/// separators of lines, its annotations and its tags, and what has no width.
 pub fn is_harmful(c: char) -> bool {
     let hides = matches!(
         c,
-        '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
+            | '\u{2060}'..='\u{206f}'
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     );

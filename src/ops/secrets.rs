@@ -1,6 +1,8 @@
 //! Fetching secrets, once, at the edge.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
 use camino::Utf8Path;
 use secrecy::SecretString;
@@ -51,12 +53,34 @@ fn fetch(
     non_empty(&value).map_err(failed)
 }
 
+/// The longest secret: a certificate chain with its key is far shorter.
+const MOST_BYTES: u64 = 1024 * 1024;
+
 /// The secret in a file that nobody but its owner can read, less one final newline; or why not.
 pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    let why = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    };
+    // Nothing is waited for: a pipe that nobody writes to would hold hactl for ever.
+    let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(flags).open(path);
+    let file = file.map_err(why)?;
+    let metadata = file.metadata().map_err(why)?;
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
     let mode = metadata.permissions().mode() & 0o7777;
+    let mut text = String::new();
+    file.take(MOST_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(why)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(format!("it is longer than {MOST_BYTES} bytes"));
+    }
     // A certificate is public; only what may be a secret must be closed to others.
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let is_public =
         text.starts_with("-----BEGIN CERTIFICATE-----") && !text.contains("PRIVATE KEY-----");
     if mode & 0o077 != 0 && !is_public {
@@ -71,5 +95,41 @@ fn non_empty(value: &str) -> Result<SecretString, String> {
     match value.strip_suffix('\n').unwrap_or(value) {
         "" => Err("it is empty".to_owned()),
         value => Ok(SecretString::from(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn refused(path: &Utf8Path) -> String {
+        secret_file(path).expect_err("it is refused")
+    }
+
+    #[test]
+    fn what_is_no_closed_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+        let path = folder.join("secret");
+        assert_eq!(refused(&path), "there is no such file");
+        assert_eq!(refused(folder), "it is no regular file");
+        assert_eq!(refused(Utf8Path::new("/dev/zero")), "it is no regular file");
+
+        nix::unistd::mkfifo(path.as_std_path(), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        assert_eq!(refused(&path), "it is no regular file");
+        std::fs::remove_file(&path).expect("it exists");
+
+        let closed = std::fs::Permissions::from_mode(0o600);
+        std::fs::write(&path, vec![b'a'; 1024 * 1024 + 1]).expect("written");
+        std::fs::set_permissions(&path, closed).expect("closed");
+        assert_eq!(refused(&path), "it is longer than 1048576 bytes");
+        std::fs::write(&path, "poison\n").expect("written");
+        let secret = secret_file(&path).expect("a secret");
+        assert_eq!(secret.expose_secret(), "poison");
+        let open = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(&path, open).expect("open");
+        assert!(refused(&path).starts_with("others can read it (mode 0640)"));
     }
 }

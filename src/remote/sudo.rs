@@ -78,6 +78,12 @@ impl SudoPassword {
             // A person may think about it for longer than anything else here may wait.
             let asked = tokio::task::spawn_blocking(move || source()).await;
             let password = asked.unwrap_or_else(|_| Err("it was not asked for".to_owned()))?;
+            if password.expose_secret().ends_with('\r') && !password.expose_secret().contains('\n')
+            {
+                return Err(
+                    "its line ends with a carriage return: save it with Unix line ends".to_owned(),
+                );
+            }
             if password.expose_secret().contains(['\n', '\r', '\0']) {
                 // What follows the first line would reach the program, as its text.
                 return Err("it has more than one line".to_owned());

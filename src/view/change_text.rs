@@ -31,7 +31,8 @@ pub(super) fn agreement_question(plan: &Plan) -> String {
 
 /// What the first Ctrl-C does.
 pub(super) fn stopping_text() -> &'static str {
-    "Stopping: the step under way ends first, then what is not confirmed is undone.\n\
+    "Stopping: the step under way ends first, then the change is undone, unless it is\n\
+     being confirmed already: then it is kept.\n\
      Ctrl-C again leaves it at once: hosts undo by themselves what was not confirmed.\n"
 }
 

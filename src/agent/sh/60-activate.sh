@@ -75,6 +75,8 @@ disarm() {
 activate() {
     change_id "$1"
     number "$2"
+    # systemd ignores a time that it cannot count to, and then nothing would ever undo this.
+    [ "${#2}" -le 6 ] || die protocol "$2 seconds are too long for a timer"
     with_mutex
     must_hold "$1"
     refuse_unfinished

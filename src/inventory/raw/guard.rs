@@ -19,7 +19,7 @@ pub(in crate::inventory) fn decode(bytes: &[u8]) -> Result<&str, (String, Fault)
     if let Some(fault) = long_line(text) {
         return Err((String::new(), fault));
     }
-    let is_bad = |(offset, c): &(usize, char)| is_refused(*c) || is_lone_return(text, *offset);
+    let is_bad = |(offset, c): &(usize, char)| is_refused_at(text, *offset, *c);
     match text.char_indices().find(is_bad) {
         Some((offset, found)) => Err(refused_character(text, offset, found)),
         None => Ok(text),
@@ -69,6 +69,11 @@ pub(super) fn is_refused(c: char) -> bool {
     is_harmful(c) && c != '\r'
 }
 
+/// A byte order mark is one at the beginning only.
+fn is_refused_at(text: &str, offset: usize, c: char) -> bool {
+    is_refused(c) || is_lone_return(text, offset) || (c == '\u{feff}' && offset > 0)
+}
+
 fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) {
     let span: Range<usize> = offset..offset + found.len_utf8();
     let name = match found {
@@ -76,7 +81,7 @@ fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) 
         '\u{1b}' => "an escape character",
         '\r' => "a carriage return without a line feed",
         c if c.is_control() => "a control character",
-        _ => "an invisible character that reorders or breaks text",
+        _ => "an invisible character",
     };
     let code = u32::from(found);
     let fault = Fault::at(&span, format!("{name} (U+{code:04X}) in the file"))
@@ -117,7 +122,7 @@ fn is_lone_return(text: &str, offset: usize) -> bool {
 fn mask(text: &str) -> String {
     text.char_indices()
         .map(|(offset, c)| {
-            if is_refused(c) || is_lone_return(text, offset) {
+            if is_refused_at(text, offset, c) {
                 "?".repeat(c.len_utf8())
             } else {
                 c.into()
