@@ -168,7 +168,16 @@ async fn survey_of_those_up(
 }
 
 fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStatus {
-    let by_hand = |cause| matches!(cause, Cause::Hand | Cause::InventoryAndHand);
+    // What a change under way has made so far is told as that, and nobody's drift.
+    let is_settled = seen.journal.is_none();
+    let by_hand = |cause| is_settled && matches!(cause, Cause::Hand | Cause::InventoryAndHand);
+    let drift = plan.drift.iter().filter(|drift| {
+        is_settled
+            || matches!(
+                drift,
+                RunningDrift::Down { .. } | RunningDrift::NotEnabled { .. }
+            )
+    });
     let changed = plan.files.iter().filter(|file| by_hand(file.cause));
     let pending = plan.files.iter().filter(|file| file.cause != Cause::Hand);
     NodeStatus {
@@ -190,7 +199,7 @@ fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStat
         serves: seen.serves.clone(),
         loaded: seen.loaded.clone(),
         backends: seen.backends.clone(),
-        drift: plan.drift.clone(),
+        drift: drift.cloned().collect(),
         changed_by_hand: changed.map(|file| file.path.to_string()).collect(),
         pending: pending.map(|file| file.path.to_string()).collect(),
     }

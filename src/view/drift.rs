@@ -18,12 +18,12 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
         }
         // The identities themselves tell nobody anything, and differ on every node; JSON has them.
         RunningDrift::NginxServes { serves, .. } => match serves {
-            Some(_) => "nginx serves another configuration than the one that was applied: a reload failed, or a change is unfinished",
+            Some(_) => "nginx serves another configuration than the one that was applied: a reload failed",
             None => "nginx does not serve the configuration that was applied",
         }
         .to_owned(),
         RunningDrift::KeepalivedLoaded { loaded, .. } => match loaded {
-            Some(_) => "keepalived runs another configuration than the one that was applied: a reload failed, or a change is unfinished",
+            Some(_) => "keepalived runs another configuration than the one that was applied: a reload failed",
             None => "keepalived does not run the configuration that was applied",
         }
         .to_owned(),

@@ -83,7 +83,8 @@ fn a_change_that_waits_is_confirmed_from_another_machine() {
     run_elsewhere(&cluster, &["rollback", "--yes"]).exits(6);
     run_elsewhere(&cluster, &["status"])
         .exits(1)
-        .says("waits to be confirmed");
+        .says("waits to be confirmed")
+        .never_says("serves another configuration");
     run_elsewhere(&cluster, &["lock", "show"])
         .exits(0)
         .says("tester@")
