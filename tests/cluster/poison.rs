@@ -148,7 +148,19 @@ fn processes(poisons: &Poisons) -> Vec<String> {
             continue;
         }
         let read = |what: &str| fs::read(process.join(what)).unwrap_or_default();
-        let command = read("cmdline");
+        let mut command = read("cmdline");
+        // A program that is just being started has an environment before it has arguments, by which it is
+        // told from others. What ends before it has any cannot be told.
+        for _ in 0..50 {
+            if !command.is_empty() || read("environ").is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            command = read("cmdline");
+        }
+        if command.is_empty() {
+            continue;
+        }
         let said = || String::from_utf8_lossy(&command).replace('\0', " ");
         if let Some(found) = found(poisons, &command) {
             leaks.push(format!("{found} on the command line of {}", said()));

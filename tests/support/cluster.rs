@@ -124,8 +124,12 @@ impl Cluster {
             let mut ip = Command::new("ip");
             ip.args(["-n", &self.netns(node), "-o", "addr", "show", "to"])
                 .arg(address.to_string());
+            // A machine that is about to boot has no network for a moment, and so no address.
+            let said = ip.output().unwrap().stdout;
             // What a node only answers for while it hands it over is on its loopback.
-            text(&mut ip).lines().any(|line| !line.contains(": lo "))
+            String::from_utf8_lossy(&said)
+                .lines()
+                .any(|line| !line.contains(": lo "))
         };
         self.nodes().into_iter().filter(has).collect()
     }
