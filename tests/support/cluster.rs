@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use hactl::lab::{Image, LabSpec};
 
-use crate::lab::{TestLab, text, wait_for};
+use crate::lab::{TestLab, wait_for};
 use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
 /// The guide's inventory, as it is shipped.

@@ -224,9 +224,8 @@ pub(super) fn predicted(
     drill: Drill,
 ) -> Option<Predicted> {
     let fault = match drill {
-        Drill::NginxKill | Drill::NginxStop | Drill::Flap | Drill::Cascade => {
-            check::Fault::NginxKilled
-        }
+        Drill::NginxKill | Drill::Flap => check::Fault::NginxKilled,
+        Drill::NginxStop | Drill::Cascade => check::Fault::NginxStopped,
         Drill::NginxHang => check::Fault::NginxHung,
         Drill::KeepalivedStop => check::Fault::KeepalivedStopped,
         Drill::LinkDown | Drill::PowerOff => check::Fault::NodeLost,
