@@ -129,11 +129,12 @@ impl Deadline {
 }
 
 impl std::fmt::Display for Deadline {
-    /// `19:42:10 (in 9m 40s)`
+    /// `19:42:10 (in 9m 40s)`, `2026-03-02 09:30:00 (in 23h 59m)`
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (minutes, seconds) = (self.seconds_left / 60, self.seconds_left % 60);
         let left = match (minutes, seconds) {
             (0, seconds) => format!("{seconds}s"),
+            (60.., _) => format!("{}h {}m", minutes / 60, minutes % 60),
             (minutes, 0) => format!("{minutes}m"),
             (minutes, seconds) => format!("{minutes}m {seconds}s"),
         };

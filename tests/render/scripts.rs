@@ -198,6 +198,9 @@ fn a_node_answers_for_its_addresses_while_it_hands_them_over() {
         r#"
 ip address add 10.0.0.100/24 dev eth0
 ip address add fd00::100/64 dev eth0 nodad
+# Somebody else's, which stays.
+ip address add 10.0.0.101/24 dev eth0
+ip address add 10.0.0.101/32 dev lo
 conf=/proc/sys/net/ipv4/conf/eth0
 look() {
     echo "  $1: $(ip -o address show dev lo | grep -v 127.0.0.1 | grep -v ' ::1/' | tr -s ' ' | cut -d ' ' -f 4 | tr '\n' ' ')arp_ignore $(cat $conf/arp_ignore), arp_announce $(cat $conf/arp_announce)"

@@ -32,8 +32,14 @@ unhush() {
     rm -f "$run_dir/arp.$1"
 }
 
+# is_on INTERFACE ADDRESS
+is_on() { [ -n "$(ip -o address show dev "$1" to "$2" 2>/dev/null)" ]; }
+
+# keep ADDRESS INTERFACE: noted first, so that it goes again whatever happens. One that is on the loopback
+# already is somebody else's, or goes with the note of the hand-over that was killed.
 keep() {
-    [ -n "$(ip -o address show dev "$2" to "$1" 2>/dev/null)" ] || return 0
+    if ! is_on "$2" "$1" || is_on lo "$1"; then return 0; fi
+    echo "$1" >>"$run_dir/handed-over" || return 0
     case $1 in
     *:*) ip address add "$1" dev lo nodad 2>/dev/null ;;
     *) hush "$2" && ip address add "$1" dev lo 2>/dev/null ;;
@@ -41,7 +47,12 @@ keep() {
 }
 
 end() {
-    ip address delete '10.0.0.100/32' dev lo 2>/dev/null
+    if [ -e "$run_dir/handed-over" ]; then
+        while read -r address; do
+            ip address delete "$address" dev lo 2>/dev/null
+        done <"$run_dir/handed-over"
+        rm -f "$run_dir/handed-over"
+    fi
     unhush 'eth0'
     return 0
 }
