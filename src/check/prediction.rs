@@ -121,7 +121,7 @@ mod tests {
                 panic!("{cost:?}");
             };
             // Who stops by order answers until the next owner is known, whoever that is.
-            let is_planned = cost.fault == Fault::NginxStopped;
+            let is_planned = matches!(cost.fault, Fault::NginxStopped | Fault::KeepalivedStopped);
             assert_eq!(worst.latest > first.latest, !is_planned, "{cost:?}");
         }
     }

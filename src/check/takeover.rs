@@ -138,8 +138,12 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
             for (fault, noticed) in faults {
                 let mut takeover = takeover(cluster, instance, &election, owner, fault, noticed);
                 // It serves on until the VIP has left, and for as long answers for it (hand_over.sh).
-                if fault == Fault::NginxStopped
-                    && keepalived >= TRACK_FILE
+                let planned = match fault {
+                    Fault::KeepalivedStopped => true,
+                    Fault::NginxStopped => keepalived >= TRACK_FILE,
+                    Fault::NginxKilled | Fault::NginxHung | Fault::NodeLost => false,
+                };
+                if planned
                     && let Some(gap) = takeover.as_mut().and_then(|takeover| takeover.gap.as_mut())
                 {
                     *gap = gap.minus(HANDED_OVER_FOR);
@@ -238,18 +242,17 @@ fn master_down(cluster: &Cluster, priority: u8) -> Gap {
     }
 }
 
-/// The checks' times as an old keepalived gets them: in whole seconds, rounded up.
+/// The checks' interval as an old keepalived gets it: in whole seconds, rounded up. The time-out is the
+/// script's own, in any case.
 fn health_as_rendered(health: &Health, keepalived: Version) -> Health {
-    let rounded = |time: Duration| {
-        if keepalived >= DECIMAL_SCRIPT_TIMES || time.subsec_nanos() == 0 {
-            time
-        } else {
-            Duration::from_secs(time.as_secs() + 1)
-        }
-    };
+    let interval = health.interval;
+    let decimal = keepalived >= DECIMAL_SCRIPT_TIMES || interval.subsec_nanos() == 0;
     Health {
-        interval: rounded(health.interval),
-        timeout: rounded(health.timeout),
+        interval: if decimal {
+            interval
+        } else {
+            Duration::from_secs(interval.as_secs() + 1)
+        },
         ..health.clone()
     }
 }

@@ -83,7 +83,7 @@ pub const TEMPLATES: [TemplateSpec; 10] = [
         path: HAND_OVER_SCRIPT,
         role: FileRole::HandOverScript,
         mode: VariantMode::Fixed(0o755),
-        purpose: "Run by systemd before it stops nginx: the addresses leave while nginx still serves.",
+        purpose: "Run by systemd and notify.sh: a node answers for its addresses until the next owner is known.",
         source: include_str!("../../templates/hand_over.sh.tera"),
     },
     TemplateSpec {

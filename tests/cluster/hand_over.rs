@@ -1,8 +1,5 @@
-//! A planned stop of nginx: the node answers for the VIP until the neighbours know its next owner, and is
-//! never taken for the owner meanwhile.
-
-use std::thread;
-use std::time::Duration;
+//! A node answers for the VIP until the neighbours know its next owner, and is never taken for the owner
+//! meanwhile; and what it needs for that goes with hactl.
 
 use crate::cluster::{Cluster, VIP, machines};
 use crate::lab::wait_for;
@@ -35,7 +32,7 @@ fn a_stopping_node_answers_until_the_neighbours_know_the_next_owner() {
     // Longer than systemd waits for a stop, so that it is killed in the middle.
     cluster.on(
         "lb1",
-        "sed -i 's/^sleep 0.3$/sleep 60/' /etc/keepalived/hand_over.sh; \
+        "sed -i 's/sleep 0.3/sleep 60/' /etc/keepalived/hand_over.sh; \
          mkdir -p /run/systemd/system/nginx.service.d; \
          printf '[Service]\nTimeoutStopSec=20\n' >/run/systemd/system/nginx.service.d/60-slow.conf; \
          systemctl daemon-reload; systemctl stop --no-block nginx.service",
@@ -57,17 +54,98 @@ fn a_stopping_node_answers_until_the_neighbours_know_the_next_owner() {
         assert_eq!(status(&cluster), "200");
         assert_ne!(hardware(&cluster), of_lb1, "lb1 answers ARP for it");
     }
-    assert!(cluster.on("lb1", "ip -o addr show dev lo").contains(VIP));
+    assert!(on_loopback(&cluster, "lb1"));
 
     wait_for("the end of the stop", || {
         let state = cluster.on("lb1", "systemctl is-active nginx.service; :");
         !matches!(state.trim(), "active" | "deactivating")
     });
-    thread::sleep(Duration::from_millis(100));
-    assert!(!cluster.on("lb1", "ip -o addr show dev lo").contains(VIP));
-    let settings = "cd /proc/sys/net/ipv4/conf/eth0; cat arp_ignore arp_announce; ls /run/hactl";
-    assert!(!cluster.on("lb1", settings).contains("arp."));
-    assert!(cluster.on("lb1", settings).starts_with("0\n0\n"));
+    wait_for("the end of the hand-over", || {
+        !on_loopback(&cluster, "lb1") && is_as_before(&cluster, "lb1")
+    });
     pin(&of_lb1);
     assert_ne!(status(&cluster), "200");
+}
+
+fn on_loopback(cluster: &Cluster, node: &str) -> bool {
+    cluster.on(node, "ip -o addr show dev lo").contains(VIP)
+}
+
+/// Its ARP is the host's own again.
+fn is_as_before(cluster: &Cluster, node: &str) -> bool {
+    let settings = "cd /proc/sys/net/ipv4/conf/eth0; cat arp_ignore arp_announce; ls -R /run/hactl";
+    let said = cluster.on(node, &format!("{settings}; :"));
+    said.starts_with("0\n0\n") && !said.contains("arp.") && !said.contains("handed-over")
+}
+
+#[test]
+fn the_owner_alone_has_the_vip_on_its_loopback_and_after_a_rollback_nobody() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    let prepared = || {
+        let of = |node: &&str| on_loopback(&cluster, node);
+        ["lb1", "lb2", "lb3"]
+            .into_iter()
+            .filter(of)
+            .collect::<Vec<_>>()
+    };
+    let settles = |owner: &str| {
+        // Who owns another VIP is prepared, too.
+        let loopback = |node: &str| cluster.on(node, "ip -o addr show dev lo");
+        let fits =
+            |node: &str| is_as_before(&cluster, node) != loopback(node).contains("10.0.0.10");
+        wait_for("one owner, prepared for its hand-over", || {
+            let alone = cluster.owners(VIP) == [owner] && prepared() == [owner];
+            alone && ["lb1", "lb2", "lb3"].into_iter().all(fits)
+        });
+    };
+    settles("lb1");
+    cluster.on("lb1", "systemctl stop keepalived.service");
+    settles("lb2");
+    cluster.on("lb1", "systemctl start keepalived.service");
+    settles("lb1");
+    cluster.on(
+        "lb1",
+        "systemctl kill --kill-who=main -s KILL nginx.service",
+    );
+    wait_for("nginx to be started again", || {
+        cluster
+            .on("lb1", "systemctl is-active nginx.service; :")
+            .trim()
+            == "active"
+    });
+    settles("lb1");
+    cluster.on("lb1", "systemctl kill -s KILL keepalived.service");
+    wait_for("keepalived to be started again", || {
+        cluster
+            .on("lb1", "systemctl is-active keepalived.service; :")
+            .trim()
+            == "active"
+    });
+    settles("lb1");
+    // A script that changes takes away first what only it knows of, and the new one begins anew.
+    let inventory = cluster.inventory();
+    let more = inventory.replace(
+        "10.0.0.100/24",
+        "10.0.0.100/24 }\n  - { address: 10.0.0.101/24",
+    );
+    assert_ne!(more, inventory);
+    cluster.set_inventory(&more);
+    cluster.apply();
+    settles("lb1");
+    cluster.set_inventory(&inventory);
+    cluster.apply();
+    settles("lb1");
+    assert!(
+        !cluster
+            .on("lb1", "ip -o addr show dev lo")
+            .contains("10.0.0.101")
+    );
+    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    assert!(prepared().is_empty(), "{:?}", prepared());
+    for node in ["lb1", "lb2", "lb3"] {
+        assert!(is_as_before(&cluster, node), "{node}");
+    }
 }

@@ -134,7 +134,7 @@ printf '#!/bin/sh\nprintf "hook <%%s> <%%s> <%%s>\\n" "$@"\n[ "$3" != FAULT ] ||
 chmod +x /run/hook
 # No logger and no journal here: it says so on standard error instead.
 mkdir /run/bin
-for tool in mkdir mktemp chmod mv rm; do ln -s "$(command -v $tool)" /run/bin/$tool; done
+for tool in mkdir mktemp chmod mv rm flock ip; do ln -s "$(command -v $tool)" /run/bin/$tool; done
 for shell in SHELLS; do
     for state in MASTER BACKUP FAULT; do
         set -- $shell
@@ -187,7 +187,7 @@ done
 }
 
 #[test]
-fn a_node_answers_for_its_addresses_while_it_hands_them_over() {
+fn a_node_answers_for_its_addresses_until_the_next_owner_is_known() {
     let mut cluster = cluster();
     for address in ["10.0.0.11/24", "10.0.0.101/24", "fd00::100/64"] {
         let addresses = &mut cluster.instances[0].addresses;
@@ -196,34 +196,71 @@ fn a_node_answers_for_its_addresses_while_it_hands_them_over() {
     let Some((_, said)) = run(
         &cluster,
         r#"
-ip address add 10.0.0.100/24 dev eth0
-ip address add fd00::100/64 dev eth0 nodad
 # Somebody else's, which stays.
 ip address add 10.0.0.101/24 dev eth0
 ip address add 10.0.0.101/32 dev lo
 conf=/proc/sys/net/ipv4/conf/eth0
+script=/etc/keepalived/hand_over.sh
+comes() {
+    ip address add 10.0.0.100/24 dev eth0
+    ip address add fd00::100/64 dev eth0 nodad
+}
+goes() {
+    ip address delete 10.0.0.100/24 dev eth0
+    ip address delete fd00::100/64 dev eth0
+}
 look() {
     echo "  $1: $(ip -o address show dev lo | grep -v 127.0.0.1 | grep -v ' ::1/' | tr -s ' ' | cut -d ' ' -f 4 | tr '\n' ' ')arp_ignore $(cat $conf/arp_ignore), arp_announce $(cat $conf/arp_announce)"
+}
+stop() {
+    $shell $script &
+    until [ "$(cat /run/hactl/nginx 2>/dev/null)" = -254 ]; do sleep 0.01; done
 }
 for shell in SHELLS; do
     echo "$shell"
     echo 3 >$conf/arp_ignore
-    $shell /etc/keepalived/hand_over.sh &
-    until [ "$(cat /run/hactl/nginx 2>/dev/null)" = -254 ]; do sleep 0.01; done
-    look meanwhile
+    $shell $script sync
+    look 'no owner'
+    comes
+    $shell $script sync
+    $shell $script sync
+    look 'owner'
+    $shell $script later
+    look 'still the owner'
+    $shell $script later &
+    goes
+    look 'no longer the owner'
     wait
-    look after
+    look 'a moment later'
+    comes
+    stop
+    goes
+    look 'stopping nginx'
+    wait
+    look 'nginx stopped'
     echo 0 >/run/hactl/nginx
     # Killed in the middle, and cleaned up by what runs when nginx has stopped.
-    $shell /etc/keepalived/hand_over.sh &
-    until [ "$(cat /run/hactl/nginx)" = -254 ]; do sleep 0.01; done
+    comes
+    stop
     kill -9 $!
     wait || :
+    goes
     look killed
-    $shell /etc/keepalived/hand_over.sh end
-    $shell /etc/keepalived/hand_over.sh end
+    $shell $script sync
     look cleaned
     echo 0 >/run/hactl/nginx
+    comes
+    $shell $script sync
+    $shell $script end
+    $shell $script end
+    look end
+    # Both at once, as instances that change together do it.
+    for _ in 1 2 3 4 5; do $shell $script sync & $shell $script later & done
+    wait
+    look together
+    goes
+    $shell $script sync
+    look cleaned
 done
 ip -brief address show dev eth0 scope global | tr -s ' ' | cut -d ' ' -f 3-
 ls /run/hactl

@@ -112,6 +112,7 @@ activate() {
     arm "$1" "$2"
     journal "$1" activating "$generation" none none
     place_on_error=die
+    let_addresses_go "$into/new"
     place_tree "$into/new"
     place_sysctls "$into/new"
     [ "$units_changed" = no ] || systemctl daemon-reload
@@ -120,9 +121,25 @@ activate() {
     journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
     run_action nginx.service "$nginx_action"
     run_action keepalived.service "$keepalived_action"
+    take_addresses_up
     prove "$into/new" "$emergencies"
     journal "$1" activated "$generation" "$nginx_action" "$keepalived_action"
     finish
+}
+
+hand_over=/etc/keepalived/hand_over.sh
+
+# let_addresses_go DIR: what hand_over.sh keeps on the loopback goes before that file does, or changes:
+# nobody else knows of it. An owner goes on answering on its interface.
+let_addresses_go() {
+    [ -x "$hand_over" ] || return 0
+    if [ -f "$1/files$hand_over" ] && [ "$(sha256_of "$1/files$hand_over")" = "$(sha256_of "$hand_over")" ]; then return 0; fi
+    "$hand_over" end >/dev/null 2>&1 </dev/null || :
+}
+
+# take_addresses_up: an owner that stayed one is told nothing by keepalived.
+take_addresses_up() {
+    [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :
 }
 
 # expect_path HASH PATH: the plan was made for this host as it was; is it still?

@@ -156,6 +156,7 @@ bring_back() {
         return
     fi
     sweep "$1/manifest"
+    [ "$2" = booting ] || let_addresses_go "$1"
     place_tree "$1"
     if [ "$2" = booting ]; then
         restore_enablement "$1"
@@ -164,6 +165,7 @@ bring_back() {
     place_sysctls "$1"
     systemctl daemon-reload
     restore_services "$1"
+    take_addresses_up
 }
 
 # restore_services DIR: as the tree's service lines say. One that ran keeps running and reads its old

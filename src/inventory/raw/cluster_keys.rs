@@ -163,7 +163,7 @@ shape! {
         /// The time between two checks.
         interval: Time<100> = Default("1s"), "3s";
         /// A check that takes longer has failed.
-        timeout: Time<100> = Default("1s"), "500ms";
+        timeout: Time<100> = Default("500ms"), "1s";
         /// Failures in a row before nginx counts as dead.
         fall: Int<1, 100> = Default("2"), "3";
         /// Passes in a row before it counts as alive.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::{Cluster, Node, NodeFacts, OnNginxFailure, VrrpVersion};
 use crate::render::error::RenderError;
 use crate::render::escape::sh_quoted;
-use crate::render::registry::{RUN_DIR, TRACK_FILE};
+use crate::render::registry::{HAND_OVER_SCRIPT, RUN_DIR, TRACK_FILE};
 
 use super::common::{decimal_seconds, tracked_values};
 use super::keepalived::tracks_file;
@@ -51,6 +51,7 @@ pub(in crate::render) fn check(
 pub(in crate::render) struct NotifyView {
     header: String,
     run_dir: &'static str,
+    hand_over_script: &'static str,
     hook: Option<String>,
 }
 
@@ -68,6 +69,7 @@ pub(in crate::render) fn notify(
     Ok(NotifyView {
         header,
         run_dir: RUN_DIR,
+        hand_over_script: HAND_OVER_SCRIPT,
         hook,
     })
 }

@@ -47,4 +47,8 @@ else
     log warning "failed to write /run/hactl/vrrp.$name"
 fi
 
+# What arrives here while the addresses come and go is answered. In the background, where it waits: the
+# hook, and keepalived's stop, need not.
+if [ "$state" = MASTER ]; then /etc/keepalived/hand_over.sh sync; else /etc/keepalived/hand_over.sh later & fi
+
 '/usr/local/bin/page-someone' "$kind" "$name" "$state" || log warning "the hook failed with exit $? for $name $state"

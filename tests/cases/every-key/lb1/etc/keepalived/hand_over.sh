@@ -2,70 +2,112 @@
 # Managed by hactl: cluster everything.
 # Manual edits are reported as drift by `hactl plan`, and undone by the next `hactl apply`.
 #
-# systemd runs this before it stops nginx, and with `end` after nginx has stopped: a planned stop hands
-# the virtual addresses over while nginx still serves.
-#
-# keepalived takes an address off the interface before the next owner has told the neighbours that it has
-# it, and what they send here meanwhile would be lost. So this node goes on answering for its addresses,
-# on its loopback interface: there they are its own, and nobody is told so. IPv4 needs arp_ignore and
+# The node that owns a virtual address has it on its loopback interface, too, and keeps it there for 0.3 s
+# after it has left the interface. keepalived takes an address off the interface before the next owner has
+# told the neighbours that it has it; what they send here meanwhile, and what was being answered, would be
+# lost. On the loopback the address is this node's own, and nobody is told so: IPv4 needs arp_ignore and
 # arp_announce for that; IPv6 speaks for the addresses of the interface alone anyway (RFC 4861, 7.2).
+#
+#     hand_over.sh          systemd, before it stops nginx: the addresses leave while nginx still serves
+#     hand_over.sh sync     notify.sh at MASTER, and systemd: what is on the interface is on the loopback
+#     hand_over.sh later    notify.sh at any other state, and systemd: what left the interface goes
+#     hand_over.sh end      before this file is replaced or goes: all of it goes at once
 set -u
 
 run_dir=/run/hactl
+# One line for each address that this script put on the loopback: ADDRESS INTERFACE.
+notes=$run_dir/handed-over
+# keepalived calls this for several instances at once: one after the other then.
+lock=$run_dir/hand_over.lock
 [ -d "$run_dir" ] || mkdir -p "$run_dir"
+
+# Neighbours know the next owner by then.
+linger() { sleep 0.3; }
 
 # hush INTERFACE: no answer to ARP for an address that is not on it, and no question in its name.
 hush() {
     conf=/proc/sys/net/ipv4/conf/$1
-    # Kept once: what a hand-over that was killed left is not the host's own.
+    # Kept once: what a script that was killed left is not the host's own.
     if [ ! -e "$run_dir/arp.$1" ]; then
         echo "$(cat "$conf/arp_ignore") $(cat "$conf/arp_announce")" >"$run_dir/arp.$1" || return 1
     fi
-    echo 1 >"$conf/arp_ignore" && echo 2 >"$conf/arp_announce"
+    { echo 1 >"$conf/arp_ignore" && echo 2 >"$conf/arp_announce"; } 2>/dev/null
 }
 
 unhush() {
     [ -e "$run_dir/arp.$1" ] || return 0
     read -r ignore announce <"$run_dir/arp.$1"
-    echo "$ignore" >"/proc/sys/net/ipv4/conf/$1/arp_ignore"
-    echo "$announce" >"/proc/sys/net/ipv4/conf/$1/arp_announce"
+    {
+        echo "$ignore" >"/proc/sys/net/ipv4/conf/$1/arp_ignore"
+        echo "$announce" >"/proc/sys/net/ipv4/conf/$1/arp_announce"
+    } 2>/dev/null
     rm -f "$run_dir/arp.$1"
 }
 
 # is_on INTERFACE ADDRESS
 is_on() { [ -n "$(ip -o address show dev "$1" to "$2" 2>/dev/null)" ]; }
 
+is_noted() { [ -e "$notes" ] && grep -qxF "$1 $2" "$notes"; }
+
 # keep ADDRESS INTERFACE: noted first, so that it goes again whatever happens. One that is on the loopback
-# already is somebody else's, or goes with the note of the hand-over that was killed.
+# without a note is somebody else's.
 keep() {
-    if ! is_on "$2" "$1" || is_on lo "$1"; then return 0; fi
-    echo "$1" >>"$run_dir/handed-over" || return 0
+    if is_on lo "$1" || ! is_on "$2" "$1"; then return 0; fi
+    is_noted "$1" "$2" || echo "$1 $2" >>"$notes" || return 0
+    # Never the source of what this node says by itself: of scope host, or without a preferred time.
     case $1 in
-    *:*) ip address add "$1" dev lo nodad 2>/dev/null ;;
-    *) hush "$2" && ip address add "$1" dev lo 2>/dev/null ;;
+    *:*) ip address add "$1" dev lo nodad preferred_lft 0 2>/dev/null ;;
+    *) hush "$2" && ip address add "$1" dev lo scope host 2>/dev/null ;;
     esac
 }
 
-end() {
-    if [ -e "$run_dir/handed-over" ]; then
-        while read -r address; do
-            ip address delete "$address" dev lo 2>/dev/null
-        done <"$run_dir/handed-over"
-        rm -f "$run_dir/handed-over"
-    fi
-    unhush 'eth1'
-    unhush 'eth0'
-    unhush 'eth0'
+# drop ADDRESS INTERFACE: where there is a note.
+drop() {
+    is_noted "$1" "$2" || return 0
+    ip address delete "$1" dev lo 2>/dev/null
+    left=$(grep -vxF "$1 $2" "$notes")
+    if [ -n "$left" ]; then printf '%s\n' "$left" >"$notes"; else rm -f "$notes"; fi
+    case "$left " in *" $2"[[:space:]]*) ;; *) unhush "$2" ;; esac
+}
+
+keep_all() {
+    keep '10.0.0.100/32' 'eth1'
+    keep '10.0.0.101/32' 'eth0'
+    keep '10.0.0.102/32' 'eth0'
     return 0
 }
 
-if [ "${1-}" = end ]; then
-    end
-    exit 0
-fi
-keep '10.0.0.100/32' 'eth1'
-keep '10.0.0.101/32' 'eth0'
-keep '10.0.0.102/32' 'eth0'
-echo -30 >/run/hactl/nginx
-sleep 0.3
-end
+# drop_gone: what is no longer on its interface.
+drop_gone() {
+    is_on 'eth1' '10.0.0.100/32' || drop '10.0.0.100/32' 'eth1'
+    is_on 'eth0' '10.0.0.101/32' || drop '10.0.0.101/32' 'eth0'
+    is_on 'eth0' '10.0.0.102/32' || drop '10.0.0.102/32' 'eth0'
+    return 0
+}
+
+end() {
+    [ -e "$notes" ] || return 0
+    noted=$(cat "$notes")
+    while read -r address interface; do
+        drop "$address" "$interface"
+    done <<END
+$noted
+END
+}
+
+case ${1-} in
+sync) { flock 9 && keep_all && drop_gone; } 9>"$lock" ;;
+later)
+    [ -e "$notes" ] || exit 0
+    linger
+    { flock 9 && drop_gone; } 9>"$lock"
+    ;;
+end) { flock 9 && end; } 9>"$lock" ;;
+*)
+    { flock 9 && keep_all; } 9>"$lock"
+    echo -30 >/run/hactl/nginx
+    linger
+    { flock 9 && drop_gone; } 9>"$lock"
+    ;;
+esac
+exit 0
