@@ -27,6 +27,7 @@ mod poison;
 mod refused;
 mod security;
 mod shapes;
+mod spread;
 mod stranger;
 mod trouble;
 mod verbatim;

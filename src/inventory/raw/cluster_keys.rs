@@ -94,7 +94,7 @@ shape! {
         name: InstanceName = Optional("VI_1, VI_2 and so on"), "VI_1";
         /// The same number on all nodes, and no other router's on this network. Choose your own: 51 is everybody's default.
         virtual_router_id: VirtualRouterId = Optional("51, or the next number that is free here"), "51";
-        /// The node that holds it when all are well; the others follow in the order of the nodes.
+        /// The node that holds it when all are well; the others follow so that those that are left when nodes fail have as many each.
         prefer: NodeName = Optional("the first node for the first VIP, the second for the second, and so on; the highest priority where nodes have their own"), "lb1";
         /// A priority for each node, where this virtual IP needs its own.
         priorities: super::collections::Pairs<NodeName, Priority> = Optional("the nodes'"), "{ lb1: 100, lb2: 90, lb3: 80 }";

@@ -2,30 +2,17 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::distinct;
+use super::ladders::ladders;
 use crate::inventory::error::{Fault, Faults};
-use crate::inventory::raw::{
-    ClusterKeys, List, Pairs, RouteKeys, Spanned, Typed, VipKeys, VirtualIp,
-};
-use crate::model::{
-    InstanceName, NodeName, OnNginxFailure, Priority, VirtualRoute, VirtualRouterId, VrrpInstance,
-    VrrpSettings, VrrpVersion,
-};
+use crate::inventory::raw::{ClusterKeys, List, RouteKeys, Spanned, Typed, VipKeys, VirtualIp};
+use crate::model::{InstanceName, VirtualRoute, VirtualRouterId, VrrpInstance, VrrpSettings};
 
 /// The first default id: keepalived's own examples use it, and `hactl check` warns of it.
 const FIRST_ROUTER_ID: i64 = 51;
-/// The highest default priority.
-const TOP_PRIORITY: i64 = 254;
-/// The least step down from it, which leaves a weight its effect.
-const LEAST_STEP: i64 = 2;
-/// By how much later the next node's timer ends than a better one's: long enough for that one's advert to
-/// arrive, or both take over and the neighbours learn of two owners.
-const APART: Duration = Duration::from_millis(2);
-
 /// The virtual routers, in their order.
 pub(super) fn resolve(
     keys: &ClusterKeys,
@@ -45,17 +32,16 @@ pub(super) fn resolve(
     let routes: Vec<_> = vips.iter().map(|vip| routes(vip, faults)).collect();
     let names = names(vips)?;
     let ids = router_ids(vips, faults)?;
-    let step = step(vrrp?, keys.nodes.as_ref()?.iter().len());
-    let parts = names.into_iter().zip(ids).zip(routes);
+    let ladders = ladders(vips, keys, vrrp?)?;
+    let parts = names.into_iter().zip(ids).zip(routes).zip(ladders);
     vips.iter()
         .zip(parts)
-        .enumerate()
-        .map(|(index, (vip, ((name, virtual_router_id), routes)))| {
+        .map(|(vip, (((name, virtual_router_id), routes), ladder))| {
             Some(VrrpInstance {
                 name,
                 virtual_router_id,
                 addresses: addresses(vip).map(|address| address.0).collect(),
-                ladder: ladder(vip, index, keys, step)?,
+                ladder,
                 interface: vip.interface.as_ref().map(|name| name.value.clone()),
                 routes: routes?,
                 state_master_on: vip.state_master_on.as_ref().map(|name| name.value.clone()),
@@ -200,72 +186,6 @@ fn router_ids(vips: &Spanned<List<VipKeys>>, faults: &mut Faults) -> Option<Vec<
         faults.add(Fault::at(&vips.span, message).help("put several `addresses` into one VIP"));
     }
     ids
-}
-
-/// Who holds the VIP, best first. Without own priorities, the nodes' or the default ones are dealt
-/// out anew, starting at the preferred node, so that every VIP has the same rungs.
-fn ladder(
-    vip: &VipKeys,
-    index: usize,
-    keys: &ClusterKeys,
-    step: i64,
-) -> Option<Vec<(NodeName, Priority)>> {
-    let mut ladder = match &vip.priorities {
-        Some(own) => own_ladder(own),
-        None => dealt_ladder(vip, index, keys, step)?,
-    };
-    ladder.sort_by_key(|(_, priority)| std::cmp::Reverse(*priority));
-    Some(ladder)
-}
-
-/// How far apart the default priorities of `nodes` nodes are: a 256th of the advert interval each (of a
-/// second in VRRPv2), which makes [`APART`] where so many nodes fit.
-fn step(vrrp: &VrrpSettings, nodes: usize) -> i64 {
-    let unit = match (vrrp.version, vrrp.on_nginx_failure) {
-        (VrrpVersion::V3, OnNginxFailure::Fault) => vrrp.advert_interval.duration(),
-        (VrrpVersion::V2, _) | (_, OnNginxFailure::Weight { .. }) => Duration::from_secs(1),
-    };
-    let apart = (APART * 256).as_nanos().div_ceil(unit.as_nanos());
-    let fitting = (TOP_PRIORITY - 1) / i64::try_from(nodes.max(2) - 1).unwrap_or(i64::MAX);
-    i64::try_from(apart)
-        .unwrap_or(i64::MAX)
-        .min(fitting)
-        .max(LEAST_STEP)
-}
-
-fn own_ladder(own: &Pairs<NodeName, Priority>) -> Vec<(NodeName, Priority)> {
-    let pairs = own.pairs.iter();
-    pairs
-        .map(|(name, priority)| (name.value.clone(), priority.value))
-        .collect()
-}
-
-fn dealt_ladder(
-    vip: &VipKeys,
-    index: usize,
-    keys: &ClusterKeys,
-    step: i64,
-) -> Option<Vec<(NodeName, Priority)>> {
-    let nodes = keys.nodes.as_ref()?;
-    let has_own = nodes.iter().any(|node| node.priority.is_some());
-    let mut rungs = Vec::new();
-    for (position, node) in nodes.iter().enumerate() {
-        let default = TOP_PRIORITY - step * i64::try_from(position).ok()?;
-        let priority = match &node.priority {
-            Some(own) => own.value,
-            None => Priority::new(default).ok()?,
-        };
-        rungs.push((node.name.as_ref()?.value.clone(), priority));
-    }
-    rungs.sort_by_key(|(_, priority)| std::cmp::Reverse(*priority));
-    let first = match &vip.prefer {
-        Some(prefer) => rungs.iter().position(|(name, _)| *name == prefer.value)?,
-        None if has_own || rungs.is_empty() => 0,
-        None => index % rungs.len(),
-    };
-    let (mut names, priorities): (Vec<_>, Vec<_>) = rungs.into_iter().unzip();
-    names.rotate_left(first);
-    Some(names.into_iter().zip(priorities).collect())
 }
 
 fn routes(vip: &VipKeys, faults: &mut Faults) -> Option<Vec<VirtualRoute>> {
