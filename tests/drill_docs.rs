@@ -11,7 +11,7 @@ const BEGIN: &str = "<!-- made of examples/drills by tests/drill_docs.rs: begin 
 const END: &str = "<!-- end -->\n";
 
 /// In this order, and then whatever else there is.
-const FIRST: [&str; 4] = ["fast", "standard", "wan", "guide"];
+const FIRST: [&str; 5] = ["fast", "standard", "wan", "guide", "guide-no-restart"];
 
 fn root() -> &'static Utf8Path {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -29,8 +29,19 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// A fault that nobody needs to wait for any longer is ended.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
+/// The guide's cluster.
+pub(crate) const GUIDE: &str = "guide";
+/// The same, where its check cannot start nginx again: its configuration is broken, or its port is taken.
+pub(crate) const NO_RESTART: &str = "guide-no-restart";
+
 /// How a fault is made on a node, and how it is ended.
-fn fault(drill: &str) -> Option<(&'static str, &'static str)> {
+fn fault(profile: &str, drill: &str) -> Option<(&'static str, &'static str)> {
+    if profile == NO_RESTART {
+        return (drill == "nginx-kill").then_some((
+            "systemctl mask --runtime nginx; systemctl kill --kill-who=main -s KILL nginx",
+            "systemctl unmask --runtime nginx; systemctl start nginx",
+        ));
+    }
     Some(match drill {
         // As hactl's own drill does it: the master only, whose workers die of it.
         "nginx-kill" => (
@@ -54,8 +65,8 @@ fn fault(drill: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// Whether a drill can be made without hactl.
-pub(crate) fn can(drill: &str) -> bool {
-    fault(drill).is_some()
+pub(crate) fn can(profile: &str, drill: &str) -> bool {
+    fault(profile, drill).is_some()
 }
 
 pub(crate) fn deploy(cluster: &Cluster) {
@@ -90,9 +101,9 @@ fn settled(cluster: &Cluster) {
     wait_for("lb1 to have the VIP", || cluster.owners(VIP) == ["lb1"]);
 }
 
-pub(crate) fn drill(cluster: &Cluster, drill: &str, repeat: u32) -> DrillReport {
+pub(crate) fn drill(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) -> DrillReport {
     let runs = (1..=repeat).map(|repeat| {
-        let run = run(cluster, drill, repeat);
+        let run = run(cluster, profile, drill, repeat);
         settled(cluster);
         // keepalived's checks have a rhythm of 3 s, and each run shall begin at another part of it.
         thread::sleep(Duration::from_millis(3000 + u64::from(repeat) * 570 % 3000));
@@ -101,11 +112,11 @@ pub(crate) fn drill(cluster: &Cluster, drill: &str, repeat: u32) -> DrillReport 
     DrillReport {
         format: DrillReport::FORMAT,
         hactl: env!("CARGO_PKG_VERSION").to_owned(),
-        cluster: "guide".to_owned(),
+        cluster: GUIDE.to_owned(),
         started: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
-        profile: "guide".to_owned(),
+        profile: profile.to_owned(),
         advert_ms: 1000.0,
         down_timer_adverts: 3,
         nodes: NODES.map(|(node, ..)| name(node)).into(),
@@ -114,8 +125,8 @@ pub(crate) fn drill(cluster: &Cluster, drill: &str, repeat: u32) -> DrillReport 
     }
 }
 
-fn run(cluster: &Cluster, drill: &str, repeat: u32) -> DrillRun {
-    let (make, end) = fault(drill).unwrap();
+fn run(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) -> DrillRun {
+    let (make, end) = fault(profile, drill).unwrap();
     let clock = Clock::start();
     // All machines of a lab have one clock; the program's is begun beside it.
     let epoch = SystemTime::now()

@@ -36,8 +36,12 @@ struct Args {
     /// Runs of each drill
     #[arg(long, default_value_t = 20)]
     repeat: u32,
-    /// Profiles, and `guide`
-    #[arg(long, value_delimiter = ',', default_value = "fast,standard,wan,guide")]
+    /// Profiles, and `guide`, and `guide-no-restart`, where its check cannot start nginx again
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "fast,standard,wan,guide,guide-no-restart"
+    )]
     profile: Vec<String>,
     /// Drills; all where none is named
     #[arg(long, value_delimiter = ',')]
@@ -71,6 +75,10 @@ fn guess(profile: &str) -> Duration {
         "wan" => 20,
         _ => 25,
     })
+}
+
+fn is_guide(profile: &str) -> bool {
+    [guide::GUIDE, guide::NO_RESTART].contains(&profile)
 }
 
 /// One file to be made.
@@ -123,7 +131,7 @@ fn jobs(args: &Args) -> Vec<Job> {
     for profile in &args.profile {
         for spec in DRILLS {
             let wanted = args.drill.is_empty() || args.drill.iter().any(|name| name == spec.name);
-            let possible = profile != "guide" || guide::can(spec.name);
+            let possible = !is_guide(profile) || guide::can(profile, spec.name);
             let path = folder.join(profile).join(format!("{}.json", spec.name));
             if wanted && possible && (args.again || !path.exists()) {
                 jobs.push(Job {
@@ -138,7 +146,7 @@ fn jobs(args: &Args) -> Vec<Job> {
 }
 
 fn prepare(cluster: &Cluster, profile: &str) {
-    if profile == "guide" {
+    if is_guide(profile) {
         guide::deploy(cluster);
         return;
     }
@@ -148,8 +156,8 @@ fn prepare(cluster: &Cluster, profile: &str) {
 }
 
 fn make(cluster: &Cluster, job: &Job, repeat: u32) {
-    let report = if job.profile == "guide" {
-        Some(guide::drill(cluster, job.drill, repeat))
+    let report = if is_guide(&job.profile) {
+        Some(guide::drill(cluster, &job.profile, job.drill, repeat))
     } else {
         hactl(cluster, job.drill, hold(&job.profile, job.drill), repeat)
     };

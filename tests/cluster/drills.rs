@@ -179,3 +179,41 @@ fn a_drill_that_is_stopped_or_too_slow_says_so_and_leaves_the_cluster_whole() {
     cluster.run(&slow).exits(7).says("budget");
     assert_healed(&cluster);
 }
+
+#[test]
+fn results_are_kept_shown_again_compared_and_written() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    let file = |name: &str| cluster.dir().join(name).display().to_string();
+    let (page, junit) = (file("drill.html"), file("drill.xml"));
+    let drill = [
+        "failover-test",
+        "--yes",
+        "--drill=keepalived-stop",
+        "--repeat=5",
+        "--hold=1s",
+    ];
+    let written = [&drill[..], &["--html", &page, "--junit", &junit]].concat();
+    let first = cluster.run(&written).exits(0).says("keepalived-stop");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("<svg") && !page.contains("src=") && !page.contains("@import"));
+    let junit = std::fs::read_to_string(junit).unwrap();
+    assert!(
+        junit.contains("tests=\"5\"") && junit.contains("failures=\"0\""),
+        "{junit}"
+    );
+
+    let shown = cluster.run(&["failover-test", "--show"]).exits(0);
+    assert_eq!(shown.stdout, first.stdout);
+    let kept = cluster
+        .run(&["failover-test", "--show", "--format=json"])
+        .exits(0)
+        .json();
+    assert_eq!(kept["report"]["runs"].as_array().unwrap().len(), 5);
+
+    let compared = [&drill[..], &["--compare"]].concat();
+    let again = cluster.run(&compared).exits(0);
+    again.says("Since 20").says("5, 5");
+}

@@ -75,11 +75,12 @@ impl Cluster {
     /// hactl, about to be run on the controller.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.controller(env!("CARGO_BIN_EXE_hactl"));
-        // What a killed hactl leaves in the folder for temporary files goes with the lab.
+        // What it keeps, and what a killed one leaves in the folder for temporary files, goes with the lab.
         command
             .args(arguments)
             .env("USER", "tester")
-            .env("TMPDIR", self.dir());
+            .env("TMPDIR", self.dir())
+            .env("XDG_STATE_HOME", self.dir());
         command
     }
 

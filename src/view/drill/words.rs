@@ -97,7 +97,9 @@ pub(super) fn predicted(stats: &DrillStats) -> Option<String> {
         milliseconds(range.earliest_ms),
         milliseconds(range.latest_ms),
     );
-    let range = if earliest == latest {
+    let range = if range.latest_ms <= 0.0 {
+        "none".to_owned()
+    } else if earliest == latest {
         latest
     } else {
         format!("{earliest} to {latest}")
