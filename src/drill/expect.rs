@@ -24,11 +24,31 @@ pub struct Window {
     pub plus_adverts: u32,
 }
 
+/// How long a node answers for the VIP after it has left its interface: from its loopback, where nobody is
+/// told of it, until the neighbours know the next owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linger {
+    /// So many milliseconds,
+    pub ms: u32,
+    /// and so many advert intervals.
+    pub adverts: u32,
+}
+
+impl Linger {
+    /// What `hand_over.sh` waits.
+    pub const HANDED_OVER: Self = Self {
+        ms: 300,
+        adverts: 0,
+    };
+}
+
 /// What is to be expected while a drill lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expect {
     /// When two nodes may both answer for the VIP; `None` for never.
     pub two_owners: Option<Window>,
+    /// How long who had it may still answer.
+    pub lingers: Linger,
     /// Its fault is a reason for the VIP to move. Where it is none, only what it leads to can be one: a
     /// node that goes to FAULT, say.
     pub moves_vip: bool,
@@ -39,6 +59,7 @@ impl Expect {
     /// One owner, and a fault that moves the VIP.
     pub(super) const ORDINARY: Self = Self {
         two_owners: None,
+        lingers: Linger { ms: 0, adverts: 0 },
         moves_vip: true,
     };
 }
@@ -49,6 +70,7 @@ impl Drill {
         let spec = self.spec();
         Expect {
             two_owners: spec.two_owners,
+            lingers: spec.lingers,
             moves_vip: spec.takeover == Takeover::Must,
         }
     }

@@ -95,6 +95,8 @@ struct Lane<'a> {
     owns: Vec<Span>,
     /// When it had it, could be reached, and nginx answered.
     answers: Vec<Span>,
+    /// The same, and for as long afterwards as it may go on answering from its loopback.
+    may_answer: Vec<Span>,
 }
 
 /// Why the VIP may leave a node, or come back to it.
@@ -137,9 +139,14 @@ impl<'a> History<'a> {
             }
         }
         let windows = expect.two_owners.into_iter();
+        let lingers =
+            f64::from(expect.lingers.ms) + f64::from(expect.lingers.adverts) * adverts.every_ms;
         Self {
             run,
-            lanes: nodes.into_iter().map(|node| lane(run, node)).collect(),
+            lanes: nodes
+                .into_iter()
+                .map(|node| lane(run, node, lingers))
+                .collect(),
             may_overlap: any(windows.flat_map(|window| open(run, window, adverts.every_ms))),
             moves_vip: expect.moves_vip,
             handover: HANDOVER_MS,
@@ -176,7 +183,7 @@ impl<'a> History<'a> {
         let perhaps = self
             .lanes
             .iter()
-            .flat_map(|lane| grown(&lane.answers, lane.error));
+            .flat_map(|lane| grown(&lane.may_answer, lane.error));
         both(
             &none(&any(perhaps)),
             &[(self.run.begin_ms, self.run.end_ms)],
@@ -378,13 +385,15 @@ impl DrillRun {
     }
 }
 
-fn lane<'a>(run: &'a DrillRun, node: &'a NodeName) -> Lane<'a> {
+fn lane<'a>(run: &'a DrillRun, node: &'a NodeName, lingers: f64) -> Lane<'a> {
     let spans = run.spans(node);
-    let mute = any(spans.silent.into_iter().chain(spans.cut));
+    let able = none(&any(spans.silent.into_iter().chain(spans.cut)));
+    let longer = spans.owns.iter().map(|(from, to)| (*from, to + lingers));
     Lane {
         node,
         error: error_of(run, node).unwrap_or_default(),
-        answers: both(&spans.owns, &none(&mute)),
+        answers: both(&spans.owns, &able),
+        may_answer: both(&any(longer), &able),
         owns: spans.owns,
     }
 }

@@ -353,8 +353,8 @@ fn what_a_drill_is_expected_to_do_is_no_violation() {
 #[test]
 fn a_fault_that_shall_not_move_the_vip_explains_no_takeover_but_what_it_leads_to_does() {
     let expect = Expect {
-        two_owners: None,
         moves_vip: false,
+        ..Expect::ORDINARY
     };
     let judged = |timeline: &[Event]| judge(&run(0.5, timeline.to_vec()), expect, ADVERTS, &CHECKS);
     let mut lossy = vec![

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::expect::{Mark, Window};
+use super::expect::{Linger, Mark, Window};
 use crate::model::NodeName;
 
 /// A drill's name.
@@ -114,6 +114,8 @@ pub struct DrillSpec {
     pub takeover: Takeover,
     /// When two nodes may have the VIP, which is then the point of it and no violation.
     pub two_owners: Option<Window>,
+    /// How long who had it may still answer.
+    pub lingers: Linger,
     /// Which servers it concerns.
     pub servers: Servers,
 }
@@ -135,6 +137,7 @@ const USUAL: DrillSpec = DrillSpec {
     ends: HELD,
     takeover: Takeover::Must,
     two_owners: None,
+    lingers: Linger::HANDED_OVER,
     servers: Servers::None,
 };
 
@@ -172,6 +175,11 @@ pub const DRILLS: &[DrillSpec] = &[
         name: "keepalived-kill",
         does: "kills all of keepalived on {node} with SIGKILL; its address stays behind",
         heals: "systemd takes the address away and starts it again (Restart=)",
+        // release_vips.sh: an advert and the longest skew, and hand_over.sh after that.
+        lingers: Linger {
+            ms: 1000,
+            adverts: 2,
+        },
         ends: CRASH,
         // No lost request, and the stale address removed within that time.
         two_owners: Some(Window {

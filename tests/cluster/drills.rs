@@ -217,3 +217,33 @@ fn results_are_kept_shown_again_compared_and_written() {
     let again = cluster.run(&compared).exits(0);
     again.says("Since 20").says("5, 5");
 }
+
+#[test]
+fn a_killed_keepalived_has_no_second_owner_beside_it_however_slow_the_adverts() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    let inventory = cluster.inventory();
+    cluster.set_inventory(&format!("{inventory}vrrp: {{ failover: standard }}\n"));
+    cluster.apply();
+    let drill = [
+        "failover-test",
+        "--yes",
+        "--drill=keepalived-kill",
+        "--format=json",
+    ];
+    let ended = cluster.run(&drill).exits(0);
+    let run = &ended.json()["report"]["runs"][0];
+    assert_eq!(run["violations"], serde_json::json!([]), "{run:#}");
+    let at = |what: &str, node: &str| {
+        let mut events = run["timeline"].as_array().unwrap().iter();
+        let found = events.find(|it| event(it) == (what, node));
+        found.unwrap_or_else(|| panic!("no {what} of {node} in {run:#}"))["at_ms"]
+            .as_f64()
+            .unwrap()
+    };
+    // Three adverts of a second, less the one that may just have come.
+    assert!(at("released", "lb1") < at("owns", "lb2"), "{run:#}");
+    assert!(at("owns", "lb2") > 2000.0, "{run:#}");
+    assert_healed(&cluster);
+}

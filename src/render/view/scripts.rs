@@ -77,13 +77,18 @@ pub(in crate::render) fn notify(
 /// What a takeover takes beside VRRP's timers, on a host that is busy.
 const TAKEOVER_MARGIN: Duration = Duration::from_millis(300);
 
+/// What passes between a keepalived's death and the moment at which its address is gone, beside waiting.
+const SCRIPT_MARGIN: Duration = Duration::from_millis(50);
+
 /// What `release_vips.sh` sees.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct ReleaseView {
     header: String,
     run_dir: &'static str,
-    /// After so many seconds another node has the addresses.
-    wait: String,
+    /// For so many seconds no other node takes the addresses.
+    alone: String,
+    /// After so many more another node has them.
+    rest: String,
     addresses: Vec<AddressView>,
 }
 
@@ -155,10 +160,14 @@ pub(in crate::render) fn release(
         VrrpVersion::V2 => Duration::from_secs(1),
         VrrpVersion::V3 => advert,
     };
+    // The other nodes have waited for up to one advert interval already.
+    let alone = cluster.vrrp.silence().saturating_sub(advert);
+    let alone = alone.saturating_sub(SCRIPT_MARGIN);
     Ok(ReleaseView {
         header,
         run_dir: RUN_DIR,
-        wait: decimal_seconds(cluster.vrrp.silence() + longest_skew + TAKEOVER_MARGIN),
+        alone: decimal_seconds(alone),
+        rest: decimal_seconds(advert + longest_skew + TAKEOVER_MARGIN),
         addresses: virtual_addresses(cluster, node)?,
     })
 }

@@ -6,8 +6,10 @@
 # addresses on the interface, and then two nodes own them; this takes them away. After a clean stop
 # there is nothing to do, since keepalived removed them itself.
 #
-# The other nodes miss a keepalived that was killed only after some adverts. Until then this node goes
-# on serving: an address that was taken away at once would be nobody's meanwhile.
+# The other nodes miss a keepalived that was killed only after some adverts. Until one of them may have
+# taken over, this node goes on serving: an address that was taken away at once would be nobody's. From then
+# on it is on the loopback alone, where the node answers who asks it still, and tells nobody (hand_over.sh);
+# where it is not there, it stays on the interface until another node has it.
 set -u
 
 rm -f /run/hactl/vrrp.*
@@ -21,16 +23,26 @@ if [ -z "${SERVICE_RESULT:-}" ] && command -v systemctl >/dev/null 2>&1 && syste
     exit 0
 fi
 
-waited=no
+has() { [ -n "$(ip -o address show dev "$1" to "$2" 2>/dev/null)" ]; }
+
+left=no bridged=yes
+look() {
+    has "$2" "$1" || return 0
+    left=yes
+    has lo "$1" || bridged=no
+}
 release() {
-    [ -n "$(ip -o address show dev "$2" to "${1%/*}" 2>/dev/null)" ] || return 0
-    if [ "$waited" = no ] && systemctl is-active --quiet nginx.service 2>/dev/null; then
-        sleep 4.3
-        waited=yes
-    fi
-    if ip address delete "$1" dev "$2" 2>/dev/null; then
+    if has "$2" "${1%/*}" && ip address delete "$1" dev "$2" 2>/dev/null; then
         printf 'release_vips: removed %s from %s, which a dead keepalived had left there\n' "$1" "$2" >&2
     fi
 }
+look '10.0.0.100/32' 'eth0'
+serves=no
+if [ "$left" = yes ] && systemctl is-active --quiet nginx.service 2>/dev/null; then serves=yes; fi
+if [ "$serves" = yes ]; then
+    sleep 1.95
+    [ "$bridged" = yes ] || sleep 2.3
+fi
 release '10.0.0.100/24' 'eth0'
+if [ "$serves$bridged" = yesyes ]; then sleep 2.3; fi
 exit 0
