@@ -146,7 +146,11 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
                 if planned
                     && let Some(gap) = takeover.as_mut().and_then(|takeover| takeover.gap.as_mut())
                 {
-                    *gap = gap.minus(HANDED_OVER_FOR);
+                    // By a weight it leaves only when the next owner has it.
+                    *gap = match cluster.vrrp.on_nginx_failure {
+                        OnNginxFailure::Weight { .. } if fault == Fault::NginxStopped => Gap::NONE,
+                        _ => gap.minus(HANDED_OVER_FOR),
+                    };
                 }
                 takeovers.extend(takeover);
             }

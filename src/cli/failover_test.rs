@@ -81,10 +81,12 @@ pub struct FailoverTestArgs {
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = parse_duration(text)?;
-    if interval < Duration::from_millis(1) {
-        return Err("it must be 1ms at least".to_owned());
+    // What is shorter than the time between two requests is not seen.
+    if (Duration::from_millis(1)..=Duration::from_secs(1)).contains(&interval) {
+        Ok(interval)
+    } else {
+        Err("it must be between 1ms and 1s".to_owned())
     }
-    Ok(interval)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a parser may fail")]
@@ -121,11 +123,14 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
         return show(args, which, app);
     }
     app.require_consent()?;
-    // What can't be read shall not be found out only after an outage.
+    // What can't be read or written shall not be found out only after an outage.
     let earlier = match &args.compare {
         Some(which) => ops::earlier_drills(&app.context, which)?,
         None => None,
     };
+    for path in args.junit.iter().chain(&args.html) {
+        ops::try_to_write_drills(path)?;
+    }
     let agree = |intents: &[DrillIntent]| {
         app.ui.announce_drills(intents);
         app.globals.yes() || app.ui.ask_drills(intents, &|| app.is_stopped())

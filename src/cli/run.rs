@@ -61,7 +61,9 @@ impl App {
         }
         Err(CliError::Usage {
             message: "this is no terminal, so nobody can be asked whether to go on".to_owned(),
-            help: "add --yes to go on without being asked, or look first: hactl plan".to_owned(),
+            help:
+                "add --yes to go on without being asked, or look first (hactl plan, hactl status)"
+                    .to_owned(),
         })
     }
 

@@ -35,7 +35,7 @@ pub use error::{HostProblem, OpsError, SettleRefusal};
 pub use expected::Expected;
 pub use failover_test::{
     CutShort, DrillIntent, DrillProgress, Earlier, FailoverOutcome, FailoverRequest,
-    earlier_drills, failover_test, keep_drills, write_drills,
+    earlier_drills, failover_test, keep_drills, try_to_write_drills, write_drills,
 };
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use init::{InitReport, InitRequest, init};

@@ -49,8 +49,8 @@ impl Ui {
     /// Tells that the drill under way ends early.
     pub fn tell_drill_stops(&self) {
         self.status(
-            "Stopping: the fault is ended, and the cluster looked at. Ctrl-C again leaves at once;\n\
-             the host then ends the fault by itself.\n",
+            "Stopping: the fault is ended, and the cluster looked at. A host that can't be reached ends it\n\
+             by itself when its time is over. Ctrl-C again leaves at once; then every host does so.\n",
         );
     }
 
@@ -91,7 +91,15 @@ impl Ui {
 
 /// What each drill will do, to whom, and what is expected of it.
 pub(super) fn intents_text(intents: &[DrillIntent]) -> String {
-    intents.iter().map(intent_text).collect()
+    let mut text: String = intents.iter().map(intent_text).collect();
+    let several = intents.len() > 1 || intents.iter().any(|intent| intent.times > 1);
+    if several && intents.iter().any(|intent| intent.owner_stays) {
+        let words = "The VIP stays where it goes (`preempt: false`): from the second fault on, it is done to \
+                     whoever has the VIP then.";
+        text.push_str(&wrap(words, 0, ""));
+        text.push('\n');
+    }
+    text
 }
 
 fn intent_text(intent: &DrillIntent) -> String {

@@ -247,3 +247,51 @@ fn a_killed_keepalived_has_no_second_owner_beside_it_however_slow_the_adverts() 
     assert!(at("owns", "lb2") > 2000.0, "{run:#}");
     assert_healed(&cluster);
 }
+
+#[test]
+fn a_planned_stop_waits_for_the_next_owner_where_a_weight_lets_it_take_its_time() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    let inventory = cluster.inventory();
+    let weighted = "vrrp: { failover: standard, on_nginx_failure: { weight: -30 } }\n";
+    cluster.set_inventory(&format!("{inventory}{weighted}"));
+    cluster.apply();
+    let drill = [
+        "failover-test",
+        "--yes",
+        "--drill=nginx-stop",
+        "--hold=6s",
+        "--format=json",
+    ];
+    let ended = cluster.run(&drill).exits(0);
+    let run = &ended.json()["report"]["runs"][0];
+    assert_eq!(
+        (&run["to"], &run["after"]),
+        (&"lb2".into(), &"lb1".into()),
+        "{run:#}"
+    );
+    // More than 2 s, that is 400 requests, without the wait; a busy machine may lose one at each move.
+    assert!(run["new"]["lost"].as_u64().unwrap() < 20, "{run:#}");
+    assert_healed(&cluster);
+}
+
+#[test]
+fn results_that_could_not_be_written_are_no_reason_for_an_outage() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    for form in ["--html", "--junit"] {
+        let ended = cluster.run(&["failover-test", "--yes", form, "/nowhere/drill"]);
+        ended
+            .exits(1)
+            .says("/nowhere/drill")
+            .never_says("the fault comes");
+    }
+    cluster
+        .run(&["failover-test", "--yes", "--interval=10m"])
+        .exits(64)
+        .says("1ms and 1s");
+    assert_eq!(cluster.owner(VIP), "lb1");
+}

@@ -134,7 +134,7 @@ printf '#!/bin/sh\nprintf "hook <%%s> <%%s> <%%s>\\n" "$@"\n[ "$3" != FAULT ] ||
 chmod +x /run/hook
 # No logger and no journal here: it says so on standard error instead.
 mkdir /run/bin
-for tool in mkdir mktemp chmod mv rm flock ip; do ln -s "$(command -v $tool)" /run/bin/$tool; done
+for tool in mkdir mktemp chmod mv rm flock ip grep sleep cat; do ln -s "$(command -v $tool)" /run/bin/$tool; done
 for shell in SHELLS; do
     for state in MASTER BACKUP FAULT; do
         set -- $shell
@@ -254,6 +254,15 @@ for shell in SHELLS; do
     $shell $script end
     $shell $script end
     look end
+    # Whoever emptied /run is no reason to keep what it told of.
+    $shell $script sync
+    rm -r /run/hactl
+    goes
+    echo 0 >$conf/../default/arp_ignore
+    $shell $script sync
+    look 'notes lost'
+    echo 3 >$conf/arp_ignore
+    comes
     # Both at once, as instances that change together do it.
     for _ in 1 2 3 4 5; do $shell $script sync & $shell $script later & done
     wait

@@ -121,8 +121,8 @@ activate() {
     journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
     run_action nginx.service "$nginx_action"
     run_action keepalived.service "$keepalived_action"
-    take_addresses_up
     prove "$into/new" "$emergencies"
+    take_addresses_up
     journal "$1" activated "$generation" "$nginx_action" "$keepalived_action"
     finish
 }
@@ -132,8 +132,10 @@ hand_over=/etc/keepalived/hand_over.sh
 # let_addresses_go DIR: what hand_over.sh keeps on the loopback goes before that file does, or changes:
 # nobody else knows of it. An owner goes on answering on its interface.
 let_addresses_go() {
+    addresses_gone=no
     [ -x "$hand_over" ] || return 0
     if [ -f "$1/files$hand_over" ] && [ "$(sha256_of "$1/files$hand_over")" = "$(sha256_of "$hand_over")" ]; then return 0; fi
+    addresses_gone=yes
     "$hand_over" end >/dev/null 2>&1 </dev/null || :
 }
 

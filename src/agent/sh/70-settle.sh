@@ -165,6 +165,8 @@ bring_back() {
     place_sysctls "$1"
     systemctl daemon-reload
     restore_services "$1"
+    # keepalived reads its file some time after it was told to, and nothing proves here that it has.
+    if [ -x "$hand_over" ] && [ "$addresses_gone" = yes ]; then sleep 1; fi
     take_addresses_up
 }
 

@@ -1,4 +1,4 @@
-//! Kernel settings that nginx depends on (SY001, SY002). Only what the inventory sets is judged:
+//! Kernel settings that nginx depends on (SY001 to SY003). Only what the inventory sets is judged:
 //! what else a host has is the host's business.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::check::finding::Finding;
 use crate::check::{places, registry};
-use crate::model::Cluster;
+use crate::model::{Cluster, InterfaceName};
 
 const PORT_RANGE: &str = "net.ipv4.ip_local_port_range";
 const RESERVED: &str = "net.ipv4.ip_local_reserved_ports";
@@ -15,6 +15,7 @@ const SOMAXCONN: &str = "net.core.somaxconn";
 pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
     port_range(cluster, findings);
     backlog(cluster, findings);
+    arp(cluster, findings);
 }
 
 fn value<'a>(cluster: &'a Cluster, key: &str) -> Option<&'a str> {
@@ -77,5 +78,30 @@ fn backlog(cluster: &Cluster, findings: &mut Vec<Finding>) {
             places::nginx("backlog"),
             message,
         ));
+    }
+}
+
+/// What `hand_over.sh` sets by itself.
+fn arp(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let everywhere = cluster.instances.iter().flat_map(|instance| {
+        let own = instance.interface.iter();
+        let nodes = cluster.nodes.iter().map(|node| &node.interface);
+        own.chain(nodes.filter(|_| instance.interface.is_none()))
+    });
+    let interfaces: BTreeSet<&str> = everywhere.map(InterfaceName::as_str).collect();
+    // A name with a dot is written with a slash for it, or all the others are slashes.
+    let plain = |text: &str| text.replace('/', ".");
+    for sysctl in &cluster.sysctls {
+        let key = plain(sysctl.key.as_str());
+        let is_of = |interface: &&str| {
+            ["arp_ignore", "arp_announce"]
+                .map(|setting| format!("net.ipv4.conf.{}.{setting}", plain(interface)))
+                .contains(&key)
+        };
+        if let Some(interface) = interfaces.iter().copied().find(|own| is_of(own)) {
+            let message = format!("hand_over.sh sets this while a node owns a VIP on {interface}");
+            let place = places::sysctl(sysctl.key.as_str());
+            findings.push(Finding::new(&registry::SY003, place, message));
+        }
     }
 }

@@ -99,6 +99,12 @@ SY001 {
     reason: "An outgoing connection can take the port before nginx does, and nginx then does not start.",
     fix: "reserve the port in net.ipv4.ip_local_reserved_ports, or narrow net.ipv4.ip_local_port_range",
 }
+SY003 {
+    Error, [Inventory], Checked,
+    title: "ARP settings of an interface that has a VIP",
+    reason: "While a node owns a VIP, hand_over.sh keeps it on the loopback, too, and has arp_ignore at 1 and arp_announce at 2 for as long. Set by the inventory as well, they would differ from it on the owner, and be taken for the host's own.",
+    fix: "remove the setting",
+}
 SY002 {
     Warning, [Inventory], Checked,
     title: "nginx's backlog is larger than the kernel allows",

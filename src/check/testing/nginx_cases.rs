@@ -124,6 +124,21 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         },
     },
     Case {
+        rule: &id::SY003,
+        trips: || {
+            with(|c| {
+                c.sysctls
+                    .push(keyed("net.ipv4.conf.eth0.arp_announce", "2"));
+            })
+        },
+        passes: || {
+            with(|c| {
+                c.sysctls
+                    .push(keyed("net.ipv4.conf.eth1.arp_announce", "2"));
+            })
+        },
+    },
+    Case {
         rule: &id::SY002,
         trips: || with(|c| c.nginx.backlog = 65_536),
         passes: || with(|c| c.nginx.backlog = 65_535),

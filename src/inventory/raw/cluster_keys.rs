@@ -95,7 +95,7 @@ shape! {
         /// The same number on all nodes, and no other router's on this network. Choose your own: 51 is everybody's default.
         virtual_router_id: VirtualRouterId = Optional("51, or the next number that is free here"), "51";
         /// The node that holds it when all are well; the others follow so that those that are left when nodes fail have as many each.
-        prefer: NodeName = Optional("the first node for the first VIP, the second for the second, and so on; the highest priority where nodes have their own"), "lb1";
+        prefer: NodeName = Optional("the first node for the first VIP, the second for the second, and so on, as far as no other VIP prefers it; the highest priority where nodes have their own"), "lb1";
         /// A priority for each node, where this virtual IP needs its own.
         priorities: super::collections::Pairs<NodeName, Priority> = Optional("the nodes'"), "{ lb1: 100, lb2: 90, lb3: 80 }";
         /// The interface that carries the virtual IP, where it isn't the one that carries VRRP.

@@ -27,14 +27,22 @@ pub(super) fn ladders(
     vrrp: &VrrpSettings,
 ) -> Option<Vec<Ladder>> {
     let (names, priorities, typed) = rungs(keys, vrrp)?;
+    // What somebody chose comes first: the others are dealt out around it.
     let mut orders = Vec::new();
-    for (index, vip) in vips.iter().enumerate() {
-        orders.push(first_rungs(vip, index, &names, typed)?);
+    for vip in vips {
+        orders.push(first_rungs(vip, &names, typed)?);
+    }
+    for vip in 0..orders.len() {
+        if orders.get(vip)?.is_empty() && !names.is_empty() {
+            let first = next_rung(&orders, vip, names.len(), vip % names.len())?;
+            orders.get_mut(vip)?.push(first);
+        }
     }
     for rung in 1..names.len() {
         for vip in 0..orders.len() {
             if orders.get(vip)?.len() == rung {
-                let next = next_rung(&orders, vip, names.len())?;
+                let first = orders.get(vip)?.first().copied()?;
+                let next = next_rung(&orders, vip, names.len(), first)?;
                 orders.get_mut(vip)?.push(next);
             }
         }
@@ -75,8 +83,8 @@ fn rungs(keys: &ClusterKeys, vrrp: &VrrpSettings) -> Option<(Vec<NodeName>, Vec<
     ))
 }
 
-/// What is said of a VIP's order: all of it where priorities are typed, otherwise who comes first.
-fn first_rungs(vip: &VipKeys, index: usize, names: &[NodeName], typed: bool) -> Option<Vec<usize>> {
+/// What is said of a VIP's order: all of it where priorities are typed, otherwise who comes first, if that.
+fn first_rungs(vip: &VipKeys, names: &[NodeName], typed: bool) -> Option<Vec<usize>> {
     let place = |name: &NodeName| names.iter().position(|known| known == name);
     if let Some(own) = &vip.priorities {
         let own = own_ladder(own);
@@ -84,8 +92,8 @@ fn first_rungs(vip: &VipKeys, index: usize, names: &[NodeName], typed: bool) -> 
     }
     let first = match &vip.prefer {
         Some(prefer) => place(&prefer.value)?,
-        None if typed || names.is_empty() => 0,
-        None => index % names.len(),
+        None if typed => 0,
+        None => return Some(Vec::new()),
     };
     let all = (0..names.len()).map(|after| (first + after) % names.len());
     Some(all.take(if typed { names.len() } else { 1 }).collect())
@@ -93,8 +101,8 @@ fn first_rungs(vip: &VipKeys, index: usize, names: &[NodeName], typed: bool) -> 
 
 /// Who follows in the order of `vip`: of the nodes that are left when all those before have failed, the
 /// one that then has the fewest VIPs; of equal ones the one that follows here least often, so that other
-/// failures find them apart, too; of equal ones the next in the order of the nodes.
-fn next_rung(orders: &[Vec<usize>], vip: usize, nodes: usize) -> Option<usize> {
+/// failures find them apart, too; of equal ones the next in the order of the nodes from `begin` on.
+fn next_rung(orders: &[Vec<usize>], vip: usize, nodes: usize, begin: usize) -> Option<usize> {
     let failed = orders.get(vip)?;
     let mut load = vec![0_usize; nodes];
     if failed.len() < SPREAD_RUNGS {
@@ -109,7 +117,7 @@ fn next_rung(orders: &[Vec<usize>], vip: usize, nodes: usize) -> Option<usize> {
         let same = orders.iter().filter_map(|other| other.get(failed.len()));
         same.filter(|other| **other == node).count()
     };
-    let after = |node: usize| (node + nodes - failed.first().copied().unwrap_or(0)) % nodes;
+    let after = |node: usize| (node + nodes - begin) % nodes;
     (0..nodes)
         .filter(|node| !failed.contains(node))
         .min_by_key(|node| (load.get(*node).copied(), here(*node), after(*node)))

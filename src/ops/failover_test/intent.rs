@@ -8,7 +8,7 @@ use crate::agent::Observation;
 use crate::check;
 use crate::drill::{Drill, DrillSpec, Ends, Predicted, Scope, Servers, Target};
 use crate::model::{
-    Cluster, DrillName, InstanceName, LocationAction, NodeName, Site, VrrpInstance,
+    Cluster, DrillName, InstanceName, LocationAction, NodeName, Preemption, Site, VrrpInstance,
 };
 use crate::ops::context::Loaded;
 use crate::ops::error::OpsError;
@@ -24,6 +24,8 @@ pub struct DrillIntent {
     pub vip: IpAddr,
     /// Its owner now.
     pub owner: NodeName,
+    /// The VIP stays with whoever has taken it over, to whom the next fault is done then.
+    pub owner_stays: bool,
     /// How often it is done.
     pub times: u32,
     /// How long the fault is held; for one that heals by itself, when it is helped.
@@ -117,6 +119,7 @@ pub(super) fn intents(
             owner: owner.clone(),
             times: request.repeat,
             hold: hold(cluster, spec, request.hold),
+            owner_stays: cluster.vrrp.preemption == Preemption::Keep && request.node.is_none(),
             predicted: predicted(cluster, seen, &instance.name, &owner, *drill)
                 .filter(|_| *node == owner),
             budget: request.budget.or_else(|| budget(cluster, spec.name)),

@@ -17,7 +17,7 @@ mod timeline;
 use std::time::Duration;
 
 pub use intent::DrillIntent;
-pub use results::{Earlier, earlier_drills, keep_drills, write_drills};
+pub use results::{Earlier, earlier_drills, keep_drills, try_to_write_drills, write_drills};
 
 use super::apply::recover;
 use super::context::{Context, Loaded, load};

@@ -35,6 +35,24 @@ pub fn keep_drills(report: &DrillReport) -> Result<Utf8PathBuf, OpsError> {
     archive.keep(report).map_err(OpsError::Archive)
 }
 
+/// Whether a report could be written there; leaves nothing behind.
+pub fn try_to_write_drills(path: &Utf8Path) -> Result<(), OpsError> {
+    let was_there = path.exists();
+    let tried = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
+    tried.map_err(|source| OpsError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    if !was_there {
+        // Written later all the same, if it stays.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
 /// Writes a report in another form.
 pub fn write_drills(path: &Utf8Path, text: &str) -> Result<(), OpsError> {
     std::fs::write(path, text).map_err(|source| OpsError::Write {

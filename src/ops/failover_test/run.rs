@@ -126,11 +126,6 @@ impl<'a> Runner<'a> {
                 if self.is_stopped() {
                     return Ok(Some(self.cut_short(intent, String::new())));
                 }
-                (self.request.tell)(&DrillProgress::Begun {
-                    drill: intent.drill,
-                    node: intent.node.clone(),
-                    repeat: (repeat, intent.times),
-                });
                 match self.run_once(intent, repeat).await {
                     Ok(run) => {
                         let is_lost = !run.new.recovered || run.after.is_none();
@@ -223,6 +218,11 @@ impl<'a> Runner<'a> {
         let locked = self.reach.lock(&lock).await;
         locked.map_err(|errors| OpsError::Hosts { errors })?;
         let prepared = self.prepare(intent).await?;
+        (self.request.tell)(&DrillProgress::Begun {
+            drill: intent.drill,
+            node: prepared.node.clone(),
+            repeat: (repeat, intent.times),
+        });
         tokio::time::sleep(BASELINE).await;
         let faulted = self.fault(intent, &prepared.node, &prepared.load).await;
         let end = prepared.clock.elapsed();

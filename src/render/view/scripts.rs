@@ -77,6 +77,16 @@ pub(in crate::render) fn notify(
 /// What a takeover takes beside VRRP's timers, on a host that is busy.
 const TAKEOVER_MARGIN: Duration = Duration::from_millis(300);
 
+/// What a takeover takes at most: the adverts that must be missing, and at most one more time unit by
+/// priority (RFC 9568, 6.1).
+pub(in crate::render) fn longest_takeover(cluster: &Cluster) -> Duration {
+    let longest_skew = match cluster.vrrp.version {
+        VrrpVersion::V2 => Duration::from_secs(1),
+        VrrpVersion::V3 => cluster.vrrp.advert_interval.duration(),
+    };
+    cluster.vrrp.silence() + longest_skew + TAKEOVER_MARGIN
+}
+
 /// What passes between a keepalived's death and the moment at which its address is gone, beside waiting.
 const SCRIPT_MARGIN: Duration = Duration::from_millis(50);
 
@@ -130,6 +140,8 @@ pub(in crate::render) struct HandOverView {
     run_dir: &'static str,
     track_file: &'static str,
     down: i16,
+    /// So many twentieths of a second the VIP may take to leave.
+    tries: u128,
     addresses: Vec<AddressView>,
 }
 
@@ -144,6 +156,7 @@ pub(in crate::render) fn hand_over(
         run_dir: RUN_DIR,
         track_file: TRACK_FILE,
         down: tracked_values(cluster).1,
+        tries: longest_takeover(cluster).as_millis().div_ceil(50),
         addresses: virtual_addresses(cluster, node)?,
     })
 }
@@ -155,11 +168,6 @@ pub(in crate::render) fn release(
     header: String,
 ) -> Result<ReleaseView, RenderError> {
     let advert = cluster.vrrp.advert_interval.duration();
-    // The adverts that must be missing, and at most one more time unit by priority (RFC 9568, 6.1).
-    let longest_skew = match cluster.vrrp.version {
-        VrrpVersion::V2 => Duration::from_secs(1),
-        VrrpVersion::V3 => advert,
-    };
     // The other nodes have waited for up to one advert interval already.
     let alone = cluster.vrrp.silence().saturating_sub(advert);
     let alone = alone.saturating_sub(SCRIPT_MARGIN);
@@ -167,7 +175,9 @@ pub(in crate::render) fn release(
         header,
         run_dir: RUN_DIR,
         alone: decimal_seconds(alone),
-        rest: decimal_seconds(advert + longest_skew + TAKEOVER_MARGIN),
+        rest: decimal_seconds(
+            longest_takeover(cluster).saturating_sub(cluster.vrrp.silence()) + advert,
+        ),
         addresses: virtual_addresses(cluster, node)?,
     })
 }

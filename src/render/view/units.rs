@@ -2,15 +2,19 @@
 
 use serde::Serialize;
 
-use crate::model::{Cluster, NodeFacts, OsFamily, Sysctl};
+use crate::model::{Cluster, NodeFacts, OnNginxFailure, OsFamily, Sysctl};
 use crate::render::error::RenderError;
 use crate::render::escape::systemd_argument;
 use crate::render::registry::{HAND_OVER_SCRIPT, RELEASE_SCRIPT, RUN_DIR, TRACK_FILE};
 
 use super::common::{file_limit, tracked_values};
+use super::scripts::longest_takeover;
 
 /// Files that keepalived may open: it holds a few sockets for each instance.
 const KEEPALIVED_FILES: u64 = 4096;
+
+/// What a stop of nginx may take beside the VIP's: more than its own five seconds for open connections.
+const STOP_SECONDS: u64 = 10;
 
 /// What the drop-ins see.
 #[derive(Debug, Serialize)]
@@ -24,6 +28,8 @@ pub(in crate::render) struct UnitView {
     /// The distribution's own `ExecStop=`.
     stop: Option<String>,
     hand_over_script: String,
+    /// Seconds that a stop may take, where the VIP leaves late.
+    stop_timeout: Option<u64>,
     release_script: String,
 }
 
@@ -43,6 +49,8 @@ fn unit(
         down,
         rlimit_nofile,
         stop,
+        stop_timeout: matches!(cluster.vrrp.on_nginx_failure, OnNginxFailure::Weight { .. })
+            .then(|| longest_takeover(cluster).as_secs() + STOP_SECONDS),
         hand_over_script: systemd_argument(HAND_OVER_SCRIPT)
             .map_err(RenderError::at("hand-over script"))?,
         release_script: systemd_argument(RELEASE_SCRIPT)

@@ -34,14 +34,18 @@ hush() {
     { echo 1 >"$conf/arp_ignore" && echo 2 >"$conf/arp_announce"; } 2>/dev/null
 }
 
+# unhush INTERFACE [lost]: as it was; where that note was lost, as a new interface would be.
 unhush() {
-    [ -e "$run_dir/arp.$1" ] || return 0
-    read -r ignore announce <"$run_dir/arp.$1"
-    {
-        echo "$ignore" >"/proc/sys/net/ipv4/conf/$1/arp_ignore"
-        echo "$announce" >"/proc/sys/net/ipv4/conf/$1/arp_announce"
-    } 2>/dev/null
-    rm -f "$run_dir/arp.$1"
+    from=$run_dir/arp.$1 conf=/proc/sys/net/ipv4/conf
+    if [ -e "$from" ]; then
+        read -r ignore announce <"$from"
+    elif [ "${2-}" = lost ]; then
+        ignore=$(cat "$conf/default/arp_ignore") announce=$(cat "$conf/default/arp_announce")
+    else
+        return 0
+    fi
+    { echo "$ignore" >"$conf/$1/arp_ignore" && echo "$announce" >"$conf/$1/arp_announce"; } 2>/dev/null
+    rm -f "$from"
 }
 
 # is_on INTERFACE ADDRESS
@@ -61,19 +65,41 @@ keep() {
     esac
 }
 
-# drop ADDRESS INTERFACE: where there is a note.
+# is_ours ADDRESS INTERFACE: there is a note, or, where the notes were lost, it looks as we make it.
+is_ours() {
+    is_noted "$1" "$2" ||
+        case $1 in
+        *:*) ip -o address show dev lo to "$1" deprecated 2>/dev/null ;;
+        *) ip -o address show dev lo to "$1" scope host 2>/dev/null ;;
+        esac | grep -q .
+}
+
+# drop ADDRESS INTERFACE: where it is ours. The note goes last: whoever finds it does all of this again.
 drop() {
-    is_noted "$1" "$2" || return 0
+    is_ours "$1" "$2" || return 0
+    lost=''
+    case $1 in *:*) ;; *) is_noted "$1" "$2" || lost=lost ;; esac
     ip address delete "$1" dev lo 2>/dev/null
-    left=$(grep -vxF "$1 $2" "$notes")
-    if [ -n "$left" ]; then printf '%s\n' "$left" >"$notes"; else rm -f "$notes"; fi
-    case "$left " in *" $2"[[:space:]]*) ;; *) unhush "$2" ;; esac
+    left=''
+    [ ! -e "$notes" ] || left=$(grep -vxF "$1 $2" "$notes")
+    case "$left " in *" $2"[[:space:]]*) ;; *) unhush "$2" "$lost" ;; esac
+    if [ -z "$left" ]; then
+        rm -f "$notes"
+    elif printf '%s\n' "$left" >"$notes.new"; then
+        mv -f "$notes.new" "$notes"
+    fi
 }
 
 keep_all() {
     keep '10.0.0.100/32' 'eth0'
     keep '10.0.0.101/32' 'eth0'
     return 0
+}
+
+owns_any() {
+    if is_on 'eth0' '10.0.0.100/32'; then return 0; fi
+    if is_on 'eth0' '10.0.0.101/32'; then return 0; fi
+    return 1
 }
 
 # drop_gone: what is no longer on its interface.
@@ -96,7 +122,6 @@ END
 case ${1-} in
 sync) { flock 9 && keep_all && drop_gone; } 9>"$lock" ;;
 later)
-    [ -e "$notes" ] || exit 0
     linger
     { flock 9 && drop_gone; } 9>"$lock"
     ;;
@@ -104,6 +129,12 @@ end) { flock 9 && end; } 9>"$lock" ;;
 *)
     { flock 9 && keep_all; } 9>"$lock"
     echo -254 >/run/hactl/nginx
+    # At once by FAULT; by a weight only when the next owner has it. Where there is none, it stays.
+    waited=0
+    while owns_any && [ "$waited" -lt 10 ]; do
+        sleep 0.05
+        waited=$((waited + 1))
+    done
     linger
     { flock 9 && drop_gone; } 9>"$lock"
     ;;
