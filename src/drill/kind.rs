@@ -175,10 +175,10 @@ pub const DRILLS: &[DrillSpec] = &[
         name: "keepalived-kill",
         does: "kills all of keepalived on {node} with SIGKILL; its address stays behind",
         heals: "systemd takes the address away and starts it again (Restart=)",
-        // release_vips.sh: an advert and the longest skew, and hand_over.sh after that.
+        // release_vips.sh: the longest takeover, less what passed on the interface, and hand_over.sh.
         lingers: Linger {
             ms: 1000,
-            adverts: 2,
+            adverts: 4,
         },
         ends: CRASH,
         // No lost request, and the stale address removed within that time.

@@ -90,6 +90,9 @@ pub(in crate::render) fn longest_takeover(cluster: &Cluster) -> Duration {
 /// What passes between a keepalived's death and the moment at which its address is gone, beside waiting.
 const SCRIPT_MARGIN: Duration = Duration::from_millis(50);
 
+/// No dead keepalived's address stays on an interface for longer.
+const LONGEST_BESIDE: Duration = Duration::from_secs(2);
+
 /// What `release_vips.sh` sees.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct ReleaseView {
@@ -168,16 +171,15 @@ pub(in crate::render) fn release(
     header: String,
 ) -> Result<ReleaseView, RenderError> {
     let advert = cluster.vrrp.advert_interval.duration();
-    // The other nodes have waited for up to one advert interval already.
+    // The other nodes have waited for up to one advert interval already. One that was killed while it was
+    // about to end has told them that it goes, and then they have not waited at all.
     let alone = cluster.vrrp.silence().saturating_sub(advert);
-    let alone = alone.saturating_sub(SCRIPT_MARGIN);
+    let alone = alone.min(LONGEST_BESIDE).saturating_sub(SCRIPT_MARGIN);
     Ok(ReleaseView {
         header,
         run_dir: RUN_DIR,
         alone: decimal_seconds(alone),
-        rest: decimal_seconds(
-            longest_takeover(cluster).saturating_sub(cluster.vrrp.silence()) + advert,
-        ),
+        rest: decimal_seconds(longest_takeover(cluster).saturating_sub(alone)),
         addresses: virtual_addresses(cluster, node)?,
     })
 }

@@ -42,9 +42,9 @@ serves=no
 if [ "$left" = yes ] && systemctl is-active --quiet nginx.service 2>/dev/null; then serves=yes; fi
 if [ "$serves" = yes ]; then
     sleep 0.09
-    [ "$bridged" = yes ] || sleep 0.34
+    [ "$bridged" = yes ] || sleep 0.39
 fi
 release 'fd00::100/64' 'ens3'
 release 'fe80::100/64' 'ens3'
-if [ "$serves$bridged" = yesyes ]; then sleep 0.34; fi
+if [ "$serves$bridged" = yesyes ]; then sleep 0.39; fi
 exit 0
