@@ -23,8 +23,9 @@ pub struct Probe {
     pub ok: bool,
 }
 
-/// A probe that has no answer by then is lost.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// A probe that has no answer by then is lost. Shorter than the second after which TCP sends a lost SYN again
+/// (RFC 6298, 2): such a probe, answered late, would look as if the service had been there when it was begun.
+pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 /// Probes at most, whoever forgets to stop it: half an hour at 5 ms.
 const MOST: u32 = 360_000;
 
