@@ -49,8 +49,9 @@ impl Ui {
     /// Tells that the drill under way ends early.
     pub fn tell_drill_stops(&self) {
         self.status(
-            "Stopping: the fault is ended, and the cluster looked at. A host that can't be reached ends it\n\
-             by itself when its time is over. Ctrl-C again leaves at once; then every host does so.\n",
+            "Stopping: the fault is ended, and the cluster looked at. A host that can't be\n\
+             reached ends it by itself when its time is over. Ctrl-C again leaves at once;\n\
+             then every host does so.\n",
         );
     }
 
