@@ -146,11 +146,15 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
                 if planned
                     && let Some(gap) = takeover.as_mut().and_then(|takeover| takeover.gap.as_mut())
                 {
-                    // By a weight it leaves only when the next owner has it.
-                    *gap = match cluster.vrrp.on_nginx_failure {
-                        OnNginxFailure::Weight { .. } if fault == Fault::NginxStopped => Gap::NONE,
-                        _ => gap.minus(HANDED_OVER_FOR),
+                    // By a weight it leaves only when the next owner has it, and is waited for as long as
+                    // adverts may be missing; not for a `preempt_delay`.
+                    let waits = match cluster.vrrp.on_nginx_failure {
+                        OnNginxFailure::Weight { .. } if fault == Fault::NginxStopped => {
+                            cluster.vrrp.silence()
+                        }
+                        _ => Duration::ZERO,
                     };
+                    *gap = gap.minus(waits + HANDED_OVER_FOR);
                 }
                 takeovers.extend(takeover);
             }

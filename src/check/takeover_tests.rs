@@ -188,6 +188,11 @@ fn a_planned_stop_serves_until_the_vip_has_left() {
     // By a weight, it is waited until another node has it.
     weighted.vrrp.advert_interval = slow;
     assert_eq!(stopped(&weighted, DEBIAN_12), Gap::NONE);
+    let mut delayed = weighted.clone();
+    delayed.vrrp.preemption = Preemption::Preempt {
+        delay: Duration::from_secs(30),
+    };
+    assert!(stopped(&delayed, DEBIAN_12).latest > Duration::from_secs(20));
     weighted.vrrp.advert_interval = quick;
     assert!(stopped(&weighted, BY_CHECKS).latest > Duration::from_secs(1));
     // Who resigns has lost it at once, and answers for it until the neighbours know.
