@@ -323,6 +323,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_node_may_answer_for_as_long_as_its_script_lingers() {
+        let script = include_str!("../../templates/hand_over.sh.tera");
+        let seconds = f64::from(Linger::HANDED_OVER.ms) / 1000.0;
+        let lingers = format!("\nlinger() {{ sleep {seconds}; }}\n");
+        assert!(script.contains(&lingers), "{script}");
+    }
+
+    #[test]
     fn an_inventory_can_name_every_drill() {
         let names: Vec<&str> = DRILLS.iter().map(|spec| spec.name).collect();
         assert_eq!(names, crate::model::DrillName::ALL);
