@@ -19,6 +19,7 @@ in_every_shell!(
     what_cannot_be_done_here_is_refused,
     what_cannot_be_undone_stays_armed,
     a_crash_heals_by_itself_or_is_helped,
+    a_killed_keepalived_neither_says_goodbye_nor_starts_its_child_again,
     a_halted_nginx_goes_on,
     a_link_comes_back_with_all_that_it_had,
     packets_are_dropped_in_a_table_of_our_own,
@@ -407,6 +408,39 @@ async fn a_crash_heals_by_itself_or_is_helped(world: &World) {
         "active\n"
     );
     nothing_is_left_of_the_drill(world);
+}
+
+/// keepalived's parent starts a child again that dies, and its child stops cleanly when the parent dies:
+/// it tells the other nodes so, and they don't miss it but take over at once.
+async fn a_killed_keepalived_neither_says_goodbye_nor_starts_its_child_again(world: &World) {
+    inhabited(world);
+    let parent = r#"#!/bin/sh
+child() { setpriv --pdeathsig TERM /run/child & }
+trap 'echo again >>/run/again' CHLD
+child
+while :; do wait; sleep 0.01; done
+"#;
+    let child = r#"#!/bin/sh
+trap 'echo goodbye >/run/goodbye; exit' TERM
+echo $$ >/run/child.pid
+while :; do sleep 0.01; done
+"#;
+    world.write("/run/parent", parent);
+    world.write("/run/child", child);
+    world.sh("systemctl stop keepalived.service; chmod +x /run/parent /run/child
+         setsid bash /run/parent >/dev/null 2>&1 </dev/null & echo $! >/run/units/keepalived.service.pid
+         until [ -s /run/child.pid ]; do sleep 0.02; done
+         echo active >/run/units/keepalived.service.active");
+    let agent = world.agent();
+    agent.fault(&order("keepalived-kill", SHORT)).await.unwrap();
+    let state = until_over(world, &agent).await;
+    assert_eq!(steps(&state)[..2], [FaultStep::Begun, FaultStep::Made]);
+    let ended = world.sh(
+        "read -r child </run/child.pid; ! kill -0 $child 2>/dev/null ||
+         grep -q ') Z' /proc/$child/stat || echo it lives
+         cat /run/goodbye /run/again 2>/dev/null; true",
+    );
+    assert_eq!(ended, "");
 }
 
 async fn a_halted_nginx_goes_on(world: &World) {

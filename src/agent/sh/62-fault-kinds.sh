@@ -74,7 +74,6 @@ make_fault() {
     nginx-stop) order stop nginx.service ;;
     nginx-hang) order kill --signal=STOP nginx.service ;;
     keepalived-stop) order stop keepalived.service ;;
-    # A parent that lives would start a child that dies, and the other way round.
     keepalived-kill) crash keepalived.service all ;;
     flap) flap ;;
     link-down) output=$(ip link set dev "$(parameter interface)" down 2>&1) || problem=$output ;;
@@ -98,11 +97,27 @@ crash() {
     was_pid=$(main_pid "$1")
     if [ "${was_pid:-0}" -le 0 ]; then
         problem="$1 does not run"
-    elif [ "$2" = all ]; then
-        order kill --signal=KILL "$1"
-    else
-        kill -s KILL "$was_pid" 2>/dev/null || problem="$1 ended before it was killed"
+        return
     fi
+    if [ "$2" = all ]; then
+        # A parent that lives starts a child again that dies, and a child is told to stop, cleanly, when its
+        # parent dies (PR_SET_PDEATHSIG). A parent that is held can do neither until all are dead.
+        children=$(children_of "$was_pid")
+        kill -s STOP "$was_pid" 2>/dev/null
+        # shellcheck disable=SC2086 # numbers
+        [ -z "$children" ] || kill -s KILL $children 2>/dev/null
+    fi
+    kill -s KILL "$was_pid" 2>/dev/null || problem="$1 ended before it was killed"
+}
+
+# children_of PID: proc(5): pid (comm) state ppid, where comm may have blanks and parentheses.
+children_of() {
+    for stat in /proc/[0-9]*/stat; do
+        { read -r fields <"$stat"; } 2>/dev/null || continue
+        case ${fields##*) } in
+        [A-Z]" $1 "*) printf '%s ' "${fields%% *}" ;;
+        esac
+    done
 }
 
 # has_healed: it runs again, and it is not what was killed.
