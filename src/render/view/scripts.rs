@@ -88,10 +88,10 @@ pub(in crate::render) fn longest_takeover(cluster: &Cluster) -> Duration {
 }
 
 /// What passes between a keepalived's death and the moment at which its address is gone, beside waiting.
-const SCRIPT_MARGIN: Duration = Duration::from_millis(50);
+const SCRIPT_MARGIN: Duration = Duration::from_millis(100);
 
-/// No dead keepalived's address stays on an interface for longer.
-const LONGEST_BESIDE: Duration = Duration::from_secs(2);
+/// No dead keepalived's address stays on an interface for longer than 2 s, on a host that is busy, too.
+const LONGEST_BESIDE: Duration = Duration::from_millis(1900);
 
 /// What `release_vips.sh` sees.
 #[derive(Debug, Serialize)]

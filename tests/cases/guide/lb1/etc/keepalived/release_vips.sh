@@ -40,9 +40,9 @@ look '10.0.0.100/32' 'eth0'
 serves=no
 if [ "$left" = yes ] && systemctl is-active --quiet nginx.service 2>/dev/null; then serves=yes; fi
 if [ "$serves" = yes ]; then
-    sleep 1.95
-    [ "$bridged" = yes ] || sleep 2.35
+    sleep 1.8
+    [ "$bridged" = yes ] || sleep 2.5
 fi
 release '10.0.0.100/24' 'eth0'
-if [ "$serves$bridged" = yesyes ]; then sleep 2.35; fi
+if [ "$serves$bridged" = yesyes ]; then sleep 2.5; fi
 exit 0

@@ -41,10 +41,10 @@ look 'fe80::100/128' 'ens3'
 serves=no
 if [ "$left" = yes ] && systemctl is-active --quiet nginx.service 2>/dev/null; then serves=yes; fi
 if [ "$serves" = yes ]; then
-    sleep 0.09
-    [ "$bridged" = yes ] || sleep 0.39
+    sleep 0.04
+    [ "$bridged" = yes ] || sleep 0.44
 fi
 release 'fd00::100/64' 'ens3'
 release 'fe80::100/64' 'ens3'
-if [ "$serves$bridged" = yesyes ]; then sleep 0.39; fi
+if [ "$serves$bridged" = yesyes ]; then sleep 0.44; fi
 exit 0

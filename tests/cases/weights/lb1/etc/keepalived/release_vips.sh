@@ -40,9 +40,9 @@ look '10.0.0.100/32' 'eth0'
 serves=no
 if [ "$left" = yes ] && systemctl is-active --quiet nginx.service 2>/dev/null; then serves=yes; fi
 if [ "$serves" = yes ]; then
-    sleep 0.09
-    [ "$bridged" = yes ] || sleep 0.39
+    sleep 0.04
+    [ "$bridged" = yes ] || sleep 0.44
 fi
 release '10.0.0.100/24' 'eth0'
-if [ "$serves$bridged" = yesyes ]; then sleep 0.39; fi
+if [ "$serves$bridged" = yesyes ]; then sleep 0.44; fi
 exit 0
