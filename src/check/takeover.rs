@@ -41,6 +41,8 @@ impl Fault {
 
 /// How long nginx goes on serving after its unit has said that it will stop: the unit's drop-in.
 const HANDED_OVER_FOR: Duration = Duration::from_millis(300);
+/// After so long systemd starts an nginx again that has died: `RestartSec=` of the unit's drop-in.
+const STARTED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The first release with `track_file`, by which nginx's death is known at once.
 pub(in crate::check) const TRACK_FILE: Version = Version::new(2, 0, 0);
 /// The first release whose `vrrp_script` takes parts of a second; hactl rounds up for older ones.
@@ -137,30 +139,37 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
         for owner in 0..count {
             for (fault, noticed) in faults {
                 let mut takeover = takeover(cluster, instance, &election, owner, fault, noticed);
-                // It serves on until the VIP has left, and for as long answers for it (hand_over.sh).
-                let planned = match fault {
-                    Fault::KeepalivedStopped => true,
-                    Fault::NginxStopped => keepalived >= TRACK_FILE,
-                    Fault::NginxKilled | Fault::NginxHung | Fault::NodeLost => false,
-                };
-                if planned
-                    && let Some(gap) = takeover.as_mut().and_then(|takeover| takeover.gap.as_mut())
-                {
-                    // By a weight it leaves only when the next owner has it, and is waited for as long as
-                    // adverts may be missing; not for a `preempt_delay`.
-                    let waits = match cluster.vrrp.on_nginx_failure {
-                        OnNginxFailure::Weight { .. } if fault == Fault::NginxStopped => {
-                            cluster.vrrp.silence()
-                        }
-                        _ => Duration::ZERO,
-                    };
-                    *gap = gap.minus(waits + HANDED_OVER_FOR);
+                if let Some(gap) = takeover.as_mut().and_then(|takeover| takeover.gap.as_mut()) {
+                    *gap = served_meanwhile(cluster, keepalived, fault, *gap);
                 }
                 takeovers.extend(takeover);
             }
         }
     }
     takeovers
+}
+
+/// `gap` less the time for which the owner serves, although it is to lose the VIP or should have lost it.
+fn served_meanwhile(cluster: &Cluster, keepalived: Version, fault: Fault, gap: Gap) -> Gap {
+    match fault {
+        // It may run again before another node has noticed, and then the VIP stays.
+        Fault::NginxKilled => Gap {
+            earliest: gap.earliest.min(STARTED_AGAIN_AFTER),
+            ..gap
+        },
+        // It answers until the VIP has left, and for as long after that (hand_over.sh). By a weight the VIP
+        // leaves only when the next owner has it, and is waited for as long as adverts may be missing; not
+        // for a `preempt_delay`.
+        Fault::NginxStopped if keepalived >= TRACK_FILE => {
+            let waits = match cluster.vrrp.on_nginx_failure {
+                OnNginxFailure::Weight { .. } => cluster.vrrp.silence(),
+                OnNginxFailure::Fault => Duration::ZERO,
+            };
+            gap.minus(waits + HANDED_OVER_FOR)
+        }
+        Fault::KeepalivedStopped => gap.minus(HANDED_OVER_FOR),
+        Fault::NginxStopped | Fault::NginxHung | Fault::NodeLost => gap,
+    }
 }
 
 fn takeover(

@@ -29,6 +29,7 @@ fn first_takeover(setup: &Setup, fault: Fault) -> Takeover {
     cluster.vrrp.version = setup.version;
     cluster.vrrp.advert_interval =
         AdvertInterval::new(Duration::from_millis(setup.advert_ms)).expect("an interval");
+    cluster.vrrp.down_timer_adverts = DownTimerAdverts::RFC;
     cluster.vrrp.on_nginx_failure = setup.on_failure;
     cluster.health.interval = Duration::from_secs(3);
     cluster.health.fall = 3;
@@ -164,6 +165,29 @@ fn preempt_delay_holds_a_weighted_failover_back_and_no_other() {
     assert!(killed(&delayed) < Duration::from_millis(10));
     delayed.vrrp.on_nginx_failure = weight(-20);
     assert!(killed(&delayed) > Duration::from_secs(30));
+}
+
+#[test]
+fn a_killed_nginx_may_run_again_before_another_node_has_noticed() {
+    let unit = include_str!("../../templates/nginx.service.conf.tera");
+    let seconds = STARTED_AGAIN_AFTER.as_secs();
+    assert!(
+        unit.contains(&format!("\nRestartSec={seconds}\n")),
+        "{unit}"
+    );
+    let killed = |cluster: &Cluster| {
+        let mut first = takeovers(cluster, DEBIAN_12).into_iter();
+        let killed = first.find(|takeover| takeover.fault == Fault::NginxKilled);
+        killed.and_then(|killed| killed.gap).expect("a takeover")
+    };
+    let mut slow = cluster(&[254, 252, 250]);
+    slow.vrrp.advert_interval = AdvertInterval::new(Duration::from_secs(1)).expect("an interval");
+    slow.vrrp.down_timer_adverts = DownTimerAdverts::RFC;
+    // Who resigns is not waited for.
+    assert!(killed(&slow).latest < Duration::from_millis(20));
+    slow.vrrp.on_nginx_failure = weight(-20);
+    assert_eq!(killed(&slow).earliest, STARTED_AGAIN_AFTER);
+    assert!(killed(&slow).latest > Duration::from_secs(3));
 }
 
 #[test]
