@@ -1,17 +1,23 @@
 //! What the VRRP versions can say, and who else says it (KA017 to KA019, KA031, KA032, KA050,
-//! KA055, KA056).
+//! KA055, KA056, KA059, KA060).
+
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::check::finding::Finding;
 use crate::check::{places, registry};
-use crate::model::{Cluster, Peering, Preemption, VrrpInstance, VrrpVersion};
+use crate::model::{
+    Cluster, DownTimerAdverts, Failover, Peering, Preemption, VrrpInstance, VrrpVersion,
+};
 
 /// The id that every sample and guide uses.
 const SAMPLE_ROUTER_ID: u8 = 51;
 
 pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
     version(cluster, findings);
+    few_adverts(cluster, findings);
+    fast_in_seconds(cluster, findings);
     strict(cluster, findings);
     for (index, instance) in cluster.instances.iter().enumerate() {
         families(cluster, index, instance, findings);
@@ -35,6 +41,49 @@ fn version(cluster: &Cluster, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(&registry::KA031, path, message));
         }
         VrrpVersion::V2 | VrrpVersion::V3 => {}
+    }
+}
+
+fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let vrrp = &cluster.vrrp;
+    let (missing, interval) = (vrrp.down_timer_adverts, vrrp.advert_interval);
+    let is_quick = interval.duration() < Duration::from_secs(1);
+    if cluster.nodes.len() < 2 || missing > DownTimerAdverts::RFC {
+        return;
+    }
+    if is_quick || missing < DownTimerAdverts::RFC {
+        let message = format!(
+            "a node takes the VIP when {} adverts of {} s are missing: a network that loses some moves it without need",
+            missing.get(),
+            interval.keepalived()
+        );
+        let key = if is_quick {
+            "advert_interval"
+        } else {
+            "down_timer_adverts"
+        };
+        let mut finding = Finding::new(&registry::KA059, places::vrrp(key), message);
+        if vrrp.strict {
+            // It insists on three, however often they come.
+            finding = finding.fix("turn strict mode off, or say `failover: standard`");
+        }
+        findings.push(finding);
+    }
+}
+
+/// `fast` counts in hundredths of a second.
+fn fast_in_seconds(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let vrrp = &cluster.vrrp;
+    if (vrrp.failover, vrrp.version) == (Failover::Fast, VrrpVersion::V2) {
+        let message = format!(
+            "VRRPv2 knows whole seconds: adverts every {} s are not `fast`",
+            vrrp.advert_interval.keepalived()
+        );
+        findings.push(Finding::new(
+            &registry::KA060,
+            places::vrrp("failover"),
+            message,
+        ));
     }
 }
 
@@ -93,9 +142,19 @@ fn families(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: 
                 "{name}: {first} is not of the family of {}; hactl renders multicast",
                 others.join(", ")
             );
-            findings.push(Finding::new(&registry::KA019, path, message));
+            let mut finding = Finding::new(&registry::KA019, path, message);
+            if has_both_families(cluster) {
+                // A node has one address, so that whatever it is, some VIPs are not of its family.
+                finding = finding.fix("nothing, where the network carries multicast; else leave one family's VIPs to a cluster of their own");
+            }
+            findings.push(finding);
         }
     }
+}
+
+fn has_both_families(cluster: &Cluster) -> bool {
+    let vips = || cluster.instances.iter().flat_map(|it| &it.addresses);
+    vips().any(|vip| vip.addr().is_ipv6()) && vips().any(|vip| vip.addr().is_ipv4())
 }
 
 /// Whether everyone on the wire hears `instance`: because it was asked for, or because unicast is

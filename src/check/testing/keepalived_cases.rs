@@ -8,8 +8,8 @@ use super::sample::{cluster, sample, weight};
 use crate::check::registry as id;
 use crate::check::{Finding, keepalived_version, password, run};
 use crate::model::{
-    AdvertInterval, Authentication, Cluster, DownTimerAdverts, InstanceName, Peering, Preemption,
-    SecretRef, Secrets, Version, VirtualRoute, VirtualRouterId, VrrpVersion,
+    AdvertInterval, Authentication, Cluster, DownTimerAdverts, Failover, InstanceName, Peering,
+    Preemption, SecretRef, Secrets, Version, VirtualRoute, VirtualRouterId, VrrpVersion,
 };
 
 fn global(snippet: &str) -> Vec<Finding> {
@@ -44,7 +44,8 @@ fn with_password(secret: &str) -> Vec<Finding> {
 fn authenticated(cluster: &mut Cluster, version: VrrpVersion) {
     let password = SecretRef::Env("VRRP_PASSWORD".to_owned());
     cluster.vrrp.version = version;
-    cluster.vrrp.advert_interval = AdvertInterval::new(Duration::from_secs(1)).expect("valid");
+    cluster.vrrp.failover = Failover::Standard;
+    every(cluster, 1000, 3);
     cluster.vrrp.authentication = Some(Authentication { password });
 }
 
@@ -285,7 +286,34 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         trips: || version(Version::new(2, 1, 5), eight_adverts),
         passes: || version(Version::new(2, 2, 3), eight_adverts),
     },
+    Case {
+        rule: &id::KA059,
+        trips: || with(|c| every(c, 50, 3)),
+        passes: || with(|c| every(c, 1000, 3)),
+    },
+    Case {
+        rule: &id::KA059,
+        trips: || with(|c| every(c, 1000, 2)),
+        passes: || with(|c| every(c, 50, 4)),
+    },
+    Case {
+        rule: &id::KA060,
+        trips: || {
+            with(|c| {
+                authenticated(c, VrrpVersion::V2);
+                c.vrrp.failover = Failover::Fast;
+            })
+        },
+        passes: || with(|c| authenticated(c, VrrpVersion::V2)),
+    },
 ];
+
+/// Adverts every so many milliseconds, and so many missing.
+fn every(cluster: &mut Cluster, milliseconds: u64, missing: i64) {
+    let interval = Duration::from_millis(milliseconds);
+    cluster.vrrp.advert_interval = AdvertInterval::new(interval).expect("valid");
+    cluster.vrrp.down_timer_adverts = DownTimerAdverts::new(missing).expect("valid");
+}
 
 fn eight_adverts(cluster: &mut Cluster) {
     cluster.vrrp.down_timer_adverts = DownTimerAdverts::new(8).expect("valid");

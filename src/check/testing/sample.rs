@@ -39,8 +39,8 @@ pub(in crate::check) fn cluster(priorities: &[i64]) -> Cluster {
         vrrp: VrrpSettings {
             failover: Failover::Fast,
             version: VrrpVersion::V3,
-            advert_interval: AdvertInterval::new(Duration::from_millis(50)).expect("an interval"),
-            down_timer_adverts: DownTimerAdverts::RFC,
+            advert_interval: AdvertInterval::new(Duration::from_millis(20)).expect("an interval"),
+            down_timer_adverts: DownTimerAdverts::new(8).expect("a number"),
             peering: Peering::Unicast,
             preemption: Preemption::Preempt {
                 delay: Duration::ZERO,
