@@ -414,17 +414,17 @@ async fn a_crash_heals_by_itself_or_is_helped(world: &World) {
 /// it tells the other nodes so, and they don't miss it but take over at once.
 async fn a_killed_keepalived_neither_says_goodbye_nor_starts_its_child_again(world: &World) {
     inhabited(world);
-    let parent = r#"#!/bin/sh
+    let parent = r"#!/bin/sh
 child() { setpriv --pdeathsig TERM /run/child & }
 trap 'echo again >>/run/again' CHLD
 child
 while :; do wait; sleep 0.01; done
-"#;
-    let child = r#"#!/bin/sh
+";
+    let child = r"#!/bin/sh
 trap 'echo goodbye >/run/goodbye; exit' TERM
 echo $$ >/run/child.pid
 while :; do sleep 0.01; done
-"#;
+";
     world.write("/run/parent", parent);
     world.write("/run/child", child);
     world.sh("systemctl stop keepalived.service; chmod +x /run/parent /run/child
