@@ -21,6 +21,7 @@ in_every_shell!(
     a_crash_heals_by_itself_or_is_helped,
     a_killed_keepalived_neither_says_goodbye_nor_starts_its_child_again,
     a_halted_nginx_goes_on,
+    a_kill_that_was_cut_short_is_ended,
     a_link_comes_back_with_all_that_it_had,
     packets_are_dropped_in_a_table_of_our_own,
     packets_are_dropped_by_iptables_where_there_is_no_nft,
@@ -456,6 +457,25 @@ async fn a_halted_nginx_goes_on(world: &World) {
     assert_eq!(state_of(world), "T");
     agent.heal(ID).await.unwrap();
     assert_eq!(state_of(world), "S");
+    nothing_is_left_of_the_drill(world);
+}
+
+/// Between its two halves: the parent is held, and nobody is left to kill it.
+async fn a_kill_that_was_cut_short_is_ended(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    agent.fault(&order("keepalived-kill", LONG)).await.unwrap();
+    until(&agent, FaultStep::Made).await;
+    kill_the_unit(world);
+    world.sh(
+        "setsid sleep 600 >/dev/null 2>&1 & echo $! >/run/units/keepalived.service.pid
+         kill -s STOP $(cat /run/units/keepalived.service.pid)",
+    );
+    agent.heal(ID).await.unwrap();
+    let state =
+        world.sh("cat /proc/$(cat /run/units/keepalived.service.pid)/stat 2>/dev/null; true");
+    // The service manager, which starts it again, is not here.
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
     nothing_is_left_of_the_drill(world);
 }
 

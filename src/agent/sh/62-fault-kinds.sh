@@ -110,14 +110,24 @@ crash() {
     kill -s KILL "$was_pid" 2>/dev/null || problem="$1 ended before it was killed"
 }
 
-# children_of PID: proc(5): pid (comm) state ppid, where comm may have blanks and parentheses.
+# look_at PID: sets process to its state, its parent and more (proc(5)); its name, which is before them, may
+# have blanks and parentheses.
+look_at() { { read -r process <"/proc/$1/stat"; } 2>/dev/null && process=${process##*) }; }
+
 children_of() {
-    for stat in /proc/[0-9]*/stat; do
-        { read -r fields <"$stat"; } 2>/dev/null || continue
-        case ${fields##*) } in
-        [A-Z]" $1 "*) printf '%s ' "${fields%% *}" ;;
+    for folder in /proc/[0-9]*; do
+        look_at "${folder##*/}" || continue
+        case $process in
+        ?" $1 "*) printf '%s ' "${folder##*/}" ;;
         esac
     done
+}
+
+# is_held PID: by SIGSTOP.
+is_held() {
+    look_at "$1" || return 1
+    case $process in "T "*) return 0 ;; esac
+    return 1
 }
 
 # has_healed: it runs again, and it is not what was killed.
@@ -148,7 +158,13 @@ undo_fault() {
         run_again nginx.service
         ;;
     nginx-kill | nginx-stop | flap) run_again nginx.service ;;
-    keepalived-stop | keepalived-kill) run_again keepalived.service ;;
+    keepalived-kill)
+        # A kill that was cut short left the parent held, and maybe without its children.
+        was_pid=$(main_pid keepalived.service)
+        ! is_held "$was_pid" || kill -s KILL "$was_pid" 2>/dev/null
+        run_again keepalived.service
+        ;;
+    keepalived-stop) run_again keepalived.service ;;
     link-down) restore_network "$(parameter interface)" ;;
     vrrp-blocked | packet-loss | backend-down | all-backends-down) drop_nothing ;;
     esac
