@@ -28,7 +28,7 @@ pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
 fn version(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
     match vrrp.version {
-        VrrpVersion::V2 if !vrrp.advert_interval.is_whole_seconds() => {
+        VrrpVersion::V2 if !can_say_its_interval(cluster) => {
             let interval = vrrp.advert_interval.keepalived();
             let message =
                 format!("VRRPv2 cannot send adverts every {interval} s, only every whole second");
@@ -44,11 +44,17 @@ fn version(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
+/// VRRPv2 knows whole seconds only.
+fn can_say_its_interval(cluster: &Cluster) -> bool {
+    cluster.vrrp.version == VrrpVersion::V3 || cluster.vrrp.advert_interval.is_whole_seconds()
+}
+
 fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
     let (missing, interval) = (vrrp.down_timer_adverts, vrrp.advert_interval);
     let is_quick = interval.duration() < Duration::from_secs(1);
-    if cluster.nodes.len() < 2 || missing > DownTimerAdverts::RFC {
+    if cluster.nodes.len() < 2 || missing > DownTimerAdverts::RFC || !can_say_its_interval(cluster)
+    {
         return;
     }
     if is_quick || missing < DownTimerAdverts::RFC {
@@ -74,7 +80,8 @@ fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
 /// `fast` counts in hundredths of a second.
 fn fast_in_seconds(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
-    if (vrrp.failover, vrrp.version) == (Failover::Fast, VrrpVersion::V2) {
+    let is_both = (vrrp.failover, vrrp.version) == (Failover::Fast, VrrpVersion::V2);
+    if is_both && can_say_its_interval(cluster) {
         let message = format!(
             "VRRPv2 knows whole seconds: adverts every {} s are not `fast`",
             vrrp.advert_interval.keepalived()
