@@ -68,12 +68,13 @@ fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
         } else {
             "down_timer_adverts"
         };
-        let mut finding = Finding::new(&registry::KA059, places::vrrp(key), message);
-        if vrrp.strict {
-            // It insists on three, however often they come.
-            finding = finding.fix("turn strict mode off, or say `failover: standard`");
-        }
-        findings.push(finding);
+        let finding = Finding::new(&registry::KA059, places::vrrp(key), message);
+        findings.push(match (vrrp.strict, is_quick) {
+            // Strict mode insists on three, however often they come.
+            (true, _) => finding.fix("turn strict mode off, or say `failover: standard`"),
+            (false, true) => finding,
+            (false, false) => finding.fix("remove `down_timer_adverts`: three are then waited for"),
+        });
     }
 }
 
