@@ -151,9 +151,11 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
 
 /// `gap` less the time for which the owner serves, although it is to lose the VIP or should have lost it.
 fn served_meanwhile(cluster: &Cluster, keepalived: Version, fault: Fault, gap: Gap) -> Gap {
+    let resigns = cluster.vrrp.on_nginx_failure == OnNginxFailure::Fault;
     match fault {
-        // It may run again before another node has noticed, and then the VIP stays.
-        Fault::NginxKilled => Gap {
+        // Who resigns has lost it at once. Otherwise nginx may run again before another node has noticed, and
+        // then the VIP stays.
+        Fault::NginxKilled if keepalived < TRACK_FILE || !resigns => Gap {
             earliest: gap.earliest.min(STARTED_AGAIN_AFTER),
             ..gap
         },
@@ -161,14 +163,15 @@ fn served_meanwhile(cluster: &Cluster, keepalived: Version, fault: Fault, gap: G
         // leaves only when the next owner has it, and is waited for as long as adverts may be missing; not
         // for a `preempt_delay`.
         Fault::NginxStopped if keepalived >= TRACK_FILE => {
-            let waits = match cluster.vrrp.on_nginx_failure {
-                OnNginxFailure::Weight { .. } => cluster.vrrp.silence(),
-                OnNginxFailure::Fault => Duration::ZERO,
+            let waits = if resigns {
+                Duration::ZERO
+            } else {
+                cluster.vrrp.silence()
             };
             gap.minus(waits + HANDED_OVER_FOR)
         }
         Fault::KeepalivedStopped => gap.minus(HANDED_OVER_FOR),
-        Fault::NginxStopped | Fault::NginxHung | Fault::NodeLost => gap,
+        Fault::NginxKilled | Fault::NginxStopped | Fault::NginxHung | Fault::NodeLost => gap,
     }
 }
 
