@@ -49,49 +49,64 @@ fn can_say_its_interval(cluster: &Cluster) -> bool {
     cluster.vrrp.version == VrrpVersion::V3 || cluster.vrrp.advert_interval.is_whole_seconds()
 }
 
+/// Of so many packets the network of KA059 loses one.
+const ONE_LOST_IN: f64 = 10.0;
+
+/// How often a second as many adverts as make a backup take over are lost one after the other.
+fn needless_takeovers(interval: Duration, missing: u8) -> f64 {
+    ONE_LOST_IN.powi(-i32::from(missing)) / interval.as_secs_f64()
+}
+
 fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
-    let (missing, interval) = (vrrp.down_timer_adverts, vrrp.advert_interval);
-    let is_quick = interval.duration() < Duration::from_secs(1);
-    if cluster.nodes.len() < 2 || missing > DownTimerAdverts::RFC || !can_say_its_interval(cluster)
+    let (missing, interval) = (vrrp.down_timer_adverts, vrrp.advert_interval.duration());
+    let often = |missing| needless_takeovers(interval, missing);
+    // Half as often again as with what the RFC has: three adverts of a second.
+    let too_often = 1.5 * needless_takeovers(Duration::from_secs(1), DownTimerAdverts::RFC.get());
+    if cluster.nodes.len() < 2
+        || !can_say_its_interval(cluster)
+        || often(missing.get()) <= too_often
     {
         return;
     }
-    if is_quick || missing < DownTimerAdverts::RFC {
-        let message = format!(
-            "a node takes the VIP when {} adverts of {} s are missing: a network that loses some moves it without need",
-            missing.get(),
-            interval.keepalived()
-        );
-        let key = if is_quick {
-            "advert_interval"
-        } else {
-            "down_timer_adverts"
-        };
-        let finding = Finding::new(&registry::KA059, places::vrrp(key), message);
-        findings.push(match (vrrp.strict, is_quick) {
-            // Strict mode insists on three, however often they come.
-            (true, _) => finding.fix("turn strict mode off, or say `failover: standard`"),
-            (false, true) => finding,
-            (false, false) => finding.fix("remove `down_timer_adverts`: three are then waited for"),
-        });
-    }
+    let what = match missing.get() {
+        1 => "one advert".to_owned(),
+        several => format!("{several} adverts"),
+    };
+    let message = format!(
+        "another node takes the VIP as soon as it misses {what} of {} s: where one packet in {ONE_LOST_IN} is lost, every {:.0} s or more often",
+        vrrp.advert_interval.keepalived(),
+        often(missing.get()).recip()
+    );
+    let is_quick = interval < Duration::from_secs(1);
+    let key = if is_quick {
+        "advert_interval"
+    } else {
+        "down_timer_adverts"
+    };
+    let enough = (1..=u8::MAX).find(|missing| often(*missing) <= too_often);
+    let fix = match enough.filter(|_| !vrrp.strict) {
+        Some(enough) if enough > DownTimerAdverts::RFC.get() => format!(
+            "set `down_timer_adverts: {enough}`, which needs keepalived 2.2.3 or later, or say `failover: standard` without `advert_interval`"
+        ),
+        Some(_) => "remove `down_timer_adverts`: three are then waited for".to_owned(),
+        None => "strict mode insists on three: turn it off, or say `failover: standard` without `advert_interval`".to_owned(),
+    };
+    findings.push(Finding::new(&registry::KA059, places::vrrp(key), message).fix(fix));
 }
 
 /// `fast` counts in hundredths of a second.
 fn fast_in_seconds(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
     let is_both = (vrrp.failover, vrrp.version) == (Failover::Fast, VrrpVersion::V2);
-    if is_both && can_say_its_interval(cluster) {
-        let message = format!(
-            "VRRPv2 knows whole seconds: adverts every {} s are not `fast`",
-            vrrp.advert_interval.keepalived()
-        );
-        findings.push(Finding::new(
-            &registry::KA060,
-            places::vrrp("failover"),
-            message,
-        ));
+    // Another interval was set by hand.
+    if is_both
+        && vrrp.advert_interval.duration() == Duration::from_secs(1)
+        && cluster.nodes.len() > 1
+    {
+        let message = "VRRPv2 knows whole seconds: adverts every second are not `fast`";
+        let path = places::vrrp("failover");
+        findings.push(Finding::new(&registry::KA060, path, message));
     }
 }
 
@@ -151,7 +166,7 @@ fn families(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: 
                 others.join(", ")
             );
             let mut finding = Finding::new(&registry::KA019, path, message);
-            if has_both_families(cluster) {
+            if has_both_families(cluster) && others.len() == cluster.nodes.len() {
                 // A node has one address, so that whatever it is, some VIPs are not of its family.
                 finding = finding.fix("nothing, where the network carries multicast; else leave one family's VIPs to a cluster of their own");
             }

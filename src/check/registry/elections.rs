@@ -54,13 +54,13 @@ KA017 {
 KA059 {
     Warning, [Inventory], Checked,
     title: "too few adverts are waited for",
-    reason: "Whoever misses so few adverts takes the VIP. Three of 50 ms go missing together, or two and the third comes late, so often that a network that loses 5 % moved the VIP once in half a minute, and eight times at 10 %; eight of 20 ms take as long and moved it never (measured).",
-    fix: "remove `advert_interval` and `down_timer_adverts`: `failover: fast` waits as long for eight adverts; `standard` waits for three a second apart",
+    reason: "A node that misses so few adverts takes the VIP, and by chance alone they are lost one after the other more often than the three a second apart of RFC 9568. Three of 50 ms moved the VIP once in half a minute where 5 % of packets were lost, and eight times at 10 %, since two are enough when the third comes late; eight of 20 ms take as long and never moved it (measured).",
+    fix: "wait for more adverts (`down_timer_adverts`), or say `failover: standard`",
 }
 KA060 {
     Warning, [Inventory], Checked,
     title: "`failover: fast` with VRRPv2",
-    reason: "VRRPv2 counts in whole seconds (RFC 3768, 5.3.7), so that a lost node is noticed after 2 to 3 s, as with `standard`, and not after 0.14 to 0.16 s. What resigns, as a node does whose nginx is dead, is not waited for in either.",
+    reason: "VRRPv2 counts in whole seconds (RFC 3768, 5.3.7), so that `fast` is as `standard`: a lost node is noticed after 2 to 3 s, not after 0.14 to 0.16 s. What resigns, as a node does whose nginx is dead, is not waited for in either.",
     fix: "use VRRPv3, or say `failover: standard`",
 }
 KA018 {

@@ -294,7 +294,22 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
     Case {
         rule: &id::KA059,
         trips: || with(|c| every(c, 1000, 2)),
-        passes: || with(|c| every(c, 50, 4)),
+        passes: || with(|c| every(c, 50, 5)),
+    },
+    Case {
+        rule: &id::KA059,
+        trips: || {
+            with(|c| {
+                every(c, 50, 3);
+                strict(c, Peering::Multicast);
+            })
+        },
+        passes: || with(|c| every(c, 990, 3)),
+    },
+    Case {
+        rule: &id::KA059,
+        trips: || with(|c| every(c, 3000, 1)),
+        passes: || with(|c| every(c, 3000, 3)),
     },
     Case {
         rule: &id::KA060,
