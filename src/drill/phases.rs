@@ -6,9 +6,26 @@ use crate::model::NodeName;
 /// The clocks of hosts agree no better than this, in milliseconds.
 const BLUR: f64 = 5.0;
 
-/// The node that had the VIP first after the fault, other than `from`.
+/// The node that took the VIP over from `from`. Where the timers of several ended together, it is the one
+/// that kept it: the others gave it up as soon as they heard of each other.
 pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a NodeName> {
-    taken_over(timeline, from).map(|(_, node)| node)
+    let (_, mut next) = taken_over(timeline, from)?;
+    let mut rivals: Vec<&NodeName> = Vec::new();
+    let taken = timeline.iter().filter(|event| event.at_ms > -BLUR);
+    for event in taken.filter(|event| event.node.as_ref() != Some(from)) {
+        match (&event.node, &event.what) {
+            (Some(node), What::Owns) => rivals.push(node),
+            (Some(node), What::Released) => {
+                rivals.retain(|rival| *rival != node);
+                match rivals.first() {
+                    Some(rival) if next == node => next = *rival,
+                    _ => return Some(next),
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(next)
 }
 
 fn taken_over<'a>(timeline: &'a [Event], from: &NodeName) -> Option<(Millis, &'a NodeName)> {
@@ -139,6 +156,34 @@ mod tests {
         let gaps = [(1.0, 34.0), (1299.0, 5.0)];
         assert_eq!(split(&takeover(), &gaps), "29.0 + 1.5 + 4.5");
         assert_eq!(next_owner(&takeover(), &name("lb1")), Some(&name("lb2")));
+    }
+
+    /// As it was seen on a busy machine.
+    #[test]
+    fn of_two_whose_timers_ended_together_the_next_owner_is_who_kept_it() {
+        let mut timeline = vec![
+            event(-900.0, "lb1", What::Owns),
+            event(22.2, "lb1", state("FAULT")),
+            event(23.2, "lb1", What::Released),
+            event(174.6, "lb3", state("MASTER")),
+            event(174.6, "lb2", state("MASTER")),
+            event(174.7, "lb3", What::Owns),
+            event(174.8, "lb2", What::Owns),
+            event(175.4, "lb3", What::Released),
+            event(3276.7, "lb1", What::Owns),
+            event(3277.5, "lb2", What::Released),
+        ];
+        let lb1 = name("lb1");
+        assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
+        // The other way round, lb3 was there for a moment too, and changed nothing.
+        timeline.swap(5, 6);
+        assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
+        // One after the other: the first is the next owner, who failed in its turn.
+        timeline[6] = event(176.0, "lb3", What::Owns);
+        timeline[5] = event(174.8, "lb2", What::Owns);
+        timeline[7] = event(175.4, "lb2", What::Released);
+        timeline.swap(6, 7);
+        assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
     }
 
     #[test]
