@@ -39,6 +39,13 @@ fn first_takeover(setup: &Setup, fault: Fault) -> Takeover {
         .expect("a takeover from lb1")
 }
 
+/// How long the VIP is gone from the first owner by `fault`.
+fn gap(cluster: &Cluster, keepalived: Version, fault: Fault) -> Gap {
+    let mut all = takeovers(cluster, keepalived).into_iter();
+    let first = all.find(|takeover| takeover.fault == fault);
+    first.and_then(|first| first.gap).expect("a takeover")
+}
+
 #[test]
 fn predictions_are_what_was_measured_less_the_machines_own_time() {
     let guide = || Setup {
@@ -155,13 +162,7 @@ fn preempt_delay_holds_a_weighted_failover_back_and_no_other() {
     delayed.vrrp.preemption = Preemption::Preempt {
         delay: Duration::from_secs(30),
     };
-    let killed = |cluster: &Cluster| {
-        let first = takeovers(cluster, DEBIAN_12).into_iter().next();
-        first
-            .and_then(|takeover| takeover.gap)
-            .expect("a takeover")
-            .latest
-    };
+    let killed = |cluster: &Cluster| gap(cluster, DEBIAN_12, NginxKilled).latest;
     assert!(killed(&delayed) < Duration::from_millis(10));
     delayed.vrrp.on_nginx_failure = weight(-20);
     assert!(killed(&delayed) > Duration::from_secs(30));
@@ -175,11 +176,7 @@ fn a_killed_nginx_may_run_again_before_another_node_has_noticed() {
         unit.contains(&format!("\nRestartSec={seconds}\n")),
         "{unit}"
     );
-    let killed = |cluster: &Cluster| {
-        let mut first = takeovers(cluster, DEBIAN_12).into_iter();
-        let killed = first.find(|takeover| takeover.fault == Fault::NginxKilled);
-        killed.and_then(|killed| killed.gap).expect("a takeover")
-    };
+    let killed = |cluster: &Cluster| gap(cluster, DEBIAN_12, NginxKilled);
     let mut slow = cluster(&[254, 252, 250]);
     slow.vrrp.advert_interval = AdvertInterval::new(Duration::from_secs(1)).expect("an interval");
     slow.vrrp.down_timer_adverts = DownTimerAdverts::RFC;
@@ -204,12 +201,7 @@ fn a_planned_stop_serves_until_the_vip_has_left() {
     let mut weighted = cluster(&[254, 252, 250]);
     weighted.vrrp.on_nginx_failure = weight(-20);
     weighted.vrrp.version = V3;
-    let stopped = |cluster: &Cluster, keepalived| {
-        let all = takeovers(cluster, keepalived);
-        let mut first = all.into_iter();
-        let stopped = first.find(|takeover| takeover.fault == Fault::NginxStopped);
-        stopped.and_then(|stopped| stopped.gap).expect("a takeover")
-    };
+    let stopped = |cluster: &Cluster, keepalived| gap(cluster, keepalived, Fault::NginxStopped);
     let slow = AdvertInterval::new(Duration::from_secs(1)).expect("an interval");
     let quick = AdvertInterval::new(Duration::from_millis(50)).expect("an interval");
     // By a weight, it is waited until another node has it.
@@ -232,11 +224,7 @@ fn a_lost_node_is_waited_for_as_many_adverts_as_were_asked_for() {
     patient.vrrp.advert_interval =
         AdvertInterval::new(Duration::from_millis(20)).expect("an interval");
     patient.vrrp.down_timer_adverts = DownTimerAdverts::new(8).expect("a number");
-    let lost = takeovers(&patient, DEBIAN_12)
-        .into_iter()
-        .find(|takeover| takeover.fault == Fault::NodeLost)
-        .and_then(|takeover| takeover.gap)
-        .expect("a takeover");
+    let lost = gap(&patient, DEBIAN_12, NodeLost);
     // Skew is half an advert for a priority of 128.
     assert_eq!(lost.earliest, Duration::from_millis(7 * 20 + 10));
     assert_eq!(lost.latest, Duration::from_millis(8 * 20 + 10));

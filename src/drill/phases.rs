@@ -9,23 +9,27 @@ const BLUR: f64 = 5.0;
 /// The node that took the VIP over from `from`. Where the timers of several ended together, it is the one
 /// that kept it: the others gave it up as soon as they heard of each other.
 pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a NodeName> {
-    let (_, mut next) = taken_over(timeline, from)?;
-    let mut rivals: Vec<&NodeName> = Vec::new();
-    let taken = timeline.iter().filter(|event| event.at_ms > -BLUR);
-    for event in taken.filter(|event| event.node.as_ref() != Some(from)) {
-        match (&event.node, &event.what) {
-            (Some(node), What::Owns) => rivals.push(node),
-            (Some(node), What::Released) => {
-                rivals.retain(|rival| *rival != node);
-                match rivals.first() {
-                    Some(rival) if next == node => next = *rival,
-                    _ => return Some(next),
+    let (_, first) = taken_over(timeline, from)?;
+    // All that have it at the moment, in the order in which they took it.
+    let mut having: Vec<&NodeName> = Vec::new();
+    let others = timeline.iter().filter_map(|event| match &event.node {
+        Some(node) if node != from && event.at_ms > -BLUR => Some((node, &event.what)),
+        _ => None,
+    });
+    for (node, what) in others {
+        match what {
+            What::Owns => having.push(node),
+            What::Released => {
+                having.retain(|other| *other != node);
+                if having.len() < 2 {
+                    // Whoever takes it later takes it over from somebody else.
+                    return having.first().copied().or(Some(first));
                 }
             }
             _ => {}
         }
     }
-    Some(next)
+    Some(first)
 }
 
 fn taken_over<'a>(timeline: &'a [Event], from: &NodeName) -> Option<(Millis, &'a NodeName)> {
@@ -178,6 +182,11 @@ mod tests {
         // The other way round, lb3 was there for a moment too, and changed nothing.
         timeline.swap(5, 6);
         assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
+        // One more of them.
+        timeline.insert(7, event(174.9, "lb4", What::Owns));
+        timeline.insert(8, event(175.2, "lb4", What::Released));
+        assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
+        timeline.drain(7..9);
         // One after the other: the first is the next owner, who failed in its turn.
         timeline[6] = event(176.0, "lb3", What::Owns);
         timeline[5] = event(174.8, "lb2", What::Owns);

@@ -66,7 +66,7 @@ pub struct DrillRun {
     pub node: NodeName,
     /// The VIP's owner before.
     pub from: NodeName,
-    /// The first other owner after the fault.
+    /// Who took it over, and kept it where several took it at once.
     pub to: Option<NodeName>,
     /// The owner at the end.
     pub after: Option<NodeName>,
