@@ -9,6 +9,7 @@ pub mod apply;
 pub mod check;
 pub mod cli;
 pub mod drill;
+pub mod health;
 pub mod inventory;
 pub mod lab;
 pub mod model;

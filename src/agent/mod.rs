@@ -21,8 +21,8 @@ pub use error::AgentError;
 pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, FaultStep};
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
-    BackendState, Deadline, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service,
-    UnsupportedHost, VrrpState,
+    BackendState, Deadline, InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome,
+    Program, Service, UnsupportedHost, VrrpState,
 };
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};

@@ -262,13 +262,71 @@ impl LockInfo {
     }
 }
 
+/// What a virtual router is on a node, by its keepalived's word.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum InstanceState {
+    /// It has started, and not yet heard or waited enough.
+    #[default]
+    Init,
+    /// It stands by.
+    Backup,
+    /// It owns its addresses.
+    Master,
+    /// Something that it waits for is not there, so that it takes no part in the election.
+    Fault,
+    /// A word that hactl does not know.
+    Other(String),
+}
+
+impl InstanceState {
+    /// keepalived's word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Init => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// True where the node owns the addresses, or would take them over.
+    pub fn is_electable(&self) -> bool {
+        matches!(self, Self::Master | Self::Backup)
+    }
+}
+
+impl From<&str> for InstanceState {
+    fn from(word: &str) -> Self {
+        match word {
+            "INIT" => Self::Init,
+            "BACKUP" => Self::Backup,
+            "MASTER" => Self::Master,
+            "FAULT" => Self::Fault,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl serde::Serialize for InstanceState {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// One VRRP instance as the running keepalived describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct VrrpState {
     /// Its name.
     pub instance: String,
-    /// `MASTER`, `BACKUP`, `FAULT` or `INIT`.
-    pub state: String,
+    /// Its state.
+    pub state: InstanceState,
     /// The priority it was configured with.
     pub base_priority: u8,
     /// The priority it stands with now.
@@ -380,6 +438,40 @@ pub enum UnsupportedHost {
 }
 
 impl Observation {
+    /// Nothing known of `node` yet.
+    pub fn of(node: NodeName) -> Self {
+        Self {
+            node,
+            hostname: String::new(),
+            kernel: String::new(),
+            clock: 0.0,
+            uptime: 0,
+            boot_id: String::new(),
+            os: (String::new(), String::new(), String::new()),
+            keepalived: Program::Missing { candidate: None },
+            nginx: Program::Missing { candidate: None },
+            nginx_streams: false,
+            lacking: Vec::new(),
+            recorded: None,
+            highest_generation: 0,
+            original: None,
+            journal: None,
+            lock: None,
+            outcome: None,
+            drill: None,
+            services: BTreeMap::new(),
+            addresses: Vec::new(),
+            interfaces: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            files: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            backends: Vec::new(),
+            serves: None,
+            loaded: None,
+            vrrp: Vec::new(),
+        }
+    }
+
     /// The facts that rendering needs.
     pub fn facts(&self) -> Result<NodeFacts, UnsupportedHost> {
         let node = || self.node.clone();

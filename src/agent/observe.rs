@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use super::fault::ArmedFault;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{
-    BackendState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service, VrrpState,
+    BackendState, InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome, Program,
+    Service, VrrpState,
 };
 use super::reply::Record;
 use crate::model::{HostPath, NodeName, Version, clipped};
@@ -70,36 +71,7 @@ fn version_of_package(text: &str) -> Option<Version> {
 }
 
 pub(super) fn observation(node: &NodeName, records: &[Record]) -> Observation {
-    let mut seen = Observation {
-        node: node.clone(),
-        hostname: String::new(),
-        kernel: String::new(),
-        clock: 0.0,
-        uptime: 0,
-        boot_id: String::new(),
-        os: (String::new(), String::new(), String::new()),
-        keepalived: Program::Missing { candidate: None },
-        nginx: Program::Missing { candidate: None },
-        nginx_streams: false,
-        lacking: Vec::new(),
-        recorded: None,
-        highest_generation: 0,
-        original: None,
-        journal: None,
-        lock: None,
-        outcome: None,
-        drill: None,
-        services: BTreeMap::new(),
-        addresses: Vec::new(),
-        interfaces: BTreeMap::new(),
-        neighbours: BTreeMap::new(),
-        files: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        backends: Vec::new(),
-        serves: None,
-        loaded: None,
-        vrrp: Vec::new(),
-    };
+    let mut seen = Observation::of(node.clone());
     for record in records {
         take(&mut seen, record);
     }
@@ -263,8 +235,8 @@ fn vrrp_states(text: &str) -> Vec<VrrpState> {
                     ..VrrpState::default()
                 });
             }
-            ("State", Some(state)) if state.state.is_empty() => {
-                state.state = clipped(value, MAX_WORD);
+            ("State", Some(state)) if state.state == InstanceState::default() => {
+                state.state = InstanceState::from(clipped(value, MAX_WORD).as_str());
             }
             ("Priority", Some(state)) => state.base_priority = value.parse().unwrap_or_default(),
             ("Effective priority", Some(state)) => {
@@ -313,9 +285,9 @@ mod tests {
         let read = vrrp_states(text);
         assert_eq!(read.len(), 2);
         assert_eq!(
-            (read[0].state.as_str(), read[0].effective_priority),
-            ("MASTER", 254)
+            (&read[0].state, read[0].effective_priority),
+            (&InstanceState::Master, 254)
         );
-        assert_eq!(read[1].state, "BACKUP");
+        assert_eq!(read[1].state, InstanceState::Backup);
     }
 }

@@ -188,7 +188,11 @@ async fn prove(engine: &Engine<'_>, plan: &Plan, plans: &[&NodePlan], tx: &str) 
             engine.say(Event::OwnersSeen { owners });
             Told::good(News::Proved)
         }
-        Err(seen) => Told::bad(News::NotProved, Step::Prove, FailureCause::Owners { seen }),
+        Err(problems) => Told::bad(
+            News::NotProved,
+            Step::Prove,
+            FailureCause::NotProven { problems },
+        ),
     }
 }
 

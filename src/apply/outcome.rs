@@ -2,6 +2,7 @@
 
 use super::event::Step;
 use crate::agent::{AgentError, Deadline};
+use crate::health::Problem;
 use crate::model::NodeName;
 
 /// What made a change fail.
@@ -29,11 +30,11 @@ pub enum FailureCause {
         /// What it printed.
         output: String,
     },
-    /// A VIP has no owner, or several.
-    #[error("{seen}")]
-    Owners {
-        /// What was seen, as one sentence.
-        seen: String,
+    /// The cluster was not seen to serve.
+    #[error("{}", joined(problems))]
+    NotProven {
+        /// What was seen in its place.
+        problems: Vec<Problem>,
     },
     /// An interrupted change lies on a node.
     #[error("{node}: an earlier change ({tx}) is unfinished there")]
@@ -49,6 +50,11 @@ pub enum FailureCause {
     /// The user asked to stop.
     #[error("stopped on request")]
     Interrupted,
+}
+
+fn joined(problems: &[Problem]) -> String {
+    let texts: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    texts.join("; ")
 }
 
 /// The end of it.

@@ -49,4 +49,4 @@ pub use render::{RenderReport, render};
 pub use rollback::{RollbackRequest, rollback, rollback_plan};
 pub use secrets::secret_file;
 pub use settle::{ChangeSeen, SettleEnd, SettleReport, SettleRequest, settle};
-pub use status::{NodeStatus, StatusReport, Unreachable, VipStatus, status};
+pub use status::{NodeStatus, StatusReport, Unreachable, status};

@@ -8,6 +8,7 @@ use super::notice::{Notice, notices};
 use super::plan::plan_for;
 use super::survey::{Survey, survey, vips};
 use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
+use crate::health::{self, Problem, VipOwners};
 use crate::model::{Cluster, ClusterName, NodeName};
 use crate::plan::{Cause, NodePlan, Plan, RunningDrift};
 
@@ -42,24 +43,17 @@ pub struct NodeStatus {
     pub pending: Vec<String>,
 }
 
-/// One VIP and who owns it.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct VipStatus {
-    /// The address.
-    pub address: IpAddr,
-    /// The nodes that hold it; one, when all is well.
-    pub owners: Vec<NodeName>,
-}
-
 /// The cluster.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct StatusReport {
     /// Its name.
     pub cluster: ClusterName,
     /// Its VIPs.
-    pub vips: Vec<VipStatus>,
+    pub vips: Vec<VipOwners>,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
+    /// What keeps them from serving or taking over.
+    pub problems: Vec<Problem>,
     /// What hosts tell of earlier changes.
     pub notices: Vec<Notice>,
     /// Nodes that could not be asked.
@@ -79,45 +73,27 @@ impl StatusReport {
     /// What was seen of `cluster`, against the plan that an apply would carry out.
     pub fn new(cluster: &Cluster, plan: &Plan, seen: &[Observation]) -> Self {
         let vips = vips(cluster);
-        let owners = |vip: IpAddr| {
-            let owners = seen.iter().filter(|seen| seen.holds(vip));
-            owners.map(|seen| seen.node.clone()).collect()
-        };
         let of_node = |seen: &Observation| {
             let plan = plan.nodes.iter().find(|plan| plan.node == seen.node)?;
             Some(node_status(seen, plan, &vips))
         };
         Self {
             cluster: cluster.name.clone(),
-            vips: vips
-                .iter()
-                .map(|vip| VipStatus {
-                    address: *vip,
-                    owners: owners(*vip),
-                })
-                .collect(),
+            vips: health::owners(seen, &vips),
+            problems: health::problems(seen, &vips),
             nodes: seen.iter().filter_map(of_node).collect(),
             notices: notices(seen),
             unreachable: Vec::new(),
         }
     }
 
-    /// True when every VIP has one owner, both daemons run everywhere and stand for election, nothing
-    /// differs from what was applied, and no change or drill is half done.
+    /// True when every node answers and could serve, every VIP has one owner, nothing differs from what
+    /// was applied, and no change or drill is half done.
     pub fn is_healthy(&self) -> bool {
-        let vips = self.vips.iter().all(|vip| vip.owners.len() == 1);
-        let stands = |node: &NodeStatus| {
-            node.vrrp
-                .iter()
-                .all(|vrrp| matches!(vrrp.state.as_str(), "MASTER" | "BACKUP"))
-        };
-        let nodes = self.nodes.iter().all(|node| {
-            node.nginx.is_active()
-                && node.keepalived.is_active()
-                && stands(node)
-                && node.drift.is_empty()
-                && node.changed_by_hand.is_empty()
-        });
+        let as_applied = self
+            .nodes
+            .iter()
+            .all(|node| node.drift.is_empty() && node.changed_by_hand.is_empty());
         let settled = !self.notices.iter().any(|notice| {
             matches!(
                 notice,
@@ -127,7 +103,7 @@ impl StatusReport {
                     | Notice::Drilling { .. }
             )
         });
-        vips && nodes && settled && self.unreachable.is_empty()
+        self.problems.is_empty() && as_applied && settled && self.unreachable.is_empty()
     }
 }
 

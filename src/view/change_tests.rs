@@ -5,8 +5,9 @@ use insta::{assert_json_snapshot, assert_snapshot};
 use super::change_text::{agreement_question, outcome_json, outcome_text};
 use super::progress_lines::Lines;
 use super::samples::*;
-use crate::agent::AgentError;
+use crate::agent::{AgentError, InstanceState};
 use crate::apply::{ApplyResult, Event, FailureCause, Step};
+use crate::health::{Daemon, Problem};
 use crate::model::NodeName;
 use crate::ops::ApplyReport;
 use crate::plan::{Goal, Plan};
@@ -127,9 +128,21 @@ fn mixed() -> ApplyResult {
     ApplyResult::Mixed {
         failure: failure(
             Step::Prove,
-            vec![FailureCause::Owners {
-                seen: "no node owns 10.0.0.100: lb1: VI_1 FAULT (254); lb2: keepalived is down"
-                    .to_owned(),
+            vec![FailureCause::NotProven {
+                problems: vec![
+                    Problem::NoOwner {
+                        vip: "10.0.0.100".parse().unwrap(),
+                    },
+                    Problem::NotElectable {
+                        node: name("lb1"),
+                        instance: "VI_1".to_owned(),
+                        state: InstanceState::Fault,
+                    },
+                    Problem::DaemonDown {
+                        node: name("lb2"),
+                        daemon: Daemon::Keepalived,
+                    },
+                ],
             }],
         ),
         problems: vec![

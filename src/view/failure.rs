@@ -14,7 +14,7 @@ fn complaint(cause: &FailureCause) -> Complaint {
             .on(node)
             .detail(output)
             .help("correct what it names; `hactl plan` tests it without touching anything"),
-        FailureCause::Owners { .. } => plain.help(
+        FailureCause::NotProven { .. } => plain.help(
             "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other \
              (IP protocol 112)",
         ),

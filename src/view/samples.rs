@@ -8,8 +8,9 @@ use crate::agent::{
     AgentError, Deadline, LockInfo, Manifest, Service, TestResult, Tree, VrrpState,
 };
 use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, Step};
+use crate::health::VipOwners;
 use crate::model::{ClusterName, HostPath, NodeName};
-use crate::ops::{ApplyReport, NodeStatus, StatusReport, VipStatus};
+use crate::ops::{ApplyReport, NodeStatus, StatusReport};
 use crate::plan::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, Strategy, SysctlChange, UnitAction,
 };
@@ -271,7 +272,7 @@ pub(super) fn service(active: &str) -> Service {
 pub(super) fn vrrp(instance: &str, state: &str, priority: u8) -> VrrpState {
     VrrpState {
         instance: instance.to_owned(),
-        state: state.to_owned(),
+        state: state.into(),
         base_priority: priority,
         effective_priority: priority,
     }
@@ -304,11 +305,12 @@ pub(super) fn status(nodes: Vec<NodeStatus>) -> StatusReport {
     let owners = nodes.iter().filter(|node| !node.holds.is_empty());
     StatusReport {
         cluster: ClusterName::new("web").unwrap(),
-        vips: vec![VipStatus {
+        vips: vec![VipOwners {
             address: "10.0.0.100".parse().unwrap(),
             owners: owners.map(|node| node.node.clone()).collect(),
         }],
         nodes,
+        problems: Vec::new(),
         notices: Vec::new(),
         unreachable: Vec::new(),
     }

@@ -5,9 +5,10 @@ use super::drift::{by_words, drift_words, notice_words};
 use super::paint;
 use super::text::{and, columns, comma, count, lines, wrap};
 use super::ui::Ui;
-use crate::agent::Service;
+use crate::agent::{InstanceState, Service};
+use crate::health::VipOwners;
 use crate::model::NodeName;
-use crate::ops::{NodeStatus, StatusReport, VipStatus};
+use crate::ops::{NodeStatus, StatusReport};
 
 impl Ui {
     /// Shows what `status` found.
@@ -58,9 +59,9 @@ fn rows_of(node: &NodeStatus) -> Vec<Vec<String>> {
         } else {
             format!("{} ", vrrp.instance)
         };
-        let state = match vrrp.state.as_str() {
-            "MASTER" => paint::good(&vrrp.state),
-            "BACKUP" => vrrp.state.clone(),
+        let state = match vrrp.state {
+            InstanceState::Master => paint::good(&vrrp.state),
+            InstanceState::Backup => vrrp.state.to_string(),
             _ => paint::bad(&vrrp.state),
         };
         format!("{name}{state} {}", vrrp.effective_priority)
@@ -100,7 +101,7 @@ fn service_word(service: &Service) -> String {
     }
 }
 
-fn vip_line(vip: &VipStatus) -> String {
+fn vip_line(vip: &VipOwners) -> String {
     let address = vip.address;
     match vip.owners.as_slice() {
         [owner] => format!("{address} is on {}", paint::good(owner)),

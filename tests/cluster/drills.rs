@@ -102,7 +102,7 @@ fn a_drill_is_refused_where_it_would_be_an_outage() {
         cluster.run(&drill).exits(1).says(why).says(remedy);
     };
     cluster.on("lb3", "systemctl stop nginx");
-    refused("nginx does not run on lb3", "hactl status");
+    refused("lb3: nginx is not running", "hactl status");
     cluster.on("lb3", "systemctl start nginx");
     wait_for("lb3 to stand for election again", || {
         cluster.run(&["status"]).code() == Some(0)

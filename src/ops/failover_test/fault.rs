@@ -8,9 +8,9 @@ use futures::future::join_all;
 use super::DrillProgress;
 use super::intent::DrillIntent;
 use super::reach::Reach;
-use super::settle::owner;
 use crate::agent::{AgentError, FaultHits, FaultRequest, FaultState, FaultStep};
 use crate::drill::{Drill, Ends, Scope, Servers};
+use crate::health::VipOwners;
 use crate::model::{Cluster, Node, NodeName};
 use crate::ops::survey::vips;
 
@@ -129,7 +129,9 @@ impl Faults<'_> {
             while next.is_none() && Instant::now() < deadline && !(self.is_stopped)() {
                 tokio::time::sleep(POLL * 3).await;
                 let seen = reach.glance().await;
-                next = owner(seen.iter().flatten(), self.intent.vip)
+                next = VipOwners::of(self.intent.vip, seen.iter().flatten())
+                    .sole()
+                    .cloned()
                     .filter(|owner| ordered.iter().all(|fault| fault.node != *owner));
             }
             // What its takeover does to the next owner is over before that one fails, too.

@@ -1,6 +1,7 @@
 //! Whether a cluster could survive a drill now.
 
 use crate::agent::{AgentError, Observation};
+use crate::health::{self, Problem};
 use crate::ops::context::Loaded;
 use crate::ops::error::OpsError;
 use crate::ops::plan::make;
@@ -66,34 +67,22 @@ fn locked(seen: &Observation) -> Option<AgentError> {
     })
 }
 
-/// What is not as it should be: every node healthy, every VIP with one owner, somebody to take over.
+/// Why the cluster is not whole: a drill under way, a problem of a node or a VIP, nobody to take over.
 pub(super) fn not_whole(loaded: &Loaded, seen: &[Observation]) -> Option<String> {
-    for seen in seen {
-        let node = &seen.node;
-        if let Some(drill) = &seen.drill {
-            return Some(format!("the drill {} is under way on {node}", drill.name));
-        }
-        for program in ["nginx", "keepalived"] {
-            if !seen.service(program).is_active() {
-                return Some(format!("{program} does not run on {node}"));
-            }
-        }
-        let stands = |state: &str| matches!(state, "MASTER" | "BACKUP");
-        if let Some(vrrp) = seen.vrrp.iter().find(|vrrp| !stands(&vrrp.state)) {
-            return Some(format!("{} is in {} on {node}", vrrp.instance, vrrp.state));
-        }
-    }
-    for vip in vips(&loaded.cluster) {
-        let owners: Vec<&str> = seen
-            .iter()
-            .filter(|seen| seen.holds(vip))
-            .map(|seen| seen.node.as_str())
-            .collect();
-        match owners.as_slice() {
-            [_] => {}
-            [] => return Some(format!("{vip} has no owner")),
-            several => return Some(format!("{vip} has several owners: {}", several.join(", "))),
-        }
-    }
-    (seen.len() < 2).then(|| "there is one node only: nobody could take over".to_owned())
+    let drilling = seen.iter().find_map(|seen| {
+        let drill = seen.drill.as_ref()?;
+        Some(format!(
+            "the drill {} is under way on {}",
+            drill.name, seen.node
+        ))
+    });
+    let problem = || {
+        let problems = health::problems(seen, &vips(&loaded.cluster));
+        // Of a node in FAULT and a VIP without an owner the node is the cause.
+        let node = problems.iter().find(|problem| problem.node().is_some());
+        node.or(problems.first()).map(Problem::to_string)
+    };
+    let alone =
+        || (seen.len() < 2).then(|| "there is one node only: nobody could take over".to_owned());
+    drilling.or_else(problem).or_else(alone)
 }

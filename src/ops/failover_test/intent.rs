@@ -7,6 +7,7 @@ use super::{DrillProgress, FailoverRequest};
 use crate::agent::Observation;
 use crate::check;
 use crate::drill::{Drill, DrillSpec, Ends, Predicted, Scope, Servers, Target};
+use crate::health::VipOwners;
 use crate::model::{
     Cluster, DrillName, InstanceName, LocationAction, NodeName, Preemption, Site, VrrpInstance,
 };
@@ -173,7 +174,7 @@ fn watched<'a>(
 ) -> Option<(&'a VrrpInstance, IpAddr, NodeName)> {
     let all = cluster.instances.iter().filter_map(|instance| {
         let vip = instance.addresses.first()?.addr();
-        let owner = seen.iter().find(|seen| seen.holds(vip))?.node.clone();
+        let owner = VipOwners::of(vip, seen).sole()?.clone();
         Some((instance, vip, owner))
     });
     let all: Vec<_> = all.collect();

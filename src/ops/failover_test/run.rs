@@ -10,13 +10,14 @@ use super::fault::Faults;
 use super::fit::not_whole;
 use super::intent::DrillIntent;
 use super::reach::Reach;
-use super::settle::{Wanted, owner, settle};
+use super::settle::{Wanted, settle};
 use super::story::{Faulted, Story, millis};
 use super::{CutShort, DrillProgress, FailoverOutcome, FailoverRequest};
 use crate::agent::{Agent, AgentError, ClockAnswer, LockRequest, Observation, Watched, Watching};
 use crate::drill::{
     self, Clock, ClockReading, Drill, DrillReport, DrillRun, HostClock, Load, LoadSpec,
 };
+use crate::health::VipOwners;
 use crate::model::{Cluster, NodeName, Preemption};
 use crate::ops::context::{Context, Loaded};
 use crate::ops::error::OpsError;
@@ -282,7 +283,8 @@ impl<'a> Runner<'a> {
         let watching: Result<BTreeMap<_, _>, _> = join_all(watches).await.into_iter().collect();
         let watching = watching.map_err(failed)?;
         let glances = join_all(self.reach.agents().map(Agent::glance)).await;
-        let from = owner(glances.iter().flatten(), intent.vip);
+        let from = VipOwners::of(intent.vip, glances.iter().flatten());
+        let from = from.sole().cloned();
         let from = from.unwrap_or_else(|| intent.owner.clone());
         let download = self.request.download.as_deref();
         let spec = LoadSpec {

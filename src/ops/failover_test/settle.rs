@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::reach::Reach;
 use crate::agent::Observation;
 use crate::drill::Load;
+use crate::health::{self, VipOwners};
 use crate::model::NodeName;
 
 /// What is waited for.
@@ -24,7 +25,7 @@ pub(super) struct Wanted<'a> {
 const CALM: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(150);
 
-/// Waits until all nodes answer, their daemons run, the VIP has one owner who stays, and no request is
+/// Waits until all nodes answer and stand for election, the VIP has one owner who stays, and no request is
 /// lost: neighbours may still send theirs to the last owner. Who wants to stop waits for that too, or
 /// leaves. The last that
 /// was seen of the nodes, `None` for one that does not answer; and whether it came to that.
@@ -63,23 +64,10 @@ pub(super) async fn settle(
     }
 }
 
-/// The one owner of `vip`, where all nodes answer and run their daemons.
+/// The one owner of `vip`, where all nodes answer and the cluster is whole.
 fn whole_owner(seen: &[Option<Observation>], vip: IpAddr) -> Option<NodeName> {
-    let runs = |seen: &Option<Observation>| {
-        seen.as_ref().is_some_and(|seen| {
-            seen.service("nginx").is_active() && seen.service("keepalived").is_active()
-        })
-    };
-    seen.iter().all(runs).then_some(())?;
-    owner(seen.iter().flatten(), vip)
-}
-
-/// The one node that has `vip`; `None` where none or several have it.
-pub(super) fn owner<'a>(
-    seen: impl IntoIterator<Item = &'a Observation>,
-    vip: IpAddr,
-) -> Option<NodeName> {
-    let mut owners = seen.into_iter().filter(|seen| seen.holds(vip));
-    let first = owners.next()?;
-    owners.next().is_none().then(|| first.node.clone())
+    let seen: Vec<Observation> = seen.iter().cloned().collect::<Option<_>>()?;
+    let is_whole = health::problems(&seen, &[vip]).is_empty();
+    let owner = VipOwners::of(vip, &seen);
+    owner.sole().filter(|_| is_whole).cloned()
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::fault::Ordered;
 use super::intent::{DrillIntent, predicted};
-use super::settle::owner;
 use super::timeline::{HostStory, Subject, events, gaps};
 use crate::agent::{FaultStep, Observation, Watched, Watching};
 use crate::drill::{
     self, Beside, Clock, ClockOffset, Drill, DrillRun, Ends, Event, HostClock, LoadLog, What,
 };
+use crate::health::VipOwners;
 use crate::model::{Cluster, NodeName};
 
 /// Everything that is known of a run at its end.
@@ -54,7 +54,8 @@ impl Story<'_> {
         sort(&mut timeline);
         let phases = drill::phases(&timeline, &self.from, &new);
         let to = drill::next_owner(&timeline, &self.from).cloned();
-        let after = owner(self.faulted.seen.iter().flatten(), intent.vip);
+        let after = VipOwners::of(intent.vip, self.faulted.seen.iter().flatten());
+        let after = after.sole().cloned();
         timeline.extend(self.fault_events(fault));
         sort(&mut timeline);
         let ending = self.ending(fault, &timeline);

@@ -1,0 +1,12 @@
+//! Whether a cluster is whole: who owns each VIP, and what keeps a node from serving or taking over.
+//!
+//! Pure: observations in, typed answers out. `apply` proves a change by it, `status` reports it, a drill
+//! begins and ends with it, so that all of them mean the same by "whole".
+
+mod owners;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+pub use owners::{VipOwners, owners};
+pub use problem::{Daemon, Problem, problems};
