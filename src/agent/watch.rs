@@ -102,8 +102,7 @@ const MOST_CHARACTERS: usize = 400;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Answers each line with the clock. bash knows it without starting a program, from version 5 on.
-const CLOCK: &str =
-    r#"LC_ALL=C exec bash -c 'while read -r _; do echo "${EPOCHREALTIME:-$(date +%s.%N)}"; done'"#;
+const CLOCK: &str = r#"LC_ALL=C exec bash --norc -c 'while read -r _; do echo "${EPOCHREALTIME:-$(date +%s.%N)}"; done'"#;
 
 impl Agent {
     /// Begins to watch the host for `duration` at most. `vips` get a packet from there first: who knows

@@ -22,6 +22,7 @@ mod hand_over;
 mod heal;
 mod installed;
 mod load;
+mod long_lived;
 mod plan_file;
 mod poison;
 mod refused;

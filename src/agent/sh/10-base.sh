@@ -95,10 +95,11 @@ value_in() {
 }
 
 # http_get PORT PATH: what the web server on loopback answers, its status line first. bash is the
-# one client that every supported distribution has.
+# one client that every supported distribution has. --norc: below sshd it reads ~/.bashrc even for -c,
+# and what that prints would come before the answer.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 http_get() {
-    timeout 2 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+    timeout 2 bash --norc -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
         printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$2" >&3
         cat <&3' hactl "$1" "$2" 2>/dev/null
 }

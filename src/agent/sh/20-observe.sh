@@ -158,7 +158,7 @@ END
 # A connection is all that can be asked of a backend without knowing what it speaks.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 observe_backend() {
-    if timeout 1 bash -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>/dev/null; then
+    if timeout 1 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>/dev/null; then
         say backend "$1" "$2" up
     else
         say backend "$1" "$2" down
@@ -171,7 +171,7 @@ observe_backend() {
 # shellcheck disable=SC2016 # bash expands it, with the value as its argument
 observe_neighbour() {
     ip neigh flush to "$1" 2>/dev/null
-    timeout 0.5 bash -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null
+    timeout 0.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null
     found=$(ip neigh show "$1" 2>/dev/null)
     case $found in
     *lladdr*)

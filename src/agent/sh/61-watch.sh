@@ -46,7 +46,7 @@ watch() {
 }
 
 # shellcheck disable=SC2016 # bash expands it, with the value as its argument
-touch_address() { timeout 0.5 bash -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null || :; }
+touch_address() { timeout 0.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null || :; }
 
 forget_watch() {
     systemctl stop "$(watch_unit "$1")" 2>/dev/null || :

@@ -19,7 +19,7 @@ fail() {
 
 # bash is the one HTTP client that every supported distribution has.
 # shellcheck disable=SC2016 # the inner bash expands these, not this shell
-answer=$(timeout 0.5 bash -c '
+answer=$(timeout 0.5 bash --norc -c '
     exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
     printf "GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n" >&3 || exit 1
     IFS= read -r line <&3 || exit 1
