@@ -9,7 +9,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use hactl::lab::{Image, Lab, LabError, LabSpec, Login, NodeState};
+use hactl::lab::{Image, Lab, LabError, LabSpec, Login, NodeState, Release};
 use support::{TestLab, text, wait_for};
 
 #[test]
@@ -364,4 +364,48 @@ fn answers(lab: &Lab, address: &str) -> bool {
     let mut connect = lab.controller("timeout");
     connect.args(["0.5", "bash", "-c", &format!(": </dev/tcp/{address}/22")]);
     connect.stderr(Stdio::null()).status().unwrap().success()
+}
+
+#[test]
+fn nodes_of_several_releases_are_one_lab_and_each_reboots_alone() {
+    let mut spec = LabSpec {
+        nodes: 2,
+        backends: 0,
+        image: Image::Installed,
+        ..TestLab::spec()
+    };
+    spec.other_releases
+        .insert("lb2".to_owned(), Release::Debian13);
+    let Some(lab) = TestLab::up(&spec) else {
+        return;
+    };
+    let on = |node: &str, script: &str| lab.on_node(node, "sh", &["-c", script]);
+    let version = ". /etc/os-release; echo $VERSION_ID";
+    assert_eq!(
+        (on("lb1", version), on("lb2", version)),
+        ("12\n".to_owned(), "13\n".to_owned())
+    );
+    let keepalived = "keepalived -v 2>&1 | head -n 1 | cut -d ' ' -f 2";
+    assert_eq!(
+        (on("lb1", keepalived), on("lb2", keepalived)),
+        ("v2.2.7\n".to_owned(), "v2.3.3\n".to_owned())
+    );
+    // Two service managers in one control group would stop each other's services.
+    let (one, two) = (lab.leader("lb1").unwrap(), lab.leader("lb2").unwrap());
+    let group = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    assert_ne!(group(one), group(two));
+    on("lb2", "systemctl reboot");
+    wait_for("another boot", || {
+        lab.leader("lb2").is_ok_and(|now| now != two)
+            && lab.ssh("lb2", "true").status().unwrap().success()
+    });
+    assert_eq!(lab.leader("lb1").unwrap(), one);
+    assert_eq!(on("lb1", "systemctl is-active nginx"), "active\n");
+
+    let mut wrong = TestLab::spec();
+    wrong
+        .other_releases
+        .insert("lb9".to_owned(), Release::Debian13);
+    let error = Lab::up(&wrong, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("lb9"), "{error}");
 }

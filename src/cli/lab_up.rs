@@ -1,11 +1,14 @@
 //! `hactl lab up`.
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
 use clap::Args;
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
-use crate::lab::{Image, LabSpec, Login};
+use crate::lab::{Image, LabSpec, Login, Release, UnknownRelease};
 use crate::ops;
 
 #[derive(Debug, Args)]
@@ -22,6 +25,11 @@ pub(super) struct LabUpArgs {
     #[arg(long, value_name = "N", default_value_t = 3)]
     backends: u8,
 
+    /// The release that machines run: debian-11, debian-12, debian-13 or debian-sid; for one node
+    /// with its name before it. May be given several times [default: debian-12]
+    #[arg(long, value_name = "[NODE=]IMAGE")]
+    image: Vec<WhichImage>,
+
     /// Nodes that have nginx and keepalived already
     #[arg(long)]
     installed: bool,
@@ -35,9 +43,42 @@ pub(super) struct LabUpArgs {
     mirror: Option<String>,
 }
 
+/// An image for all nodes, or for one.
+#[derive(Debug, Clone)]
+struct WhichImage {
+    node: Option<String>,
+    release: Release,
+}
+
+impl FromStr for WhichImage {
+    type Err = UnknownRelease;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRelease> {
+        let (node, release) = match text.split_once('=') {
+            Some((node, release)) => (Some(node.to_owned()), release),
+            None => (None, text),
+        };
+        Ok(Self {
+            node,
+            release: release.parse()?,
+        })
+    }
+}
+
 impl LabUpArgs {
     fn spec(self) -> LabSpec {
+        let (mut release, mut other_releases) = (Release::default(), BTreeMap::new());
+        for which in self.image {
+            match which.node {
+                Some(node) => {
+                    other_releases.insert(node, which.release);
+                }
+                None => release = which.release,
+            }
+        }
         LabSpec {
+            release,
+            other_releases,
             name: self.name,
             nodes: self.nodes,
             backends: self.backends,

@@ -29,7 +29,10 @@ pub(super) fn make_disks(names: &Names, spec: &LabSpec, images: &Images) -> Resu
     if spec.backends == 0 {
         return Ok(());
     }
-    mounts::mount_overlay(&images.layers(Image::Installed), &names.backends())?;
+    mounts::mount_overlay(
+        &images.layers(spec.release, Image::Installed),
+        &names.backends(),
+    )?;
     for index in 0..spec.backends {
         let name = backend_name(index);
         let dir = dir(names, &name);

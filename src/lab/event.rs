@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::release::Release;
 use super::seconds;
 
 /// One of the two cached layers that machines are made of.
@@ -48,11 +49,15 @@ pub enum LabEvent {
     ImageAwaited {
         /// Which layer.
         layer: ImageLayer,
+        /// Of which release.
+        release: Release,
     },
     /// An image layer is not in the cache and is being built. Happens once per machine.
     ImageBuilding {
         /// Which layer.
         layer: ImageLayer,
+        /// Of which release.
+        release: Release,
         /// Where it will be kept.
         folder: PathBuf,
         /// How long this usually takes, for a progress bar.

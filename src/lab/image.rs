@@ -4,6 +4,7 @@
 //! a new one and never touches one that machines are running on. It is built beside its place and
 //! renamed into it, under a lock: a folder that exists is whole, and parallel labs build it once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -16,10 +17,10 @@ use sha2::{Digest, Sha256};
 use super::error::{LabError, ToolError};
 use super::event::{ImageLayer, LabEvent};
 use super::names::LabHome;
+use super::release::Release;
 use super::spec::{Image, LabSpec};
 use super::tool::{command, run, run_streaming};
 
-const SUITE: &str = "bookworm";
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,openssh-server,iproute2,sudo,curl,procps,\
                         iputils-arping,nftables,ca-certificates,less";
 /// What machines can install from their own repository.
@@ -29,19 +30,26 @@ const INSTALLED: &str = "nginx keepalived";
 const BASE_SCRIPT: &str = include_str!("scripts/base.sh");
 const INSTALLED_SCRIPT: &str = include_str!("scripts/installed.sh");
 
-/// The layers that there are.
+/// The layers of one release.
 #[derive(Debug, Clone)]
-pub(super) struct Images {
+struct Layers {
     base: PathBuf,
     installed: PathBuf,
 }
 
+/// The layers of each release that a lab needs.
+#[derive(Debug, Clone)]
+pub(super) struct Images(BTreeMap<Release, Layers>);
+
 impl Images {
-    /// The layers of a node's disk, the topmost first.
-    pub(super) fn layers(&self, image: Image) -> Vec<PathBuf> {
+    /// The layers of a disk, the topmost first; none for a release that the lab was made without.
+    pub(super) fn layers(&self, release: Release, image: Image) -> Vec<PathBuf> {
+        let Some(Layers { base, installed }) = self.0.get(&release) else {
+            return Vec::new();
+        };
         match image {
-            Image::Bare => vec![self.base.clone()],
-            Image::Installed => vec![self.installed.clone(), self.base.clone()],
+            Image::Bare => vec![base.clone()],
+            Image::Installed => vec![installed.clone(), base.clone()],
         }
     }
 }
@@ -52,20 +60,35 @@ pub(super) fn ensure(
     spec: &LabSpec,
     events: &mut dyn FnMut(LabEvent),
 ) -> Result<Images, LabError> {
-    let key = hash(&[SUITE, PACKAGES, CARRIED, BASE_SCRIPT]);
-    let base = home.cache.join(format!("base-{SUITE}-{key}"));
+    let mut releases: BTreeSet<Release> = spec.other_releases.values().copied().collect();
+    releases.insert(spec.release);
+    let built = releases
+        .into_iter()
+        .map(|release| Ok((release, ensure_release(home, spec, release, events)?)));
+    built.collect::<Result<_, _>>().map(Images)
+}
+
+fn ensure_release(
+    home: &LabHome,
+    spec: &LabSpec,
+    release: Release,
+    events: &mut dyn FnMut(LabEvent),
+) -> Result<Layers, LabError> {
+    let suite = release.suite();
+    let key = hash(&[suite, PACKAGES, CARRIED, BASE_SCRIPT]);
+    let base = home.cache.join(format!("base-{suite}-{key}"));
     build_once(
-        ImageLayer::Base,
+        (ImageLayer::Base, release),
         &base,
-        Duration::from_mins(1),
+        Duration::from_mins(2),
         events,
         |draft| {
             let mirror = match &spec.mirror {
                 Some(mirror) => mirror.clone(),
-                None => mirror()?,
+                None => mirror(suite)?,
             };
             let mut build = isolated(BASE_SCRIPT);
-            build.arg(draft).args([SUITE, &mirror, PACKAGES, CARRIED]);
+            build.arg(draft).args([suite, &mirror, PACKAGES, CARRIED]);
             if let Some(proxy) = apt_proxy() {
                 build.env("http_proxy", proxy);
             }
@@ -74,9 +97,9 @@ pub(super) fn ensure(
     )?;
 
     let key = hash(&[&key, INSTALLED, INSTALLED_SCRIPT]);
-    let installed = home.cache.join(format!("installed-{SUITE}-{key}"));
+    let installed = home.cache.join(format!("installed-{suite}-{key}"));
     build_once(
-        ImageLayer::Installed,
+        (ImageLayer::Installed, release),
         &installed,
         Duration::from_secs(5),
         events,
@@ -90,11 +113,11 @@ pub(super) fn ensure(
             Ok(build)
         },
     )?;
-    Ok(Images { base, installed })
+    Ok(Layers { base, installed })
 }
 
 fn build_once(
-    layer: ImageLayer,
+    (layer, release): (ImageLayer, Release),
     folder: &Path,
     usually: Duration,
     events: &mut dyn FnMut(LabEvent),
@@ -108,7 +131,7 @@ fn build_once(
     let lock_path = folder.with_extension("lock");
     let lock = File::create(&lock_path).map_err(LabError::file("create", &lock_path))?;
     if lock.try_lock().is_err() {
-        events(LabEvent::ImageAwaited { layer });
+        events(LabEvent::ImageAwaited { layer, release });
         lock.lock().map_err(LabError::file("lock", &lock_path))?;
         if folder.exists() {
             return Ok(());
@@ -117,6 +140,7 @@ fn build_once(
     let started = Instant::now();
     events(LabEvent::ImageBuilding {
         layer,
+        release,
         folder: folder.to_owned(),
         usually,
     });
@@ -189,16 +213,16 @@ fn hash(parts: &[&str]) -> String {
 }
 
 /// The mirror that this machine's apt uses for the suite, or for Debian at all.
-fn mirror() -> Result<String, LabError> {
-    let targets = apt_targets().map_err(LabError::tool("ask apt for its mirror"))?;
-    pick_mirror(&targets).ok_or(LabError::NoMirror { suite: SUITE })
+fn mirror(suite: &'static str) -> Result<String, LabError> {
+    let targets = apt_targets(suite).map_err(LabError::tool("ask apt for its mirror"))?;
+    pick_mirror(&targets, suite).ok_or(LabError::NoMirror { suite })
 }
 
-fn apt_targets() -> Result<String, ToolError> {
+fn apt_targets(suite: &str) -> Result<String, ToolError> {
     let format = "$(CODENAME) $(LABEL) $(SITE)";
     let ask = || run(command("apt-get").args(["indextargets", "--format", format]));
     let targets = ask()?;
-    if pick_mirror(&targets).is_some() {
+    if pick_mirror(&targets, suite).is_some() {
         return Ok(targets);
     }
     // apt knows whose a site is only after it has been there.
@@ -206,7 +230,7 @@ fn apt_targets() -> Result<String, ToolError> {
     ask()
 }
 
-fn pick_mirror(targets: &str) -> Option<String> {
+fn pick_mirror(targets: &str, suite: &str) -> Option<String> {
     let debian = targets.lines().filter_map(|line| {
         let (codename, rest) = line.split_once(' ')?;
         let (label, site) = rest.rsplit_once(' ')?;
@@ -214,7 +238,7 @@ fn pick_mirror(targets: &str) -> Option<String> {
     });
     let mut any = None;
     for (codename, site) in debian {
-        if codename == SUITE {
+        if codename == suite {
             return Some(site.to_owned());
         }
         any.get_or_insert(site);
@@ -236,18 +260,24 @@ mod tests {
     #[test]
     fn the_suites_own_mirror_is_preferred() {
         let targets = "trixie Debian http://a/debian\nbookworm Debian http://b/debian\n";
-        assert_eq!(pick_mirror(targets).as_deref(), Some("http://b/debian"));
+        assert_eq!(
+            pick_mirror(targets, "bookworm").as_deref(),
+            Some("http://b/debian")
+        );
     }
 
     #[test]
     fn any_debian_mirror_has_every_suite() {
         let targets = "x Some Vendor http://v\ntrixie Debian http://a/debian\n";
-        assert_eq!(pick_mirror(targets).as_deref(), Some("http://a/debian"));
+        assert_eq!(
+            pick_mirror(targets, "bookworm").as_deref(),
+            Some("http://a/debian")
+        );
     }
 
     #[test]
     fn other_vendors_and_the_security_archive_are_no_mirrors() {
         let targets = "jammy Ubuntu http://u\nbookworm-security Debian-Security http://s\n";
-        assert_eq!(pick_mirror(targets), None);
+        assert_eq!(pick_mirror(targets, "bookworm"), None);
     }
 }

@@ -33,8 +33,12 @@ pub(super) fn make_disk(
     node: &str,
 ) -> Result<(), LabError> {
     let paths = names.node(node);
-    mounts::mount_overlay(&images.layers(spec.image), &paths)?;
+    mounts::mount_overlay(&images.layers(spec.release_of(node), spec.image), &paths)?;
     let etc = paths.root().join("etc");
+    if spec.release_of(node).reboots_through_logind() {
+        let mask = etc.join("systemd/system/systemd-logind.service");
+        fs::remove_file(&mask).map_err(LabError::file("remove", &mask))?;
+    }
     let id = fs::read_to_string("/proc/sys/kernel/random/uuid")
         .map_err(LabError::file("read", "/proc/sys/kernel/random/uuid"))?;
     let files = [

@@ -1,11 +1,14 @@
 //! What a lab should be like.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::LabError;
+use super::names::node_name;
 use super::processes;
+use super::release::Release;
 
 /// The most nodes that a lab can have.
 pub(super) const MAX_NODES: u8 = 9;
@@ -23,6 +26,12 @@ pub struct LabSpec {
     pub nodes: u8,
     /// How many backends, 0 to 50; they are called `b1`, `b2`, ….
     pub backends: u8,
+    /// The release of Debian that the machines run.
+    #[serde(default)]
+    pub release: Release,
+    /// The nodes that run another one, by name.
+    #[serde(default)]
+    pub other_releases: BTreeMap<String, Release>,
     /// What is installed on the nodes.
     pub image: Image,
     /// Who logs in over SSH.
@@ -41,11 +50,19 @@ impl LabSpec {
             name: name.into(),
             nodes: 3,
             backends: 3,
+            release: Release::default(),
+            other_releases: BTreeMap::new(),
             image: Image::Bare,
             login: Login::Root,
             owner: None,
             mirror: None,
         }
+    }
+
+    /// The release that a node runs.
+    pub fn release_of(&self, node: &str) -> Release {
+        let other = self.other_releases.get(node);
+        other.copied().unwrap_or(self.release)
     }
 
     pub(super) fn validate(&self) -> Result<(), LabError> {
@@ -62,6 +79,14 @@ impl LabSpec {
                 field: "backends",
                 value: self.backends.to_string(),
                 rule: "it must be at most 50",
+            });
+        }
+        let is_node = |name: &String| (0..self.nodes).any(|index| node_name(index) == *name);
+        if let Some(name) = self.other_releases.keys().find(|name| !is_node(name)) {
+            return Err(LabError::Spec {
+                field: "image",
+                value: name.clone(),
+                rule: "it must be for one of the lab's nodes",
             });
         }
         Ok(())

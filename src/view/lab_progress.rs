@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 
 use super::text::{comma, elapsed, wrap};
 use super::ui::Ui;
-use crate::lab::{ImageLayer, LabEvent};
+use crate::lab::{ImageLayer, LabEvent, Release};
 
 /// Shows what happens while a lab is made.
 #[derive(Debug)]
@@ -40,10 +40,10 @@ impl Drop for LabProgress {
     }
 }
 
-fn layer_words(layer: ImageLayer) -> &'static str {
+fn layer_words(layer: ImageLayer, release: Release) -> String {
     match layer {
-        ImageLayer::Base => "the machine image (Debian 12 with systemd and sshd)",
-        ImageLayer::Installed => "the machine image with nginx and keepalived",
+        ImageLayer::Base => format!("the {release} machine image (with systemd and sshd)"),
+        ImageLayer::Installed => format!("the {release} machine image with nginx and keepalived"),
     }
 }
 
@@ -56,17 +56,18 @@ pub(super) fn event_line(event: &LabEvent) -> Option<String> {
         LabEvent::PrerequisitesInstalled { took, .. } => {
             format!("Installed ({})", elapsed(*took))
         }
-        LabEvent::ImageAwaited { layer } => format!(
+        LabEvent::ImageAwaited { layer, release } => format!(
             "Waiting for another process that builds {}",
-            layer_words(*layer)
+            layer_words(*layer, *release)
         ),
         LabEvent::ImageBuilding {
             layer,
+            release,
             folder,
             usually,
         } => format!(
             "Building {} in {}; once per machine, about {}",
-            layer_words(*layer),
+            layer_words(*layer, *release),
             folder.display(),
             elapsed(*usually)
         ),

@@ -14,6 +14,7 @@ use crate::check;
 use crate::inventory;
 use crate::lab::{
     BackendStatus, ImageLayer, LabEvent, LabSpec, LabStatus, NodeState, NodeStatus as LabNode,
+    Release,
 };
 use crate::model::ClusterName;
 use crate::ops::{
@@ -263,6 +264,7 @@ fn a_lab_coming_up() {
         },
         LabEvent::ImageBuilding {
             layer: ImageLayer::Base,
+            release: Release::Debian12,
             folder: "/var/cache/hactl/lab/base-0123456789ab".into(),
             usually: Duration::from_secs(70),
         },
