@@ -64,21 +64,24 @@ impl Desired {
         };
         let sysctl =
             |sysctl: &crate::model::Sysctl| (sysctl.key.to_string(), sysctl.value.to_string());
+        let mut meta = indexmap::IndexMap::from([
+            ("cluster".to_owned(), cluster.name.to_string()),
+            ("node".to_owned(), rendered.node.to_string()),
+            ("nginx_id".to_owned(), rendered.ids.nginx.to_string()),
+            (
+                "keepalived_id".to_owned(),
+                rendered.ids.keepalived.to_string(),
+            ),
+            (
+                "status_port".to_owned(),
+                cluster.nginx.status_port.to_string(),
+            ),
+        ]);
+        if let Some(path) = &rendered.tracked_file {
+            meta.insert("tracked_file".to_owned(), path.to_string());
+        }
         let manifest = Manifest {
-            meta: [
-                ("cluster".to_owned(), cluster.name.to_string()),
-                ("node".to_owned(), rendered.node.to_string()),
-                ("nginx_id".to_owned(), rendered.ids.nginx.to_string()),
-                (
-                    "keepalived_id".to_owned(),
-                    rendered.ids.keepalived.to_string(),
-                ),
-                (
-                    "status_port".to_owned(),
-                    cluster.nginx.status_port.to_string(),
-                ),
-            ]
-            .into(),
+            meta,
             sysctls: cluster.sysctls.iter().map(sysctl).collect(),
             ..Manifest::default()
         };

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::{Cluster, HostPath, Node, NodeFacts, Secrets};
 
 use super::error::RenderError;
-use super::registry::{TEMPLATES, TemplateSpec, VariantMode};
+use super::registry::{TEMPLATES, TRACK_FILE, TemplateSpec, VariantMode};
 use super::templates::Templates;
 use super::types::{ConfigId, ConfigIds, FileRole, RenderedFile, RenderedNode};
 use super::view;
@@ -42,10 +42,13 @@ pub fn render(
         keepalived: identity(&draft, KEEPALIVED_ROLES),
     };
     let files = job.files(ids.nginx.as_str(), ids.keepalived.as_str(), &tls)?;
+    let tracks = view::keepalived::tracks_file(facts);
+    let tracked_file = tracks.then(|| host_path(TRACK_FILE)).transpose()?;
     Ok(RenderedNode {
         node: node.name.clone(),
         ids,
         files,
+        tracked_file,
     })
 }
 

@@ -128,4 +128,7 @@ pub struct RenderedNode {
     pub ids: ConfigIds,
     /// The files, in a fixed order.
     pub files: Vec<RenderedFile>,
+    /// The file that keepalived.conf tracks; systemd's units write it, so it is none of `files`.
+    /// `None` where the node's keepalived can't track one.
+    pub tracked_file: Option<HostPath>,
 }

@@ -26,6 +26,7 @@ mod long_lived;
 mod plan_file;
 mod poison;
 mod refused;
+mod releases;
 mod security;
 mod shapes;
 mod spread;

@@ -36,7 +36,7 @@ const DECIMAL_SCRIPT_TIMES_FIRST: Version = Version::new(2, 3, 2);
 const NFTABLES_FIRST: Version = Version::new(2, 1, 0);
 
 /// True when `facts`' keepalived can track a file.
-pub(super) fn tracks_file(facts: &NodeFacts) -> bool {
+pub(in crate::render) fn tracks_file(facts: &NodeFacts) -> bool {
     facts.keepalived >= TRACK_FILE_FIRST
 }
 
