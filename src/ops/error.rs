@@ -27,6 +27,16 @@ pub enum HostProblem {
         /// Those that it has.
         has: Vec<String>,
     },
+    /// Two of the inventory's nodes lead to one machine.
+    #[error("{node} and {other} are the same machine, {hostname}")]
+    SameMachine {
+        /// The node.
+        node: NodeName,
+        /// The other one.
+        other: NodeName,
+        /// The machine's own name.
+        hostname: String,
+    },
     /// A VIP that no node of the cluster holds is answered for (rule KA025).
     #[error("{node}: somebody else has {vip}: {hardware} answers for it")]
     VipTaken {
@@ -43,7 +53,9 @@ impl HostProblem {
     /// Whose host it is.
     pub fn node(&self) -> &NodeName {
         match self {
-            Self::NoInterface { node, .. } | Self::VipTaken { node, .. } => node,
+            Self::NoInterface { node, .. }
+            | Self::SameMachine { node, .. }
+            | Self::VipTaken { node, .. } => node,
         }
     }
 
@@ -51,6 +63,9 @@ impl HostProblem {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
+            Self::SameMachine { .. } => {
+                "correct `address` or `host` of one of them, or what ssh's own configuration makes of it"
+            }
             Self::VipTaken { .. } => {
                 "take another VIP, or find that host: `ip neigh` and the switch's table tell its port; nothing was changed"
             }

@@ -124,6 +124,7 @@ async fn unfit(
             }
         }
     }
+    problems.extend(same_machines(&seen));
     let owned = |vip: &IpAddr| seen.iter().any(|seen| seen.holds(*vip));
     let free: Vec<IpAddr> = vips(&loaded.cluster)
         .into_iter()
@@ -157,6 +158,22 @@ async fn unfit(
     } else {
         Err(OpsError::Unfit { problems })
     }
+}
+
+/// Nodes that lead to a machine which an earlier node leads to as well: changed twice, it would have
+/// the files of one node only, and the other node's machine none.
+fn same_machines(seen: &[Observation]) -> Vec<HostProblem> {
+    let of_earlier = |(index, own): (usize, &Observation)| {
+        let is_same =
+            |other: &&Observation| own.boot_id == other.boot_id && own.hostname == other.hostname;
+        let earlier = seen.get(..index)?.iter().find(is_same)?;
+        Some(HostProblem::SameMachine {
+            node: earlier.node.clone(),
+            other: own.node.clone(),
+            hostname: own.hostname.clone(),
+        })
+    };
+    seen.iter().enumerate().filter_map(of_earlier).collect()
 }
 
 async fn observe(

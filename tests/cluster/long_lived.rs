@@ -30,3 +30,23 @@ fn a_shell_that_greets_is_no_part_of_any_answer() {
     let test = ["failover-test", "--drill", "nginx-kill", "--yes"];
     cluster.run(&test).exits(0);
 }
+
+/// Changed twice, the machine would have one node's files, and the other node's machine none.
+#[test]
+fn two_nodes_that_are_one_machine_are_refused() {
+    let mut spec = machines();
+    spec.nodes = 2;
+    let Some(cluster) = Cluster::up(&spec) else {
+        return;
+    };
+    cluster.apply();
+    let before = cluster.all_etc();
+    cluster.edit("name: lb2,", "name: lb2, host: 10.0.0.11,");
+    for verb in [&["plan"][..], &["apply", "--yes"]] {
+        cluster
+            .run(verb)
+            .exits(1)
+            .says("lb1 and lb2 are the same machine, lb1");
+    }
+    cluster.assert_etc(&before);
+}
