@@ -152,7 +152,7 @@ fn planned(
     let plan = build(Request {
         cluster: inventory.cluster.name.clone(),
         goal,
-        cluster_size: 1,
+        left_out: Vec::new(),
         vips: vec!["10.0.0.100".parse().unwrap()],
         nodes: vec![(wanted, seen.clone())],
         redactor: Redactor::new([7; 32]),

@@ -14,6 +14,7 @@ mod peer_key;
 mod reply;
 mod script;
 mod watch;
+mod wire;
 
 pub use answer::{Answer, TestResult};
 pub use call::{Activation, Agent, LockRequest, PeerSide};
@@ -28,3 +29,4 @@ pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};
 pub use script::{Tree, TreeFile, agent_script, sha256_hex};
 pub use watch::{ClockAnswer, JournalLine, KernelChange, KernelEvent, Watched, Watching};
+pub use wire::Wire;

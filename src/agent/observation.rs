@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::fault::ArmedFault;
 use super::manifest::Manifest;
 use super::reply::Record;
+use super::wire::Wire;
 use crate::model::{
     HostPath, NodeFacts, NodeName, OsFamily, UserName, Version, clipped, packaged_versions,
 };
@@ -331,6 +332,9 @@ pub struct VrrpState {
     pub base_priority: u8,
     /// The priority it stands with now.
     pub effective_priority: u8,
+    /// What its peers meet.
+    #[serde(skip)]
+    pub wire: Wire,
 }
 
 /// A server behind the proxy, seen from one node.

@@ -11,6 +11,7 @@ use super::observation::{
     Service, VrrpState,
 };
 use super::reply::Record;
+use super::wire::add_wires;
 use crate::model::{HostPath, NodeName, Version, clipped};
 
 /// The most units, addresses and VRRP instances that are read of a host.
@@ -139,7 +140,9 @@ fn take(seen: &mut Observation, record: &Record) {
         "serves" => seen.serves = Some(field(0)).filter(|id| !id.is_empty()),
         "loaded" => {
             seen.loaded = Some(field(0)).filter(|id| !id.is_empty());
-            seen.vrrp = vrrp_states(&record.body_text());
+            let dump = record.body_text();
+            seen.vrrp = vrrp_states(&dump);
+            add_wires(&mut seen.vrrp, &dump);
         }
         _ => {}
     }

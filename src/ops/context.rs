@@ -56,6 +56,12 @@ impl Loaded {
         self.limit = kept.filter(|name| !nodes.contains(name)).collect();
     }
 
+    /// The nodes that are not changed: those that `--limit` does not name.
+    pub fn others(&self) -> Vec<&Node> {
+        let is_other = |node: &&Node| !self.limit.is_empty() && !self.limit.contains(&node.name);
+        self.cluster.nodes.iter().filter(is_other).collect()
+    }
+
     /// The nodes to work on.
     pub fn nodes(&self) -> Vec<&Node> {
         let is_meant = |node: &&Node| self.limit.is_empty() || self.limit.contains(&node.name);

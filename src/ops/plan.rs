@@ -8,7 +8,8 @@ use super::notice::{Notice, notices};
 use super::survey::{Survey, desired, redactor, survey, version_findings, vips};
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
-use crate::plan::{Goal, NodePlan, Plan, Request, build};
+use crate::model::Node;
+use crate::plan::{Goal, LeftOut, NodePlan, Plan, Request, build};
 
 /// A plan and what else was noticed.
 pub struct PlanReport {
@@ -59,14 +60,19 @@ pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
 
 /// The plan for what was seen.
 pub(super) fn make(loaded: &Loaded, survey: &Survey) -> Result<Plan, OpsError> {
-    plan_for(loaded, survey, loaded.cluster.nodes.len())
+    let unseen = |node: &Node| LeftOut::Unseen(node.name.clone());
+    plan_beside(
+        loaded,
+        survey,
+        loaded.others().into_iter().map(unseen).collect(),
+    )
 }
 
-/// The same for a cluster that is taken to have `cluster_size` nodes.
-pub(super) fn plan_for(
+/// The plan beside nodes that are not changed.
+pub(super) fn plan_beside(
     loaded: &Loaded,
     survey: &Survey,
-    cluster_size: usize,
+    left_out: Vec<LeftOut>,
 ) -> Result<Plan, OpsError> {
     let nodes = desired(loaded, &survey.seen)?
         .into_iter()
@@ -76,7 +82,7 @@ pub(super) fn plan_for(
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Apply,
         vips: vips(&loaded.cluster),
-        cluster_size,
+        left_out,
         nodes,
         redactor: redactor(),
     };

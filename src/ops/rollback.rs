@@ -10,7 +10,7 @@ use super::survey::{Survey, redactor, survey, vips};
 use crate::agent::{Agent, AgentError, Manifest};
 use crate::apply::each;
 use crate::model::HostPath;
-use crate::plan::{Desired, Goal, Plan, Request, build};
+use crate::plan::{Desired, Goal, LeftOut, Plan, Request, build};
 
 /// Which generation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -128,7 +128,11 @@ async fn make(
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Rollback { to },
         vips: vips(&loaded.cluster),
-        cluster_size: loaded.cluster.nodes.len(),
+        left_out: loaded
+            .others()
+            .into_iter()
+            .map(|node| LeftOut::Unseen(node.name.clone()))
+            .collect(),
         nodes,
         redactor: redactor(),
     })

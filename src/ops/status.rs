@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
-use super::plan::plan_for;
+use super::plan::plan_beside;
 use super::survey::{Survey, survey, vips};
 use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
 use crate::health::{self, Problem, VipOwners};
@@ -111,7 +111,7 @@ impl StatusReport {
 pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let mut loaded = load(context)?;
     let (survey, unreachable) = survey_of_those_up(context, &mut loaded).await?;
-    let plan = plan_for(&loaded, &survey, survey.seen.len());
+    let plan = plan_beside(&loaded, &survey, Vec::new());
     let seen = survey.seen.clone();
     survey.fleet.close().await;
     let report = StatusReport::new(&loaded.cluster, &plan?, &seen);

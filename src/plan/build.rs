@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::actions::actions;
+use super::agreement::{Strictness, disagreement, pending_disagreement};
 use super::desired::Desired;
 use super::diff::Redactor;
 use super::packages::missing_packages;
 use super::types::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
+    UnitAction,
 };
-use super::vrrp_text::{Disagreement, disagreement};
 use crate::agent::{Entry, LiveFile, Manifest, Observation, TreeFile, sha256_hex};
 use crate::model::{ClusterName, HostPath, NodeName};
 
@@ -20,8 +21,8 @@ pub struct Request {
     pub cluster: ClusterName,
     /// Where it shall lead.
     pub goal: Goal,
-    /// How many nodes the cluster has, those left out by `--limit` included.
-    pub cluster_size: usize,
+    /// The nodes that are not changed: those that `--limit` leaves out.
+    pub left_out: Vec<LeftOut>,
     /// All VIPs of the cluster.
     pub vips: Vec<IpAddr>,
     /// The nodes, in the inventory's order.
@@ -30,16 +31,26 @@ pub struct Request {
     pub redactor: Redactor,
 }
 
+/// A node that is not changed.
+pub enum LeftOut {
+    /// What it would be if it were changed, and what it was seen to be.
+    Seen(Box<(Desired, Observation)>),
+    /// Nobody knows what it runs.
+    Unseen(NodeName),
+}
+
 /// A plan cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A change on which all nodes must agree was asked for some of them only.
     #[error(
-        "{reason} must change on all nodes at once: nodes that disagree on it elect an owner each"
+        "cannot change the nodes without {without}: {reason}, and nodes that disagree on that elect an owner each"
     )]
     Partial {
-        /// What they would disagree on.
+        /// What they would disagree on, as a clause.
         reason: String,
+        /// A node that is left out and would disagree.
+        without: NodeName,
     },
     /// Something that is no regular file lies where a file shall go.
     #[error("{node}: {path} is no regular file but {found}")]
@@ -60,18 +71,13 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
         .iter()
         .map(|(_, seen)| seen.generation().unwrap_or(0).max(seen.highest_generation))
         .max();
-    let strategy = strategy(&request);
-    if let Strategy::AtOnce { reason, .. } = &strategy
-        && request.nodes.len() < request.cluster_size
-    {
-        return Err(PlanError::Partial {
-            reason: reason.clone(),
-        });
-    }
+    let strictness = strictness(&request);
+    let strategy = strategy(&request, strictness);
     let mut nodes = Vec::new();
     for (desired, seen) in request.nodes {
         nodes.push(node_plan(desired, &seen, &request.vips, &request.redactor)?);
     }
+    refuse_partial(&request.left_out, &strategy, &nodes, strictness)?;
     // The VIP's holder last, so that a bad change meets the nodes that serve nobody first.
     nodes.sort_by_key(|node| !node.holds.is_empty());
     Ok(Plan {
@@ -83,33 +89,66 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     })
 }
 
-fn strategy(request: &Request) -> Strategy {
-    let conf_of = |desired: &Desired| {
-        let file = desired
-            .tree
-            .files
-            .iter()
-            .find(|file| file.role == "keepalived_conf")?;
-        Some((
-            file.path.clone(),
-            String::from_utf8_lossy(&file.content).into_owned(),
-        ))
-    };
-    let disagreement = request
+fn strictness(request: &Request) -> Strictness {
+    let left_out = request
+        .left_out
+        .iter()
+        .filter_map(|left_out| match left_out {
+            LeftOut::Seen(node) => Some(&node.1),
+            LeftOut::Unseen(_) => None,
+        });
+    Strictness::of(request.nodes.iter().map(|(_, seen)| seen).chain(left_out))
+}
+
+fn strategy(request: &Request, strictness: Strictness) -> Strategy {
+    let is_alone = request.nodes.len() + request.left_out.len() < 2;
+    let found: Vec<_> = request
         .nodes
         .iter()
-        .filter(|(_, seen)| seen.service("keepalived").is_active())
-        .find_map(|(desired, seen)| {
-            let (path, after) = conf_of(desired)?;
-            let before = String::from_utf8_lossy(seen.files.get(&path)?.content()?).into_owned();
-            disagreement(&before, &after)
-        });
-    match disagreement {
-        Some(Disagreement { reason, reelects }) if request.cluster_size > 1 => {
-            Strategy::AtOnce { reelects, reason }
-        }
+        .filter_map(|(desired, seen)| disagreement(desired, seen, strictness))
+        .collect();
+    match found.first() {
+        Some(first) if !is_alone => Strategy::AtOnce {
+            reason: first.change.to_string(),
+            reelects: found.iter().any(|found| found.reelects),
+        },
         _ => Strategy::Rolling,
     }
+}
+
+/// Nodes that are not changed must agree with those that are: one that cannot be seen does not where the
+/// change is one that all must agree on, and one that can be seen does not where it waits for such a
+/// change itself.
+fn refuse_partial(
+    left_out: &[LeftOut],
+    strategy: &Strategy,
+    nodes: &[NodePlan],
+    strictness: Strictness,
+) -> Result<(), PlanError> {
+    if nodes.iter().all(|node| node.keepalived == UnitAction::None) {
+        return Ok(());
+    }
+    for one in left_out {
+        match (one, strategy) {
+            (LeftOut::Unseen(node), Strategy::AtOnce { reason, .. }) => {
+                return Err(PlanError::Partial {
+                    reason: reason.clone(),
+                    without: node.clone(),
+                });
+            }
+            (LeftOut::Unseen(_), Strategy::Rolling) => {}
+            (LeftOut::Seen(node), _) => {
+                let (desired, seen) = &**node;
+                if let Some(found) = pending_disagreement(desired, seen, strictness) {
+                    return Err(PlanError::Partial {
+                        reason: found.change.to_string(),
+                        without: seen.node.clone(),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn node_plan(

@@ -5,6 +5,7 @@
 //! serialised plan holds no secret.
 
 mod actions;
+mod agreement;
 mod build;
 mod desired;
 mod diff;
@@ -14,9 +15,8 @@ mod packages;
 mod tests;
 mod timers;
 mod types;
-mod vrrp_text;
 
-pub use build::{PlanError, Request, build};
+pub use build::{LeftOut, PlanError, Request, build};
 pub use desired::{Desired, Provenance};
 pub use diff::Redactor;
 pub use timers::with_timers_of;

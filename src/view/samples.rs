@@ -275,6 +275,7 @@ pub(super) fn vrrp(instance: &str, state: &str, priority: u8) -> VrrpState {
         state: state.into(),
         base_priority: priority,
         effective_priority: priority,
+        ..VrrpState::default()
     }
 }
 

@@ -6,7 +6,7 @@ rules! { OPERATION:
 KA053 {
     Error, [Plan], Observed("the running configuration of all nodes against the new one"),
     title: "a change that splits the cluster while it rolls",
-    reason: "A virtual_router_id, version, VRRPv2 interval or (before 2.3.3) VIP list that differs between nodes for a while makes two owners.",
+    reason: "Nodes that differ for a while in how they hear each other elect an owner each: unicast or multicast, peers, source address, interface, version, virtual_router_id, authentication, advert interval, strict mode, the instance that brings a VIP, and (before 2.3.3) the list of VIPs.",
     fix: "let apply make that change on all nodes at once",
 }
 KA054 {

@@ -225,7 +225,7 @@ fn planned(goal: Goal, nodes: Vec<(Desired, Observation)>) -> Result<Plan, PlanE
         cluster: ClusterName::new("web").unwrap(),
         goal,
         vips: vec![VIP.parse().unwrap()],
-        cluster_size: nodes.len(),
+        left_out: Vec::new(),
         nodes,
         redactor: Redactor::new([7; 32]),
     })

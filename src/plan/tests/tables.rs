@@ -329,7 +329,8 @@ fn nodes_that_would_elect_two_owners_change_at_once() {
         planned(Goal::Apply, nodes).unwrap().strategy
     };
     let at_once = Strategy::AtOnce {
-        reason: "web: virtual_router_id 52".to_owned(),
+        reason: "10.0.0.100 moves from virtual router 51 on eth0 to virtual router 52 on eth0"
+            .to_owned(),
         reelects: true,
     };
     assert_eq!(two(&new, &old), at_once);

@@ -1,0 +1,178 @@
+//! Whether nodes of which some run the old configuration and some the new one still hear each other.
+//!
+//! What a node sends is compared with what it will send, per virtual router, by everything that a peer
+//! judges an advert by (rule KA053). Routers are matched as peers meet them, by interface, family and
+//! virtual router ID and then by the VIPs that they share; their names are nobody else's business.
+
+mod change;
+mod conf;
+mod router;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use self::change::{Change, Disagreement};
+use self::router::{Auth, Key, Router};
+use super::desired::Desired;
+use crate::agent::{LiveFile, Observation, TreeFile, VrrpState, sha256_hex};
+use crate::model::{HostPath, Version};
+
+/// From here on a list of VIPs that differs is only logged; before, such an advert is refused.
+const TOLERATES_OTHER_ADDRESSES: Version = Version::new(2, 3, 3);
+
+/// The conditions that hold for all nodes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strictness {
+    /// Some keepalived refuses an advert whose list of VIPs differs from its own.
+    pub(super) compares_addresses: bool,
+}
+
+impl Strictness {
+    pub(super) fn of<'a>(seen: impl Iterator<Item = &'a Observation>) -> Self {
+        let refuses = |seen: &Observation| {
+            let version = seen.keepalived.version();
+            version.is_none_or(|version| version < TOLERATES_OTHER_ADDRESSES)
+        };
+        Self {
+            compares_addresses: seen.into_iter().any(refuses),
+        }
+    }
+}
+
+/// What a node would disagree on with others that are not changed at the same moment. A keepalived that
+/// is down disagrees with nobody.
+pub(super) fn disagreement(
+    desired: &Desired,
+    seen: &Observation,
+    strictness: Strictness,
+) -> Option<Disagreement> {
+    if !seen.service("keepalived").is_active() {
+        return None;
+    }
+    pending_disagreement(desired, seen, strictness)
+}
+
+/// The same, whether keepalived runs now or is only started later with what lies there.
+pub(super) fn pending_disagreement(
+    desired: &Desired,
+    seen: &Observation,
+    strictness: Strictness,
+) -> Option<Disagreement> {
+    let (path, after) = keepalived_conf(desired)?;
+    let file = seen.files.get(path).and_then(LiveFile::content);
+    if file.is_none() && seen.vrrp.is_empty() {
+        return None;
+    }
+    let after = conf::read(&String::from_utf8_lossy(after)).routers;
+    let file = file.map(String::from_utf8_lossy);
+    match running(seen, desired, file.as_deref()) {
+        Some(before) => compare(&before, &after, strictness),
+        None => Some(Disagreement {
+            change: Change::Unreadable {
+                node: seen.node.clone(),
+            },
+            reelects: false,
+        }),
+    }
+}
+
+fn keepalived_conf(desired: &Desired) -> Option<(&HostPath, &[u8])> {
+    // Generation 0 has no roles.
+    let is_conf = |file: &&TreeFile| {
+        file.role == "keepalived_conf" || file.path.as_str() == "/etc/keepalived/keepalived.conf"
+    };
+    let file = desired.tree.files.iter().find(is_conf)?;
+    Some((&file.path, &file.content))
+}
+
+/// The routers that a node runs; `None` where neither keepalived nor its file tells.
+fn running(seen: &Observation, desired: &Desired, file: Option<&str>) -> Option<Vec<Router>> {
+    let conf = file.map(conf::read);
+    let is_active = seen.service("keepalived").is_active();
+    let told = is_active && seen.vrrp.iter().any(|state| state.wire.router_id.is_some());
+    let Some(conf) = conf else {
+        return told.then(|| {
+            let states = seen.vrrp.iter();
+            states
+                .map(|state| unknown(&state.instance).with_wire(&state.wire))
+                .collect()
+        });
+    };
+    if !told {
+        return (!conf.includes).then_some(conf.routers);
+    }
+    let is_edited = is_edited(seen, desired);
+    let of_state = |state: &VrrpState| {
+        let own = conf.routers.iter().find(|own| own.name == state.instance);
+        let mut router = own.cloned().unwrap_or_else(|| unknown(&state.instance));
+        if conf.includes || is_edited && router.auth != Auth::None {
+            router.auth = Auth::Unknown;
+        }
+        router.with_wire(&state.wire)
+    };
+    Some(seen.vrrp.iter().map(of_state).collect())
+}
+
+fn unknown(name: &str) -> Router {
+    Router {
+        name: name.to_owned(),
+        auth: Auth::Unknown,
+        ..Router::default()
+    }
+}
+
+/// True when the file is not the one that was applied, and so perhaps not the one that was loaded.
+fn is_edited(seen: &Observation, desired: &Desired) -> bool {
+    let Some((path, _)) = keepalived_conf(desired) else {
+        return false;
+    };
+    let Some(applied) = seen.recorded.as_ref().and_then(|own| own.sha256_of(path)) else {
+        return false;
+    };
+    let live = seen.files.get(path).and_then(LiveFile::content);
+    live.is_some_and(|live| sha256_hex(live) != applied)
+}
+
+/// The first change that a peer would notice, the gravest kind first.
+fn compare(before: &[Router], after: &[Router], strictness: Strictness) -> Option<Disagreement> {
+    let homes = |routers: &[Router]| -> BTreeMap<IpAddr, Key> {
+        let pairs = routers.iter().flat_map(|router| {
+            let key = router.key();
+            router.vips().map(move |vip| (vip, key.clone()))
+        });
+        pairs.collect()
+    };
+    let (old_homes, new_homes) = (homes(before), homes(after));
+    // A VIP that another router brings from now on: who has the old file and who has the new one cannot
+    // hear each other about it.
+    for (vip, old) in &old_homes {
+        if let Some(new) = new_homes.get(vip).filter(|new| *new != old) {
+            return Some(Disagreement {
+                change: Change::moved(*vip, old, new),
+                reelects: true,
+            });
+        }
+    }
+    let find = |routers: &[Router], key: &Key| routers.iter().position(|own| own.key() == *key);
+    for old in before {
+        let Some(new) = find(after, &old.key()).and_then(|at| after.get(at)) else {
+            return Some(Disagreement {
+                change: Change::gone(old),
+                reelects: false,
+            });
+        };
+        if let Some(found) = change::between(old, new, strictness) {
+            return Some(found);
+        }
+    }
+    let new = after
+        .iter()
+        .find(|new| find(before, &new.key()).is_none())?;
+    // A host that has run none yet joins; whether the others have to change for it shows on them.
+    (!before.is_empty()).then(|| Disagreement {
+        change: Change::added(new),
+        reelects: false,
+    })
+}

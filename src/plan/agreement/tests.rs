@@ -1,0 +1,283 @@
+//! Two configurations of a cluster, and whether nodes that run the one hear nodes that run the other:
+//! by a model of what keepalived does with an advert.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const STRICT: Strictness = Strictness {
+    compares_addresses: true,
+};
+
+/// A cluster's VRRP settings, before they are text.
+#[derive(Debug, Clone, PartialEq)]
+struct Settings {
+    name: &'static str,
+    nodes: BTreeSet<u8>,
+    unicast: bool,
+    group: Option<&'static str>,
+    interface: &'static str,
+    version: u8,
+    id: u8,
+    password: Option<&'static str>,
+    advert: &'static str,
+    vips: BTreeSet<u8>,
+    prefix: u8,
+    priority: u8,
+    strict: bool,
+    inline: bool,
+}
+
+prop_compose! {
+    fn settings()(
+        name in prop_oneof![Just("VI_1"), Just("other")],
+        nodes in proptest::collection::btree_set(11_u8..14, 2..4),
+        unicast in any::<bool>(),
+        group in prop_oneof![3 => Just(None), 1 => Just(Some("224.0.0.19"))],
+        interface in prop_oneof![3 => Just("eth0"), 1 => Just("eth1")],
+        version in prop_oneof![Just(2_u8), Just(3)],
+        id in prop_oneof![3 => Just(51_u8), 1 => Just(52)],
+        password in prop_oneof![Just(None), Just(Some("one")), Just(Some("two"))],
+        advert in prop_oneof![Just("1"), Just("2")],
+        vips in proptest::collection::btree_set(100_u8..102, 1..3),
+        prefix in prop_oneof![Just(24_u8), Just(32)],
+        priority in 100_u8..103,
+        strict in prop_oneof![3 => Just(false), 1 => Just(true)],
+        inline in any::<bool>(),
+    ) -> Settings {
+        Settings { name, nodes, unicast, group, interface, version, id, password, advert, vips, prefix, priority, strict, inline }
+    }
+}
+
+impl Settings {
+    fn text(&self, node: u8) -> String {
+        let block = |name: &str, lines: Vec<String>| {
+            if self.inline {
+                format!("  {name} {{ {} }} # on one line\n", lines.join(" "))
+            } else {
+                format!("  {name}\n  {{\n    {}\n  }}\n", lines.join("\n    "))
+            }
+        };
+        let address = |last: &u8| format!("10.0.0.{last}");
+        let strict = if self.strict { "  vrrp_strict\n" } else { "" };
+        let group = self.group.map_or(String::new(), |group| {
+            format!("  vrrp_mcast_group4 {group}\n")
+        });
+        let unicast = if self.unicast {
+            let peers = self.nodes.iter().filter(|peer| **peer != node);
+            let peers = block("unicast_peer", peers.map(address).collect());
+            format!("  unicast_src_ip 10.0.0.{node}\n{peers}")
+        } else {
+            String::new()
+        };
+        let authentication = self.password.map_or(String::new(), |password| {
+            let lines = vec!["auth_type PASS".to_owned(), format!("auth_pass {password}")];
+            block("authentication", lines)
+        });
+        let vips = self.vips.iter();
+        let vips = vips.map(|last| format!("10.0.0.{last}/{}", self.prefix));
+        let vips = block("virtual_ipaddress", vips.collect());
+        let Self {
+            name,
+            interface,
+            version,
+            id,
+            priority,
+            advert,
+            ..
+        } = self;
+        format!(
+            "global_defs {{\n  vrrp_version {version}\n{strict}{group}}}\nvrrp_instance {name} {{\n  interface {interface}\n  virtual_router_id {id}\n  priority {priority}\n  advert_int {advert}\n{unicast}{authentication}{vips}}}\n"
+        )
+    }
+
+    /// True when the node `to`, with its settings, takes an advert that `from` sends with these.
+    fn is_heard(&self, from: u8, other: &Self, to: u8) -> bool {
+        let arrives = match (self.unicast, other.unicast) {
+            (true, true) => self.nodes.contains(&to) && other.nodes.contains(&from),
+            (false, false) => self.group == other.group,
+            _ => false,
+        };
+        let secret = |own: &Self| own.password.filter(|_| own.version == 2);
+        arrives
+            && self.interface == other.interface
+            && self.id == other.id
+            && self.version == other.version
+            && self.advert == other.advert
+            && self.strict == other.strict
+            && secret(self) == secret(other)
+            && self.vips == other.vips
+    }
+}
+
+fn between(old: &Settings, new: &Settings, node: u8) -> Option<Disagreement> {
+    let read = |settings: &Settings| conf::read(&settings.text(node)).routers;
+    compare(&read(old), &read(new), STRICT)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// If any two nodes, one changed and one not yet, would not hear each other, some node is seen to
+    /// change what all must agree on.
+    #[test]
+    fn nodes_that_would_not_hear_each_other_are_never_changed_one_by_one(
+        old in settings(), new in settings(),
+    ) {
+        let both: Vec<u8> = old.nodes.intersection(&new.nodes).copied().collect();
+        let mixed = || both.iter().flat_map(|a| new.nodes.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b);
+        let deaf = mixed().any(|(a, b)| {
+            // A node that joins has no old configuration.
+            old.nodes.contains(&a) && (!old.is_heard(a, &new, b) || !new.is_heard(b, &old, a))
+        });
+        let found = both.iter().any(|node| between(&old, &new, *node).is_some());
+        if deaf {
+            prop_assert!(found, "{:?}", both);
+        }
+    }
+
+    /// What peers do not see is no reason.
+    #[test]
+    fn what_no_peer_sees_is_changed_one_by_one(old in settings(), other in settings()) {
+        let new = Settings {
+            name: other.name,
+            prefix: other.prefix,
+            priority: other.priority,
+            inline: other.inline,
+            ..old.clone()
+        };
+        for node in &old.nodes {
+            prop_assert!(between(&old, &new, *node).is_none());
+        }
+    }
+}
+
+fn base() -> Settings {
+    Settings {
+        name: "VI_1",
+        nodes: [11, 12, 13].into(),
+        unicast: true,
+        group: None,
+        interface: "eth0",
+        version: 2,
+        id: 51,
+        password: Some("one"),
+        advert: "1",
+        vips: [100].into(),
+        prefix: 24,
+        priority: 100,
+        strict: false,
+        inline: false,
+    }
+}
+
+type Edit = fn(&mut Settings);
+
+#[test]
+fn each_setting_has_its_words_and_a_password_has_none() {
+    let said = |edit: fn(&mut Settings)| {
+        let mut new = base();
+        edit(&mut new);
+        between(&base(), &new, 11).map(|found| (found.change.to_string(), found.reelects))
+    };
+    let cases: [(Edit, &str, bool); 9] = [
+        (
+            |s| s.unicast = false,
+            "VI_1 changes from unicast to multicast",
+            false,
+        ),
+        (
+            |s| s.nodes = [11, 12, 13, 14].into(),
+            "the unicast peers of VI_1 change: 10.0.0.14 joins",
+            false,
+        ),
+        (
+            |s| s.nodes = [11, 13, 22].into(),
+            "the unicast peers of VI_1 change: 10.0.0.12 leaves and 10.0.0.22 joins",
+            false,
+        ),
+        (
+            |s| s.version = 3,
+            "VI_1 changes from VRRPv2 to VRRPv3",
+            false,
+        ),
+        (
+            |s| s.password = Some("secret"),
+            "VI_1 changes its authentication",
+            false,
+        ),
+        (
+            |s| s.advert = "2",
+            "VI_1 changes its advert interval from 1s to 2s",
+            false,
+        ),
+        (
+            |s| s.vips = [100, 101].into(),
+            "the VIPs of VI_1 change: 10.0.0.101 joins",
+            true,
+        ),
+        (
+            |s| s.interface = "eth1",
+            "10.0.0.100 moves from virtual router 51 on eth0 to virtual router 51 on eth1",
+            true,
+        ),
+        (|s| s.strict = true, "VI_1 turns vrrp_strict on", false),
+    ];
+    for (edit, words, reelects) in cases {
+        assert_eq!(said(edit), Some((words.to_owned(), reelects)));
+    }
+    assert_eq!(said(|s| s.name = "renamed"), None);
+}
+
+#[test]
+fn a_vip_that_another_instance_brings_is_never_two() {
+    let two = |first: &str, second: &str| {
+        let one = |id: u8, vip: &str| {
+            format!(
+                "vrrp_instance v{id} {{\n interface eth0\n virtual_router_id {id}\n virtual_ipaddress {{\n {vip}\n }}\n}}\n"
+            )
+        };
+        conf::read(&(one(51, first) + &one(52, second))).routers
+    };
+    let tolerant = Strictness {
+        compares_addresses: false,
+    };
+    let (old, new) = (
+        two("10.0.0.100/24", "10.0.0.101/24"),
+        two("10.0.0.101/24", "10.0.0.100/24"),
+    );
+    assert!(compare(&old, &new, tolerant).is_some_and(|found| found.reelects));
+    // A list that differs is only logged from 2.3.3 on, where no VIP changes its router.
+    let longer = two("10.0.0.100/24 dev eth0\n 10.0.0.103/24", "10.0.0.101/24");
+    assert!(compare(&old, &longer, tolerant).is_none());
+    assert!(compare(&old, &longer, STRICT).is_some());
+    // An instance that exists on one side only.
+    assert!(compare(&old, &old[..1], tolerant).is_some());
+    assert!(compare(&old[..1], &old, tolerant).is_some());
+    assert!(compare(&[], &old, tolerant).is_none(), "a node that joins");
+}
+
+#[test]
+fn what_runs_counts_and_not_what_its_file_says_by_now() {
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    let file = conf::read(&base().text(11)).routers.remove(0);
+    let wire = crate::agent::Wire {
+        router_id: Some(60),
+        peers: [address("10.0.0.12")].into(),
+        ..crate::agent::Wire::default()
+    };
+    let running = file.clone().with_wire(&wire);
+    assert_eq!(running.id, 60);
+    assert!(compare(&[running], std::slice::from_ref(&file), STRICT).is_some());
+    let told = crate::agent::Wire::default();
+    let multicast = Settings {
+        unicast: false,
+        ..base()
+    };
+    let file = conf::read(&multicast.text(11)).routers.remove(0);
+    let running = file.clone().with_wire(&told);
+    assert!(compare(&[running], &[file], STRICT).is_none());
+}
