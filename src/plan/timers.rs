@@ -150,7 +150,10 @@ sites: [{ listen: [80], proxy: backend }]
         assert_eq!(found.vrrp.version, slow.vrrp.version);
         assert_eq!(found.vrrp.preemption, slow.vrrp.preemption);
         assert_eq!(found.vrrp.on_nginx_failure, slow.vrrp.on_nginx_failure);
-        assert_eq!(found.health, slow.health);
+        // keepalived waits for the script a little longer than the script for nginx, here in whole seconds.
+        let mut health = slow.health.clone();
+        health.timeout = Duration::from_secs(3);
+        assert_eq!(found.health, health);
         assert_eq!(found.instances[0].ladder, slow.instances[0].ladder);
     }
 

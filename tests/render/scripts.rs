@@ -72,12 +72,13 @@ ask() {
         why=$($shell /etc/keepalived/check_nginx.sh 2>&1) || code=$?
         took=$(( ($(date +%s%N) - start) / 1000000 ))
         [ "$took" -lt 2000 ] || echo "slow: $took ms"
-        echo "$1 $shell: $code $why"
+        echo "$1 $shell: $code $why" | sed 's/worker [0-9]*/worker N/'
     done
 }
 ask stopped
 nginx 2>/dev/null
 ask serving
+ask 'still serving'
 before=$(ls /run /run/hactl)
 ask again
 [ "$before" = "$(ls /run /run/hactl)" ] || echo "it left something behind"
@@ -92,6 +93,231 @@ nginx -s stop
         return;
     };
     insta::assert_snapshot!("check_script", said);
+}
+
+/// What the scripts below ask, and how they hold connections that never finish their request.
+const OVERLOAD: &str = r#"
+hold() {
+    bash -c '
+        trap "" PIPE
+        for i in $(seq "$2"); do
+            exec {connection}<>"/dev/tcp/127.0.0.1/$1" || continue
+            printf "GET / HTTP/1.0\r\nX-Slow: " >&$connection
+            # One that nginx has heard nothing of yet makes room for the next one.
+            read -r -t 0.01 -u $connection
+        done
+        touch /run/held
+        exec sleep 1000
+    ' bash 8081 "$1" 2>/dev/null &
+    holder=$!
+    until [ -e /run/held ]; do sleep 0.01; done
+    rm /run/held
+}
+let_go() { kill $holder; wait $holder || :; }
+workers() { echo $(cat /proc/"$(cat /run/nginx.pid)"/task/*/children); }
+answers() {
+    until curl -sf --max-time 1 http://127.0.0.1:8081/health >/dev/null; do sleep 0.01; done
+}
+ask() {
+    for shell in SHELLS; do
+        code=0
+        why=$($shell /etc/keepalived/check_nginx.sh 2>&1) || code=$?
+        echo "$1 $shell: $code $why" | sed 's/worker [0-9]*/worker N/; s/ [0-9]* of / so many of /'
+    done
+}
+"#;
+
+/// A cluster whose nginx has one worker of few connections, and is given little time.
+fn small() -> Cluster {
+    let mut cluster = cluster();
+    cluster.health.timeout = Duration::from_millis(300);
+    cluster.nginx.worker_processes = Some(1);
+    cluster.nginx.worker_connections = 32;
+    cluster
+}
+
+#[test]
+fn the_check_script_tells_a_full_nginx_that_works_from_a_hung_one() {
+    let Some((_, said)) = run(
+        &small(),
+        &format!(
+            "{OVERLOAD}{}",
+            r#"
+nginx 2>/dev/null
+answers
+hold 100
+ask full
+[ "$(cat /run/hactl/check_nginx)" = 'overloaded 0' ] || echo 'it kept no verdict'
+kill -STOP $(workers)
+ask 'full and stopped'
+kill -CONT $(workers)
+let_go
+answers
+ask 'empty again'
+ask 'and still'
+ls /run/hactl
+nginx -s stop
+while pgrep -x nginx >/dev/null; do sleep 0.01; done
+# Few files are no better than few connections.
+sed 's/worker_rlimit_nofile .*/worker_rlimit_nofile 20;/' /etc/nginx/nginx.conf >/run/few.conf
+nginx -c /run/few.conf 2>/dev/null
+answers
+hold 40
+ask 'no files left'
+let_go
+nginx -s stop
+while pgrep -x nginx >/dev/null; do sleep 0.01; done
+ask dead
+"#
+        ),
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("check_script_full", said);
+}
+
+#[test]
+fn one_hung_worker_among_full_ones_is_a_hung_nginx() {
+    let mut cluster = small();
+    cluster.nginx.worker_processes = Some(2);
+    let Some((_, said)) = run(
+        &cluster,
+        &format!(
+            "{OVERLOAD}{}",
+            r"
+nginx 2>/dev/null
+answers
+set -- $(workers)
+kill -STOP $1
+hold 100
+# Which of the two the kernel wakes for a connection is its own choice.
+ask 'one of two stopped' | sed 's/ nginx .* and its/ its/'
+kill -CONT $1
+nginx -s stop
+"
+        ),
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("check_script_one_hung", said);
+}
+
+/// Instructions that a worker meets when it comes back from waiting: a jump to itself, and one that there
+/// is not.
+#[cfg(target_arch = "x86_64")]
+const PATCH: &str = r#"
+loops='\353\376' crashes='\017\013'
+patch() {
+    place=$(awk '{ print $NF }' /proc/$(workers)/syscall)
+    printf "$2" | dd of=/proc/$1/mem bs=1 seek=$((place)) conv=notrunc status=none
+}
+"#;
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn an_nginx_that_loops_or_crashes_is_no_overloaded_one() {
+    let Some((_, said)) = run(
+        &small(),
+        &format!(
+            "{OVERLOAD}{PATCH}{}",
+            r#"
+nginx 2>/dev/null
+answers
+hold 100
+patch $(workers) "$loops"
+ask 'full and looping'
+let_go
+nginx -s stop
+while pgrep -x nginx >/dev/null; do pkill -KILL -x nginx || :; sleep 0.05; done
+nginx 2>/dev/null
+answers
+# What a master has in its memory every new worker gets; it waits for no events itself.
+patch $(cat /run/nginx.pid) "$crashes"
+kill -KILL $(workers)
+hold 100
+ask crashing | sed 's/: 1 .*/: 1/'
+nginx -s stop
+"#
+        ),
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("check_script_broken", said);
+}
+
+/// Workers as the kernel would show them, at a first look and at a second one. The scripts get a /proc of
+/// their own, in which their pause is what changes it.
+const TWO_LOOKS: &str = r#"
+mkdir /run/proc /run/bin
+cat >/run/bin/sleep <<'END'
+#!/bin/sh
+for file in /run/proc/*/*.later; do mv "$file" "${file%.later}"; done
+echo '100.10 0' >/run/proc/uptime
+END
+chmod +x /run/bin/sleep
+PATH=/run/bin:$PATH
+# worker PID STATE PLACE TICKS SWITCHES, and the last three as they are later
+worker() {
+    mkdir -p /run/proc/$1/fd
+    printf 'nginx: worker process' >/run/proc/$1/cmdline
+    printf 'Max open files  1024  1024  files\n' >/run/proc/$1/limits
+    printf '%s' "$3" >/run/proc/$1/wchan
+    printf '%s' "$6" >/run/proc/$1/wchan.later
+    echo "$1 (nginx) $2 1000 1 1 0 -1 0 0 0 0 0 $4 0 0 0 20 0 1 0 7" >/run/proc/$1/stat
+    echo "$1 (nginx) $2 1000 1 1 0 -1 0 0 0 0 0 $7 0 0 0 20 0 1 0 7" >/run/proc/$1/stat.later
+    echo "voluntary_ctxt_switches: $5" >/run/proc/$1/status
+    echo "voluntary_ctxt_switches: $8" >/run/proc/$1/status.later
+    printf 'rchar: 0\nsyscr: 7\nsyscw: 7\n' >/run/proc/$1/io
+}
+# looks NAME: asks each shell, and then forgets the workers. The second one is there, if given.
+looks() {
+    what=$1
+    shift
+    for shell in SHELLS; do
+        mkdir -p /run/proc/1000/task/1000
+        printf 'nginx: master process nginx' >/run/proc/1000/cmdline
+        printf '1001 1002 ' >/run/proc/1000/task/1000/children
+        echo '100.00 0' >/run/proc/uptime
+        worker 1001 $1
+        worker 1002 ${2-$1}
+        [ -z "${3-}" ] || rm -r /run/proc/1000/task
+        code=0
+        why=$($shell /etc/keepalived/check_nginx.sh 2>&1) || code=$?
+        echo "$what $shell: $code ${why#*: }"
+        rm -r /run/proc/*
+    done
+}
+"#;
+
+#[test]
+fn the_check_script_takes_its_time_with_a_worker_that_does_not_sleep() {
+    let Some((_, said)) = run(
+        &small(),
+        &format!(
+            "{TWO_LOOKS}{}",
+            r"
+nginx 2>/dev/null
+master=$(cat /run/nginx.pid)
+kill -STOP $(cat /proc/$master/task/*/children)
+echo 1000 >/run/nginx.pid
+mount --bind /run/proc /proc
+looks 'both busy' 'R 0 10 5 0 19 6'
+looks 'both busy, by an older kernel' 'R 0 10 5 0 19 6' 'R 0 10 5 0 19 6' childless
+looks 'one busy, one idle' 'R 0 10 5 0 19 6' 'S do_epoll_wait 0 1 do_epoll_wait 0 1'
+looks 'too little CPU' 'R 0 10 5 0 12 6'
+looks 'endless loop' 'R 0 10 5 0 20 5'
+looks 'one in an endless loop' 'R 0 10 5 0 19 6' 'R 0 10 5 0 20 5'
+looks 'waits for a disk' 'D folio_wait 10 5 folio_wait 10 5'
+looks 'waits for a lock' 'S futex_wait 10 5 futex_wait 10 5'
+looks 'idle' 'S ep_poll 10 5 ep_poll 10 5'
+umount /proc
+kill -KILL $master $(cat /proc/$master/task/*/children)
+"
+        ),
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!("check_script_two_looks", said);
 }
 
 #[test]

@@ -165,6 +165,10 @@ pub(in crate::render) fn view(
     })
 }
 
+/// What the check script has after its own time-out to tell an overloaded nginx from a hung one. The script
+/// ends by itself; this is when keepalived ends one that does not.
+const JUDGEMENT: Duration = Duration::from_millis(400);
+
 /// The check script's block.
 fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
     let health = &cluster.health;
@@ -178,7 +182,7 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
     ScriptView {
         path: CHECK_SCRIPT,
         interval: time(health.interval),
-        timeout: time(health.timeout),
+        timeout: time(health.timeout + JUDGEMENT),
         fall: health.fall,
         rise: health.rise,
         weight: match cluster.vrrp.on_nginx_failure {

@@ -20,6 +20,12 @@ pub(in crate::render) struct CheckView {
     port: u16,
     timeout: String,
     track_file: &'static str,
+    run_dir: &'static str,
+    /// nginx's pid file, quoted.
+    pid: String,
+    worker_connections: u32,
+    /// A worker with so many sockets is full.
+    many_connections: u32,
     /// The tracked file's value that has counted a dead nginx already, where weights add up.
     counted: Option<String>,
 }
@@ -37,11 +43,17 @@ pub(in crate::render) fn check(
         .then(|| sh_quoted(&tracked_values(cluster).1.to_string()))
         .transpose()
         .map_err(RenderError::at("vrrp.on_nginx_failure"))?;
+    let connections = cluster.nginx.worker_connections;
     Ok(CheckView {
         header,
         port: cluster.nginx.status_port,
         timeout: decimal_seconds(cluster.health.timeout),
         track_file: TRACK_FILE,
+        run_dir: RUN_DIR,
+        pid: sh_quoted(&facts.nginx_pid_file.to_string())
+            .map_err(RenderError::at("nginx's pid file"))?,
+        worker_connections: connections,
+        many_connections: connections - connections / 8,
         counted,
     })
 }
