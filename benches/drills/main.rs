@@ -62,7 +62,7 @@ struct Args {
 fn hold(profile: &str, drill: &str) -> &'static str {
     match (profile, drill) {
         ("wan", "link-down" | "vrrp-blocked" | "cascade" | "flap") => "12s",
-        ("fast", _) if drill != "nginx-hang" => "2s",
+        ("fast", _) if !["nginx-hang", "overload"].contains(&drill) => "2s",
         _ => "5s",
     }
 }
@@ -151,7 +151,9 @@ fn prepare(cluster: &Cluster, profile: &str) {
         return;
     }
     let inventory = cluster.inventory();
-    cluster.set_inventory(&format!("{inventory}\nvrrp: {{ failover: {profile} }}\n"));
+    cluster.set_inventory(&format!(
+        "{inventory}\nvrrp: {{ failover: {profile} }}\nnginx: {{ worker_connections: 500 }}\n"
+    ));
     cluster.apply();
 }
 

@@ -34,6 +34,10 @@ pub struct FaultHits {
     pub targets: Vec<(String, u16)>,
     /// The share of VRRP's packets that is lost, in percent.
     pub percent: Option<u8>,
+    /// nginx's own port on loopback.
+    pub status_port: Option<u16>,
+    /// How many connections one of nginx's workers takes.
+    pub worker_connections: Option<u32>,
 }
 
 impl FaultHits {
@@ -52,6 +56,12 @@ impl FaultHits {
         }
         if let Some(percent) = self.percent {
             let _ = writeln!(text, "percent\t{percent}");
+        }
+        if let Some(port) = self.status_port {
+            let _ = writeln!(text, "port\t{port}");
+        }
+        if let Some(connections) = self.worker_connections {
+            let _ = writeln!(text, "connections\t{connections}");
         }
         text.push_str("end\n");
         text
@@ -187,10 +197,12 @@ mod tests {
             vips: vec!["10.0.0.100".parse().unwrap(), "fd00::100".parse().unwrap()],
             targets: vec![("[fd00::1]".to_owned(), 8080)],
             percent: Some(10),
+            status_port: Some(8081),
+            worker_connections: Some(512),
         };
         assert_eq!(
             hits.stream(),
-            "interface\teth0\nvip\t10.0.0.100\nvip\tfd00::100\ntarget\tfd00::1\t8080\npercent\t10\nend\n"
+            "interface\teth0\nvip\t10.0.0.100\nvip\tfd00::100\ntarget\tfd00::1\t8080\npercent\t10\nport\t8081\nconnections\t512\nend\n"
         );
     }
 }

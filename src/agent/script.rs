@@ -8,7 +8,7 @@ use super::manifest::{Entry, Manifest};
 use crate::model::HostPath;
 
 /// Each part is short enough to read; together they are the program.
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 18] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/25-trust.sh"),
@@ -20,6 +20,7 @@ const PARTS: [&str; 17] = [
     include_str!("sh/60-fault.sh"),
     include_str!("sh/61-watch.sh"),
     include_str!("sh/62-fault-kinds.sh"),
+    include_str!("sh/63-overload.sh"),
     include_str!("sh/64-network.sh"),
     include_str!("sh/65-peers.sh"),
     include_str!("sh/70-settle.sh"),

@@ -52,6 +52,8 @@ pub struct Expect {
     /// Its fault is a reason for the VIP to move. Where it is none, only what it leads to can be one: a
     /// node that goes to FAULT, say.
     pub moves_vip: bool,
+    /// No node may resign: FAULT is no reason for a takeover, and there is an owner at any time.
+    pub nobody_resigns: bool,
 }
 
 #[cfg(test)]
@@ -61,6 +63,7 @@ impl Expect {
         two_owners: None,
         lingers: Linger { ms: 0, adverts: 0 },
         moves_vip: true,
+        nobody_resigns: false,
     };
 }
 
@@ -72,6 +75,7 @@ impl Drill {
             two_owners: spec.two_owners,
             lingers: spec.lingers,
             moves_vip: spec.takeover == Takeover::Must,
+            nobody_resigns: spec.nobody_resigns,
         }
     }
 }

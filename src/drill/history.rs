@@ -123,7 +123,7 @@ pub(super) struct History<'a> {
     run: &'a DrillRun,
     lanes: Vec<Lane<'a>>,
     may_overlap: Vec<Span>,
-    moves_vip: bool,
+    expect: Expect,
     /// Handing over takes no longer.
     handover: f64,
     /// Nodes that miss the same adverts take over within this time of each other.
@@ -148,7 +148,7 @@ impl<'a> History<'a> {
                 .map(|node| lane(run, node, lingers))
                 .collect(),
             may_overlap: any(windows.flat_map(|window| open(run, window, adverts.every_ms))),
-            moves_vip: expect.moves_vip,
+            expect,
             handover: HANDOVER_MS,
             together: (f64::from(adverts.missing) + 1.0) * adverts.every_ms,
         }
@@ -192,7 +192,8 @@ impl<'a> History<'a> {
 
     /// Never none for longer than the budget.
     fn no_owner(&self) -> Vec<Violation> {
-        let Some(budget) = self.run.budget_ms else {
+        let none_at_all = self.expect.nobody_resigns.then_some(0.0);
+        let Some(budget) = none_at_all.or(self.run.budget_ms) else {
             return Vec::new();
         };
         let stretches = self.ownerless().into_iter();
@@ -206,7 +207,7 @@ impl<'a> History<'a> {
 
     /// Every takeover has a cause that lies before it.
     fn unexplained(&self) -> Vec<Violation> {
-        let mut causes = causes(self.run, self.moves_vip);
+        let mut causes = causes(self.run, self.expect);
         let begins = |lane: &'_ Lane<'a>| {
             let node = lane.node;
             let begins = lane.owns.iter().map(|span| span.0);
@@ -399,14 +400,15 @@ fn lane<'a>(run: &'a DrillRun, node: &'a NodeName, lingers: f64) -> Lane<'a> {
 }
 
 /// Everything that may make the VIP move, in order. What only repeats how things are is no cause.
-fn causes(run: &DrillRun, faults_move_vip: bool) -> Vec<Cause<'_>> {
+fn causes(run: &DrillRun, expect: Expect) -> Vec<Cause<'_>> {
     let mut causes: Vec<Cause<'_>> = Vec::new();
     let mut troubled: Vec<&NodeName> = Vec::new();
     for event in &run.timeline {
         let Some(node) = &event.node else { continue };
         let kind = match &event.what {
-            What::Fault { .. } if !faults_move_vip => continue,
+            What::Fault { .. } if !expect.moves_vip => continue,
             What::Fault { .. } | What::Silent | What::Cut => CauseKind::Trouble,
+            What::State { state } if state == "FAULT" && expect.nobody_resigns => continue,
             What::State { state } if matches!(state.as_str(), "FAULT" | "STOP") => {
                 CauseKind::Trouble
             }

@@ -367,6 +367,43 @@ fn a_fault_that_shall_not_move_the_vip_explains_no_takeover_but_what_it_leads_to
     assert_eq!(judged(&lossy), []);
 }
 
+#[test]
+fn where_nobody_may_resign_fault_explains_no_takeover_and_there_is_an_owner_at_any_time() {
+    let expect = Expect {
+        moves_vip: false,
+        nobody_resigns: true,
+        ..Expect::ORDINARY
+    };
+    let judged = |timeline: &[Event]| judge(&run(0.5, timeline.to_vec()), expect, ADVERTS, &CHECKS);
+    let stays = [
+        event(-400.0, "lb1", What::Owns),
+        event(0.0, "lb1", fault()),
+        event(2000.0, "lb1", What::Healed),
+    ];
+    assert_eq!(judged(&stays), []);
+    let resigns = [
+        event(-400.0, "lb1", What::Owns),
+        event(0.0, "lb1", fault()),
+        event(1500.0, "lb1", state("FAULT")),
+        event(1500.5, "lb1", What::Released),
+        event(1502.0, "lb2", What::Owns),
+    ];
+    let found = judged(&resigns);
+    let unexplained =
+        |it: &Violation| matches!(it, Violation::Unexplained { to, .. } if to.as_str() == "lb2");
+    assert!(found.iter().any(unexplained), "{found:?}");
+    // Nobody takes over: 50 ms without an owner are within the run's budget, but not within this one.
+    let mut nobody = resigns[..4].to_vec();
+    nobody.push(event(1550.5, "lb1", What::Owns));
+    let found = judged(&nobody);
+    assert!(
+        found
+            .iter()
+            .any(|it| matches!(it, Violation::NoOwner { .. })),
+        "{found:?}"
+    );
+}
+
 /// Two that miss the same adverts both take over, and one of them yields: two owners, but both explained.
 #[test]
 fn two_may_take_over_for_the_same_reason() {

@@ -37,6 +37,8 @@ pub enum Drill {
     Cascade,
     /// nginx crashes again and again.
     Flap,
+    /// nginx has no connection left.
+    Overload,
 }
 
 /// Where a drill's fault is made.
@@ -118,6 +120,9 @@ pub struct DrillSpec {
     pub lingers: Linger,
     /// Which servers it concerns.
     pub servers: Servers,
+    /// Its point is that no node resigns: FAULT is no reason for the VIP to move, and the VIP has an owner at
+    /// any time.
+    pub nobody_resigns: bool,
 }
 
 /// Longer than a takeover with adverts of a second.
@@ -139,6 +144,7 @@ const USUAL: DrillSpec = DrillSpec {
     two_owners: None,
     lingers: Linger::HANDED_OVER,
     servers: Servers::None,
+    nobody_resigns: false,
 };
 
 /// All drills.
@@ -267,6 +273,17 @@ pub const DRILLS: &[DrillSpec] = &[
         ends: CRASH,
         ..USUAL
     },
+    DrillSpec {
+        drill: Drill::Overload,
+        name: "overload",
+        does: "uses up all connections of nginx on {node} with requests that never end",
+        heals: "the host closes them when the drill's time is over",
+        // nginx is full only after a moment, and must have failed some checks by the end.
+        ends: Ends::ByOrder(Duration::from_secs(15)),
+        takeover: Takeover::MustNot,
+        nobody_resigns: true,
+        ..USUAL
+    },
 ];
 
 impl Drill {
@@ -345,7 +362,7 @@ mod tests {
             assert_eq!(serialised, format!("\"{}\"", spec.name));
         }
         // A variant without a row would be found as another's.
-        assert_eq!(DRILLS.len(), Drill::Flap as usize + 1);
+        assert_eq!(DRILLS.len(), Drill::Overload as usize + 1);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub struct DrillName(&'static str);
 
 impl DrillName {
     /// All of them.
-    pub const ALL: [&'static str; 13] = [
+    pub const ALL: [&'static str; 14] = [
         "nginx-kill",
         "nginx-stop",
         "nginx-hang",
@@ -25,6 +25,7 @@ impl DrillName {
         "all-backends-down",
         "cascade",
         "flap",
+        "overload",
     ];
 
     /// Validates `text`.

@@ -26,6 +26,8 @@ in_every_shell!(
     packets_are_dropped_in_a_table_of_our_own,
     packets_are_dropped_by_iptables_where_there_is_no_nft,
     a_restart_is_an_order_to_the_service_manager,
+    nginx_is_filled_until_it_drops_connections,
+    an_nginx_that_is_too_big_to_be_filled_is_left_alone,
     killed_at_any_step_it_heals,
 );
 
@@ -47,6 +49,8 @@ fn order(name: &str, hold: Duration) -> FaultRequest {
                 ("2001:db8::1".to_owned(), 81),
             ],
             percent: Some(10),
+            status_port: Some(8081),
+            worker_connections: Some(20),
         },
     }
 }
@@ -299,6 +303,16 @@ async fn what_is_unknown_or_hostile_is_refused(world: &World) {
         ([ID, "packet-loss", "1000"], "percent\t101\nend\n"),
         ([ID, "packet-loss", "1000"], "percent\t10 drop\nend\n"),
         ([ID, "packet-loss", "1000"], "end\n"),
+        ([ID, "overload", "1000"], "end\n"),
+        ([ID, "overload", "1000"], "port\t8081\nend\n"),
+        (
+            [ID, "overload", "1000"],
+            "port\t8081/../..\nconnections\t9\nend\n",
+        ),
+        (
+            [ID, "overload", "1000"],
+            "port\t8081\nconnections\t$(id)\nend\n",
+        ),
     ];
     for ([id, name, hold], payload) in cases {
         let answer = world.raw(&["fault", id, name, hold], payload.as_bytes());
@@ -327,6 +341,7 @@ async fn what_cannot_be_done_here_is_refused(world: &World) {
         "flap",
         "keepalived-kill",
         "vrrp-blocked",
+        "overload",
     ] {
         let refused = agent.fault(&order(name, LONG)).await.unwrap_err();
         assert_eq!(refused.code(), "service", "{name}: {refused}");
@@ -628,6 +643,70 @@ async fn a_restart_is_an_order_to_the_service_manager(world: &World) {
     // Where the order is refused nothing stays armed.
     let state = until_over(world, &agent).await;
     assert!(steps(&state).contains(&FaultStep::Failed));
+    nothing_is_left_of_the_drill(world);
+}
+
+/// A process that systemd takes for nginx, with one worker, and what listens for it: it keeps as many
+/// connections as it is told and closes all others.
+fn nginx_has_a_worker(world: &World, connections: u32) {
+    // Without a process of its own for each try, so that what is closed is closed at once.
+    let connection = format!(
+        "#!/bin/sh
+set -C
+number=0
+while [ $number -lt {connections} ]; do
+    number=$((number + 1))
+    if true 2>/dev/null >/run/connections/$number; then
+        cat >/dev/null
+        rm /run/connections/$number
+        exit
+    fi
+done
+"
+    );
+    world.write("/run/connection", connection);
+    world.sh(r#"chmod +x /run/connection
+        mkdir -p /run/connections
+        ip link set lo up
+        setsid bash -c '(exec -a "nginx: worker process" /usr/bin/sleep 600) & wait' >/dev/null 2>&1 </dev/null &
+        echo $! >/run/units/nginx.service.pid
+        setsid busybox nc -ll -p 8081 -e /run/connection >/dev/null 2>&1 </dev/null &
+        until grep -q ':1F91 ' /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done"#);
+}
+
+async fn nginx_is_filled_until_it_drops_connections(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    nginx_has_a_worker(world, 20);
+    let held = |world: &World| world.sh("ls /run/connections | wc -l").trim().to_owned();
+    agent.fault(&order("overload", LONG)).await.unwrap();
+    until(&agent, FaultStep::Made).await;
+    assert_eq!(held(world), "20");
+    let healed = agent.heal(ID).await.unwrap();
+    assert_eq!(steps(&healed).last(), Some(&FaultStep::Healed));
+    world.sh("until [ $(ls /run/connections | wc -l) = 0 ]; do sleep 0.02; done");
+    nothing_is_left_of_the_drill(world);
+    // The unit's processes die with it, and what they held is closed.
+    agent.fault(&order("overload", LONG)).await.unwrap();
+    until(&agent, FaultStep::Made).await;
+    kill_the_unit(world);
+    timer_fires(world);
+    world.sh("until [ $(ls /run/connections | wc -l) = 0 ]; do sleep 0.02; done");
+    nothing_is_left_of_the_drill(world);
+}
+
+async fn an_nginx_that_is_too_big_to_be_filled_is_left_alone(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    nginx_has_a_process(world);
+    let refused = agent.fault(&order("overload", LONG)).await.unwrap_err();
+    assert_eq!(refused.code(), "service", "{refused}");
+    nginx_has_a_worker(world, 1);
+    let mut big = order("overload", LONG);
+    big.hits.worker_connections = Some(20_001);
+    let refused = agent.fault(&big).await.unwrap_err();
+    assert_eq!(refused.code(), "lacking", "{refused}");
+    assert!(refused.to_string().contains("20001"), "{refused}");
     nothing_is_left_of_the_drill(world);
 }
 

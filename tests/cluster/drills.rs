@@ -42,7 +42,7 @@ fn every_drill_is_made_measured_and_healed() {
     // A machine that is busy with other tests may leave a node without time for 150 ms, which is a
     // takeover without a cause: not what is asked here.
     cluster.set_inventory(&format!(
-        "{}vrrp: {{ advert_interval: 200ms }}\n",
+        "{}vrrp: {{ advert_interval: 200ms }}\nnginx: {{ worker_connections: 200 }}\n",
         cluster.inventory()
     ));
     cluster.apply();

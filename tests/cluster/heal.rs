@@ -17,6 +17,11 @@ fn every_fault_heals_by_itself_when_hactl_is_killed() {
     let Some(cluster) = Cluster::up(&machines()) else {
         return;
     };
+    // One of the faults uses up all of nginx's connections.
+    let inventory = cluster.inventory();
+    cluster.set_inventory(&format!(
+        "{inventory}nginx: {{ worker_connections: 200 }}\n"
+    ));
     cluster.apply();
     let before: BTreeMap<String, String> = cluster
         .nodes()
@@ -90,6 +95,12 @@ fn see_it_made(cluster: &Cluster, spec: &DrillSpec, node: &str) {
                 // The next step of a cascade needs one owner, and a split brain has two.
                 others.next().is_some() && (spec.two_owners.is_some() || owners.len() == 1)
             }
+            Takeover::MustNot if spec.name == "overload" => ask(
+                cluster,
+                node,
+                "grep -q 'made.*overload' /run/hactl-drill/events",
+            )
+            .is_some(),
             Takeover::MustNot => ask(cluster, node, "nft list table inet hactl_drill").is_some(),
         };
         if seen {
@@ -157,5 +168,6 @@ systemctl list-units --all --plain --no-legend 'hactl-drill*' 'hactl-heal*'
 nft list tables 2>/dev/null | grep hactl_drill
 for unit in nginx keepalived; do systemctl is-active --quiet $unit || echo $unit; done
 ps -C nginx -o stat= | grep T
+pgrep -f '[h]actl-overload'
 ip link show eth0 | grep -o 'state DOWN'
 :";

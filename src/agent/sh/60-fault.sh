@@ -64,7 +64,7 @@ transient() {
 }
 
 # read_given: the parameters, checked, into given: interface, vip (an address), target (host, port),
-# percent.
+# percent, port (nginx's own, on loopback), connections (that one of its workers takes).
 read_given() {
     given='' whole=no
     while IFS=$tab read -r what a b; do
@@ -76,6 +76,8 @@ read_given() {
             case $b in '' | 0* | ??????* | *[!0-9]*) die protocol "this is no port: $b" ;; esac
             ;;
         percent) case $a in [1-9] | [1-9][0-9] | 100) ;; *) die protocol "this is no share of packets: $a %" ;; esac ;;
+        port) case $a in '' | 0* | ??????* | *[!0-9]*) die protocol "this is no port: $a" ;; esac ;;
+        connections) case $a in '' | 0* | ????????* | *[!0-9]*) die protocol "this is no number of connections: $a" ;; esac ;;
         end)
             whole=yes
             break

@@ -20,6 +20,7 @@ is_possible() {
         resolve_targets
         must_filter
         ;;
+    overload) must_run nginx.service && must_fill ;;
     link-down) must_restore "$(parameter interface)" ;;
     power-off) ;;
     *) die protocol "no such fault: $1" ;;
@@ -76,6 +77,7 @@ make_fault() {
     keepalived-stop) order stop keepalived.service ;;
     keepalived-kill) crash keepalived.service all ;;
     flap) flap ;;
+    overload) fill_nginx ;;
     link-down) output=$(ip link set dev "$(parameter interface)" down 2>&1) || problem=$output ;;
     power-off)
         order reboot --force --force
@@ -170,6 +172,7 @@ undo_fault() {
         run_again nginx.service
         ;;
     nginx-kill | nginx-stop | flap) run_again nginx.service ;;
+    overload) empty_nginx ;;
     keepalived-kill)
         # A kill that was cut short left the parent held, and maybe without its children.
         was_pid=$(main_pid keepalived.service)

@@ -108,6 +108,8 @@ impl Faults<'_> {
             vips: vips(self.cluster),
             targets: servers.take(concerned).collect(),
             percent: Some(Drill::PACKET_LOSS),
+            status_port: Some(self.cluster.nginx.status_port),
+            worker_connections: Some(self.cluster.nginx.worker_connections),
         }
     }
 

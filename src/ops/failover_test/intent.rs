@@ -237,7 +237,8 @@ pub(super) fn predicted(
         | Drill::VrrpBlocked
         | Drill::PacketLoss
         | Drill::BackendDown
-        | Drill::AllBackendsDown => return None,
+        | Drill::AllBackendsDown
+        | Drill::Overload => return None,
     };
     let facts = seen.iter().find(|seen| seen.node == *owner)?.facts().ok()?;
     let takeover = check::takeovers(cluster, facts.keepalived)
