@@ -8,6 +8,7 @@ use super::fault::FaultState;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{Deadline, Journal, LockInfo, Observation};
 use super::observe::observation;
+use super::reach::{self, Announced, Reach, ReachQuestion};
 use super::reply::{self, Record};
 use super::script::READS;
 use crate::model::{HostPath, NodeName, clipped};
@@ -72,6 +73,16 @@ impl Answer {
     /// The answer to `observe` on `node`.
     pub fn observation(&self, node: &NodeName) -> Observation {
         observation(node, &self.0)
+    }
+
+    /// The answer of `node` to `reach`, asked this.
+    pub fn reach(&self, node: &NodeName, question: &ReachQuestion) -> Reach {
+        reach::reach(node, question, self.0.iter())
+    }
+
+    /// The answer to `announce`.
+    pub fn announced(&self) -> Vec<Announced> {
+        reach::announced(self.of("announced"))
     }
 
     /// The answer to `validate` and `validate-staged`.

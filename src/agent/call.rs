@@ -12,6 +12,7 @@ use super::manifest::Manifest;
 use super::observation::{Deadline, Journal, Observation};
 use super::observe::Question;
 use super::peer_key::PeerKey;
+use super::reach::{Announced, Reach, ReachQuestion};
 use super::script::{BOOTSTRAP, READS, Tree, agent_script};
 use crate::model::{HostPath, NodeName, harmless};
 use crate::remote::{Call, Host};
@@ -86,6 +87,27 @@ impl Agent {
             .call(&["observe"], question.stream().as_bytes(), SHORT)
             .await?;
         Ok(answer.observation(self.node()))
+    }
+
+    /// How the VIPs look from there, through the network. Changes nothing there, nor what the host's kernel
+    /// has learned.
+    pub async fn reach(&self, question: &ReachQuestion) -> Result<Reach, AgentError> {
+        let answer = self
+            .call(&["reach"], question.stream().as_bytes(), SHORT)
+            .await?;
+        Ok(answer.reach(self.node(), question))
+    }
+
+    /// Has the host announce to its neighbours those of `vips` that are on its interfaces: gratuitous ARP, and
+    /// unsolicited neighbour advertisements.
+    pub async fn announce(&self, vips: &[IpAddr]) -> Result<Vec<Announced>, AgentError> {
+        let mut stream = String::new();
+        for vip in vips {
+            let _ = writeln!(stream, "vip\t{vip}");
+        }
+        stream.push_str("end\n");
+        let answer = self.call(&["announce"], stream.as_bytes(), SHORT).await?;
+        Ok(answer.announced())
     }
 
     /// The daemons' own tests of `tree`, in namespaces of their own. Changes nothing there.

@@ -11,6 +11,7 @@ mod manifest;
 mod observation;
 mod observe;
 mod peer_key;
+mod reach;
 mod reply;
 mod script;
 mod watch;
@@ -27,6 +28,7 @@ pub use observation::{
 };
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};
+pub use reach::{Announced, Answered, Door, Reach, ReachQuestion, ReachedVip, VipDoors};
 pub use script::{Tree, TreeFile, agent_script, sha256_hex};
 pub use watch::{ClockAnswer, JournalLine, KernelChange, KernelEvent, Watched, Watching};
 pub use wire::Wire;

@@ -8,7 +8,7 @@ use super::manifest::{Entry, Manifest};
 use crate::model::HostPath;
 
 /// Each part is short enough to read; together they are the program.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/25-trust.sh"),
@@ -23,6 +23,7 @@ const PARTS: [&str; 18] = [
     include_str!("sh/63-overload.sh"),
     include_str!("sh/64-network.sh"),
     include_str!("sh/65-peers.sh"),
+    include_str!("sh/66-reach.sh"),
     include_str!("sh/70-settle.sh"),
     include_str!("sh/75-wait.sh"),
     include_str!("sh/80-history.sh"),

@@ -10,7 +10,9 @@ use super::engine::{Confirmation, Engine};
 use super::event::{Event, Step};
 use super::orders::{Hands, fresh, undo_again};
 use super::outcome::{Failure, FailureCause, Result as ApplyResult};
+use super::outside::{Outside, is_reached_again};
 use crate::agent::{AgentError, LiveFile, Question, sha256_hex};
+use crate::health::Problem;
 use crate::plan::{NodePlan, Plan, Strategy};
 
 /// How a change ended.
@@ -44,7 +46,9 @@ impl<'a> Drive<'a> {
     }
 
     /// Until all is decided, or left to a person.
-    pub(super) async fn run(self) -> Ended {
+    ///
+    /// An undo is held to what was seen `before` from outside.
+    pub(super) async fn run(self, before: &Outside) -> Ended {
         let engine = self.engine;
         let at_once = matches!(self.plan.strategy, Strategy::AtOnce { .. });
         let manual = engine.options.confirm == Confirmation::Manual;
@@ -69,12 +73,12 @@ impl<'a> Drive<'a> {
         let end = conduct(&hands, coordinator, moments, "it was stopped").await;
         let is_unsure = end.is_unsure && end.verdict == Verdict::Mixed;
         Ended {
-            result: self.end(end).await,
+            result: self.end(end, before).await,
             is_unsure,
         }
     }
 
-    async fn end(self, end: Conducted) -> ApplyResult {
+    async fn end(self, end: Conducted, before: &Outside) -> ApplyResult {
         let generation = self.plan.makes();
         if end.verdict == Verdict::AllNew {
             return ApplyResult::Applied { generation };
@@ -110,6 +114,8 @@ impl<'a> Drive<'a> {
         for plan in self.plans {
             problems.extend(differences(self.engine, plan).await);
         }
+        let outside = is_reached_again(self.engine, Some(before)).await;
+        problems.extend(outside.iter().map(Problem::to_string));
         if problems.is_empty() {
             ApplyResult::RolledBack(failure)
         } else {

@@ -1,7 +1,6 @@
 //! The phases, in order, and the way back.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +9,8 @@ use super::drive::Drive;
 use super::event::{Event, Step};
 use super::fleet::{Fleet, each};
 use super::outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
-use crate::agent::{Agent, AgentError, LockRequest, PeerKey, PeerSide, TestResult};
+use super::outside::Outside;
+use crate::agent::{Agent, AgentError, LockRequest, PeerKey, PeerSide, TestResult, VipDoors};
 use crate::model::{Node, NodeName};
 use crate::plan::{Goal, NodePlan, Plan, Provenance};
 use crate::remote::Connector;
@@ -54,8 +54,8 @@ pub struct ApplyOptions {
     pub owner_patience: Duration,
     /// By which the nodes of this change know each other; none where nothing is activated.
     pub peer_key: Option<PeerKey>,
-    /// The cluster's VIPs.
-    pub vips: Vec<IpAddr>,
+    /// The cluster's VIPs, and what their users may reach there.
+    pub vips: Vec<VipDoors>,
     /// Who applies what.
     pub provenance: Provenance,
     /// Set from outside, when the user wants to stop.
@@ -91,25 +91,28 @@ impl Engine<'_> {
             return outcome(ApplyResult::NothingToDo);
         }
         let plans: Vec<&NodePlan> = plan.changing().collect();
-        if let Err(failure) = self.until_validated(&plans, plan, tx).await {
-            let prepared: &[&NodePlan] = match failure.step {
-                Step::Lock => &[],
-                _ => &plans,
-            };
-            let problems = self.give_up_prepared(prepared, tx).await;
-            self.unlock_all(tx).await;
-            return outcome(if problems.is_empty() {
-                ApplyResult::Unchanged(failure)
-            } else {
-                ApplyResult::Mixed { failure, problems }
-            });
-        }
+        let before = match self.until_validated(&plans, plan, tx).await {
+            Ok(before) => before,
+            Err(failure) => {
+                let prepared: &[&NodePlan] = match failure.step {
+                    Step::Lock => &[],
+                    _ => &plans,
+                };
+                let problems = self.give_up_prepared(prepared, tx).await;
+                self.unlock_all(tx).await;
+                return outcome(if problems.is_empty() {
+                    ApplyResult::Unchanged(failure)
+                } else {
+                    ApplyResult::Mixed { failure, problems }
+                });
+            }
+        };
         if self.options.check_only {
             // Nothing was installed for it; what was staged goes with the lock.
             self.unlock_all(tx).await;
             return outcome(ApplyResult::Checked);
         }
-        let ended = Drive::new(self, plan, &plans, tx).run().await;
+        let ended = Drive::new(self, plan, &plans, tx).run(&before).await;
         match &ended.result {
             // A change that waits keeps its locks.
             ApplyResult::Waiting { .. } => {}
@@ -122,9 +125,29 @@ impl Engine<'_> {
         outcome(ended.result)
     }
 
-    /// The steps before anything live changes.
-    async fn until_validated(&self, plans: &[&NodePlan], plan: &Plan, tx: &str) -> Failed {
+    /// The steps before anything live changes, and how the cluster is seen from outside until then.
+    async fn until_validated(
+        &self,
+        plans: &[&NodePlan],
+        plan: &Plan,
+        tx: &str,
+    ) -> std::result::Result<Outside, Failure> {
         self.lock_all(tx).await?;
+        // From here on every node knows the way to each VIP, as its users' hosts do: what a change does to
+        // these is then seen on the nodes.
+        let (validated, before) =
+            tokio::join!(self.validated(plans, plan, tx), self.seen_from_outside());
+        validated.map(|()| before)
+    }
+
+    async fn seen_from_outside(&self) -> Outside {
+        if self.options.check_only {
+            return Outside::default();
+        }
+        Outside::now(self.fleet, &self.options.vips).await
+    }
+
+    async fn validated(&self, plans: &[&NodePlan], plan: &Plan, tx: &str) -> Failed {
         self.on_each(Step::Prepare, plans, |node, agent| {
             self.prepare(node, agent, tx)
         })

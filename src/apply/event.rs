@@ -90,6 +90,11 @@ pub enum Event {
         /// VIP and owner.
         owners: Vec<(IpAddr, NodeName)>,
     },
+    /// After an undo every node that answers reaches each VIP at its owner.
+    ReachedAgain {
+        /// VIP and owner.
+        owners: Vec<(IpAddr, NodeName)>,
+    },
     /// Something failed; what follows undoes what was done.
     Failed {
         /// The step.

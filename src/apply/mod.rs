@@ -11,6 +11,7 @@ mod event;
 mod fleet;
 mod orders;
 mod outcome;
+mod outside;
 mod prove;
 mod settle;
 #[cfg(test)]
@@ -21,4 +22,5 @@ pub use engine::{ApplyOptions, Confirmation, Engine};
 pub use event::{Event, Step};
 pub use fleet::{Fleet, each};
 pub use outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
+pub use outside::{announce_and_look, look};
 pub use settle::{Member, SettleOutcome, SettleVerb, Waiting};

@@ -9,6 +9,7 @@ use super::fleet::each;
 use super::outcome::FailureCause;
 use super::prove::{all_wait, one_owner_each};
 use crate::agent::{Activation, Agent, AgentError, Deadline, LockRequest, Question};
+use crate::health::MustAnswer;
 use crate::model::NodeName;
 use crate::plan::{Goal, NodePlan, Plan, Strategy, UnitAction};
 
@@ -183,7 +184,12 @@ async fn prove(engine: &Engine<'_>, plan: &Plan, plans: &[&NodePlan], tx: &str) 
         return Told::good(News::Proved);
     }
     let options = &engine.options;
-    match one_owner_each(engine.fleet, &options.vips, options.owner_patience).await {
+    // What an earlier generation listened on is not the inventory's to say.
+    let must = match plan.goal {
+        Goal::Apply => MustAnswer::All,
+        Goal::Rollback { .. } => MustAnswer::WhatTheOwnerServes,
+    };
+    match one_owner_each(engine.fleet, &options.vips, must, options.owner_patience).await {
         Ok(owners) => {
             engine.say(Event::OwnersSeen { owners });
             Told::good(News::Proved)

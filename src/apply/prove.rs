@@ -1,35 +1,45 @@
-//! Proof across the cluster: every VIP has exactly one owner.
+//! Proof across the cluster: every VIP has exactly one owner, and all nodes reach it there.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::fleet::{Fleet, each};
-use crate::agent::{Observation, Question};
-use crate::health::{self, Problem};
+use super::outside::announce_and_look;
+use crate::agent::{Observation, Question, VipDoors};
+use crate::health::{self, MustAnswer, Problem};
 use crate::model::NodeName;
 
 /// The VIPs, each with its one owner; or what is wrong.
 pub(super) async fn one_owner_each(
     fleet: &Fleet,
-    vips: &[IpAddr],
+    vips: &[VipDoors],
+    must: MustAnswer,
     patience: Duration,
 ) -> Result<Vec<(IpAddr, NodeName)>, Vec<Problem>> {
-    let deadline = tokio::time::Instant::now() + patience;
+    let deadline = Instant::now() + patience;
+    let addresses: Vec<IpAddr> = vips.iter().map(|doors| doors.vip).collect();
     loop {
         let question = Question::default();
         let seen = each(fleet.agents(), usize::MAX, |agent| agent.observe(&question)).await;
         let seen: Vec<Observation> = seen.into_iter().flatten().collect();
-        let owners: Option<Vec<_>> = health::owners(&seen, vips)
+        let owners: Option<Vec<_>> = health::owners(&seen, &addresses)
             .into_iter()
             .map(|vip| Some((vip.address, vip.sole()?.clone())))
             .collect();
-        if let Some(owners) = owners {
-            return Ok(owners);
+        let problems = match &owners {
+            Some(_) => {
+                let agents: Vec<_> = fleet.agents().collect();
+                health::disagreements(&announce_and_look(&agents, vips, &seen).await, must)
+            }
+            None => health::problems(&seen, &addresses),
+        };
+        match owners {
+            Some(owners) if problems.is_empty() => return Ok(owners),
+            _ if Instant::now() >= deadline => return Err(problems),
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
-        if tokio::time::Instant::now() >= deadline {
-            return Err(health::problems(&seen, vips));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

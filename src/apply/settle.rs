@@ -9,6 +9,8 @@ use super::conduct::{Moments, conduct};
 use super::engine::Engine;
 use super::orders::{Hands, undo_again};
 use super::outcome::Failure;
+use super::outside::is_reached_again;
+use crate::health::Problem;
 use crate::model::NodeName;
 
 /// What shall become of it.
@@ -95,6 +97,13 @@ impl Engine<'_> {
         }
         if end.verdict == Verdict::Mixed && !end.is_unsure && problems.is_empty() {
             end.verdict = Verdict::AllOld;
+        }
+        if end.verdict == Verdict::AllOld {
+            let outside = is_reached_again(self, None).await;
+            problems.extend(outside.iter().map(Problem::to_string));
+            if !problems.is_empty() {
+                end.verdict = Verdict::Mixed;
+            }
         }
         match end.verdict {
             Verdict::Waiting => {}

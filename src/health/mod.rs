@@ -3,10 +3,14 @@
 //! Pure: observations in, typed answers out. `apply` proves a change by it, `status` reports it, a drill
 //! begins and ends with it, so that all of them mean the same by "whole".
 
+mod outside;
+#[cfg(test)]
+mod outside_tests;
 mod owners;
 mod problem;
 #[cfg(test)]
 mod tests;
 
+pub use outside::{MustAnswer, disagreements, doors, reach_question};
 pub use owners::{VipOwners, owners};
-pub use problem::{Daemon, Problem, problems};
+pub use problem::{Daemon, Problem, ownership, problems};

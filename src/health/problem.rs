@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::owners::owners;
+use super::owners::{VipOwners, owners};
 use crate::agent::{InstanceState, Observation};
 use crate::model::NodeName;
 
@@ -65,6 +65,54 @@ pub enum Problem {
         /// Its state.
         state: InstanceState,
     },
+    /// A node that sends what is for a VIP to somebody else than its owner, as other hosts may do.
+    #[error("{node}: sends to {vip} at {learned}{}, and {owner} owns it", whose(learned_is.as_ref()))]
+    WrongHardware {
+        /// The node that looked.
+        node: NodeName,
+        /// The VIP.
+        vip: IpAddr,
+        /// The hardware address that it takes for the owner's.
+        learned: String,
+        /// The node that has that hardware address, if one has.
+        learned_is: Option<NodeName>,
+        /// The owner.
+        owner: NodeName,
+    },
+    /// A port of a VIP that its owner serves and that does not answer a node through the network.
+    #[error("{node}: gets no answer from {vip} port {port}, which {owner} serves")]
+    NotReached {
+        /// The node that looked.
+        node: NodeName,
+        /// The VIP.
+        vip: IpAddr,
+        /// The TCP port.
+        port: u16,
+        /// The owner.
+        owner: NodeName,
+    },
+    /// An HTTP port of a VIP that answers a node with another configuration than the owner's.
+    #[error("{node}: {vip} port {port} does not serve what {owner} serves")]
+    OtherGeneration {
+        /// The node that looked.
+        node: NodeName,
+        /// The VIP.
+        vip: IpAddr,
+        /// The TCP port.
+        port: u16,
+        /// The owner.
+        owner: NodeName,
+    },
+    /// A port of a VIP that takes no connection on its owner.
+    #[error("{node}: owns {vip} and does not answer on port {port}")]
+    NotServed {
+        /// The owner.
+        node: NodeName,
+        /// The VIP.
+        vip: IpAddr,
+        /// The TCP port.
+        port: u16,
+    },
 }
 
 impl Problem {
@@ -72,9 +120,36 @@ impl Problem {
     pub fn node(&self) -> Option<&NodeName> {
         match self {
             Self::NoOwner { .. } | Self::SeveralOwners { .. } => None,
-            Self::DaemonDown { node, .. } | Self::NotElectable { node, .. } => Some(node),
+            Self::DaemonDown { node, .. }
+            | Self::NotElectable { node, .. }
+            | Self::WrongHardware { node, .. }
+            | Self::NotReached { node, .. }
+            | Self::OtherGeneration { node, .. }
+            | Self::NotServed { node, .. } => Some(node),
         }
     }
+}
+
+impl Problem {
+    /// The VIP that it is about, if it is about one.
+    pub fn vip(&self) -> Option<IpAddr> {
+        match self {
+            Self::NoOwner { vip }
+            | Self::SeveralOwners { vip, .. }
+            | Self::WrongHardware { vip, .. }
+            | Self::NotReached { vip, .. }
+            | Self::OtherGeneration { vip, .. }
+            | Self::NotServed { vip, .. } => Some(*vip),
+            Self::DaemonDown { .. } | Self::NotElectable { .. } => None,
+        }
+    }
+}
+
+fn whose(node: Option<&NodeName>) -> String {
+    node.map_or_else(
+        || ", which is no node's".to_owned(),
+        |node| format!(", which is {node}'s"),
+    )
 }
 
 fn names(nodes: &[NodeName]) -> String {
@@ -85,17 +160,24 @@ fn names(nodes: &[NodeName]) -> String {
 /// What keeps the nodes of `seen` from being a whole cluster that serves `vips`: the VIPs first, then the
 /// nodes in their order.
 pub fn problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
-    let of_vips = owners(seen, vips)
+    let of_vips = ownership(&owners(seen, vips));
+    of_vips
         .into_iter()
-        .filter_map(|vip| match vip.owners.as_slice() {
-            [_] => None,
-            [] => Some(Problem::NoOwner { vip: vip.address }),
-            _ => Some(Problem::SeveralOwners {
-                vip: vip.address,
-                owners: vip.owners,
-            }),
-        });
-    of_vips.chain(seen.iter().flat_map(of_node)).collect()
+        .chain(seen.iter().flat_map(of_node))
+        .collect()
+}
+
+/// The VIPs that have no owner, or several.
+pub fn ownership(vips: &[VipOwners]) -> Vec<Problem> {
+    let of_vip = |vip: &VipOwners| match vip.owners.as_slice() {
+        [_] => None,
+        [] => Some(Problem::NoOwner { vip: vip.address }),
+        _ => Some(Problem::SeveralOwners {
+            vip: vip.address,
+            owners: vip.owners.clone(),
+        }),
+    };
+    vips.iter().filter_map(of_vip).collect()
 }
 
 fn of_node(seen: &Observation) -> Vec<Problem> {

@@ -23,7 +23,7 @@ pub use names::{
 };
 pub use nginx::{
     Balance, Header, Health, Listen, Location, LocationAction, LogTarget, NginxSettings, Redirect,
-    ServerAddress, Site, Stream, Tls, Upstream, UpstreamServer,
+    ServerAddress, Site, Stream, Tls, Upstream, UpstreamServer, generation_path,
 };
 pub use path::{InventoryPath, PathStep};
 pub use secret::{MissingSecret, SecretRef, Secrets};

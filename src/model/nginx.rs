@@ -310,3 +310,8 @@ pub struct NginxSettings {
     /// Lines for the `http` block, verbatim. An escape hatch: nobody checks it but `nginx -t`.
     pub raw_http: Option<String>,
 }
+
+/// Where a plain HTTP site tells that nginx serves the configuration `id`, to who knows that id already.
+pub fn generation_path(id: &str) -> String {
+    format!("/.well-known/hactl/{id}")
+}

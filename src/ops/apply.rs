@@ -9,13 +9,14 @@ use super::notice::{INTERRUPTED, Notice, note_all, notices};
 use super::plan::make;
 use super::plan_file::{PlanFile, PlanFileError};
 use super::settle::Settler;
-use super::survey::{Survey, owner_patience, survey, vips};
+use super::survey::{Survey, owner_patience, survey};
 use super::under_way::{UnderWay, under_way};
 use crate::agent::{AgentError, Journal, LockInfo, Observation, PeerKey};
 use crate::apply::{
     ApplyOptions, ApplyOutcome, Confirmation, Engine, Event, FailureCause, SettleOutcome,
     SettleVerb, Verdict,
 };
+use crate::health;
 use crate::model::Node;
 use crate::plan::{Plan, Provenance};
 
@@ -94,6 +95,7 @@ pub(super) async fn recover(
         connector: &found.connector,
         fleet: &found.fleet,
         nodes: &nodes,
+        cluster: &loaded.cluster,
         provenance: &loaded.provenance,
         tell: &|_| (),
     };
@@ -227,7 +229,7 @@ pub(super) async fn carry_out(
             settle_time: SETTLE_TIME,
             owner_patience: owner_patience(&loaded.cluster),
             peer_key: Some(peer_key),
-            vips: vips(&loaded.cluster),
+            vips: health::doors(&loaded.cluster),
             provenance: loaded.provenance.clone(),
             stop: context.stop.clone(),
         },

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use super::context::{Context, provenance, read_inventory};
 use super::error::{OpsError, SettleRefusal};
 use super::holder::own_origin;
-use super::survey::{connector, mark_dead};
+use super::survey::{connector, mark_dead, owner_patience};
 use super::under_way::{UnderWay, under_way};
 use crate::agent::{AgentError, Deadline, Observation, Outcome, Question};
 use crate::apply::{
     ApplyOptions, Confirmation, Engine, Event, Failure, Fleet, Member, SettleOutcome, SettleVerb,
     Side, Verdict, each,
 };
-use crate::model::{Node, NodeName};
+use crate::health;
+use crate::model::{Cluster, Node, NodeName};
 use crate::plan::Provenance;
 use crate::remote::Connector;
 
@@ -87,7 +88,7 @@ pub async fn settle(
     let inventory = read_inventory(&context.inventory)?;
     let provenance = provenance(&context.inventory, inventory.source.text());
     let connector = connector(context, &inventory.cluster);
-    let nodes = inventory.cluster.nodes;
+    let nodes = inventory.cluster.nodes.clone();
     let all: Vec<&Node> = nodes.iter().collect();
     let (fleet, mut errors) = Fleet::connect(&connector, &all, context.parallel).await;
     let question = Question::default();
@@ -107,6 +108,7 @@ pub async fn settle(
         connector: &connector,
         fleet: &fleet,
         nodes: &nodes,
+        cluster: &inventory.cluster,
         provenance: &provenance,
         tell: request.tell,
     };
@@ -127,6 +129,7 @@ pub(super) struct Settler<'a> {
     pub(super) connector: &'a dyn Connector,
     pub(super) fleet: &'a Fleet,
     pub(super) nodes: &'a [Node],
+    pub(super) cluster: &'a Cluster,
     pub(super) provenance: &'a Provenance,
     pub(super) tell: &'a (dyn Fn(Event) + Sync),
 }
@@ -227,9 +230,9 @@ impl Settler<'_> {
                 origin: own_origin(),
                 confirm_timeout: waiting.left,
                 settle_time: Duration::ZERO,
-                owner_patience: Duration::ZERO,
+                owner_patience: owner_patience(self.cluster),
                 peer_key: None,
-                vips: Vec::new(),
+                vips: health::doors(self.cluster),
                 provenance: self.provenance.clone(),
                 stop: self.context.stop.clone(),
             },

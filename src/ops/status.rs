@@ -8,7 +8,8 @@ use super::notice::{Notice, notices};
 use super::plan::plan_beside;
 use super::survey::{Survey, survey, vips};
 use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
-use crate::health::{self, Problem, VipOwners};
+use crate::apply::look;
+use crate::health::{self, MustAnswer, Problem, VipOwners};
 use crate::model::{Cluster, ClusterName, NodeName};
 use crate::plan::{Cause, NodePlan, Plan, RunningDrift};
 
@@ -113,8 +114,12 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let (survey, unreachable) = survey_of_those_up(context, &mut loaded).await?;
     let plan = plan_beside(&loaded, &survey, Vec::new());
     let seen = survey.seen.clone();
+    let agents: Vec<_> = survey.fleet.agents().collect();
+    let looks = look(&agents, &health::doors(&loaded.cluster), &seen).await;
     survey.fleet.close().await;
-    let report = StatusReport::new(&loaded.cluster, &plan?, &seen);
+    let mut report = StatusReport::new(&loaded.cluster, &plan?, &seen);
+    let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
+    report.problems.extend(outside);
     Ok(StatusReport {
         unreachable,
         ..report

@@ -72,6 +72,7 @@ impl Desired {
                 "keepalived_id".to_owned(),
                 rendered.ids.keepalived.to_string(),
             ),
+            ("vips".to_owned(), vips(cluster)),
             (
                 "status_port".to_owned(),
                 cluster.nginx.status_port.to_string(),
@@ -143,4 +144,14 @@ impl Desired {
             is_original,
         })
     }
+}
+
+/// The VIPs, as a host announces those that it owns.
+fn vips(cluster: &Cluster) -> String {
+    let addresses = cluster
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.addresses);
+    let addresses: Vec<String> = addresses.map(|net| net.addr().to_string()).collect();
+    addresses.join(" ")
 }

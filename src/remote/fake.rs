@@ -56,6 +56,10 @@ pub(crate) struct FakeHost {
     pub(crate) undone: Option<(String, String)>,
     /// Packages that hactl installed.
     pub(crate) packages: BTreeSet<String>,
+    /// The hardware address that it takes for a VIP's owner's, where it is wrong.
+    pub(crate) stale: BTreeMap<String, String>,
+    /// It hears no announcement.
+    pub(crate) is_deaf: bool,
     /// It answers nobody.
     pub(crate) is_gone: bool,
     staged: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
@@ -124,6 +128,31 @@ impl State {
     }
 }
 
+/// A node's only hardware address.
+pub(crate) fn hardware(node: &NodeName) -> String {
+    format!("02:00:00:00:00:0{}", node.as_str().trim_start_matches("lb"))
+}
+
+impl State {
+    /// VIPs, each with an owner.
+    fn owners(&self) -> BTreeMap<String, NodeName> {
+        let of = |(node, host): (&NodeName, &FakeHost)| {
+            let vips = host.holds.iter();
+            let owned = vips.map(|vip| (vip.clone(), node.clone()));
+            owned.collect::<Vec<_>>()
+        };
+        self.hosts.iter().flat_map(of).collect()
+    }
+
+    /// The neighbours of `node` learn what it has.
+    fn be_heard(&mut self, node: &NodeName) {
+        let own = self.hosts[node].holds.clone();
+        for host in self.hosts.values_mut().filter(|host| !host.is_deaf) {
+            host.stale.retain(|vip, _| !own.contains(vip));
+        }
+    }
+}
+
 #[async_trait]
 impl Connector for FakeCluster {
     async fn connect(&self, node: &Node) -> Result<Box<dyn Host>, RemoteError> {
@@ -165,6 +194,10 @@ impl Host for Connection {
         let mut state = self.cluster.state();
         state.log.push((self.node.clone(), verb.to_owned()));
         let fault = state.fault(&self.node, verb);
+        let owners = state.owners();
+        if verb == "announce" && fault.is_none() {
+            state.be_heard(&self.node);
+        }
         let host = state.hosts.get_mut(&self.node).unwrap();
         let answer = match fault {
             Some(Fault::Gone | Fault::LostBefore) => return Err(lost()),
@@ -172,6 +205,7 @@ impl Host for Connection {
                 Ok("tested\tnginx\t1\n".to_owned())
             }
             Some(Fault::Refused) => Err("injected\tas the test wants it".to_owned()),
+            _ if verb == "reach" => Ok(host.reach(&self.node, &owners, payload)),
             _ => host.answer(verb, arguments, payload),
         };
         if fault == Some(Fault::LostAfter) {
@@ -233,8 +267,48 @@ impl FakeHost {
             ("heal", [id]) => self.heal(id),
             ("fault-state", [_]) => Ok(self.armed()),
             ("observe", []) => Ok(self.observe(payload)),
+            ("announce", []) => Ok(self.announce(payload)),
             _ => Err(format!("protocol\tno such call: {verb} {arguments:?}")),
         }
+    }
+
+    fn announce(&self, payload: &[u8]) -> String {
+        let text = String::from_utf8_lossy(payload);
+        let asked = text.lines().filter_map(|line| line.strip_prefix("vip\t"));
+        let own = asked.filter(|vip| self.holds.iter().any(|own| own == vip));
+        own.fold(String::new(), |answer, vip| {
+            answer + &format!("announced\t{vip}\teth0\tperl\n")
+        })
+    }
+
+    /// An owner serves every port that is asked for, to whoever finds it.
+    fn reach(
+        &self,
+        node: &NodeName,
+        owners: &BTreeMap<String, NodeName>,
+        payload: &[u8],
+    ) -> String {
+        let mut answer = format!("hardware\teth0\t{}\n", hardware(node));
+        for line in String::from_utf8_lossy(payload).lines() {
+            // Writing to a String cannot fail.
+            let _ = match line.split('\t').collect::<Vec<_>>()[..] {
+                ["vip", vip] if self.holds.iter().any(|own| own == vip) => {
+                    writeln!(answer, "has\t{vip}\teth0")
+                }
+                ["vip", vip] => {
+                    let owner = owners.get(vip).map(hardware);
+                    let learned = self.stale.get(vip).cloned().or(owner);
+                    writeln!(answer, "learned\t{vip}\t{}", learned.unwrap_or_default())
+                }
+                ["listener", vip, port, _] => {
+                    let is_found = owners.contains_key(vip) && !self.stale.contains_key(vip);
+                    let word = if is_found { "open" } else { "closed" };
+                    writeln!(answer, "answer\t{vip}\t{port}\t{word}")
+                }
+                _ => Ok(()),
+            };
+        }
+        answer
     }
 
     fn armed(&self) -> String {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::complaint::{Complaint, merged};
 use crate::apply::{Failure, FailureCause};
+use crate::health::Problem;
 
 /// A cause as a complaint.
 fn complaint(cause: &FailureCause) -> Complaint {
@@ -14,16 +15,36 @@ fn complaint(cause: &FailureCause) -> Complaint {
             .on(node)
             .detail(output)
             .help("correct what it names; `hactl plan` tests it without touching anything"),
-        FailureCause::NotProven { .. } => plain.help(
-            "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other \
-             (IP protocol 112)",
-        ),
+        FailureCause::NotProven { problems } => plain.help(proof_help(problems)),
         FailureCause::Unfinished { node, .. } => plain
             .on(node)
             .help("its host undoes it when its timer ends; `hactl status` tells when that is over"),
         FailureCause::OutOfTime => plain.help("allow more time: --confirm-timeout"),
         FailureCause::Interrupted => plain,
     }
+}
+
+/// What to look at, by the first thing that was seen from outside, or else for who owns what.
+fn proof_help(problems: &[Problem]) -> &'static str {
+    let of_problem = |problem: &Problem| match problem {
+        Problem::WrongHardware { .. } => Some(
+            "the owner has announced itself and is not heard: look for another host with that hardware \
+             address, and at what the switch filters (port security, ARP inspection)",
+        ),
+        Problem::NotReached { .. } => Some(
+            "open that port on the owner for the other nodes, too (`nft list ruleset` there): they look as \
+             your users do",
+        ),
+        Problem::OtherGeneration { .. } => Some(
+            "look for another server with that address: `ip neigh show to VIP` tells where it is",
+        ),
+        Problem::NotServed { .. } => Some("look at `ss -ltn` and nginx's error log on that node"),
+        _ => None,
+    };
+    problems.iter().find_map(of_problem).unwrap_or(
+        "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other \
+         (IP protocol 112)",
+    )
 }
 
 fn complaints(failure: &Failure) -> Vec<Complaint> {

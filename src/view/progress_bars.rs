@@ -51,7 +51,7 @@ impl Bars {
                     bar.set_message("stopped");
                 }
             }
-            Event::Tested { .. } | Event::OwnersSeen { .. } => {}
+            Event::Tested { .. } | Event::OwnersSeen { .. } | Event::ReachedAgain { .. } => {}
         }
     }
 

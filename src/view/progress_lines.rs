@@ -74,6 +74,12 @@ impl Lines {
                 format!("{node}: activating; it holds {}\n", and(holds))
             }
             Event::OwnersSeen { owners } => self.owners_seen(owners),
+            Event::ReachedAgain { owners } => {
+                let line = |(vip, node): &(IpAddr, NodeName)| {
+                    format!("{vip} is on {node}, and every node reaches it there\n")
+                };
+                owners.iter().map(line).collect()
+            }
             Event::Failed { step, message } => {
                 let before = self.flush();
                 // All that failed is told at the end; here, that something did, and what first.

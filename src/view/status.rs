@@ -124,6 +124,14 @@ fn troubles(report: &StatusReport) -> Vec<String> {
             .trim_start_matches(": ");
         said.push((&node.node, paint::bad(format!("nothing is known: {why}"))));
     }
+    for problem in &report.problems {
+        // Who owns a VIP and which daemons run stands above.
+        if let (Some(node), Some(_)) = (problem.node(), problem.vip()) {
+            let words = problem.to_string();
+            let words = words.trim_start_matches(node.as_str());
+            said.push((node, paint::bad(words.trim_start_matches(": "))));
+        }
+    }
     for node in &report.nodes {
         let mut say = |words: String| said.push((&node.node, words));
         for drift in &node.drift {

@@ -16,6 +16,7 @@ mod hostile;
 mod lock;
 mod own_run;
 mod peers;
+mod reach;
 mod scene;
 mod trust;
 mod wait;

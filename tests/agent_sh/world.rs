@@ -56,13 +56,14 @@ fn skipped() -> bool {
 }
 
 /// What the tests run, or run in.
-pub(crate) const PROGRAMS: [&str; 6] = [
+pub(crate) const PROGRAMS: [&str; 7] = [
     "dash",
     "bash",
     "busybox",
     "shellcheck",
     "nftables",
     "iptables",
+    "python3",
 ];
 
 /// Installs what a bare Debian lacks. The program that a package brings has the package's name, but for

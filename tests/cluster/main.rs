@@ -23,6 +23,7 @@ mod heal;
 mod installed;
 mod load;
 mod long_lived;
+mod outside;
 mod overload;
 mod plan_file;
 mod poison;

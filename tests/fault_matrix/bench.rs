@@ -385,11 +385,13 @@ impl Bench {
         wait_for("one owner of the VIP that serves", || self.serves().is_ok());
     }
 
-    pub(crate) fn serves(&self) -> Result<(), String> {
+    /// What users find, without a word of hactl's: one owner, an answer from it, and hosts that send to it.
+    pub(crate) fn serves(&self) -> Result<(), Unserved> {
         let owners = self.cluster.owners(VIP);
-        if owners.len() != 1 {
-            return Err(format!("owners of the VIP: {owners:?}"));
-        }
+        let [owner] = owners.as_slice() else {
+            return Err(Unserved::Other(format!("owners of the VIP: {owners:?}")));
+        };
+        self.are_led_to(owner)?;
         let url = format!("http://{VIP}/");
         let page = self
             .cluster
@@ -398,12 +400,79 @@ impl Bench {
             .output()
             .unwrap();
         if page.status.success() {
-            return Ok(());
+            // By now the client has asked who has it, if it did not know.
+            return self.are_led_to(owner);
         }
-        Err(format!(
+        Err(Unserved::Other(format!(
             "the VIP does not serve: {}",
             String::from_utf8_lossy(&page.stderr)
-        ))
+        )))
+    }
+
+    /// Whether every host that has learned the owner's hardware address has learned the right one: the
+    /// controller, where users are, and the other nodes.
+    fn are_led_to(&self, owner: &str) -> Result<(), Unserved> {
+        let ip = |netns: &str, arguments: &[&str]| {
+            let output = Command::new("ip")
+                .args(["-n", netns])
+                .args(arguments)
+                .output();
+            String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+        };
+        let link = ip(&self.cluster.netns(owner), &["-o", "link", "show", "eth0"]);
+        let right = word_after(&link, "link/ether");
+        let nodes = self
+            .cluster
+            .nodes()
+            .into_iter()
+            .filter(|node| node != owner);
+        for node in nodes {
+            let known = ip(&self.cluster.netns(&node), &["neigh", "show", "to", VIP]);
+            misled(&node, owner, right, word_after(&known, "lladdr"))?;
+        }
+        let known = self
+            .cluster
+            .controller("ip")
+            .args(["neigh", "show", "to", VIP])
+            .output();
+        let known = String::from_utf8_lossy(&known.unwrap().stdout).into_owned();
+        misled("the client", owner, right, word_after(&known, "lladdr"))
+    }
+}
+
+fn word_after<'t>(text: &'t str, word: &str) -> Option<&'t str> {
+    text.split_whitespace()
+        .skip_while(|own| *own != word)
+        .nth(1)
+}
+
+fn misled(
+    who: &str,
+    owner: &str,
+    right: Option<&str>,
+    known: Option<&str>,
+) -> Result<(), Unserved> {
+    if known.is_none() || known == right {
+        return Ok(());
+    }
+    Err(Unserved::Misled {
+        owner: owner.to_owned(),
+        what: format!("{who} sends to the VIP at {known:?}, and {owner} has {right:?}"),
+    })
+}
+
+/// Why users find no service.
+pub(crate) enum Unserved {
+    /// A host sends to another hardware address than the owner's.
+    Misled { owner: String, what: String },
+    /// No owner, several, or no answer.
+    Other(String),
+}
+
+impl std::fmt::Display for Unserved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Misled { what, .. } | Self::Other(what)) = self;
+        f.write_str(what)
     }
 }
 

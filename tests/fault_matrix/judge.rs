@@ -1,8 +1,8 @@
 //! What is promised of every change, whatever breaks it, held to what is on the nodes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::bench::{Bench, Is, now_and_then, patiently};
+use crate::bench::{Bench, Is, Unserved, now_and_then, patiently};
 use crate::fault::Fault;
 use crate::run::PATIENCE;
 
@@ -79,17 +79,34 @@ pub(crate) fn judge(
         problems.push(format!("not on one side: {}", tell(bench, &nodes, to)));
     }
 
-    let mut serves = Ok(());
-    patiently(Duration::from_mins(1), || {
-        serves = bench.serves();
-        serves.is_ok()
-    });
-    problems.extend(serves.err());
+    problems.extend(unserved(bench));
     Verdict {
         is_new,
         rest,
         problems,
     }
+}
+
+/// A node that boots may take its time to serve. Hosts that are led to another node than the owner are not
+/// left so for as long as it takes them to ask again.
+fn unserved(bench: &Bench) -> Option<String> {
+    let mut last = None;
+    let mut misled: Option<(String, Instant)> = None;
+    patiently(Duration::from_mins(1), || {
+        last = bench.serves().err();
+        misled = match (&last, misled.take()) {
+            (Some(Unserved::Misled { owner, .. }), Some((of, since))) if of == *owner => {
+                Some((of, since))
+            }
+            (Some(Unserved::Misled { owner, .. }), _) => Some((owner.clone(), Instant::now())),
+            _ => None,
+        };
+        let is_left_so = misled
+            .as_ref()
+            .is_some_and(|(_, since)| since.elapsed() > Duration::from_secs(5));
+        last.is_none() || is_left_so
+    });
+    last.map(|unserved| unserved.to_string())
 }
 
 /// Waits until nothing is left of the change, or what only the next one removes. An error is what does

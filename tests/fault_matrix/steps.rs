@@ -64,8 +64,12 @@ pub(crate) fn steps(taken: Vec<String>) -> Vec<Step> {
 }
 
 /// One more of a kind whose first ones are steps: a question that is repeated for as long as an election
-/// takes, another file.
+/// takes, another file. The look before the change goes on beside its first steps, and has no place among
+/// them.
 fn is_one_of_many(token: &str) -> bool {
+    if token == "reach" {
+        return true;
+    }
     let Some((kind, number)) = token.rsplit_once(' ') else {
         return false;
     };
@@ -73,7 +77,7 @@ fn is_one_of_many(token: &str) -> bool {
         return false;
     };
     match kind {
-        "prove" | "activate: unit" => true,
+        "observe" | "prove" | "prove: reach" | "activate: unit" => true,
         "activate: file" => number > 2,
         _ => false,
     }

@@ -123,6 +123,8 @@ activate() {
     run_action keepalived.service "$keepalived_action"
     prove "$into/new" "$emergencies"
     take_addresses_up
+    # An owner that stayed one is not announced by keepalived, and another node may have announced itself.
+    announce_vips || :
     journal "$1" activated "$generation" "$nginx_action" "$keepalived_action"
     finish
 }

@@ -168,6 +168,7 @@ bring_back() {
     # keepalived reads its file some time after it was told to, and nothing proves here that it has.
     if [ -x "$hand_over" ] && [ "$addresses_gone" = yes ]; then sleep 1; fi
     take_addresses_up
+    announce_vips || :
 }
 
 # restore_services DIR: as the tree's service lines say. One that ran keeps running and reads its old
@@ -219,6 +220,12 @@ expire() {
     undo "$1" expired "${silent_why:-nobody confirmed it in time}" running
     [ "$problems" -eq 0 ] || exit 1
     free_lock "$1"
+    exec 9>&-
+    # The other nodes go back at about the same time, and may announce themselves until they have.
+    for pause in 1 2 4; do
+        announce_vips || break
+        sleep "$pause"
+    done
 }
 
 # free_lock TX: its time is over, so that whoever held it for this change has nothing left to do here.

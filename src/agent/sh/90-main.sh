@@ -6,6 +6,8 @@ main() {
     case $1 in heal | drill-*) ;; *) refuse_strange_state ;; esac
     case $1 in
     observe) observe ;;
+    announce) announce ;;
+    reach) reach ;;
     validate) in_private_mounts validate-inside ;;
     validate-staged)
         change_id "$2"

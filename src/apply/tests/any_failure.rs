@@ -14,6 +14,8 @@ async fn the_result_is_what_the_hosts_show() {
         "validate-staged",
         "activate",
         "observe",
+        "announce",
+        "reach",
         "confirm",
         "revert",
         "unlock",

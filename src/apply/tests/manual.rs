@@ -60,7 +60,7 @@ async fn settle_until(
             settle_time: Duration::ZERO,
             owner_patience: Duration::ZERO,
             peer_key: None,
-            vips: Vec::new(),
+            vips: vec![doors()],
             provenance: Provenance::default(),
             stop,
         },

@@ -2,6 +2,7 @@
 
 mod any_failure;
 mod manual;
+mod outside;
 mod paths;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{ApplyOptions, ApplyResult, Confirmation, Engine, Event, Fleet, Step};
-use crate::agent::{Manifest, PeerKey, Tree, TreeFile, sha256_hex};
+use crate::agent::{Door, Manifest, PeerKey, Tree, TreeFile, VipDoors, sha256_hex};
 use crate::model::{
     ClusterName, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
     SshSettings,
@@ -22,6 +23,16 @@ const TX: &str = "tx-1";
 const VIP: &str = "10.0.0.100";
 const NGINX: &str = "/etc/nginx/nginx.conf";
 const NEW_FILE: &str = "/etc/nginx/new.conf";
+
+fn doors() -> VipDoors {
+    VipDoors {
+        vip: VIP.parse().unwrap(),
+        doors: vec![Door {
+            port: 80,
+            is_http: true,
+        }],
+    }
+}
 
 fn name(index: usize) -> NodeName {
     NodeName::new(format!("lb{}", index + 1)).unwrap()
@@ -172,7 +183,7 @@ async fn run_with(
         settle_time: Duration::ZERO,
         owner_patience: Duration::ZERO,
         peer_key: Some(PeerKey::random().unwrap()),
-        vips: vec![VIP.parse().unwrap()],
+        vips: vec![doors()],
         provenance: Provenance::default(),
         stop: Arc::default(),
     };

@@ -1,7 +1,8 @@
 //! Whether a cluster could survive a drill now.
 
-use crate::agent::{AgentError, Observation};
-use crate::health::{self, Problem};
+use crate::agent::{Agent, AgentError, Observation};
+use crate::apply::look;
+use crate::health::{self, MustAnswer, Problem};
 use crate::ops::context::Loaded;
 use crate::ops::error::OpsError;
 use crate::ops::plan::make;
@@ -56,6 +57,20 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
         ));
     }
     Ok(())
+}
+
+/// Refuses a cluster whose nodes do not all reach each VIP at its owner: users would not either.
+pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey) -> Result<(), OpsError> {
+    let agents: Vec<&Agent> = survey.fleet.agents().collect();
+    let looks = look(&agents, &health::doors(&loaded.cluster), &survey.seen).await;
+    let found = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
+    match found.first() {
+        None => Ok(()),
+        Some(problem) => Err(refuse(
+            problem.to_string(),
+            "look at `hactl status`, mend it, then run the drill",
+        )),
+    }
 }
 
 /// Somebody works on that host.

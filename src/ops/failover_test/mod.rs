@@ -119,7 +119,7 @@ pub async fn failover_test(
     if survey.seen.iter().all(|seen| seen.journal.is_none()) {
         survey = recover(context, &loaded, survey).await?;
     }
-    let intents = match intents(&loaded, &survey, &request) {
+    let intents = match intents(&loaded, &survey, &request).await {
         Ok(intents) => intents,
         Err(error) => {
             survey.fleet.close().await;
@@ -135,11 +135,12 @@ pub async fn failover_test(
     runner.run(&intents).await.map(Some)
 }
 
-fn intents(
+async fn intents(
     loaded: &Loaded,
     survey: &Survey,
     request: &FailoverRequest<'_>,
 ) -> Result<Vec<DrillIntent>, OpsError> {
     fit::refuse_unfit(loaded, survey)?;
+    fit::refuse_unreached(loaded, survey).await?;
     intent::intents(loaded, &survey.seen, request)
 }

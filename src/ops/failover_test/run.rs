@@ -14,10 +14,11 @@ use super::settle::{Wanted, settle};
 use super::story::{Faulted, Story, millis};
 use super::{CutShort, DrillProgress, FailoverOutcome, FailoverRequest};
 use crate::agent::{Agent, AgentError, ClockAnswer, LockRequest, Observation, Watched, Watching};
+use crate::apply::announce_and_look;
 use crate::drill::{
     self, Clock, ClockReading, Drill, DrillReport, DrillRun, HostClock, Load, LoadSpec,
 };
-use crate::health::VipOwners;
+use crate::health::{self, MustAnswer, VipOwners};
 use crate::model::{Cluster, NodeName, Preemption};
 use crate::ops::context::{Context, Loaded};
 use crate::ops::error::OpsError;
@@ -177,14 +178,18 @@ impl<'a> Runner<'a> {
         let deadline = std::time::Instant::now() + self.patience(intent);
         loop {
             let why = match self.reach.observe().await {
-                Ok(seen) => match not_whole(self.loaded, &seen) {
-                    None => {
+                Ok(seen) => {
+                    let mut why = not_whole(self.loaded, &seen);
+                    if why.is_none() {
+                        why = self.outside(&seen).await;
+                    }
+                    let Some(why) = why else {
                         let boots = seen.into_iter().map(|seen| (seen.node, seen.boot_id));
                         self.boots = boots.collect();
                         return None;
-                    }
-                    Some(why) => why,
-                },
+                    };
+                    why
+                }
                 Err(errors) => errors
                     .first()
                     .map_or_else(String::new, AgentError::to_string),
@@ -194,6 +199,15 @@ impl<'a> Runner<'a> {
             }
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    /// What a node finds that asks for the VIPs through the network, after their owners announced themselves:
+    /// a fault may have left neighbours with a former owner.
+    async fn outside(&self, seen: &[Observation]) -> Option<String> {
+        let agents: Vec<&Agent> = self.reach.agents().collect();
+        let looks = announce_and_look(&agents, &health::doors(self.cluster), seen).await;
+        let found = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
+        found.first().map(ToString::to_string)
     }
 
     fn patience(&self, intent: &DrillIntent) -> Duration {

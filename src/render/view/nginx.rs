@@ -28,6 +28,7 @@ const TLS13_FIRST: Version = Version::new(1, 13, 0);
 pub(in crate::render) struct NginxView {
     header: String,
     config_id: String,
+    generation_path: String,
     user: String,
     worker_processes: String,
     rlimit_nofile: u64,
@@ -74,6 +75,7 @@ struct SiteView {
     tls: Option<CertificateView>,
     client_max_body_size: Option<String>,
     headers: Vec<HeaderView>,
+    plain_http: bool,
     health: bool,
     locations: Vec<LocationView>,
     raw: Option<String>,
@@ -116,6 +118,7 @@ pub(in crate::render) fn view(
     let mut view = NginxView {
         header,
         config_id: id.to_owned(),
+        generation_path: crate::model::generation_path(id),
         user: facts.nginx_user.to_string(),
         worker_processes: settings
             .worker_processes
@@ -210,6 +213,7 @@ fn site_view(
         tls: certificate,
         client_max_body_size: site.client_max_body_size.map(nginx_size),
         headers: response_headers(site.response_headers.iter(), &place)?,
+        plain_http: site.listen.iter().any(|listen| !listen.tls),
         health: !site
             .locations
             .iter()

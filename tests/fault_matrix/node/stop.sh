@@ -6,6 +6,7 @@ gate=$1 step=$2
 [ -e "$gate/want" ] || exit 0
 touch "$gate/log"
 case $step in
+reach | announce) if grep -q ' activate$' "$gate/log"; then step="prove: $step"; fi ;;
 observe) if grep -q ' activate$' "$gate/log"; then step=prove; fi ;;
 connect) if grep -q ' connect$' "$gate/log"; then step='connect again'; fi ;;
 esac

@@ -1,0 +1,258 @@
+# The view from outside: whether a user on the network reaches each VIP. A node's own word that it owns an
+# address proves nothing of that: neighbours send to the hardware address that they learned last.
+
+# announce: standard input names VIPs; those on an interface of this node are announced to its neighbours.
+# Answers which, and by what program; `-` where this host has none for it.
+announce() {
+    read_vips
+    # shellcheck disable=SC2086 # one word an address
+    announce_owned $vips
+    finish
+}
+
+# reach: standard input names VIPs and their listeners. Answers, for each VIP, whether it is on an interface
+# here; which hardware address this host takes for its owner; and what each listener answers. Nothing is
+# forgotten first: a user's host does not forget either, and what it has wrong is what this looks for.
+reach() {
+    read_vips
+    ip -o link show 2>/dev/null | while read -r _ link rest; do
+        hardware=${rest##*link/ether }
+        [ "$hardware" = "$rest" ] || say hardware "${link%%[@:]*}" "${hardware%% *}"
+    done
+    for vip in $vips; do reach_vip "$vip" & done
+    wait
+    finish
+}
+
+# read_vips: sets vips, the addresses, and listeners, one a line: ADDRESS PORT PATH, the path `-` where only a
+# connection is wanted.
+read_vips() {
+    vips='' listeners=''
+    while IFS=$tab read -r what address port path; do
+        case $what in
+        vip | listener) ;;
+        end) break ;;
+        *) continue ;;
+        esac
+        case $address in '' | *[!0-9a-f.:]*) die protocol "this is no address: $address" ;; esac
+        if [ "$what" = vip ]; then
+            vips="$vips $address"
+        else
+            number "$port"
+            listeners="$listeners$address $port ${path:--}
+"
+        fi
+    done
+}
+
+# interface_of ADDRESS: where it is on this host, the loopback last; nothing where it is nowhere.
+interface_of() {
+    found=''
+    for on in $(ip -o address show to "$1" 2>/dev/null | while read -r _ name _; do printf '%s\n' "${name%%@*}"; done); do
+        [ "$on" = lo ] && [ -n "$found" ] || found=$on
+        [ "$on" = lo ] || break
+    done
+    printf '%s' "$found"
+}
+
+# reach_vip ADDRESS: one of them; its records are whole lines, since several write at a time.
+reach_vip() {
+    interface=$(interface_of "$1")
+    [ -z "$interface" ] || say has "$1" "$interface"
+    known=$(neighbour_of "$1")
+    asked=0
+    while read -r address port path; do
+        [ "$address" = "$1" ] || continue
+        asked=$((asked + 1))
+        reach_listener "$1" "$port" "$path" &
+        # A cluster may have many listeners, and a host not so many processes.
+        [ $((asked % 32)) -ne 0 ] || wait
+    done <<END
+$listeners
+END
+    # A packet makes the kernel ask who has the address.
+    [ "$asked" -gt 0 ] || [ -n "$interface" ] || touch_address "$1"
+    wait
+    [ -n "$known" ] || known=$(neighbour_of "$1")
+    [ -z "$known" ] || [ -n "$interface" ] || say learned "$1" "$known"
+}
+
+# neighbour_of ADDRESS: the hardware address that this host's kernel has for it.
+neighbour_of() {
+    ip neigh show to "$1" 2>/dev/null | while read -r line; do
+        found=${line##*lladdr }
+        [ "$found" = "$line" ] || {
+            printf '%s' "${found%% *}"
+            break
+        }
+    done
+}
+
+# reach_listener ADDRESS PORT PATH: `open` where it takes a connection, with the status of the answer to a GET
+# and its first word; `closed` where it does not.
+# shellcheck disable=SC2016 # bash expands it, with the values as its arguments
+reach_listener() {
+    answer=$(timeout 1.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
+        echo open
+        [ "$3" != - ] || exit 0
+        case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
+        printf "GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n" "$3" "$host" >&3
+        head -c 4096 <&3' hactl "$1" "$2" "$3" 2>/dev/null | tr -d '\r\000')
+    case $answer in
+    open*) ;;
+    *)
+        say answer "$1" "$2" closed
+        return 0
+        ;;
+    esac
+    status='' word=''
+    case $answer in
+    'open
+HTTP/'*)
+        status=${answer#*HTTP/* }
+        status=${status%%[!0-9]*}
+        case $answer in *'
+
+'*) word=${answer#*
+
+} ;; esac
+        word=${word%%[!0-9a-f]*}
+        ;;
+    esac
+    say answer "$1" "$2" open "$status" "$word"
+}
+
+# announce_vips: those that this host's records name, as the change under way and the live generation have them.
+# False where none of them is on an interface.
+announce_vips() {
+    # shellcheck disable=SC2046 # one word an address
+    [ -n "$(announce_owned $(value_in "$into/new/manifest" vips) $(value_in "$state/live/manifest" vips))" ]
+}
+
+# announce_owned ADDRESS...: those on an Ethernet interface of this host, all at once.
+announce_owned() {
+    each4='' each6='' named=''
+    for address; do
+        interface=$(interface_of "$address")
+        case $interface in '' | lo) continue ;; esac
+        link=$(ip -o link show dev "$interface" 2>/dev/null)
+        hardware=${link##*link/ether }
+        [ "$hardware" != "$link" ] || continue
+        hardware=${hardware%% *} index=${link%%:*}
+        router=0
+        [ ! -r "/proc/sys/net/ipv6/conf/$interface/forwarding" ] || read -r router <"/proc/sys/net/ipv6/conf/$interface/forwarding"
+        case $address in
+        *:*) each6="$each6 $interface $index $hardware $address $router" ;;
+        *) each4="$each4 $interface $index $hardware $address 0" ;;
+        esac
+        named="$named $interface $address"
+    done
+    [ -n "$named" ] || return 0
+    # shellcheck disable=SC2086 # words by fives
+    tool=$(announce_by $each4 $each6)
+    # shellcheck disable=SC2086 # words by twos
+    set -- $named
+    while [ $# -gt 0 ]; do
+        done_by=$tool
+        # arping has nothing for IPv6.
+        case $2:$tool in *:*:arping) done_by='' ;; esac
+        say announced "$2" "$1" "$done_by"
+        shift 2
+    done
+}
+
+# announce_by INTERFACE INDEX HARDWARE ADDRESS ROUTER...: says by which program it was done.
+announce_by() {
+    if command -v perl >/dev/null 2>&1 && perl -e "$announce_perl" "$@" 2>/dev/null; then
+        printf perl
+        return
+    fi
+    for python in python3 /usr/libexec/platform-python python; do
+        if command -v "$python" >/dev/null 2>&1 && "$python" -c "$announce_python" "$@" 2>/dev/null; then
+            printf python
+            return
+        fi
+    done
+    arping=''
+    case $(arping -V 2>&1) in *iputils*) arping=arping ;; esac
+    if [ -z "$arping" ] && busybox arping --help >/dev/null 2>&1; then arping='busybox arping'; fi
+    [ -n "$arping" ] || return 0
+    while [ $# -gt 0 ]; do
+        case $4 in
+        *:*) ;;
+        *) for form in -U -A; do
+            # It sends at once and waits for the rest of a second.
+            # shellcheck disable=SC2086 # busybox has two words
+            timeout 0.3 $arping -q "$form" -c 1 -I "$1" -s "$4" "$4" >/dev/null 2>&1 &
+        done ;;
+        esac
+        shift 5
+    done
+    wait
+    printf arping
+}
+
+# Arguments by fives: interface, its index, hardware address, address, whether the node is a router. For IPv4
+# gratuitous ARP in both of its forms (RFC 5227 and RFC 826), for IPv6 an unsolicited neighbour advertisement
+# that overrides (RFC 4861, 7.2.6), each three times. The kernel's interface alone, no module: perl-base and
+# a bare Python have it.
+# shellcheck disable=SC2016 # perl expands it
+announce_perl='
+use strict;
+my @frames;
+while (my (undef, $index, $hardware, $address, $router) = splice(@ARGV, 0, 5)) {
+    my $mac = pack("C6", map { hex } split(/:/, $hardware));
+    if ($address =~ /:/) {
+        my ($head, $tail) = split(/::/, $address, 2);
+        my @head = map { hex } split(/:/, $head);
+        my @tail = defined($tail) ? map { hex } split(/:/, $tail) : ();
+        my $ip = pack("n8", @head, (0) x (8 - @head - @tail), @tail);
+        my $family = 10;
+        socket(my $socket, $family, 3, 58) or die;
+        setsockopt($socket, 41, 18, pack("i", 255)) or die;
+        bind($socket, pack("S n N a16 L", $family, 0, 0, $ip, 0)) or die;
+        my $all_nodes = pack("n8", 0xff02, 0, 0, 0, 0, 0, 0, 1);
+        push(@frames, [$socket, pack("S n N a16 L", $family, 0, 0, $all_nodes, $index),
+            pack("C2 n C x3 a16 C2 a6", 136, 0, 0, $router ? 0xa0 : 0x20, $ip, 2, 1, $mac)]);
+    } else {
+        my $ip = pack("C4", split(/\./, $address));
+        my $all = "\xff" x 6;
+        socket(my $socket, 17, 3, 0) or die;
+        my $to = pack("S n i S C C a8", 17, 0x0806, $index, 1, 0, 6, $all);
+        for my $form ([1, "\0" x 6], [2, $mac]) {
+            push(@frames, [$socket, $to, pack("a6 a6 n n n C C n a6 a4 a6 a4 x18",
+                $all, $mac, 0x0806, 1, 0x0800, 6, 4, $form->[0], $mac, $ip, $form->[1], $ip)]);
+        }
+    }
+}
+for my $round (1 .. 3) {
+    for my $frame (@frames) { defined(send($frame->[0], $frame->[2], 0, $frame->[1])) or die; }
+    select(undef, undef, undef, 0.02);
+}
+'
+
+announce_python='
+import socket, struct, sys, time
+frames, words = [], sys.argv[1:]
+while words:
+    name, index, hardware, address, router = words[:5]
+    words = words[5:]
+    mac = bytes(bytearray(int(part, 16) for part in hardware.split(":")))
+    if ":" in address:
+        ip = socket.inet_pton(socket.AF_INET6, address)
+        s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58)
+        s.setsockopt(41, 18, 255)
+        s.bind((address, 0))
+        advert = struct.pack("!BBHB3x16sBB6s", 136, 0, 0, 0x20 if router == "0" else 0xa0, ip, 2, 1, mac)
+        frames.append((s, advert, ("ff02::1", 0, 0, int(index))))
+    else:
+        ip = socket.inet_aton(address)
+        s = socket.socket(17, socket.SOCK_RAW, 0)
+        for op, target in ((1, b"\0" * 6), (2, mac)):
+            frame = struct.pack("!6s6sHHHBBH6s4s6s4s18x", b"\xff" * 6, mac, 0x0806, 1, 0x0800, 6, 4, op, mac, ip, target, ip)
+            frames.append((s, frame, (name, 0x0806)))
+for _ in range(3):
+    for s, frame, to in frames:
+        s.sendto(frame, to)
+    time.sleep(0.02)
+'

@@ -1,0 +1,125 @@
+//! The look from outside: the owners announce themselves, and every node asks for each VIP.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::engine::Engine;
+use super::event::Event;
+use super::fleet::{Fleet, each};
+use super::orders::fresh;
+use crate::agent::{Agent, Observation, Question, Reach, VipDoors};
+use crate::health::{self, MustAnswer, Problem, VipOwners};
+
+/// Between two looks after an undo.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How the VIPs look from every node that answers, after their owners have announced themselves.
+pub async fn announce_and_look(
+    agents: &[&Agent],
+    vips: &[VipDoors],
+    seen: &[Observation],
+) -> Vec<Reach> {
+    let addresses: Vec<IpAddr> = vips.iter().map(|doors| doors.vip).collect();
+    let owners = agents.iter().filter(|agent| {
+        let own = seen.iter().find(|seen| seen.node == *agent.node());
+        own.is_some_and(|own| addresses.iter().any(|vip| own.holds(*vip)))
+    });
+    let announced = each(owners, usize::MAX, |agent| agent.announce(&addresses)).await;
+    for error in announced.into_iter().filter_map(Result::err) {
+        tracing::warn!(node = %error.node(), %error, "failed to announce the VIPs");
+    }
+    look(agents, vips, seen).await
+}
+
+/// How the VIPs look from every node that answers, as the nodes' kernels know them now.
+pub async fn look(agents: &[&Agent], vips: &[VipDoors], seen: &[Observation]) -> Vec<Reach> {
+    let question = health::reach_question(vips, seen);
+    let looks = each(agents, usize::MAX, |agent| agent.reach(&question)).await;
+    looks.into_iter().flatten().collect()
+}
+
+/// What was wrong with the cluster from outside at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Outside(Vec<Problem>);
+
+impl Outside {
+    /// As it is, without a word to anybody's neighbours.
+    pub(super) async fn now(fleet: &Fleet, vips: &[VipDoors]) -> Self {
+        let agents: Vec<&Agent> = fleet.agents().collect();
+        let seen = observe(&agents).await;
+        let looks = look(&agents, vips, &seen).await;
+        Self(all_problems(&looks, &sole_owners(vips, &seen)))
+    }
+}
+
+fn all_problems(looks: &[Reach], owners: &[VipOwners]) -> Vec<Problem> {
+    let mut problems = health::disagreements(looks, MustAnswer::WhatTheOwnerServes);
+    problems.extend(health::ownership(owners));
+    problems
+}
+
+async fn observe(agents: &[&Agent]) -> Vec<Observation> {
+    let question = Question::default();
+    let seen = each(agents, usize::MAX, |agent| agent.observe(&question)).await;
+    seen.into_iter().flatten().collect()
+}
+
+fn sole_owners(vips: &[VipDoors], seen: &[Observation]) -> Vec<VipOwners> {
+    let addresses: Vec<IpAddr> = vips.iter().map(|doors| doors.vip).collect();
+    health::owners(seen, &addresses)
+}
+
+/// What is wrong after an undo that was not so `before`, in spite of the owners' announcing themselves. It looks
+/// over connections of its own, since a node may have lost the others, and until the election is over. Where
+/// nothing is known of before, a VIP may have had no owner.
+pub(super) async fn is_reached_again(
+    engine: &Engine<'_>,
+    before: Option<&Outside>,
+) -> Vec<Problem> {
+    let members = engine.fleet.agents().map(Agent::node);
+    let agents: Vec<Agent> = join_all(members.map(|node| fresh(engine, node)))
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    let problems = until_reached(engine, &agents.iter().collect::<Vec<_>>(), before).await;
+    join_all(agents.into_iter().map(Agent::close)).await;
+    problems
+}
+
+async fn until_reached(
+    engine: &Engine<'_>,
+    agents: &[&Agent],
+    before: Option<&Outside>,
+) -> Vec<Problem> {
+    let vips = &engine.options.vips;
+    let deadline = Instant::now() + engine.options.owner_patience;
+    loop {
+        let seen = observe(agents).await;
+        let owners = sole_owners(vips, &seen);
+        let looks = announce_and_look(agents, vips, &seen).await;
+        let mut problems = all_problems(&looks, &owners);
+        let all_reach = problems.is_empty();
+        problems.retain(|problem| match before {
+            Some(Outside(before)) => !before.contains(problem),
+            None => !matches!(problem, Problem::NoOwner { .. }),
+        });
+        if problems.is_empty() {
+            let owned = owners
+                .iter()
+                .filter_map(|vip| Some((vip.address, vip.sole()?.clone())));
+            let owners: Vec<_> = owned.collect();
+            if all_reach && !owners.is_empty() {
+                engine.say(Event::ReachedAgain { owners });
+            }
+            return problems;
+        }
+        if Instant::now() >= deadline {
+            return problems;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! The view from outside: what nodes find when they ask for the VIP through the network.
+
+use super::*;
+use crate::apply::FailureCause;
+use crate::health::Problem;
+use crate::remote::fake::hardware;
+
+/// lb3 takes lb2 for the owner of the VIP; whether an announcement corrects that is up to it.
+fn misleads(cluster: &FakeCluster, is_deaf: bool) {
+    let mut state = cluster.state();
+    let host = state.hosts.get_mut(&name(2)).unwrap();
+    host.stale.insert(VIP.to_owned(), hardware(&name(1)));
+    host.is_deaf = is_deaf;
+}
+
+fn problem() -> Problem {
+    Problem::WrongHardware {
+        node: name(2),
+        vip: VIP.parse().unwrap(),
+        learned: hardware(&name(1)),
+        learned_is: Some(name(1)),
+        owner: name(0),
+    }
+}
+
+fn is_activated(event: &Event, index: usize) -> bool {
+    matches!(event, Event::NodeDone { step: Step::Activate, node, .. } if *node == name(index))
+}
+
+#[tokio::test]
+async fn an_owner_announces_itself_before_the_nodes_look() {
+    let cluster = cluster();
+    let run = run_with(&cluster, &plan(), |_| (), &|event| {
+        if is_activated(event, 1) {
+            misleads(&cluster, false);
+        }
+    })
+    .await;
+    assert_eq!((run.kind(), truth(&cluster)), ("applied", "new"));
+    let announced = cluster.order_of("announce");
+    assert!(!announced.is_empty() && announced.iter().all(|node| node == "lb1"));
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_reach_the_owner_fails_the_proof() {
+    let cluster = cluster();
+    let run = run_with(&cluster, &plan(), |_| (), &|event| match event {
+        _ if is_activated(event, 1) => misleads(&cluster, true),
+        Event::Reverted { node } if *node == name(1) => {
+            cluster.state().hosts.get_mut(&name(2)).unwrap().is_deaf = false;
+        }
+        _ => {}
+    })
+    .await;
+    let ApplyResult::RolledBack(failure) = &run.result else {
+        panic!("{}", run.kind());
+    };
+    assert_eq!(failure.step, Step::Prove);
+    let [FailureCause::NotProven { problems }] = &failure.errors[..] else {
+        panic!("{:?}", failure.errors);
+    };
+    assert_eq!(problems[..], [problem()]);
+    assert_eq!(truth(&cluster), "old");
+    let again = run
+        .events
+        .iter()
+        .any(|event| matches!(event, Event::ReachedAgain { owners } if owners[0].1 == name(0)));
+    assert!(again, "{:?}", run.events);
+}
+
+#[tokio::test]
+async fn an_undo_after_which_a_node_does_not_reach_the_owner_needs_a_person() {
+    let cluster = cluster();
+    faults(&cluster, &[(2, "activate", 0, Fault::FailedAfter)]);
+    let run = run_with(&cluster, &plan(), |_| (), &|event| {
+        if matches!(event, Event::Reverted { .. }) {
+            misleads(&cluster, true);
+        }
+    })
+    .await;
+    let ApplyResult::Mixed { problems, .. } = &run.result else {
+        panic!("{}", run.kind());
+    };
+    assert_eq!(problems[..], [problem().to_string()]);
+    assert_eq!(truth(&cluster), "old");
+}
+
+#[tokio::test]
+async fn an_undo_is_not_blamed_for_what_was_so_before() {
+    let cluster = cluster();
+    misleads(&cluster, true);
+    let run = run(&cluster, &plan()).await;
+    assert_eq!(
+        (run.kind(), run.failed_step()),
+        ("rolled back", Some(Step::Prove))
+    );
+}
+
+#[tokio::test]
+async fn an_undo_after_which_nobody_owns_the_vip_needs_a_person() {
+    let cluster = cluster();
+    faults(&cluster, &[(2, "activate", 0, Fault::FailedAfter)]);
+    let run = run_with(&cluster, &plan(), |_| (), &|event| {
+        if matches!(event, Event::Reverted { .. }) {
+            cluster.state().hosts.get_mut(&name(0)).unwrap().holds = Vec::new();
+        }
+    })
+    .await;
+    let ApplyResult::Mixed { problems, .. } = &run.result else {
+        panic!("{}", run.kind());
+    };
+    assert_eq!(problems[..], ["no node owns 10.0.0.100"]);
+}

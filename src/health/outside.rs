@@ -1,0 +1,166 @@
+//! The view from outside: whether every node reaches each VIP through the network, at its owner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::owners::VipOwners;
+use super::problem::Problem;
+use crate::agent::{Answered, Door, Observation, Reach, ReachQuestion, ReachedVip, VipDoors};
+use crate::model::{Cluster, NodeName};
+
+/// Which of the TCP ports that were asked must answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MustAnswer {
+    /// Each of them: the configuration that has them was just proven to be live.
+    All,
+    /// Those that the owner answers on: what it serves may be another configuration than the inventory's.
+    WhatTheOwnerServes,
+}
+
+/// The TCP ports that a cluster's users may reach at each VIP.
+pub fn doors(cluster: &Cluster) -> Vec<VipDoors> {
+    let addresses = cluster
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.addresses)
+        .map(ipnet::IpNet::addr);
+    let of_vip = |vip: IpAddr| {
+        let listens = cluster.sites.iter().flat_map(|site| &site.listen);
+        let here = listens.filter(|listen| listen.address.is_none_or(|address| address == vip));
+        let mut doors: BTreeMap<u16, bool> = BTreeMap::new();
+        for listen in here {
+            let is_http = doors.entry(listen.port).or_insert(true);
+            *is_http &= !listen.tls;
+        }
+        for stream in cluster.streams.iter().filter(|stream| !stream.udp) {
+            doors.insert(stream.port, false);
+        }
+        let doors = doors.into_iter();
+        VipDoors {
+            vip,
+            doors: doors
+                .map(|(port, is_http)| Door { port, is_http })
+                .collect(),
+        }
+    };
+    addresses.map(of_vip).collect()
+}
+
+/// What to ask every node, by what is known of the owners.
+pub fn reach_question(vips: &[VipDoors], seen: &[Observation]) -> ReachQuestion {
+    let served = |doors: &VipDoors| {
+        let owners = VipOwners::of(doors.vip, seen);
+        let owner = seen.iter().find(|seen| Some(&seen.node) == owners.sole())?;
+        Some((doors.vip, owner.serves.clone()?))
+    };
+    ReachQuestion {
+        vips: vips.to_vec(),
+        serves: vips.iter().filter_map(served).collect(),
+    }
+}
+
+/// Where the nodes of `looks` disagree with the owner of a VIP. One that no node owns, or several do, is not
+/// judged here.
+pub fn disagreements(looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
+    let vips: BTreeSet<IpAddr> = looks
+        .iter()
+        .flat_map(|look| look.vips.keys())
+        .copied()
+        .collect();
+    vips.into_iter()
+        .flat_map(|vip| of_vip(vip, looks, must))
+        .collect()
+}
+
+fn of_vip(vip: IpAddr, looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
+    let owners: Vec<(&Reach, &ReachedVip)> = looks
+        .iter()
+        .filter_map(|look| Some((look, look.vips.get(&vip)?)))
+        .filter(|(_, seen)| seen.is_owned())
+        .collect();
+    let [(owner, served)] = owners.as_slice() else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    if must == MustAnswer::All {
+        let closed = served
+            .answers
+            .iter()
+            .filter(|(_, answered)| **answered == Answered::Closed);
+        problems.extend(closed.map(|(port, _)| Problem::NotServed {
+            node: owner.node.clone(),
+            vip,
+            port: *port,
+        }));
+    }
+    for look in looks.iter().filter(|look| look.node != owner.node) {
+        // What a node still has on its loopback is asked for there.
+        let Some(seen) = look.vips.get(&vip).filter(|seen| !seen.is_local()) else {
+            continue;
+        };
+        let learned = seen.learned.as_ref();
+        match learned.filter(|learned| !owner.hardware.contains(learned)) {
+            Some(learned) => problems.push(Problem::WrongHardware {
+                node: look.node.clone(),
+                vip,
+                learned: learned.clone(),
+                learned_is: node_of(learned, looks),
+                owner: owner.node.clone(),
+            }),
+            None => problems.extend(different_answers(vip, look, seen, &owner.node, served)),
+        }
+    }
+    problems
+}
+
+fn node_of(hardware: &str, looks: &[Reach]) -> Option<NodeName> {
+    let own = looks
+        .iter()
+        .find(|look| look.hardware.iter().any(|own| own == hardware))?;
+    Some(own.node.clone())
+}
+
+/// What the owner answers to itself and not to this node.
+fn different_answers(
+    vip: IpAddr,
+    look: &Reach,
+    seen: &ReachedVip,
+    owner: &NodeName,
+    served: &ReachedVip,
+) -> Vec<Problem> {
+    let of_port = |(port, own): (&u16, &Answered)| {
+        let heard = seen.answers.get(port)?;
+        let no_answer = Problem::NotReached {
+            node: look.node.clone(),
+            vip,
+            port: *port,
+            owner: owner.clone(),
+        };
+        match (own, heard) {
+            (Answered::Closed, _) => None,
+            (_, Answered::Closed)
+            | (
+                Answered::Http {
+                    is_asked_for: true, ..
+                },
+                Answered::Open,
+            ) => Some(no_answer),
+            (
+                Answered::Http {
+                    is_asked_for: true, ..
+                },
+                Answered::Http {
+                    is_asked_for: false,
+                    ..
+                },
+            ) => Some(Problem::OtherGeneration {
+                node: look.node.clone(),
+                vip,
+                port: *port,
+                owner: owner.clone(),
+            }),
+            _ => None,
+        }
+    };
+    served.answers.iter().filter_map(of_port).collect()
+}

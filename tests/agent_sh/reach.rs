@@ -1,0 +1,244 @@
+//! The view from outside: neighbours learn an address's owner anew, and a host tells whom it takes for it.
+
+use std::net::IpAddr;
+
+use hactl::agent::{Answered, Door, ReachQuestion, VipDoors};
+
+use crate::in_every_shell;
+use crate::scene::*;
+use crate::world::World;
+
+in_every_shell!(
+    an_owner_corrects_its_neighbours_by_whatever_it_has,
+    who_owns_nothing_announces_nothing,
+    a_look_tells_what_a_host_has_wrong_and_leaves_it_so,
+    a_look_hears_which_configuration_answers,
+    what_is_no_address_is_refused,
+);
+
+const VIP: &str = "10.9.0.100";
+const VIP6: &str = "fd09::100";
+const OWN: &str = "02:00:00:00:00:07";
+const WRONG: &str = "02:00:00:00:00:99";
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// Another machine on the link of this one, by its shell.
+struct Neighbour<'a> {
+    world: &'a World,
+    pid: String,
+}
+
+impl<'a> Neighbour<'a> {
+    fn of(world: &'a World) -> Self {
+        world.sh(&format!(
+            "ip link set lo up
+             ip link add eth0 address {OWN} type veth peer name far0 address 02:00:00:00:00:08
+             ip link set eth0 up && ip address add 10.9.0.1/24 dev eth0 && ip address add fd09::1/64 dev eth0 nodad"
+        ));
+        let started = world.sh("unshare --net /usr/bin/sleep 600 >/dev/null 2>&1 & echo $!");
+        let pid = started.trim().to_owned();
+        let own = Self { world, pid };
+        // It has its network a moment after it was started.
+        world.sh(&format!(
+            "until [ \"$(readlink /proc/{0}/ns/net)\" != \"$(readlink /proc/$$/ns/net)\" ]; do /usr/bin/sleep 0.02; done
+             ip link set far0 netns {0}",
+            own.pid
+        ));
+        own.sh("ip link set lo up && ip link set far0 up && ip address add 10.9.0.2/24 dev far0 && ip address add fd09::2/64 dev far0 nodad");
+        own
+    }
+
+    fn sh(&self, text: &str) -> String {
+        let quoted = text.replace('\'', r"'\''");
+        let pid = &self.pid;
+        self.world.sh(&format!(
+            "nsenter --net --target {pid} /usr/bin/bash -c '{quoted}'"
+        ))
+    }
+
+    /// Takes WRONG for the owner of both addresses.
+    fn mistakes(&self) {
+        for vip in [VIP, VIP6] {
+            self.sh(&format!(
+                "ip neigh replace {vip} lladdr {WRONG} dev far0 nud stale"
+            ));
+        }
+    }
+
+    /// Waits until it takes `hardware` for an address's owner.
+    fn learns(&self, vip: &str, hardware: &str) {
+        self.sh(&format!(
+            "for i in {{1..500}}; do ip neigh show to {vip} | grep -q {hardware} && exit 0; /usr/bin/sleep 0.02; done; ip neigh; exit 1"
+        ));
+    }
+}
+
+async fn an_owner_corrects_its_neighbours_by_whatever_it_has(world: &World) {
+    inhabited(world);
+    let far = Neighbour::of(world);
+    world.sh(&format!(
+        "ip address add {VIP}/32 dev eth0 && ip address add {VIP6}/128 dev eth0 nodad"
+    ));
+    let agent = world.agent();
+    // One after the other is missing there.
+    for (by, missing) in [
+        (Some("perl"), None),
+        (Some("python"), Some("perl")),
+        (Some("arping"), Some("python3")),
+        (None, Some("arping")),
+    ] {
+        if let Some(program) = missing {
+            let text = "#!/bin/sh\nexit 127\n";
+            let names: &[&str] = match program {
+                "python3" => &["python3", "python"],
+                "arping" => &["arping", "busybox"],
+                _ => &[program],
+            };
+            for name in names {
+                world.write(&format!("/stubs/{name}"), text);
+                world.sh(&format!("chmod 755 /stubs/{name}"));
+            }
+        }
+        far.mistakes();
+        let vips = [ip(VIP), ip(VIP6), ip("10.9.0.101")];
+        let done = agent.announce(&vips).await.unwrap();
+        let done: Vec<(IpAddr, &str, Option<&str>)> = done
+            .iter()
+            .map(|it| (it.vip, it.interface.as_str(), it.by.as_deref()))
+            .collect();
+        let by6 = by.filter(|tool| *tool != "arping");
+        assert_eq!(done, [(ip(VIP), "eth0", by), (ip(VIP6), "eth0", by6)]);
+        if by.is_some() {
+            far.learns(VIP, OWN);
+        } else {
+            far.learns(VIP, WRONG);
+        }
+        if by6.is_some() {
+            far.learns(VIP6, OWN);
+        } else {
+            far.learns(VIP6, WRONG);
+        }
+    }
+}
+
+async fn who_owns_nothing_announces_nothing(world: &World) {
+    inhabited(world);
+    let far = Neighbour::of(world);
+    // What is handed over is on the loopback, and the next owner's already.
+    world.sh(&format!("ip address add {VIP}/32 dev lo"));
+    far.mistakes();
+    let done = world.agent().announce(&[ip(VIP), ip(VIP6)]).await.unwrap();
+    assert_eq!(done, []);
+    far.learns(VIP, WRONG);
+    let seen = world.agent().reach(&question(None)).await.unwrap();
+    let vip = &seen.vips[&ip(VIP)];
+    assert!(vip.is_local() && !vip.is_owned(), "{vip:?}");
+}
+
+fn question(serves: Option<&str>) -> ReachQuestion {
+    let doors = vec![
+        Door {
+            port: 80,
+            is_http: true,
+        },
+        Door {
+            port: 81,
+            is_http: false,
+        },
+    ];
+    let vips = [VIP, VIP6].map(|vip| VipDoors {
+        vip: ip(vip),
+        doors: doors.clone(),
+    });
+    ReachQuestion {
+        serves: serves
+            .into_iter()
+            .flat_map(|id| [VIP, VIP6].map(|vip| (ip(vip), id.to_owned())))
+            .collect(),
+        vips: vips.into(),
+    }
+}
+
+async fn a_look_tells_what_a_host_has_wrong_and_leaves_it_so(world: &World) {
+    inhabited(world);
+    let far = Neighbour::of(world);
+    far.sh(&format!(
+        "ip address add {VIP}/32 dev far0 && ip address add {VIP6}/128 dev far0 nodad"
+    ));
+    for vip in [VIP, VIP6] {
+        world.sh(&format!(
+            "ip neigh replace {vip} lladdr {WRONG} dev eth0 nud stale"
+        ));
+    }
+    let agent = world.agent();
+    for _ in 0..2 {
+        let seen = agent.reach(&question(Some(ID))).await.unwrap();
+        assert!(seen.hardware.contains(&OWN.to_owned()), "{seen:?}");
+        for vip in [VIP, VIP6] {
+            let vip = &seen.vips[&ip(vip)];
+            assert!(!vip.is_local());
+            assert_eq!(vip.learned.as_deref(), Some(WRONG));
+            assert!(vip.answers.values().all(|it| *it == Answered::Closed));
+            assert_eq!(vip.answers.len(), 2);
+        }
+    }
+    // A host that knows nobody yet asks, and hears the truth.
+    world.sh("ip neigh flush all");
+    let seen = agent.reach(&question(Some(ID))).await.unwrap();
+    for vip in [VIP, VIP6] {
+        let learned = &seen.vips[&ip(vip)].learned;
+        assert_eq!(learned.as_deref(), Some("02:00:00:00:00:08"));
+    }
+}
+
+async fn a_look_hears_which_configuration_answers(world: &World) {
+    inhabited(world);
+    let far = Neighbour::of(world);
+    far.sh(&format!(
+        "ip address add {VIP}/32 dev far0 && ip address add {VIP6}/128 dev far0 nodad"
+    ));
+    let folder = "/srv/www/.well-known/hactl";
+    world.write(&format!("{folder}/{ID}"), format!("{ID}\n"));
+    far.sh("busybox httpd -p [::]:80 -h /srv/www");
+    let agent = world.agent();
+    let http = |status, is_asked_for| Answered::Http {
+        status,
+        is_asked_for,
+    };
+    for (asked, wanted) in [
+        (Some(ID), http(200, true)),
+        (Some("ba9876543210"), http(404, false)),
+    ] {
+        let seen = agent.reach(&question(asked)).await.unwrap();
+        for vip in [VIP, VIP6] {
+            let answers = &seen.vips[&ip(vip)].answers;
+            assert_eq!(answers[&80], wanted, "{seen:?}");
+            assert_eq!(answers[&81], Answered::Closed);
+        }
+    }
+    // The owner asks itself likewise.
+    world.sh(&format!(
+        "ip address add {VIP}/32 dev eth0; busybox httpd -p 80 -h /srv/www"
+    ));
+    let seen = agent.reach(&question(Some(ID))).await.unwrap();
+    let own = &seen.vips[&ip(VIP)];
+    assert!(own.is_owned());
+    assert_eq!((own.answers[&80], &own.learned), (http(200, true), &None));
+}
+
+async fn what_is_no_address_is_refused(world: &World) {
+    inhabited(world);
+    for verb in ["announce", "reach"] {
+        for stream in [
+            "vip\t$(id)\nend\n",
+            "vip\t-a\nend\n",
+            "listener\t10.9.0.1\tx\t/\nend\n",
+        ] {
+            let said = world.raw(&[verb], stream.as_bytes());
+            assert!(said.contains("fail\tprotocol\t"), "{verb} {stream}: {said}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The view from outside: what hosts on the network make of a VIP, whatever the nodes say of themselves.
+
+use crate::cluster::{Cluster, Ended, VIP, machines};
+use crate::lab::wait_for;
+
+const VIP6: &str = "fd00:10::100";
+
+/// A cluster whose owner never announces itself but when it takes over.
+fn cluster() -> Option<Cluster> {
+    let cluster = Cluster::up(&machines())?;
+    let text = cluster.inventory().replace(
+        "  - { address: 10.0.0.100/24 }",
+        "  - { address: 10.0.0.100/24 }\n  - { address: fd00:10::100/64 }",
+    );
+    cluster.set_inventory(&format!(
+        "{text}vrrp: {{ failover: standard, garp_refresh: 0s }}\n"
+    ));
+    cluster.apply();
+    // Each VIP prefers another node.
+    wait_for("the owners", || {
+        cluster.owner_now(VIP).as_deref() == Some("lb1")
+            && cluster.owner_now(VIP6).as_deref() == Some("lb2")
+    });
+    // A user's host knows the way.
+    cluster.get(&format!("http://{VIP}/"));
+    cluster.get(&format!("http://[{VIP6}]/"));
+    cluster.run(&["status"]).exits(0);
+    Some(cluster)
+}
+
+fn hardware(cluster: &Cluster, node: &str) -> String {
+    let text = cluster.on(node, "cat /sys/class/net/eth0/address");
+    text.trim().to_owned()
+}
+
+/// The hardware address that the controller takes for the owner's.
+fn known_to_users(cluster: &Cluster, vip: &str) -> String {
+    cluster.on_controller("ip", &["neigh", "show", "to", vip])
+}
+
+fn known_to(cluster: &Cluster, node: &str, vip: &str) -> String {
+    cluster.on(node, &format!("ip neigh show to {vip}"))
+}
+
+/// What a node does that takes itself for the owner: it tells everybody so, in ARP's own words.
+const ANNOUNCE: &str = r#"
+my $mac = pack("C6", map { hex } split(/:/, $ARGV[0]));
+my $vip = pack("C4", split(/\./, $ARGV[1]));
+my $all = "\xff" x 6;
+socket(my $s, 17, 3, 0) or die;
+my $frame = pack("a6 a6 n n n C C n a6 a4 a6 a4 x18", $all, $mac, 0x0806, 1, 0x0800, 6, 4, 1, $mac, $vip, "\0" x 6, $vip);
+send($s, $frame, 0, pack("S n i S C C a8", 17, 0x0806, $ARGV[2], 1, 0, 6, $all)) or die;
+"#;
+
+/// lb2 announces that it owns the VIP, and lb1 goes on owning it.
+fn mislead(cluster: &Cluster) {
+    let wrong = hardware(cluster, "lb2");
+    let index = cluster.on("lb2", "cat /sys/class/net/eth0/ifindex");
+    wait_for("neighbours that take lb2 for the owner", || {
+        cluster.on_node("lb2", "perl", &["-e", ANNOUNCE, &wrong, VIP, index.trim()]);
+        known_to_users(cluster, VIP).contains(&wrong)
+            && known_to(cluster, "lb3", VIP).contains(&wrong)
+    });
+}
+
+fn problems(ended: &Ended) -> Vec<serde_json::Value> {
+    ended.json()["problems"].as_array().unwrap().clone()
+}
+
+#[test]
+fn status_tells_that_neighbours_send_to_the_wrong_node() {
+    let Some(cluster) = cluster() else {
+        return;
+    };
+    mislead(&cluster);
+    let ended = cluster.run(&["status", "--format", "json"]).exits(1);
+    let problem = serde_json::json!({
+        "problem": "wrong_hardware", "node": "lb3", "vip": VIP,
+        "learned": hardware(&cluster, "lb2"), "learned_is": "lb2", "owner": "lb1",
+    });
+    assert_eq!(problems(&ended), [problem], "{ended}");
+    assert_eq!(ended.json()["healthy"], false);
+    // It looked, and corrected nobody.
+    let wrong = hardware(&cluster, "lb2");
+    assert!(known_to_users(&cluster, VIP).contains(&wrong));
+
+    // A drill would measure something else.
+    mislead(&cluster);
+    cluster
+        .run(&["failover-test", "--drill", "nginx-stop", "--yes"])
+        .exits(1)
+        .says("sends to 10.0.0.100 at");
+
+    // So with IPv6.
+    let right = hardware(&cluster, "lb1");
+    cluster.on_node(
+        "lb1",
+        "sh",
+        &[
+            "-c",
+            &format!("arping -q -U -c 1 -I eth0 -s {VIP} {VIP} || :"),
+        ],
+    );
+    wait_for("neighbours that take lb1 for the owner", || {
+        known_to_users(&cluster, VIP).contains(&right)
+            && known_to(&cluster, "lb3", VIP).contains(&right)
+    });
+    cluster.run(&["status"]).exits(0);
+    cluster.on(
+        "lb3",
+        &format!("ip -6 neigh replace {VIP6} lladdr {right} dev eth0 nud reachable"),
+    );
+    let ended = cluster.run(&["status", "--format", "json"]).exits(1);
+    let problems = problems(&ended);
+    assert_eq!(problems.len(), 1, "{ended}");
+    assert_eq!(
+        (
+            &problems[0]["problem"],
+            &problems[0]["vip"],
+            &problems[0]["learned_is"]
+        ),
+        (&"wrong_hardware".into(), &VIP6.into(), &"lb1".into())
+    );
+}
+
+#[test]
+fn a_change_ends_with_neighbours_that_know_the_owner() {
+    let Some(cluster) = cluster() else {
+        return;
+    };
+    // On a busy machine a VIP may move meanwhile, and then it is another node that all must know.
+    let all_know_it = |what: &str| {
+        let owner = cluster.owner(VIP);
+        let right = hardware(&cluster, &owner);
+        let others = cluster.nodes().into_iter().filter(|node| *node != owner);
+        let mut known: Vec<String> = others.map(|node| known_to(&cluster, &node, VIP)).collect();
+        known.push(known_to_users(&cluster, VIP));
+        assert!(
+            known.iter().all(|known| known.contains(&right)),
+            "{what}: {known:?}, and {owner} has {right}"
+        );
+        cluster.get(&format!("http://{VIP}/"));
+    };
+    mislead(&cluster);
+    cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
+    cluster.apply();
+    all_know_it("applied");
+
+    // lb1 comes last, and can't listen there: all are undone.
+    cluster.on("lb1", "systemd-run --quiet --unit=taken -p Type=exec perl -MIO::Socket::INET -e \
+        'my $s = IO::Socket::INET->new(LocalPort => 81, Listen => 1, ReuseAddr => 1) or die; sleep 3600'");
+    cluster.edit("listen: [80]", "listen: [80, 81]");
+    // And it has the last program of those that can announce it.
+    cluster.on("lb1", "mv /usr/bin/perl /usr/bin/perl.gone");
+    mislead(&cluster);
+    let before = cluster.all_etc();
+    let ended = cluster
+        .run(&["apply", "--yes", "--format", "json"])
+        .exits(4);
+    let events = ended.json()["events"].to_string();
+    assert!(events.contains("reached_again"), "{ended}");
+    all_know_it("undone");
+    cluster.assert_etc(&before);
+    cluster.on(
+        "lb1",
+        "mv /usr/bin/perl.gone /usr/bin/perl; systemctl stop taken",
+    );
+
+    // What a person cancels is undone likewise.
+    cluster
+        .run(&["apply", "--yes", "--confirm", "manual"])
+        .exits(0);
+    mislead(&cluster);
+    cluster.run(&["cancel"]).exits(0);
+    all_know_it("cancelled");
+    cluster.run(&["status"]).exits(0);
+}
+
+#[test]
+fn what_users_cannot_reach_is_not_proven() {
+    let Some(cluster) = cluster() else {
+        return;
+    };
+    let rule = "nft add table inet shut
+        nft 'add chain inet shut input { type filter hook input priority 0; }'
+        nft add rule inet shut input iifname eth0 tcp dport 80 drop";
+    cluster.on("lb1", rule);
+    let ended = cluster.run(&["status", "--format", "json"]).exits(1);
+    let found = problems(&ended);
+    let is_of = |node: &str, vip: &str| {
+        found.iter().any(|problem| {
+            problem["problem"] == "not_reached"
+                && problem["node"] == node
+                && problem["vip"] == vip
+                && problem["port"] == 80
+        })
+    };
+    for node in ["lb2", "lb3"] {
+        assert!(is_of(node, VIP), "{ended}");
+    }
+    assert_eq!(found.len(), 2, "{ended}");
+    let before = cluster.all_etc();
+    cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
+    let ended = cluster
+        .run(&["apply", "--yes", "--format", "json"])
+        .exits(4);
+    assert_eq!(
+        ended.json()["outcome"]["failure"]["step"],
+        "prove",
+        "{ended}"
+    );
+    cluster.assert_etc(&before);
+    cluster.on("lb1", "nft delete table inet shut");
+    cluster.apply();
+    cluster.run(&["status"]).exits(0);
+}
