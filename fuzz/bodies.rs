@@ -156,6 +156,7 @@ fn planned(
         vips: vec!["10.0.0.100".parse().unwrap()],
         nodes: vec![(wanted, seen.clone())],
         redactor: Redactor::new([7; 32]),
+        take_over: None,
     });
     let mut plan: Plan = match plan {
         Ok(plan) => plan,

@@ -14,6 +14,7 @@ mod peer_key;
 mod reach;
 mod reply;
 mod script;
+mod serving;
 mod watch;
 mod wire;
 
@@ -30,5 +31,6 @@ pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};
 pub use reach::{Announced, Answered, Door, Reach, ReachQuestion, ReachedVip, VipDoors};
 pub use script::{Tree, TreeFile, agent_script, sha256_hex};
+pub use serving::{Serving, ServingFile};
 pub use watch::{ClockAnswer, JournalLine, KernelChange, KernelEvent, Watched, Watching};
 pub use wire::Wire;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::fault::ArmedFault;
 use super::manifest::Manifest;
 use super::reply::Record;
+use super::serving::Serving;
 use super::wire::Wire;
 use crate::model::{
     HostPath, NodeFacts, NodeName, OsFamily, UserName, Version, clipped, packaged_versions,
@@ -408,6 +409,8 @@ pub struct Observation {
     pub loaded: Option<String>,
     /// Its VRRP instances.
     pub vrrp: Vec<VrrpState>,
+    /// What it serves, where that was asked.
+    pub serving: Option<Serving>,
 }
 
 /// hactl has no idea how to manage this host.
@@ -473,6 +476,7 @@ impl Observation {
             serves: None,
             loaded: None,
             vrrp: Vec::new(),
+            serving: None,
         }
     }
 

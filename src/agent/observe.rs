@@ -32,6 +32,8 @@ pub struct Question {
     pub backends: Vec<(String, u16)>,
     /// nginx's status port, unless the live generation has its own.
     pub status_port: u16,
+    /// What the host serves now: nginx's sockets, and all files of both daemons.
+    pub serving: bool,
 }
 
 impl Question {
@@ -50,6 +52,9 @@ impl Question {
         }
         for (host, port) in &self.backends {
             let _ = writeln!(text, "backend\t{}\t{port}", host.trim_matches(['[', ']']));
+        }
+        if self.serving {
+            text.push_str("serving\n");
         }
         text.push_str("end\n");
         text
@@ -137,6 +142,8 @@ fn take(seen: &mut Observation, record: &Record) {
             port: field(1).parse().unwrap_or_default(),
             up: field(2) == "up",
         }),
+        "sockets" => seen.serving.get_or_insert_default().take_sockets(record),
+        "serving" => seen.serving.get_or_insert_default().take_file(record),
         "serves" => seen.serves = Some(field(0)).filter(|id| !id.is_empty()),
         "loaded" => {
             seen.loaded = Some(field(0)).filter(|id| !id.is_empty());

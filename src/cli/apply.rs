@@ -27,6 +27,6 @@ pub(super) fn run(args: &ApplyArgs, app: &App) -> Result<Exit, CliError> {
         None => None,
     };
     carry_out(&args.change, plan_file, app, "apply", async |request| {
-        ops::apply(&app.context, request).await
+        ops::apply(&args.change.context(app), request).await
     })
 }

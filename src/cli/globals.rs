@@ -115,6 +115,7 @@ impl GlobalArgs {
         Context {
             inventory: self.inventory.clone(),
             limit: self.limit.clone(),
+            take_over: None,
             parallel: usize::from(self.parallel),
             ssh: SshOptions {
                 config_file: self.ssh_config.clone(),

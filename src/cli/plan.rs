@@ -6,6 +6,7 @@ use clap::Args;
 use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
+use super::tell::TakeOverArgs;
 use crate::ops;
 
 /// Show what apply would change, on every node and in what runs there.
@@ -18,10 +19,14 @@ pub struct PlanArgs {
     /// Exit with 2 when there is something to change
     #[arg(long)]
     detailed_exitcode: bool,
+
+    #[command(flatten)]
+    take_over: TakeOverArgs,
 }
 
 pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
-    let report = app.look(ops::plan(&app.context))?;
+    let context = args.take_over.context(app);
+    let report = app.look(ops::plan(&context))?;
     if let Some(path) = &args.out {
         ops::write_plan_file(path, &report.plan)?;
     }

@@ -30,6 +30,6 @@ pub(super) fn run(args: &RollbackArgs, app: &App) -> Result<Exit, CliError> {
     args.change.require_consent(app)?;
     let request = RollbackRequest { to: args.to };
     carry_out(&args.change, None, app, "rollback", async |how| {
-        ops::rollback(&app.context, request, how).await
+        ops::rollback(&args.change.context(app), request, how).await
     })
 }

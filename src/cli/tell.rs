@@ -9,8 +9,10 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::run::App;
 use crate::apply::{Confirmation, Event};
-use crate::ops::{ApplyReport, ApplyRequest, Notice, OpsError, PlanFile};
-use crate::plan::Plan;
+use crate::model::ClusterName;
+use crate::ops::{ApplyReport, ApplyRequest, Consent, Context, Notice, OpsError, PlanFile};
+use crate::plan::{Loss, Plan, StopServing};
+use crate::view::ChangeView;
 
 /// How a change is carried out.
 #[derive(Debug, Args)]
@@ -41,6 +43,44 @@ pub(super) struct ChangeArgs {
         value_parser = parse_confirm_timeout
     )]
     confirm_timeout: Option<Duration>,
+
+    /// Agree that this stops being served; `all` for everything that the plan names
+    #[arg(
+        help = "Agree that this stops being served: a name as the plan prints it, or `all`; repeatable",
+        long,
+        value_name = "WHAT"
+    )]
+    stop_serving: Vec<String>,
+
+    #[command(flatten)]
+    take_over: TakeOverArgs,
+}
+
+/// Whose the nodes may have been.
+#[derive(Debug, Args)]
+pub(super) struct TakeOverArgs {
+    /// Take over nodes of this cluster, as after a rename
+    #[arg(
+        help = "Take over nodes that belong to this other cluster, as after a rename",
+        long,
+        value_name = "CLUSTER",
+        value_parser = parse_cluster
+    )]
+    take_over: Option<ClusterName>,
+}
+
+fn parse_cluster(text: &str) -> Result<ClusterName, String> {
+    ClusterName::new(text).map_err(|error| error.to_string())
+}
+
+impl TakeOverArgs {
+    /// The context with it.
+    pub(super) fn context(&self, app: &App) -> Context {
+        Context {
+            take_over: self.take_over.clone(),
+            ..app.context.clone()
+        }
+    }
 }
 
 /// Long enough for hactl to prove what it did, and no longer than a host should keep what nobody wants.
@@ -63,6 +103,10 @@ enum Who {
 }
 
 impl ChangeArgs {
+    pub(super) fn context(&self, app: &App) -> Context {
+        self.take_over.context(app)
+    }
+
     fn confirm(&self) -> Confirmation {
         match self.confirm {
             Who::Auto => Confirmation::Auto,
@@ -88,6 +132,38 @@ impl ChangeArgs {
     }
 }
 
+/// What the user says to the plan that was shown. What stops being served is asked for on its own.
+fn consent(
+    args: &ChangeArgs,
+    app: &App,
+    view: &ChangeView,
+    plan: &Plan,
+    is_stopped: &dyn Fn() -> bool,
+) -> Consent {
+    if is_stopped() {
+        return Consent::Declined;
+    }
+    if args.check_only {
+        return Consent::Given;
+    }
+    let allowed = StopServing::of(args.stop_serving.iter().cloned());
+    let unnamed: Vec<Loss> = allowed.unnamed(&plan.losses).into_iter().cloned().collect();
+    if app.globals.yes() {
+        return if unnamed.is_empty() {
+            Consent::Given
+        } else {
+            Consent::Unnamed(unnamed)
+        };
+    }
+    let agreed = view.ask(plan, is_stopped)
+        && (unnamed.is_empty() || view.ask_to_stop_serving(&unnamed, is_stopped));
+    if agreed {
+        Consent::Given
+    } else {
+        Consent::Declined
+    }
+}
+
 /// Runs `work`, which is apply or rollback, and shows it from the plan to the end.
 pub(super) fn carry_out(
     args: &ChangeArgs,
@@ -99,13 +175,12 @@ pub(super) fn carry_out(
     let view = app.ui.follow_change(verb, args.diff);
     let agree = |plan: &Plan, notices: &[Notice]| {
         view.show_plan(plan, notices);
-        let needs_asking = !app.globals.yes() && !args.check_only;
         let is_stopped = || app.is_stopped();
-        let agreed = !is_stopped() && (!needs_asking || view.ask(plan, &is_stopped));
-        if agreed {
+        let consent = consent(args, app, &view, plan, &is_stopped);
+        if consent == Consent::Given {
             view.begin(plan);
         }
-        agreed
+        consent
     };
     let tell = |event: Event| view.event(&event);
     let request = ApplyRequest {

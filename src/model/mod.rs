@@ -11,6 +11,7 @@ mod names;
 mod nginx;
 mod path;
 mod secret;
+mod socket;
 mod text;
 mod vrrp;
 
@@ -27,6 +28,7 @@ pub use nginx::{
 };
 pub use path::{InventoryPath, PathStep};
 pub use secret::{MissingSecret, SecretRef, Secrets};
+pub use socket::{Socket, Transport};
 pub use text::{clipped, harmless, harmless_json, is_harmful};
 pub use vrrp::{
     AdvertInterval, Authentication, DownTimerAdverts, Failover, OnNginxFailure, Peering,

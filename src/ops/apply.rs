@@ -18,7 +18,7 @@ use crate::apply::{
 };
 use crate::health;
 use crate::model::Node;
-use crate::plan::{Plan, Provenance};
+use crate::plan::{Loss, Plan, Provenance};
 
 /// What is asked for.
 pub struct ApplyRequest<'a> {
@@ -30,10 +30,21 @@ pub struct ApplyRequest<'a> {
     pub confirm_timeout: Duration,
     /// A plan that was saved: hosts that have moved on since are refused.
     pub plan_file: Option<PlanFile>,
-    /// Shown the plan before anything is done; false gives up.
-    pub agree: &'a (dyn Fn(&Plan, &[Notice]) -> bool + Sync),
+    /// Shown the plan before anything is done.
+    pub agree: &'a (dyn Fn(&Plan, &[Notice]) -> Consent + Sync),
     /// Told of everything that happens.
     pub tell: &'a (dyn Fn(Event) + Sync),
+}
+
+/// What the user says to a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consent {
+    /// It may be carried out.
+    Given,
+    /// It may not.
+    Declined,
+    /// These may not stop being served, since nobody named them and nobody can be asked.
+    Unnamed(Vec<Loss>),
 }
 
 /// What was done.
@@ -197,13 +208,21 @@ pub(super) async fn carry_out(
     request: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
     let notices = notices(&survey.seen);
-    if !plan.is_empty() && !(request.agree)(&plan, &notices) {
+    let consent = if plan.is_empty() {
+        Consent::Given
+    } else {
+        (request.agree)(&plan, &notices)
+    };
+    if consent != Consent::Given {
         survey.fleet.close().await;
-        return Ok(ApplyReport {
-            plan,
-            notices,
-            outcome: None,
-        });
+        return match consent {
+            Consent::Unnamed(losses) => Err(OpsError::StopsServing { losses }),
+            _ => Ok(ApplyReport {
+                plan,
+                notices,
+                outcome: None,
+            }),
+        };
     }
     let peer_key = match PeerKey::random() {
         Ok(key) => key,

@@ -10,7 +10,7 @@ use super::secrets::fetch_secrets;
 use crate::agent::sha256_hex;
 use crate::check::{self, Finding, Severity};
 use crate::inventory::{self, Source};
-use crate::model::{Cluster, Node, NodeName, Secrets};
+use crate::model::{Cluster, ClusterName, Node, NodeName, Secrets};
 use crate::plan::Provenance;
 use crate::remote::SshOptions;
 use crate::render::Templates;
@@ -28,6 +28,8 @@ pub struct Context {
     pub ssh: SshOptions,
     /// A folder with templates that replace the built-in ones.
     pub templates: Option<Utf8PathBuf>,
+    /// The cluster that the nodes may have been until now, where it is not the inventory's.
+    pub take_over: Option<ClusterName>,
     /// Set when the user wants to stop.
     pub stop: Arc<AtomicBool>,
 }
@@ -46,6 +48,8 @@ pub struct Loaded {
     pub secrets: Secrets,
     /// Who uses it, when, and which it is.
     pub provenance: Provenance,
+    /// The cluster that the nodes may have been until now.
+    pub(super) take_over: Option<ClusterName>,
     limit: Vec<NodeName>,
 }
 
@@ -151,6 +155,7 @@ pub fn load(context: &Context) -> Result<Loaded, OpsError> {
         cluster: inventory.cluster,
         source: inventory.source,
         warnings,
+        take_over: context.take_over.clone(),
         limit: context.limit.clone(),
     })
 }

@@ -11,7 +11,7 @@ use crate::check::Finding;
 use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
 use crate::model::{InterfaceName, NodeName, SecretRef};
-use crate::plan::PlanError;
+use crate::plan::{AnotherCluster, Loss, PlanError};
 use crate::render::{RenderError, TemplateError};
 
 /// Why a host is not fit for the cluster, whatever is applied to it.
@@ -208,6 +208,12 @@ pub enum OpsError {
     /// No plan can be made.
     #[error(transparent)]
     Plan(PlanError),
+    /// The plan stops serving what nobody named.
+    #[error("cannot go on: this stops serving {}", names_of(losses).join(", "))]
+    StopsServing {
+        /// Each loss.
+        losses: Vec<Loss>,
+    },
     /// A plan file cannot be used.
     #[error(transparent)]
     PlanFile(PlanFileError),
@@ -254,6 +260,48 @@ pub enum OpsError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+/// What stops being served, each name once.
+fn names_of(losses: &[Loss]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for loss in losses {
+        if !names.contains(&loss.name.as_str()) {
+            names.push(&loss.name);
+        }
+    }
+    names
+}
+
+/// The options that name the losses, ready to be typed.
+fn stop_serving_hint(losses: &[Loss]) -> String {
+    let quoted = |name: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:/-[]".contains(c);
+        let is_glob = name.contains('[');
+        if name.chars().all(is_plain) && !is_glob {
+            name.to_owned()
+        } else {
+            format!("'{}'", name.replace('\'', r"'\''"))
+        }
+    };
+    let names = names_of(losses);
+    let options: Vec<String> = names
+        .iter()
+        .take(5)
+        .map(|name| format!("--stop-serving {}", quoted(name)))
+        .collect();
+    if names.len() > options.len() {
+        return "keep them in the inventory, or add `--stop-serving all`".to_owned();
+    }
+    format!("keep them in the inventory, or add `{}`", options.join(" "))
+}
+
+fn another_cluster_hint(other: &AnotherCluster) -> String {
+    let name = other.owners.first().map_or("", |owner| &owner.cluster);
+    format!(
+        "check `-i`; to make these nodes cluster {}, as after a rename, add `--take-over {name}`",
+        other.cluster
+    )
 }
 
 /// A reference as the inventory writes it.
@@ -306,6 +354,8 @@ impl OpsError {
                 Some("look at what would change now: hactl plan".to_owned())
             }
             Self::Settle(refusal) => Some(refusal.hint().to_owned()),
+            Self::StopsServing { losses } => Some(stop_serving_hint(losses)),
+            Self::Plan(PlanError::AnotherCluster(other)) => Some(another_cluster_hint(other)),
             Self::Plan(PlanError::Partial { .. }) => Some("leave --limit out".to_owned()),
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())

@@ -27,7 +27,7 @@ mod status;
 mod survey;
 mod under_way;
 
-pub use apply::{ApplyReport, ApplyRequest, apply};
+pub use apply::{ApplyReport, ApplyRequest, Consent, apply};
 pub use check::{CheckReport, check};
 pub use context::{Context, Loaded, load};
 pub use demo::{DEMO, DemoStep, demo_spec, edited};

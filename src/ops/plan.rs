@@ -85,6 +85,7 @@ pub(super) fn plan_beside(
         left_out,
         nodes,
         redactor: redactor(),
+        take_over: loaded.take_over.clone(),
     };
     build(request).map_err(OpsError::Plan)
 }

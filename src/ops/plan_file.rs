@@ -49,6 +49,10 @@ fn fingerprints(plan: &Plan) -> BTreeMap<String, String> {
             let _ = writeln!(text, "{path}\t{}", before.as_deref().unwrap_or("-"));
         }
         text.push_str(&node.tree.full_manifest().to_text());
+        let losses = plan.losses.iter().filter(|loss| loss.node == node.node);
+        for loss in losses {
+            let _ = writeln!(text, "stops\t{}", loss.name);
+        }
         let _ = writeln!(
             text,
             "{:?}{:?}{:?}",

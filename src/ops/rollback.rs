@@ -135,6 +135,7 @@ async fn make(
             .collect(),
         nodes,
         redactor: redactor(),
+        take_over: loaded.take_over.clone(),
     })
     .map_err(OpsError::Plan)
 }

@@ -249,6 +249,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
         neighbours: Vec::new(),
         backends: backends.into_iter().collect(),
         status_port: cluster.nginx.status_port,
+        serving: true,
     }
 }
 

@@ -7,7 +7,9 @@ use super::actions::actions;
 use super::agreement::{Strictness, disagreement, pending_disagreement};
 use super::desired::Desired;
 use super::diff::Redactor;
+use super::owner::{AnotherCluster, require_own_nodes};
 use super::packages::missing_packages;
+use super::serving::losses;
 use super::types::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
     UnitAction,
@@ -29,6 +31,8 @@ pub struct Request {
     pub nodes: Vec<(Desired, Observation)>,
     /// How secrets are masked.
     pub redactor: Redactor,
+    /// The cluster that these nodes may have been until now.
+    pub take_over: Option<ClusterName>,
 }
 
 /// A node that is not changed.
@@ -52,6 +56,9 @@ pub enum PlanError {
         /// A node that is left out and would disagree.
         without: NodeName,
     },
+    /// The nodes are another cluster's.
+    #[error(transparent)]
+    AnotherCluster(AnotherCluster),
     /// Something that is no regular file lies where a file shall go.
     #[error("{node}: {path} is no regular file but {found}")]
     Obstacle {
@@ -66,6 +73,9 @@ pub enum PlanError {
 
 /// Compares what is wanted with what is there and what was last applied.
 pub fn build(request: Request) -> Result<Plan, PlanError> {
+    let seen = request.nodes.iter().map(|(_, seen)| seen);
+    require_own_nodes(&request.cluster, request.take_over.as_ref(), seen)
+        .map_err(PlanError::AnotherCluster)?;
     let highest = request
         .nodes
         .iter()
@@ -73,10 +83,13 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
         .max();
     let strictness = strictness(&request);
     let strategy = strategy(&request, strictness);
-    let mut nodes = Vec::new();
-    for (desired, seen) in request.nodes {
-        nodes.push(node_plan(desired, &seen, &request.vips, &request.redactor)?);
+    let mut planned = Vec::new();
+    for (desired, seen) in &request.nodes {
+        let node = node_plan(desired.clone(), seen, &request.vips, &request.redactor)?;
+        planned.push((node, seen));
     }
+    let losses = losses(&planned);
+    let mut nodes: Vec<NodePlan> = planned.into_iter().map(|(node, _)| node).collect();
     refuse_partial(&request.left_out, &strategy, &nodes, strictness)?;
     // The VIP's holder last, so that a bad change meets the nodes that serve nobody first.
     nodes.sort_by_key(|node| !node.holds.is_empty());
@@ -85,6 +98,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
         goal: request.goal,
         next_generation: highest.unwrap_or(0) + 1,
         strategy,
+        losses,
         nodes,
     })
 }

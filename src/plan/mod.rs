@@ -10,7 +10,9 @@ mod build;
 mod desired;
 mod diff;
 mod listeners;
+mod owner;
 mod packages;
+mod serving;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -19,6 +21,8 @@ mod types;
 pub use build::{LeftOut, PlanError, Request, build};
 pub use desired::{Desired, Provenance};
 pub use diff::Redactor;
+pub use owner::{AnotherCluster, Owner};
+pub use serving::{Loss, LostService, StopServing};
 pub use timers::with_timers_of;
 pub use types::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::packages::STREAM_MODULE;
+use super::serving::Loss;
 use crate::agent::{TestResult, Tree};
 use crate::model::{ClusterName, HostPath, NodeName};
 use crate::render::ConfigIds;
@@ -247,6 +248,8 @@ pub struct Plan {
     pub next_generation: u64,
     /// In which order.
     pub strategy: Strategy,
+    /// What the hosts serve now and would serve no more.
+    pub losses: Vec<Loss>,
     /// The nodes, in the order of their activation.
     pub nodes: Vec<NodePlan>,
 }

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use super::change_text::{agreement_question, outcome_json, outcome_text, stopping_text};
 use super::document::Document;
+use super::losses::losses_question;
 use super::plan::{notices_text, plan_text};
 use super::progress::Progress;
 use super::ui::Ui;
 use crate::apply::{ApplyResult, Event};
 use crate::model::NodeName;
 use crate::ops::{ApplyReport, Notice};
-use crate::plan::Plan;
+use crate::plan::{Loss, Plan};
 
 /// Shows one change. It is told of everything, from any thread.
 #[derive(Debug)]
@@ -65,6 +66,11 @@ impl ChangeView {
     /// Asks whether to do it.
     pub fn ask(&self, plan: &Plan, is_stopped: &dyn Fn() -> bool) -> bool {
         self.ui.ask(&agreement_question(plan), is_stopped)
+    }
+
+    /// Asks whether what the plan names may stop being served.
+    pub fn ask_to_stop_serving(&self, losses: &[Loss], is_stopped: &dyn Fn() -> bool) -> bool {
+        self.ui.ask(&losses_question(losses), is_stopped)
     }
 
     /// It begins.

@@ -27,6 +27,7 @@ mod init;
 mod lab;
 mod lab_progress;
 mod lock;
+mod losses;
 mod node_plan;
 mod paint;
 mod plan;

@@ -8,6 +8,7 @@ use super::diff::diffs_text;
 use super::document::Document;
 use super::drift::{by_words, notice_words};
 use super::effect::{service_words, vip_words};
+use super::losses::losses_text;
 use super::node_plan::nodes_text;
 use super::paint;
 use super::prediction::expected_text;
@@ -115,6 +116,7 @@ fn summary(plan: &Plan) -> String {
     if !order.is_empty() {
         text.push_str(&labelled(&paint::strong("Order:"), &order, "       "));
     }
+    text.push_str(&losses_text(&plan.losses));
     text
 }
 

@@ -1,11 +1,13 @@
 use insta::assert_snapshot;
 
+use super::losses::losses_question;
 use super::plan::{notices_text, plan_text};
 use super::samples::*;
+use crate::model::Socket;
 use crate::ops::Notice;
 use crate::plan::{
-    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
-    UnitAction,
+    Cause, FileAction, FileChange, Goal, Loss, LostService, NodePlan, Plan, RunningDrift, Strategy,
+    SysctlChange, UnitAction,
 };
 
 #[test]
@@ -241,4 +243,67 @@ fn how_an_interrupted_change_ended_is_told() {
     };
     let all = [each("lb1"), each("lb2")].concat();
     assert_snapshot!(plain(&notices_text(&all)));
+}
+
+/// Everything that can be lost, on one node and on several.
+fn losing() -> Plan {
+    let loss = |node: &str, what: &str, service| Loss {
+        node: name(node),
+        name: what.to_owned(),
+        service,
+    };
+    let vip = |node| {
+        let service = LostService::Vip {
+            instance: "VI_50".to_owned(),
+            address: "10.0.0.50".parse().unwrap(),
+        };
+        loss(node, "10.0.0.50", service)
+    };
+    let socket = |text: &str| Socket::local("tcp", text).unwrap()[0];
+    let listener = |node, names: &[&str]| {
+        let service = LostService::Listener {
+            socket: socket("0.0.0.0:8088"),
+            server_names: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        loss(node, ":8088", service)
+    };
+    let long = "a-site-with-a-rather-long-name.department.example.com";
+    let site = LostService::Site {
+        socket: socket("0.0.0.0:443"),
+        server_name: long.to_owned(),
+    };
+    let names = [
+        "shop.example.com",
+        "www.shop.example.com",
+        "old.shop.example.com",
+    ];
+    let ipvs = LostService::VirtualServer {
+        virtual_server: "10.0.0.51:53".to_owned(),
+    };
+    let instance = LostService::Instance {
+        instance: "VI_NAT".to_owned(),
+    };
+    Plan {
+        losses: vec![
+            vip("lb2"),
+            vip("lb1"),
+            vip("lb3"),
+            listener("lb1", &names),
+            listener("lb2", &names),
+            loss("lb1", &format!("{long}:443"), site),
+            loss("lb3", "ipvs:10.0.0.51:53", ipvs),
+            loss("lb3", "VI_NAT", instance),
+        ],
+        ..upstream_change()
+    }
+}
+
+#[test]
+fn what_stops_being_served_is_in_the_summary() {
+    assert_snapshot!(plain(&plan_text(&losing(), false)));
+}
+
+#[test]
+fn what_stops_being_served_is_asked_for_by_name() {
+    assert_snapshot!(plain(losses_question(&losing().losses).trim_end()));
 }

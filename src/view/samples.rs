@@ -86,6 +86,7 @@ pub(super) fn plan(nodes: Vec<NodePlan>) -> Plan {
         goal: Goal::Apply,
         next_generation: 4,
         strategy: Strategy::Rolling,
+        losses: Vec::new(),
         nodes,
     }
 }

@@ -18,6 +18,7 @@ mod own_run;
 mod peers;
 mod reach;
 mod scene;
+mod serving;
 mod trust;
 mod wait;
 mod watch;

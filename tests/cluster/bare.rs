@@ -57,7 +57,9 @@ fn the_guides_cluster_from_bare_machines_to_one_that_serves_and_back() {
         .run(&["rollback", "--to", "7", "--yes"])
         .exits(1)
         .says("there is no generation 7; there are 0, 1");
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_etc(&bare);
     cluster.assert_no_traces();
     for node in cluster.nodes() {

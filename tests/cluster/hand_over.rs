@@ -143,7 +143,9 @@ fn the_owner_alone_has_the_vip_on_its_loopback_and_after_a_rollback_nobody() {
             .on("lb1", "ip -o addr show dev lo")
             .contains("10.0.0.101")
     );
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     assert!(prepared().is_empty(), "{:?}", prepared());
     for node in ["lb1", "lb2", "lb3"] {
         assert!(is_as_before(&cluster, node), "{node}");

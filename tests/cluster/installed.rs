@@ -61,7 +61,9 @@ fn generations_come_and_go_and_the_original_returns_to_the_byte() {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     assert_eq!(cluster.get(&format!("http://{VIP}/health")), "ok\n");
 
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_etc(&original);
     cluster.assert_no_traces();
     assert!(cluster.owners(VIP).is_empty());
@@ -69,7 +71,9 @@ fn generations_come_and_go_and_the_original_returns_to_the_byte() {
     cluster.apply();
     assert_eq!(cluster.get(&format!("http://{VIP}/health")), "ok\n");
     cluster.assert_etc(&third);
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_etc(&original);
 }
 

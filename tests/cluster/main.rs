@@ -30,6 +30,7 @@ mod poison;
 mod refused;
 mod releases;
 mod security;
+mod serving;
 mod shapes;
 mod spread;
 mod stranger;

@@ -51,7 +51,9 @@ fn the_line_for_sudoers_in_the_page_is_all_that_hactl_needs() {
     cluster.edit(BACKEND, "192.168.1.13:8080");
     cluster.apply().says("generation 2 is live");
     cluster.run(&["rollback", "--yes"]).exits(0);
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_no_traces();
     // Nothing else is allowed by it, and a password would not help.
     for command in ["true", "/bin/sh -c id", "-u www-data id", "cat /etc/shadow"] {
@@ -345,7 +347,9 @@ fn links_are_replaced_and_come_back_and_strangers_folders_are_refused() {
         "test -f /etc/nginx/nginx.conf -a ! -L /etc/nginx/nginx.conf",
     );
     cluster.on("lb2", "test -L /etc/nginx -a -f /opt/nginx/nginx.conf");
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_etc(&before);
     assert_eq!(elsewhere(), linked);
 

@@ -22,7 +22,9 @@ fn lives(cluster: &Cluster, vips: &[&str]) {
     serves(cluster, vips);
     cluster.run(&["status"]).exits(0);
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_etc(&before);
     cluster.assert_no_traces();
 }
@@ -80,7 +82,9 @@ fn five_nodes_with_two_addresses_that_prefer_different_owners() {
     };
     cluster.apply();
     spread(&cluster);
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     lives_again(&cluster, &vips);
 }
 
@@ -89,7 +93,9 @@ fn lives_again(cluster: &Cluster, vips: &[&str]) {
     let before = cluster.all_etc();
     cluster.apply();
     serves(cluster, vips);
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_etc(&before);
 }
 
@@ -110,7 +116,9 @@ fn a_stream_where_nginx_came_without_the_module() {
     let page = cluster.get(&format!("http://{VIP}:5432/"));
     assert!(page.starts_with('b'), "{page}");
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
-    cluster.run(&["rollback", "--to", "0", "--yes"]).exits(0);
+    cluster
+        .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
+        .exits(0);
     cluster.assert_etc(&before);
     cluster.assert_no_traces();
 }

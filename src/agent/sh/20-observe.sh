@@ -9,7 +9,7 @@ observe() {
     observe_drill
     observe_services
     observe_addresses
-    port=$(value_in "$state/live/manifest" status_port) network=''
+    port=$(value_in "$state/live/manifest" status_port) network='' serving=no
     while IFS=$tab read -r what one two; do
         case $what in
         path) observe_path "$one" ;;
@@ -17,9 +17,11 @@ observe() {
         backend | neighbour) network="$network$what $one ${two:--}
 " ;;
         status_port) port=${port:-$one} ;;
+        serving) serving=yes ;;
         end) break ;;
         esac
     done
+    [ "$serving" = no ] || observe_serving
     observe_running "${port:-}"
     observe_network
     finish

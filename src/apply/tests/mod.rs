@@ -117,6 +117,7 @@ fn plan() -> Plan {
         goal: Goal::Apply,
         next_generation: 2,
         strategy: Strategy::Rolling,
+        losses: Vec::new(),
         nodes: [1, 2, 0].map(|index| node_plan(index, &[])).into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Plans by table and by property: what is seen, what was recorded and what is wanted, in every
 //! mixture. Here is what both are made of: hosts, desired states, and a model of carrying a plan out.
 
+mod losses;
 mod properties;
 mod tables;
 
@@ -108,6 +109,7 @@ fn bare() -> Observation {
         serves: None,
         loaded: None,
         vrrp: vec![],
+        serving: None,
     }
 }
 
@@ -228,6 +230,7 @@ fn planned(goal: Goal, nodes: Vec<(Desired, Observation)>) -> Result<Plan, PlanE
         left_out: Vec::new(),
         nodes,
         redactor: Redactor::new([7; 32]),
+        take_over: None,
     })
 }
 

@@ -1,0 +1,86 @@
+//! What a host serves now: the sockets that its web server listens on, and the configuration that both
+//! daemons may read. What they make of it is `plan`'s to tell.
+
+use std::collections::BTreeMap;
+
+use super::reply::Record;
+use crate::model::Socket;
+
+/// The most sockets that are read.
+const MAX_SOCKETS: usize = 10_000;
+
+/// Evidence of what a host serves.
+#[derive(Clone, Default)]
+pub struct Serving {
+    /// The sockets that nginx listens on, as the kernel tells.
+    pub sockets: Vec<Socket>,
+    /// The daemons' files by path, with every file that they may include.
+    pub files: BTreeMap<String, ServingFile>,
+}
+
+/// A file that a daemon may read.
+#[derive(Clone)]
+pub struct ServingFile {
+    /// Its text.
+    pub text: String,
+    /// It is a package's own file, which nobody has changed: a sample, or a welcome page.
+    pub is_packaged: bool,
+}
+
+impl Serving {
+    pub(super) fn take_sockets(&mut self, record: &Record) {
+        self.sockets = sockets(&record.body_text());
+    }
+
+    pub(super) fn take_file(&mut self, record: &Record) {
+        let text = String::from_utf8_lossy(record.body.as_deref().unwrap_or_default()).into_owned();
+        let is_packaged = record.field(1) == "package";
+        let file = ServingFile { text, is_packaged };
+        self.files.insert(record.field(0).to_owned(), file);
+    }
+}
+
+/// Reads `ss -Hltnup`: `tcp LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("nginx",pid=7,fd=6))`.
+fn sockets(text: &str) -> Vec<Socket> {
+    let mut found: Vec<Socket> = text
+        .lines()
+        .take(MAX_SOCKETS)
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Socket::local(words.first()?, words.get(4)?)
+        })
+        .flatten()
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sockets;
+
+    #[test]
+    fn listening_sockets_as_ss_prints_them() {
+        let text = "\
+tcp   LISTEN 0      511                  0.0.0.0:8088       0.0.0.0:*    users:((\"nginx\",pid=7,fd=6),(\"nginx\",pid=8,fd=6))
+tcp   LISTEN 0      511     10.0.0.100%eth0:80       0.0.0.0:*    users:((\"nginx\",pid=7,fd=9))
+tcp   LISTEN 0      511                     [::]:8088          [::]:*    users:((\"nginx\",pid=7,fd=7))
+tcp   LISTEN 0      511                        *:81               *:*    users:((\"nginx\",pid=7,fd=8))
+udp   UNCONN 0      0                    0.0.0.0:443        0.0.0.0:*    users:((\"nginx\",pid=7,fd=5))
+nonsense
+";
+        let told: Vec<String> = sockets(text).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                ":81",
+                ":443/udp",
+                ":8088",
+                "10.0.0.100:80",
+                "[::]:81",
+                "[::]:8088"
+            ]
+        );
+    }
+}
