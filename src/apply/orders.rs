@@ -189,7 +189,15 @@ async fn prove(engine: &Engine<'_>, plan: &Plan, plans: &[&NodePlan], tx: &str) 
         Goal::Apply => MustAnswer::All,
         Goal::Rollback { .. } => MustAnswer::WhatTheOwnerServes,
     };
-    match one_owner_each(engine.fleet, &options.vips, must, options.owner_patience).await {
+    match one_owner_each(
+        engine.fleet,
+        &options.vips,
+        must,
+        tx,
+        options.owner_patience,
+    )
+    .await
+    {
         Ok(owners) => {
             engine.say(Event::OwnersSeen { owners });
             Told::good(News::Proved)

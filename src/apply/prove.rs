@@ -11,11 +11,13 @@ use crate::agent::{Observation, Question, VipDoors};
 use crate::health::{self, MustAnswer, Problem};
 use crate::model::NodeName;
 
-/// The VIPs, each with its one owner; or what is wrong.
+/// The VIPs, each with its one owner; or what is wrong. Nodes that have not activated the change `tx` yet need
+/// not serve what it opens.
 pub(super) async fn one_owner_each(
     fleet: &Fleet,
     vips: &[VipDoors],
     must: MustAnswer,
+    tx: &str,
     patience: Duration,
 ) -> Result<Vec<(IpAddr, NodeName)>, Vec<Problem>> {
     let deadline = Instant::now() + patience;
@@ -31,7 +33,13 @@ pub(super) async fn one_owner_each(
         let problems = match &owners {
             Some(_) => {
                 let agents: Vec<_> = fleet.agents().collect();
-                health::disagreements(&announce_and_look(&agents, vips, &seen).await, must)
+                let looks = announce_and_look(&agents, vips, &seen).await;
+                let mut problems = health::disagreements(&looks, must);
+                problems.retain(|problem| match problem {
+                    Problem::NotServed { node, .. } => has_change(&seen, node, tx),
+                    _ => true,
+                });
+                problems
             }
             None => health::problems(&seen, &addresses),
         };
@@ -41,6 +49,12 @@ pub(super) async fn one_owner_each(
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
+}
+
+fn has_change(seen: &[Observation], node: &NodeName, tx: &str) -> bool {
+    let own = seen.iter().find(|seen| seen.node == *node);
+    let journal = own.and_then(|seen| seen.journal.as_ref());
+    journal.is_some_and(|journal| journal.tx == tx)
 }
 
 /// True when each of these nodes is seen to wait for its confirmation of the change `tx`.

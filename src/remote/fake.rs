@@ -58,6 +58,8 @@ pub(crate) struct FakeHost {
     pub(crate) packages: BTreeSet<String>,
     /// The hardware address that it takes for a VIP's owner's, where it is wrong.
     pub(crate) stale: BTreeMap<String, String>,
+    /// It serves nothing before a change is active there.
+    pub(crate) opens_with_change: bool,
     /// It hears no announcement.
     pub(crate) is_deaf: bool,
     /// It answers nobody.
@@ -301,7 +303,9 @@ impl FakeHost {
                     writeln!(answer, "learned\t{vip}\t{}", learned.unwrap_or_default())
                 }
                 ["listener", vip, port, _] => {
-                    let is_found = owners.contains_key(vip) && !self.stale.contains_key(vip);
+                    let is_shut = self.opens_with_change && self.journal.is_none();
+                    let is_found =
+                        owners.contains_key(vip) && !self.stale.contains_key(vip) && !is_shut;
                     let word = if is_found { "open" } else { "closed" };
                     writeln!(answer, "answer\t{vip}\t{port}\t{word}")
                 }

@@ -111,3 +111,16 @@ async fn an_undo_after_which_nobody_owns_the_vip_needs_a_person() {
     };
     assert_eq!(problems[..], ["no node owns 10.0.0.100"]);
 }
+
+#[tokio::test]
+async fn a_port_that_the_change_opens_is_missed_only_where_it_is_active() {
+    let cluster = cluster();
+    cluster
+        .state()
+        .hosts
+        .get_mut(&name(0))
+        .unwrap()
+        .opens_with_change = true;
+    let opened = run(&cluster, &plan()).await;
+    assert_eq!((opened.kind(), truth(&cluster)), ("applied", "new"));
+}
