@@ -403,6 +403,8 @@ pub struct Observation {
     pub sysctls: BTreeMap<String, Option<String>>,
     /// The servers that were asked about.
     pub backends: Vec<BackendState>,
+    /// The names that were asked about, each with the addresses that the host resolves it to.
+    pub names: BTreeMap<String, Vec<IpAddr>>,
     /// The configuration that the running nginx serves, by its own word.
     pub serves: Option<String>,
     /// The configuration that the running keepalived loaded, by its own word.
@@ -473,6 +475,7 @@ impl Observation {
             files: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             backends: Vec::new(),
+            names: BTreeMap::new(),
             serves: None,
             loaded: None,
             vrrp: Vec::new(),
@@ -543,6 +546,12 @@ impl Observation {
             .get(&format!("{program}.service"))
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// The names that it cannot resolve.
+    pub fn unresolved(&self) -> Vec<String> {
+        let names = self.names.iter().filter(|(_, found)| found.is_empty());
+        names.map(|(name, _)| name.clone()).collect()
     }
 
     /// The live generation's number; `None` where hactl has never applied anything.

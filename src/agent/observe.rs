@@ -30,6 +30,8 @@ pub struct Question {
     pub neighbours: Vec<IpAddr>,
     /// Servers behind the proxy: host and port.
     pub backends: Vec<(String, u16)>,
+    /// Names that nginx resolves when it starts.
+    pub names: Vec<String>,
     /// nginx's status port, unless the live generation has its own.
     pub status_port: u16,
     /// What the host serves now: nginx's sockets, and all files of both daemons.
@@ -55,6 +57,9 @@ impl Question {
         }
         if self.serving {
             text.push_str("serving\n");
+        }
+        for name in &self.names {
+            let _ = writeln!(text, "name\t{name}");
         }
         text.push_str("end\n");
         text
@@ -144,6 +149,11 @@ fn take(seen: &mut Observation, record: &Record) {
         }),
         "sockets" => seen.serving.get_or_insert_default().take_sockets(record),
         "serving" => seen.serving.get_or_insert_default().take_file(record),
+        "name" => {
+            let addresses = record.field(1).split(' ');
+            let addresses = addresses.filter_map(|address| address.parse().ok());
+            seen.names.insert(field(0), addresses.collect());
+        }
         "serves" => seen.serves = Some(field(0)).filter(|id| !id.is_empty()),
         "loaded" => {
             seen.loaded = Some(field(0)).filter(|id| !id.is_empty());

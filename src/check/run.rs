@@ -2,7 +2,7 @@
 
 use super::families;
 use super::finding::Finding;
-use crate::model::{Cluster, Node, Secrets, Version};
+use crate::model::{Cluster, Node, NodeName, Secrets, Version};
 
 /// Everything that can be said of `cluster` from the inventory alone, in the inventory's order of
 /// importance: errors first, then by rule and place.
@@ -24,6 +24,13 @@ pub fn run(cluster: &Cluster) -> Vec<Finding> {
 pub fn keepalived_version(cluster: &Cluster, node: &Node, version: Version) -> Vec<Finding> {
     let mut findings = Vec::new();
     families::versions::check(cluster, node, version, &mut findings);
+    sorted(findings)
+}
+
+/// Servers of upstreams whose names nodes cannot resolve (NG017): `unresolved` has each node's names.
+pub fn unresolved_names(cluster: &Cluster, unresolved: &[(NodeName, Vec<String>)]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    families::upstreams::names(cluster, unresolved, &mut findings);
     sorted(findings)
 }
 

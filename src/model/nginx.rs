@@ -50,6 +50,13 @@ impl ServerAddress {
         &self.host
     }
 
+    /// The host, if it is a name, which nginx resolves when it starts or reloads.
+    pub fn name(&self) -> Option<&str> {
+        let is_address =
+            self.host.starts_with('[') || self.host.parse::<std::net::Ipv4Addr>().is_ok();
+        (!is_address).then_some(self.host.as_str())
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port

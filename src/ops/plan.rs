@@ -1,11 +1,11 @@
 //! `hactl plan`: what apply would do, with the daemons' own word on it.
 
 use super::apply::refuse_unfinished;
-use super::context::{Context, Loaded, load};
+use super::context::{Context, Loaded, load, refuse_errors};
 use super::error::OpsError;
 use super::expected::Expected;
 use super::notice::{Notice, notices};
-use super::survey::{Survey, desired, redactor, survey, version_findings, vips};
+use super::survey::{Survey, desired, redactor, survey, unresolved_names, version_findings, vips};
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
 use crate::model::Node;
@@ -58,8 +58,12 @@ pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
     })
 }
 
-/// The plan for what was seen.
+/// The plan for what was seen; refused where nginx could not start with it.
 pub(super) fn make(loaded: &Loaded, survey: &Survey) -> Result<Plan, OpsError> {
+    refuse_errors(
+        unresolved_names(&loaded.cluster, &survey.seen),
+        &loaded.source,
+    )?;
     let unseen = |node: &Node| LeftOut::Unseen(node.name.clone());
     plan_beside(
         loaded,

@@ -6,9 +6,10 @@ use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
 use super::plan::plan_beside;
-use super::survey::{Survey, survey, vips};
+use super::survey::{Survey, survey, unresolved_names, vips};
 use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
 use crate::apply::look;
+use crate::check::{Finding, Severity};
 use crate::health::{self, MustAnswer, Problem, VipOwners};
 use crate::model::{Cluster, ClusterName, NodeName};
 use crate::plan::{Cause, NodePlan, Plan, RunningDrift};
@@ -36,6 +37,8 @@ pub struct NodeStatus {
     pub loaded: Option<String>,
     /// The servers behind the proxy, seen from here.
     pub backends: Vec<BackendState>,
+    /// Servers' names that it cannot resolve.
+    pub unresolved: Vec<String>,
     /// Running state that differs from what was applied.
     pub drift: Vec<RunningDrift>,
     /// Files that were changed by hand.
@@ -57,6 +60,8 @@ pub struct StatusReport {
     pub problems: Vec<Problem>,
     /// What hosts tell of earlier changes.
     pub notices: Vec<Notice>,
+    /// Rules that the running cluster breaks.
+    pub findings: Vec<Finding>,
     /// Nodes that could not be asked.
     pub unreachable: Vec<Unreachable>,
 }
@@ -84,12 +89,14 @@ impl StatusReport {
             problems: health::problems(seen, &vips),
             nodes: seen.iter().filter_map(of_node).collect(),
             notices: notices(seen),
+            findings: unresolved_names(cluster, seen),
             unreachable: Vec::new(),
         }
     }
 
     /// True when every node answers and could serve, every VIP has one owner, nothing differs from what
-    /// was applied, and no change or drill is half done.
+    /// was applied, no rule is broken that makes nginx's next start fail, and no change or drill is half
+    /// done.
     pub fn is_healthy(&self) -> bool {
         let as_applied = self
             .nodes
@@ -104,7 +111,9 @@ impl StatusReport {
                     | Notice::Drilling { .. }
             )
         });
-        self.problems.is_empty() && as_applied && settled && self.unreachable.is_empty()
+        let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+        let rules = !self.findings.iter().any(is_error);
+        self.problems.is_empty() && as_applied && settled && rules && self.unreachable.is_empty()
     }
 }
 
@@ -180,6 +189,7 @@ fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStat
         serves: seen.serves.clone(),
         loaded: seen.loaded.clone(),
         backends: seen.backends.clone(),
+        unresolved: seen.unresolved(),
         drift: drift.cloned().collect(),
         changed_by_hand: changed.map(|file| file.path.to_string()).collect(),
         pending: pending.map(|file| file.path.to_string()).collect(),

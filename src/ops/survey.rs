@@ -239,6 +239,11 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
         .flat_map(|upstream| &upstream.servers)
         .map(|server| (server.address.host().to_owned(), server.address.port()))
         .collect();
+    let servers = cluster
+        .upstreams
+        .iter()
+        .flat_map(|upstream| &upstream.servers);
+    let names: BTreeSet<&str> = servers.filter_map(|server| server.address.name()).collect();
     Question {
         paths,
         sysctls: cluster
@@ -248,6 +253,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
             .collect(),
         neighbours: Vec::new(),
         backends: backends.into_iter().collect(),
+        names: names.into_iter().map(str::to_owned).collect(),
         status_port: cluster.nginx.status_port,
         serving: true,
     }
@@ -309,6 +315,13 @@ pub(super) fn version_findings(
         ));
     }
     refuse_errors(findings, &loaded.source)
+}
+
+/// The servers' names that hosts cannot resolve (rule NG017).
+pub(super) fn unresolved_names(cluster: &Cluster, seen: &[Observation]) -> Vec<Finding> {
+    let of_host = |seen: &Observation| (seen.node.clone(), seen.unresolved());
+    let unresolved: Vec<_> = seen.iter().map(of_host).collect();
+    check::unresolved_names(cluster, &unresolved)
 }
 
 /// What the inventory wants of every node, for the hosts as they are.

@@ -10,7 +10,7 @@ use super::lab_progress::event_line;
 use super::samples::*;
 use super::status::status_text;
 use crate::agent::{AgentError, BackendState};
-use crate::check;
+use crate::check::{self, Finding};
 use crate::inventory;
 use crate::lab::{
     BackendStatus, ImageLayer, LabEvent, LabSpec, LabStatus, NodeState, NodeStatus as LabNode,
@@ -52,6 +52,23 @@ fn a_cluster_with_a_node_down() {
         node: name("lb3"),
         why: "lb3: cannot reach 10.0.0.13 by ssh: connect to host 10.0.0.13 port 22: No route to host".to_owned(),
     });
+    assert!(!report.is_healthy());
+    assert_snapshot!(plain(&status_text(&report)));
+}
+
+#[test]
+fn a_cluster_with_a_name_that_no_longer_resolves() {
+    let lb = |which, state| NodeStatus {
+        unresolved: vec!["app.internal".to_owned()],
+        ..node_status(which, state)
+    };
+    let mut report = status(vec![lb("lb1", "MASTER"), lb("lb2", "BACKUP")]);
+    let rules = crate::check::rules();
+    let rule = rules.into_iter().find(|rule| rule.id == "NG017").unwrap();
+    let path = crate::model::InventoryPath::root().key("upstreams");
+    let message = "lb1, lb2 cannot resolve app.internal: a running nginx keeps the addresses it has, but its \
+                   next reload or start fails";
+    report.findings.push(Finding::new(rule, path, message));
     assert!(!report.is_healthy());
     assert_snapshot!(plain(&status_text(&report)));
 }

@@ -297,6 +297,7 @@ pub(super) fn node_status(which: &str, state: &str) -> NodeStatus {
         serves: None,
         loaded: None,
         backends: Vec::new(),
+        unresolved: Vec::new(),
         drift: Vec::new(),
         changed_by_hand: Vec::new(),
         pending: Vec::new(),
@@ -314,6 +315,7 @@ pub(super) fn status(nodes: Vec<NodeStatus>) -> StatusReport {
         nodes,
         problems: Vec::new(),
         notices: Vec::new(),
+        findings: Vec::new(),
         unreachable: Vec::new(),
     }
 }

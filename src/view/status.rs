@@ -156,5 +156,11 @@ fn troubles(report: &StatusReport) -> Vec<String> {
             say(paint::bad(format!("no connection to {}", comma(&down))));
         }
     }
-    by_words(said)
+    let mut troubles = by_words(said);
+    for finding in &report.findings {
+        let words = format!("{} ({})", finding.message, finding.rule.id);
+        troubles.push(paint::warn(words));
+        troubles.push(format!("{} {}", paint::accent("help:"), finding.fix));
+    }
+    troubles
 }

@@ -14,6 +14,7 @@ mod files;
 mod host_model;
 mod hostile;
 mod lock;
+mod names;
 mod own_run;
 mod peers;
 mod reach;

@@ -6,6 +6,8 @@
 mod clients;
 #[path = "../support/cluster.rs"]
 mod cluster;
+#[path = "../support/dns.rs"]
+mod dns;
 #[path = "../support/lab.rs"]
 mod lab;
 #[path = "../support/snapshot.rs"]
@@ -23,6 +25,7 @@ mod heal;
 mod installed;
 mod load;
 mod long_lived;
+mod names;
 mod outside;
 mod overload;
 mod plan_file;

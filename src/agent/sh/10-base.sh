@@ -113,6 +113,14 @@ served_id() {
     esac
 }
 
+# addresses_of NAME: what this host resolves it to, as nginx does (getaddrinfo), one a line. Three DNS
+# servers that do not answer take the resolver half a minute; nobody waits that long.
+addresses_of() {
+    timeout 12 getent ahosts "$1" 2>/dev/null | while read -r address kind _; do
+        [ "$kind" != STREAM ] || printf '%s\n' "$address"
+    done
+}
+
 main_pid() { systemctl show -p MainPID --value "$1" 2>/dev/null; }
 
 is_active() { systemctl is-active --quiet "$1" 2>/dev/null; }

@@ -14,7 +14,7 @@ observe() {
         case $what in
         path) observe_path "$one" ;;
         sysctl) observe_sysctl "$one" ;;
-        backend | neighbour) network="$network$what $one ${two:--}
+        backend | neighbour | name) network="$network$what $one ${two:--}
 " ;;
         status_port) port=${port:-$one} ;;
         serving) serving=yes ;;
@@ -150,6 +150,7 @@ observe_network() {
         case $what in
         backend) observe_backend "$host" "$port" & ;;
         neighbour) observe_neighbour "$host" & ;;
+        name) observe_name "$host" & ;;
         esac
     done <<END
 $network
@@ -165,6 +166,16 @@ observe_backend() {
     else
         say backend "$1" "$2" down
     fi
+}
+
+# A few addresses tell as much as hundreds, and a record of one write stays in one piece.
+observe_name() {
+    command -v getent >/dev/null 2>&1 || return 0
+    # shellcheck disable=SC2046 # one word an address
+    set -- "$1" $(addresses_of "$1" | head -n 16)
+    name=$1
+    shift
+    say name "$name" "$*"
 }
 
 # Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its

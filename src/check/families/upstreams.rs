@@ -1,10 +1,11 @@
-//! Upstreams (NG006, NG014 to NG016).
+//! Upstreams (NG006, NG014 to NG017).
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::check::finding::Finding;
 use crate::check::{places, registry};
-use crate::model::{Balance, Cluster, Upstream, UpstreamServer};
+use crate::model::{Balance, Cluster, NodeName, Upstream, UpstreamServer};
 
 pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
     for upstream in &cluster.upstreams {
@@ -12,6 +13,38 @@ pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
         backups(upstream, findings);
         for (index, server) in upstream.servers.iter().enumerate() {
             leads_back(cluster, upstream, index, server, findings);
+        }
+    }
+}
+
+/// Each name once, at the first server that has it, with the nodes that cannot resolve it.
+pub(in crate::check) fn names(
+    cluster: &Cluster,
+    unresolved: &[(NodeName, Vec<String>)],
+    findings: &mut Vec<Finding>,
+) {
+    let mut told = BTreeSet::new();
+    for upstream in &cluster.upstreams {
+        for (index, server) in upstream.servers.iter().enumerate() {
+            let Some(name) = server.address.name().filter(|name| told.insert(*name)) else {
+                continue;
+            };
+            let lacks = |(_, names): &&(NodeName, Vec<String>)| names.iter().any(|own| own == name);
+            let nodes: Vec<_> = unresolved
+                .iter()
+                .filter(lacks)
+                .map(|(node, _)| node.as_str())
+                .collect();
+            if nodes.is_empty() {
+                continue;
+            }
+            let message = format!(
+                "{} cannot resolve {name}: a running nginx keeps the addresses it has, but its next reload \
+                 or start fails",
+                nodes.join(", ")
+            );
+            let path = places::servers(&upstream.name).index(index);
+            findings.push(Finding::new(&registry::NG017, path, message));
         }
     }
 }

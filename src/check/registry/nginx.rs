@@ -93,6 +93,12 @@ NG016 {
     reason: "The server is a VIP or a node, on a port that the sites listen on: requests go round until a limit stops them.",
     fix: "name the servers behind the proxy, not the proxy",
 }
+NG017 {
+    Error, [Host, Plan, Doctor], Checked,
+    title: "a node cannot resolve a server's name",
+    reason: "nginx resolves the names of upstream servers once, when it starts or reloads. A name that stops resolving changes nothing for the nginx that runs, but every reload is refused and the next start fails, on each node that cannot resolve it (measured).",
+    fix: "make the name resolve there, by DNS or /etc/hosts, or use the server's address; nginx 1.27.3 and later can look names up while it runs, with `resolve` and a `resolver` in an upstream of your own in `nginx.raw_http`",
+}
 SY001 {
     Warning, [Inventory, Doctor], Checked,
     title: "the ephemeral port range covers a port that nginx listens on",

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::case::{Case, with};
-use super::sample::{keyed, site};
+use super::sample::{keyed, sample, site};
 use crate::check::registry as id;
+use crate::check::{Finding, unresolved_names};
 use crate::model::{Balance, Cluster, ServerAddress, Stream, UpstreamName};
 
 fn stream(port: u16, udp: bool) -> Stream {
@@ -27,6 +28,17 @@ fn server(cluster: &mut Cluster, address: &str) {
     cluster.upstreams[0].servers[0].address = ServerAddress::new(address).expect("an address");
 }
 
+/// Findings of two nodes that cannot resolve `name`, with a server by the name `app.internal`.
+fn unresolved(name: &str) -> Vec<Finding> {
+    let mut cluster = sample();
+    server(&mut cluster, "app.internal:8080");
+    let nodes = cluster.nodes[1..].iter();
+    let unresolved: Vec<_> = nodes
+        .map(|node| (node.name.clone(), vec![name.to_owned()]))
+        .collect();
+    unresolved_names(&cluster, &unresolved)
+}
+
 /// The cases of rules on nginx and the kernel.
 pub(in crate::check) static NGINX_CASES: &[Case] = &[
     Case {
@@ -43,6 +55,11 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         rule: &id::NG006,
         trips: || with(|c| c.upstreams[0].servers[1].down = true),
         passes: || with(|c| c.upstreams[0].servers[1].backup = true),
+    },
+    Case {
+        rule: &id::NG017,
+        trips: || unresolved("app.internal"),
+        passes: || unresolved("other.internal"),
     },
     Case {
         rule: &id::NG008,

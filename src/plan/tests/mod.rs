@@ -106,6 +106,7 @@ fn bare() -> Observation {
         files: BTreeMap::new(),
         sysctls: [("net.core.somaxconn".to_owned(), Some("4096".to_owned()))].into(),
         backends: vec![],
+        names: BTreeMap::new(),
         serves: None,
         loaded: None,
         vrrp: vec![],
