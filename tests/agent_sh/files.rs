@@ -1,6 +1,6 @@
 //! What is staged arrives to the byte, and what is undone is as it was.
 
-use hactl::agent::Manifest;
+use hactl::agent::{Activation, Manifest};
 use hactl::plan::Desired;
 
 use crate::in_every_shell;
@@ -16,7 +16,24 @@ in_every_shell!(
     paths_are_no_patterns,
     an_empty_kernel_setting_comes_back,
     a_staged_tree_is_needed_for_validation,
+    a_daemon_that_systemd_had_started_reads_the_new_file,
 );
+
+/// The plan saw nginx between two of systemd's attempts to start it; the next one succeeded, with the
+/// old file.
+async fn a_daemon_that_systemd_had_started_reads_the_new_file(world: &World) {
+    let agent = world.agent();
+    inhabited(world);
+    staged(&agent, TX, &tree(TX, 1, ID, Vec::new()))
+        .await
+        .unwrap();
+    let activation = Activation {
+        nginx: "start",
+        ..activation()
+    };
+    agent.activate(TX, &activation).await.unwrap();
+    assert_eq!(world.read("/run/nginx.serves").trim(), ID);
+}
 
 async fn staging_keeps_every_byte(world: &World) {
     let agent = world.agent();

@@ -159,7 +159,13 @@ run_action() {
     reload | restart | start)
         systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
         systemctl reset-failed "$1" 2>/dev/null
-        output=$(systemctl "$2" "$1" 2>&1) && return 0
+        # systemd may be starting it again already, from the file that was there before.
+        case $2:$(systemctl is-active "$1" 2>/dev/null) in
+        start:active | start:activating) started=early ;;
+        *) started=now ;;
+        esac
+        output=$(systemctl "$2" "$1" 2>&1) &&
+            { [ "$started" = now ] || output=$(systemctl reload "$1" 2>&1); } && return 0
         ;;
     esac
     die service "systemctl $2 $1 failed" "${output-}
