@@ -9,7 +9,7 @@ use hactl::agent::{AgentError, Answer, Observation};
 use hactl::check;
 use hactl::inventory::{self, Inventory};
 use hactl::model::{NodeFacts, SecretRef, Secrets, harmless, is_harmful};
-use hactl::ops::{HistoryReport, OpsError, PlanFile, StatusReport};
+use hactl::ops::{HistoryReport, OpsError, PlanFile, Proposal, Recovery, StatusReport};
 use hactl::plan::{Desired, Goal, Plan, Redactor, Request, build};
 use hactl::render::{RenderedNode, Templates, render};
 use hactl::view::{Complaint, Format, Ui};
@@ -168,7 +168,14 @@ fn planned(
     show(|ui| ui.show_status(&report));
     show(|ui| {
         let view = ui.clone().follow_change("apply", true);
-        view.show_plan(&plan, &report.notices);
+        view.show_proposal(&Proposal {
+            recovery: &Recovery::find(std::slice::from_ref(seen), true),
+            plan: &plan,
+            notices: &report.notices,
+            findings: &[],
+            source: &inventory.source,
+            is_revised: false,
+        });
     });
     let file = PlanFile::new(&plan);
     assert!(file.matches(&plan), "a plan is the one that it is");

@@ -40,8 +40,6 @@ impl Confirmation {
 pub struct ApplyOptions {
     /// Nodes worked on at a time in the steps that change nothing live.
     pub parallel: usize,
-    /// Stop after validation.
-    pub check_only: bool,
     /// Who confirms.
     pub confirm: Confirmation,
     /// Tells this process from any other one, for who runs on this machine.
@@ -84,7 +82,7 @@ impl Engine<'_> {
         let started = Instant::now();
         let outcome = |result| ApplyOutcome {
             result,
-            tx: tx.to_owned(),
+            tx: Some(tx.to_owned()),
             elapsed: started.elapsed(),
         };
         if plan.is_empty() {
@@ -107,11 +105,6 @@ impl Engine<'_> {
                 });
             }
         };
-        if self.options.check_only {
-            // Nothing was installed for it; what was staged goes with the lock.
-            self.unlock_all(tx).await;
-            return outcome(ApplyResult::Checked);
-        }
         let ended = Drive::new(self, plan, &plans, tx).run(&before).await;
         match &ended.result {
             // A change that waits keeps its locks.
@@ -135,16 +128,11 @@ impl Engine<'_> {
         self.lock_all(tx).await?;
         // From here on every node knows the way to each VIP, as its users' hosts do: what a change does to
         // these is then seen on the nodes.
-        let (validated, before) =
-            tokio::join!(self.validated(plans, plan, tx), self.seen_from_outside());
+        let (validated, before) = tokio::join!(
+            self.validated(plans, plan, tx),
+            Outside::now(self.fleet, &self.options.vips)
+        );
         validated.map(|()| before)
-    }
-
-    async fn seen_from_outside(&self) -> Outside {
-        if self.options.check_only {
-            return Outside::default();
-        }
-        Outside::now(self.fleet, &self.options.vips).await
     }
 
     async fn validated(&self, plans: &[&NodePlan], plan: &Plan, tx: &str) -> Failed {
@@ -210,12 +198,7 @@ impl Engine<'_> {
 
     async fn prepare(&self, node: &NodePlan, agent: &Agent, tx: &str) -> Done {
         let wanted = node.tree.full_manifest();
-        let install: &[String] = if self.options.check_only {
-            &[]
-        } else {
-            &node.install
-        };
-        let installed = agent.prepare(tx, &wanted, install).await?;
+        let installed = agent.prepare(tx, &wanted, &node.install).await?;
         Ok(installed_note(&node.install, &installed))
     }
 
@@ -277,9 +260,7 @@ impl Engine<'_> {
             // Generation 0 is what ran before hactl; what its files are worth is not hactl's to judge.
             return Ok(None);
         }
-        let mut tests = agent.validate_staged(tx).await?;
-        // Only looking, nothing was installed.
-        tests.retain(|test| !self.options.check_only || node.can_test(&test.program));
+        let tests = agent.validate_staged(tx).await?;
         self.say(Event::Tested {
             node: node.node.clone(),
             tests: tests.clone(),

@@ -51,10 +51,45 @@ impl Step {
     ];
 }
 
+/// How an interrupted change ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryDirection {
+    /// No node was confirmed, so every node goes back.
+    RollBack,
+    /// A node was confirmed, so the others follow.
+    Complete,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
+    /// An interrupted change is being ended.
+    RecoveryStarted {
+        /// Its id.
+        tx: String,
+        /// `user@machine` of who made it.
+        by: String,
+        /// How it will end, by what was seen.
+        direction: RecoveryDirection,
+        /// The nodes on which it is not finished.
+        nodes: Vec<NodeName>,
+    },
+    /// An interrupted change has ended.
+    RecoveryFinished {
+        /// Its id.
+        tx: String,
+        /// How it ended; `None` when not on all nodes alike.
+        direction: Option<RecoveryDirection>,
+    },
+    /// The lock of a holder that no longer runs was released.
+    LockReleased {
+        /// The node.
+        node: NodeName,
+        /// `user@machine` of who took it.
+        holder: String,
+    },
     /// A step begins on these nodes.
     StepStarted {
         /// The step.

@@ -19,7 +19,7 @@ mod tests;
 
 pub use commit::{Coordinator, News, NodeIndex, Order, Side, Verdict, Wish};
 pub use engine::{ApplyOptions, Confirmation, Engine};
-pub use event::{Event, Step};
+pub use event::{Event, RecoveryDirection, Step};
 pub use fleet::{Fleet, each};
 pub use outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
 pub use outside::{announce_and_look, look};

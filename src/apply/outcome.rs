@@ -94,8 +94,8 @@ pub enum Result {
 pub struct ApplyOutcome {
     /// How it ended.
     pub result: Result,
-    /// The change's id.
-    pub tx: String,
+    /// The change's id; none where nothing was to be changed.
+    pub tx: Option<String>,
     /// How long it took.
     pub elapsed: std::time::Duration,
 }

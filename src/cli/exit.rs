@@ -107,7 +107,9 @@ impl Exit {
             OpsError::Hosts { errors } if errors.iter().any(is_locked) => Self::Locked,
             error if error.is_inventory() => Self::BadInventory,
             OpsError::UnknownNode { .. } => Self::Usage,
-            OpsError::Settle(SettleRefusal::Several { .. }) => Self::Mixed,
+            OpsError::Settle(SettleRefusal::Several { .. }) | OpsError::Recovery { .. } => {
+                Self::Mixed
+            }
             _ => Self::Unchanged,
         }
     }

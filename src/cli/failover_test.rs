@@ -13,7 +13,7 @@ use super::run::App;
 use crate::drill::{Comparison, DRILLS, Drill, DrillReport, DrillRun, Verdict};
 use crate::model::NodeName;
 use crate::ops::{
-    self, CutShort, DrillIntent, Earlier, FailoverOutcome, FailoverRequest, OpsError,
+    self, CutShort, DrillIntent, Earlier, FailoverOutcome, FailoverRequest, OpsError, Recovery,
 };
 use crate::view::{Complaint, drill_junit, drill_page};
 
@@ -131,8 +131,8 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     for path in args.junit.iter().chain(&args.html) {
         ops::try_to_write_drills(path)?;
     }
-    let agree = |intents: &[DrillIntent]| {
-        app.ui.announce_drills(intents);
+    let agree = |intents: &[DrillIntent], recovery: &Recovery| {
+        app.ui.announce_drills(intents, recovery);
         app.globals.yes() || app.ui.ask_drills(intents, &|| app.is_stopped())
     };
     let request = FailoverRequest {

@@ -33,7 +33,7 @@ pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
     app.ui.show_plan(&report, args.out.as_deref());
     Ok(if report.plan.is_refused() {
         Exit::Unchanged
-    } else if args.detailed_exitcode && !report.plan.is_empty() {
+    } else if args.detailed_exitcode && report.changes() {
         Exit::ChangesPending
     } else {
         Exit::Done

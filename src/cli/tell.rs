@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::run::App;
 use crate::apply::{Confirmation, Event};
 use crate::model::ClusterName;
-use crate::ops::{ApplyReport, ApplyRequest, Consent, Context, Notice, OpsError, PlanFile};
-use crate::plan::{Loss, Plan, StopServing};
+use crate::ops::{ApplyReport, ApplyRequest, Consent, Context, OpsError, PlanFile, Proposal};
+use crate::plan::{Loss, StopServing};
 use crate::view::ChangeView;
 
 /// How a change is carried out.
@@ -21,7 +21,7 @@ pub(super) struct ChangeArgs {
     #[arg(long)]
     diff: bool,
 
-    /// Stop after the daemons have tested the files; change nothing
+    /// Stop after the daemons have tested the files; write nothing on any host
     #[arg(long)]
     check_only: bool,
 
@@ -137,7 +137,7 @@ fn consent(
     args: &ChangeArgs,
     app: &App,
     view: &ChangeView,
-    plan: &Plan,
+    proposal: &Proposal,
     is_stopped: &dyn Fn() -> bool,
 ) -> Consent {
     if is_stopped() {
@@ -147,7 +147,11 @@ fn consent(
         return Consent::Given;
     }
     let allowed = StopServing::of(args.stop_serving.iter().cloned());
-    let unnamed: Vec<Loss> = allowed.unnamed(&plan.losses).into_iter().cloned().collect();
+    let unnamed: Vec<Loss> = allowed
+        .unnamed(&proposal.plan.losses)
+        .into_iter()
+        .cloned()
+        .collect();
     if app.globals.yes() {
         return if unnamed.is_empty() {
             Consent::Given
@@ -155,7 +159,7 @@ fn consent(
             Consent::Unnamed(unnamed)
         };
     }
-    let agreed = view.ask(plan, is_stopped)
+    let agreed = view.ask(proposal, is_stopped)
         && (unnamed.is_empty() || view.ask_to_stop_serving(&unnamed, is_stopped));
     if agreed {
         Consent::Given
@@ -173,12 +177,12 @@ pub(super) fn carry_out(
     work: impl AsyncFnOnce(ApplyRequest<'_>) -> Result<ApplyReport, OpsError>,
 ) -> Result<Exit, CliError> {
     let view = app.ui.follow_change(verb, args.diff);
-    let agree = |plan: &Plan, notices: &[Notice]| {
-        view.show_plan(plan, notices);
+    let agree = |proposal: &Proposal| {
+        view.show_proposal(proposal);
         let is_stopped = || app.is_stopped();
-        let consent = consent(args, app, &view, plan, &is_stopped);
+        let consent = consent(args, app, &view, proposal, &is_stopped);
         if consent == Consent::Given {
-            view.begin(plan);
+            view.begin(proposal);
         }
         consent
     };

@@ -196,6 +196,12 @@ pub enum OpsError {
         /// Each with its node.
         errors: Vec<AgentError>,
     },
+    /// An earlier change that was interrupted could not be ended: some nodes may have it and others not.
+    #[error("cannot end the interrupted change on {} of the nodes", errors.len())]
+    Recovery {
+        /// Each with its node.
+        errors: Vec<AgentError>,
+    },
     /// Hosts that hactl cannot manage.
     #[error(transparent)]
     Unsupported(UnsupportedHost),
@@ -352,6 +358,9 @@ impl OpsError {
             }
             Self::PlanFile(PlanFileError::MovedOn) => {
                 Some("look at what would change now: hactl plan".to_owned())
+            }
+            Self::PlanFile(PlanFileError::OtherFormat { .. }) => {
+                Some("make it again: `hactl plan --out FILE`".to_owned())
             }
             Self::Settle(refusal) => Some(refusal.hint().to_owned()),
             Self::StopsServing { losses } => Some(stop_serving_hint(losses)),

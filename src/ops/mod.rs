@@ -4,6 +4,7 @@
 //! which exit code it gets is decided elsewhere.
 
 mod apply;
+mod change;
 mod check;
 mod context;
 mod demo;
@@ -19,6 +20,7 @@ mod lock;
 mod notice;
 mod plan;
 mod plan_file;
+mod recovery;
 mod render;
 mod rollback;
 mod secrets;
@@ -27,7 +29,8 @@ mod status;
 mod survey;
 mod under_way;
 
-pub use apply::{ApplyReport, ApplyRequest, Consent, apply};
+pub use apply::apply;
+pub use change::{ApplyReport, ApplyRequest, Consent, Proposal};
 pub use check::{CheckReport, check};
 pub use context::{Context, Loaded, load};
 pub use demo::{DEMO, DemoStep, demo_spec, edited};
@@ -45,8 +48,9 @@ pub use lock::{LockBreakRequest, LockReport, NodeLock, lock_break, lock_show};
 pub use notice::Notice;
 pub use plan::{PlanReport, plan};
 pub use plan_file::{PlanFile, PlanFileError, read_plan_file, write_plan_file};
+pub use recovery::{InterruptedChange, Recovery, StaleLock};
 pub use render::{RenderReport, render};
-pub use rollback::{RollbackRequest, rollback, rollback_plan};
+pub use rollback::{RollbackRequest, rollback};
 pub use secrets::secret_file;
 pub use settle::{ChangeSeen, SettleEnd, SettleReport, SettleRequest, settle};
 pub use status::{NodeStatus, StatusReport, Unreachable, status};

@@ -1,11 +1,12 @@
 //! `hactl plan`: what apply would do, with the daemons' own word on it.
 
-use super::apply::refuse_unfinished;
 use super::context::{Context, Loaded, load, refuse_errors};
 use super::error::OpsError;
 use super::expected::Expected;
 use super::notice::{Notice, notices};
-use super::survey::{Survey, desired, redactor, survey, unresolved_names, version_findings, vips};
+use super::recovery::{self, Recovery, require_no_pending_change};
+use super::survey::{Survey, desired, redactor, survey, unresolved_names, vips};
+use crate::agent::Observation;
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
 use crate::model::Node;
@@ -15,8 +16,13 @@ use crate::plan::{Goal, LeftOut, NodePlan, Plan, Request, build};
 pub struct PlanReport {
     /// The inventory that it is for.
     pub loaded: Loaded,
-    /// The plan, its tests filled in.
+    /// The plan, its tests filled in; where there is something to recover, for the hosts as they will be
+    /// then.
     pub plan: Plan,
+    /// What an apply would end first.
+    pub recovery: Recovery,
+    /// What the hosts' versions make of the inventory.
+    pub findings: Vec<Finding>,
     /// What the hosts tell of earlier changes.
     pub notices: Vec<Notice>,
     /// What faults would cost users with it; `None` where its files are not hactl's.
@@ -24,74 +30,76 @@ pub struct PlanReport {
 }
 
 impl PlanReport {
-    /// What check has to say of the inventory.
-    pub fn warnings(&self) -> &[Finding] {
-        &self.loaded.warnings
+    /// True when an apply would do something.
+    pub fn changes(&self) -> bool {
+        !self.plan.is_empty() || !self.recovery.is_empty()
     }
+
+    /// What there is to say of the inventory, by itself and on these hosts.
+    pub fn warnings(&self) -> Vec<&Finding> {
+        self.loaded.warnings.iter().chain(&self.findings).collect()
+    }
+}
+
+/// A plan, and what the hosts' versions make of the inventory.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// Looks at the hosts and plans; changes nothing on them.
 pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
-    let mut loaded = load(context)?;
+    let loaded = load(context)?;
     let survey = survey(context, &loaded).await?;
-    let planned = refuse_unfinished(&survey.seen).and_then(|()| make(&loaded, &survey));
-    let mut plan = match planned {
-        Ok(plan) => plan,
-        Err(error) => {
-            survey.fleet.close().await;
-            return Err(error);
-        }
-    };
-    let tested = test_files(&survey.fleet, &mut plan, context.parallel).await;
-    let notices = notices(&survey.seen);
-    let expected = Expected::of_plan(&loaded.cluster, &plan, &survey.seen);
+    let report = look(context, loaded, &survey).await;
     survey.fleet.close().await;
-    tested?;
-    loaded
-        .warnings
-        .extend(version_findings(&loaded, &survey.seen)?);
+    report
+}
+
+async fn look(context: &Context, loaded: Loaded, survey: &Survey) -> Result<PlanReport, OpsError> {
+    let recovery = Recovery::find(&survey.seen, context.limit.is_empty());
+    let foreseen = recovery::foresee(&recovery, &survey.fleet, &survey.seen).await?;
+    require_no_pending_change(&foreseen)?;
+    let Planned { mut plan, findings } = make(&loaded, &foreseen)?;
+    test_files(&survey.fleet, &mut plan, context.parallel).await?;
     Ok(PlanReport {
+        expected: Expected::of_plan(&loaded.cluster, &plan, &foreseen),
+        notices: recovery.without_own(notices(&survey.seen)),
         loaded,
         plan,
-        notices,
-        expected,
+        recovery,
+        findings,
     })
 }
 
 /// The plan for what was seen; refused where nginx could not start with it.
-pub(super) fn make(loaded: &Loaded, survey: &Survey) -> Result<Plan, OpsError> {
-    refuse_errors(
-        unresolved_names(&loaded.cluster, &survey.seen),
-        &loaded.source,
-    )?;
+pub(super) fn make(loaded: &Loaded, seen: &[Observation]) -> Result<Planned, OpsError> {
+    let names = refuse_errors(unresolved_names(&loaded.cluster, seen), &loaded.source)?;
     let unseen = |node: &Node| LeftOut::Unseen(node.name.clone());
-    plan_beside(
-        loaded,
-        survey,
-        loaded.others().into_iter().map(unseen).collect(),
-    )
+    let left_out = loaded.others().into_iter().map(unseen).collect();
+    let mut planned = plan_beside(loaded, seen, left_out)?;
+    planned.findings.extend(names);
+    Ok(planned)
 }
 
 /// The plan beside nodes that are not changed.
 pub(super) fn plan_beside(
     loaded: &Loaded,
-    survey: &Survey,
+    seen: &[Observation],
     left_out: Vec<LeftOut>,
-) -> Result<Plan, OpsError> {
-    let nodes = desired(loaded, &survey.seen)?
-        .into_iter()
-        .zip(survey.seen.iter().cloned())
-        .collect();
+) -> Result<Planned, OpsError> {
+    let (desired, findings) = desired(loaded, seen)?;
     let request = Request {
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Apply,
         vips: vips(&loaded.cluster),
         left_out,
-        nodes,
+        nodes: desired.into_iter().zip(seen.iter().cloned()).collect(),
         redactor: redactor(),
         take_over: loaded.take_over.clone(),
     };
-    build(request).map_err(OpsError::Plan)
+    let plan = build(request).map_err(OpsError::Plan)?;
+    Ok(Planned { plan, findings })
 }
 
 /// Asks the daemons of every node that would change to test its files.

@@ -34,12 +34,26 @@ pub enum PlanFileError {
         /// Why not.
         reason: String,
     },
+    /// Another version of hactl saved it.
+    #[error(
+        "cannot apply {path}: it has format {format}, and this version of hactl reads format {FORMAT}"
+    )]
+    OtherFormat {
+        /// Its path.
+        path: String,
+        /// Its format.
+        format: u32,
+    },
     /// The hosts, or the inventory, are no longer what it was made for.
     #[error(
         "the plan is out of date: the hosts or the inventory have changed since it was made; nothing was changed"
     )]
     MovedOn,
 }
+
+/// The format that is written, and the only one that is read: of another one it is not known what its
+/// fingerprints are made of.
+const FORMAT: u32 = 2;
 
 fn fingerprints(plan: &Plan) -> BTreeMap<String, String> {
     let of = |node: &crate::plan::NodePlan| {
@@ -53,11 +67,13 @@ fn fingerprints(plan: &Plan) -> BTreeMap<String, String> {
         for loss in losses {
             let _ = writeln!(text, "stops\t{}", loss.name);
         }
-        let _ = writeln!(
-            text,
-            "{:?}{:?}{:?}",
-            node.nginx, node.keepalived, node.sysctls
-        );
+        for (unit, action) in [("nginx", node.nginx), ("keepalived", node.keepalived)] {
+            let _ = writeln!(text, "action\t{unit}\t{}", action.word());
+        }
+        for sysctl in &node.sysctls {
+            let kernel = sysctl.kernel.as_deref().unwrap_or("-");
+            let _ = writeln!(text, "sysctl\t{}\t{kernel}\t{}", sysctl.key, sysctl.wanted);
+        }
         sha256_hex(text.as_bytes())
     };
     let name = |node: &NodeName| node.to_string();
@@ -67,11 +83,19 @@ fn fingerprints(plan: &Plan) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// True when both do the same to the same hosts.
+pub(super) fn is_same(one: &Plan, other: &Plan) -> bool {
+    one.cluster == other.cluster
+        && one.goal == other.goal
+        && one.strategy == other.strategy
+        && fingerprints(one) == fingerprints(other)
+}
+
 impl PlanFile {
     /// The file for `plan`.
     pub fn new(plan: &Plan) -> Self {
         Self {
-            format: 1,
+            format: FORMAT,
             cluster: plan.cluster.to_string(),
             fingerprints: fingerprints(plan),
             plan: serde_json::to_value(plan).unwrap_or_default(),
@@ -119,9 +143,12 @@ pub fn read_plan_file(path: &Utf8Path) -> Result<PlanFile, OpsError> {
     let text = std::fs::read_to_string(path).map_err(|error| not_a_plan(error.to_string()))?;
     let file: PlanFile =
         serde_json::from_str(&text).map_err(|error| not_a_plan(error.to_string()))?;
-    if file.format == 1 {
+    if file.format == FORMAT {
         Ok(file)
     } else {
-        Err(not_a_plan(format!("its format is {}", file.format)))
+        Err(OpsError::PlanFile(PlanFileError::OtherFormat {
+            path: path.to_string(),
+            format: file.format,
+        }))
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apply::{ApplyReport, ApplyRequest, carry_out, recover, refuse_unfinished};
+use super::change::{ApplyReport, ApplyRequest, Planner, change};
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
-use super::plan::{PlanReport, test_files};
-use super::survey::{Survey, redactor, survey, vips};
-use crate::agent::{Agent, AgentError, Manifest};
-use crate::apply::each;
+use super::plan::Planned;
+use super::survey::{redactor, vips};
+use crate::agent::{Agent, AgentError, Manifest, Observation};
+use crate::apply::{Fleet, each};
 use crate::model::HostPath;
 use crate::plan::{Desired, Goal, LeftOut, Plan, Request, build};
 
@@ -19,34 +19,6 @@ pub struct RollbackRequest {
     pub to: Option<u64>,
 }
 
-/// What a rollback would do; changes nothing.
-pub async fn rollback_plan(
-    context: &Context,
-    request: RollbackRequest,
-) -> Result<PlanReport, OpsError> {
-    let loaded = load(context)?;
-    let survey = survey(context, &loaded).await?;
-    let planned = make(&loaded, &survey, request, context.parallel).await;
-    let mut plan = match planned {
-        Ok(plan) => plan,
-        Err(error) => {
-            survey.fleet.close().await;
-            return Err(error);
-        }
-    };
-    let tested = test_files(&survey.fleet, &mut plan, context.parallel).await;
-    let notices = super::notice::notices(&survey.seen);
-    let expected = super::expected::Expected::of_plan(&loaded.cluster, &plan, &survey.seen);
-    survey.fleet.close().await;
-    tested?;
-    Ok(PlanReport {
-        loaded,
-        plan,
-        notices,
-        expected,
-    })
-}
-
 /// Plans, asks, and carries the plan out.
 pub async fn rollback(
     context: &Context,
@@ -54,26 +26,39 @@ pub async fn rollback(
     how: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
     let loaded = load(context)?;
-    let survey = recover(context, &loaded, survey(context, &loaded).await?).await?;
-    let planned = make(&loaded, &survey, request, context.parallel).await;
-    match planned {
-        Ok(plan) => carry_out(context, &loaded, survey, plan, how).await,
-        Err(error) => {
-            survey.fleet.close().await;
-            Err(error)
-        }
+    let planner = ToGeneration {
+        loaded: &loaded,
+        parallel: context.parallel,
+        to: request.to,
+    };
+    change(context, &loaded, planner, how).await
+}
+
+/// The plan that brings an earlier generation back.
+struct ToGeneration<'a> {
+    loaded: &'a Loaded,
+    parallel: usize,
+    to: Option<u64>,
+}
+
+impl Planner for ToGeneration<'_> {
+    async fn plan(&self, fleet: &Fleet, seen: &[Observation]) -> Result<Planned, OpsError> {
+        let plan = make(self.loaded, fleet, seen, self.to, self.parallel).await?;
+        Ok(Planned {
+            plan,
+            findings: Vec::new(),
+        })
     }
 }
 
 async fn make(
     loaded: &Loaded,
-    survey: &Survey,
-    request: RollbackRequest,
+    fleet: &Fleet,
+    seen: &[Observation],
+    to: Option<u64>,
     parallel: usize,
 ) -> Result<Plan, OpsError> {
-    refuse_unfinished(&survey.seen)?;
-    let live = survey
-        .seen
+    let live = seen
         .iter()
         .filter_map(|seen| seen.recorded.as_ref())
         .max_by_key(|live| live.generation());
@@ -82,16 +67,16 @@ async fn make(
         told.or_else(|| live.generation()?.checked_sub(1))
             .unwrap_or(0)
     });
-    let Some(to) = request.to.or(previous) else {
+    let Some(to) = to.or(previous) else {
         return Err(OpsError::NoGeneration {
             reason: "hactl has applied nothing to these nodes yet".to_owned(),
         });
     };
-    let fetched = each(survey.fleet.agents(), parallel, |agent| fetch(agent, to)).await;
+    let fetched = each(fleet.agents(), parallel, |agent| fetch(agent, to)).await;
     refuse_unknown(to, &fetched)?;
     let mut desired = BTreeMap::new();
     let mut errors = Vec::new();
-    for (agent, fetched) in survey.fleet.agents().zip(fetched) {
+    for (agent, fetched) in fleet.agents().zip(fetched) {
         match fetched {
             Ok(Fetched {
                 generation: Some((manifest, contents)),
@@ -119,8 +104,7 @@ async fn make(
     if !errors.is_empty() {
         return Err(OpsError::Hosts { errors });
     }
-    let nodes = survey
-        .seen
+    let nodes = seen
         .iter()
         .filter_map(|seen| Some((desired.remove(&seen.node)?, seen.clone())))
         .collect();

@@ -225,7 +225,6 @@ impl Settler<'_> {
             nodes: self.nodes,
             options: ApplyOptions {
                 parallel: self.context.parallel,
-                check_only: false,
                 confirm: Confirmation::Auto,
                 origin: own_origin(),
                 confirm_timeout: waiting.left,

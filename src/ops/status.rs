@@ -121,12 +121,12 @@ impl StatusReport {
 pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let mut loaded = load(context)?;
     let (survey, unreachable) = survey_of_those_up(context, &mut loaded).await?;
-    let plan = plan_beside(&loaded, &survey, Vec::new());
+    let plan = plan_beside(&loaded, &survey.seen, Vec::new());
     let seen = survey.seen.clone();
     let agents: Vec<_> = survey.fleet.agents().collect();
     let looks = look(&agents, &health::doors(&loaded.cluster), &seen).await;
     survey.fleet.close().await;
-    let mut report = StatusReport::new(&loaded.cluster, &plan?, &seen);
+    let mut report = StatusReport::new(&loaded.cluster, &plan?.plan, &seen);
     let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
     report.problems.extend(outside);
     Ok(StatusReport {

@@ -301,10 +301,7 @@ pub(super) fn render_node(
 }
 
 /// What the keepalived of each host cannot do that the inventory asks of it.
-pub(super) fn version_findings(
-    loaded: &Loaded,
-    seen: &[Observation],
-) -> Result<Vec<Finding>, OpsError> {
+fn version_findings(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Finding>, OpsError> {
     let mut findings = Vec::new();
     for (node, seen) in loaded.nodes().into_iter().zip(seen) {
         let facts = seen.facts().map_err(OpsError::Unsupported)?;
@@ -324,10 +321,13 @@ pub(super) fn unresolved_names(cluster: &Cluster, seen: &[Observation]) -> Vec<F
     check::unresolved_names(cluster, &unresolved)
 }
 
-/// What the inventory wants of every node, for the hosts as they are.
-pub(super) fn desired(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Desired>, OpsError> {
-    version_findings(loaded, seen)?;
-    loaded
+/// What the inventory wants of every node, for the hosts as they are, and what their versions make of it.
+pub(super) fn desired(
+    loaded: &Loaded,
+    seen: &[Observation],
+) -> Result<(Vec<Desired>, Vec<Finding>), OpsError> {
+    let findings = version_findings(loaded, seen)?;
+    let desired: Result<Vec<Desired>, OpsError> = loaded
         .nodes()
         .into_iter()
         .zip(seen)
@@ -338,5 +338,6 @@ pub(super) fn desired(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Desir
                 &render_node(loaded, node, &facts)?,
             ))
         })
-        .collect()
+        .collect();
+    Ok((desired?, findings))
 }

@@ -6,16 +6,20 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::change_text::{agreement_question, outcome_json, outcome_text, stopping_text};
+use super::change_text::{
+    agreement_question, outcome_json, outcome_text, revised_text, stopping_text,
+};
 use super::document::Document;
+use super::findings::findings_text;
 use super::losses::losses_question;
 use super::plan::{notices_text, plan_text};
 use super::progress::Progress;
+use super::recovery::recovery_text;
 use super::ui::Ui;
 use crate::apply::{ApplyResult, Event};
 use crate::model::NodeName;
-use crate::ops::{ApplyReport, Notice};
-use crate::plan::{Loss, Plan};
+use crate::ops::{ApplyReport, Proposal};
+use crate::plan::Loss;
 
 /// Shows one change. It is told of everything, from any thread.
 #[derive(Debug)]
@@ -57,15 +61,25 @@ impl ChangeView {
     }
 
     /// Shows what will be done.
-    pub fn show_plan(&self, plan: &Plan, notices: &[Notice]) {
-        self.ui.status(&notices_text(notices));
-        self.ui.status(&plan_text(plan, self.diffs));
+    pub fn show_proposal(&self, proposal: &Proposal) {
+        let text = if proposal.is_revised {
+            revised_text().to_owned()
+        } else {
+            notices_text(proposal.notices)
+        };
+        self.ui.status(&text);
+        self.ui.status(&recovery_text(proposal.recovery));
+        let unicode = Ui::is_unicode();
+        self.ui
+            .status(&findings_text(proposal.findings, proposal.source, unicode));
+        self.ui.status(&plan_text(proposal.plan, self.diffs));
         self.ui.status("\n");
     }
 
     /// Asks whether to do it.
-    pub fn ask(&self, plan: &Plan, is_stopped: &dyn Fn() -> bool) -> bool {
-        self.ui.ask(&agreement_question(plan), is_stopped)
+    pub fn ask(&self, proposal: &Proposal, is_stopped: &dyn Fn() -> bool) -> bool {
+        let question = agreement_question(proposal.recovery, proposal.plan);
+        self.ui.ask(&question, is_stopped)
     }
 
     /// Asks whether what the plan names may stop being served.
@@ -74,10 +88,17 @@ impl ChangeView {
     }
 
     /// It begins.
-    pub fn begin(&self, plan: &Plan) {
+    pub fn begin(&self, proposal: &Proposal) {
         let mut state = self.state();
-        state.started = Instant::now();
-        state.progress = Some(Progress::new(&self.ui, plan));
+        if !proposal.is_revised {
+            state.started = Instant::now();
+        }
+        state.progress = Some(if proposal.recovery.is_empty() {
+            Progress::new(&self.ui, proposal.plan)
+        } else {
+            // The nodes of the earlier change need not be those of the plan, so that there is no bar for each.
+            Progress::log(&self.ui, proposal.plan)
+        });
     }
 
     /// Something happened.
@@ -107,6 +128,8 @@ impl ChangeView {
         if self.ui.is_json() {
             let document = Document::new(self.verb)
                 .with("exit_code", &exit_code)
+                .with("recovery", &report.recovery)
+                .with("recovered", &report.is_recovered)
                 .with("plan", &report.plan)
                 .with("notices", &report.notices)
                 .with("events", &state.events)

@@ -9,7 +9,7 @@ use crate::agent::{AgentError, InstanceState};
 use crate::apply::{ApplyResult, Event, FailureCause, Step};
 use crate::health::{Daemon, Problem};
 use crate::model::NodeName;
-use crate::ops::ApplyReport;
+use crate::ops::{ApplyReport, Recovery};
 use crate::plan::{Goal, Plan};
 
 fn owners() -> Vec<(IpAddr, NodeName)> {
@@ -30,9 +30,8 @@ fn rolling_back(to: u64) -> Plan {
 #[test]
 fn good_ends_say_what_is_live() {
     let declined = ApplyReport {
-        plan: upstream_change(),
-        notices: Vec::new(),
         outcome: None,
+        ..report(upstream_change(), ApplyResult::NothingToDo)
     };
     let texts = [
         shown(plan(vec![node("lb1")]), ApplyResult::NothingToDo),
@@ -184,7 +183,11 @@ fn a_stop_and_an_unfinished_change() {
 #[test]
 fn questions_say_what_is_agreed_to() {
     let questions = [upstream_change(), rolling_back(2), rolling_back(0)];
-    let questions = questions.map(|plan| agreement_question(&plan).trim_end().to_owned());
+    let questions = questions.map(|plan| {
+        agreement_question(&Recovery::default(), &plan)
+            .trim_end()
+            .to_owned()
+    });
     assert_snapshot!(plain(&questions.join("\n")));
 }
 

@@ -8,25 +8,34 @@ use super::complaint::labelled;
 use super::failure::{failure_json, failure_text};
 use super::paint;
 use super::plan::plan_text;
+use super::recovery::recovery_agreement;
 use super::text::{and, count, elapsed};
 use crate::agent::Deadline;
 use crate::apply::{ApplyOutcome, ApplyResult};
 use crate::model::NodeName;
-use crate::ops::ApplyReport;
+use crate::ops::{ApplyReport, Recovery};
 use crate::plan::{Goal, Plan};
 
 /// What is asked before anything is done.
-pub(super) fn agreement_question(plan: &Plan) -> String {
+pub(super) fn agreement_question(recovery: &Recovery, plan: &Plan) -> String {
     let mut nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
     nodes.sort();
-    let what = match plan.goal {
-        Goal::Apply => format!("Apply this to {}?", and(&nodes)),
-        Goal::Rollback { to: 0 } => {
-            format!("Make {} as they were before hactl?", and(&nodes))
-        }
-        Goal::Rollback { to } => format!("Bring {} back to generation {to}?", and(&nodes)),
-    };
-    format!("{} [y/N] ", paint::strong(what))
+    let own = (!nodes.is_empty()).then(|| match plan.goal {
+        Goal::Apply => format!("apply this to {}", and(&nodes)),
+        Goal::Rollback { to: 0 } => format!("make {} as they were before hactl", and(&nodes)),
+        Goal::Rollback { to } => format!("bring {} back to generation {to}", and(&nodes)),
+    });
+    let parts = recovery_agreement(recovery).into_iter().chain(own);
+    let what = parts.collect::<Vec<_>>().join(", then ");
+    let mut letters = what.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    let what: String = first.into_iter().chain(letters).collect();
+    format!("{} [y/N] ", paint::strong(format!("{what}?")))
+}
+
+/// Before a plan that differs from what was agreed to.
+pub(super) fn revised_text() -> &'static str {
+    "After the recovery, this is left to do; it differs from what was shown before:\n"
 }
 
 /// What the first Ctrl-C does.
@@ -43,6 +52,9 @@ pub(super) fn outcome_text(
     unicode: bool,
 ) -> String {
     match &report.outcome {
+        None if report.is_recovered => {
+            "The interrupted change was ended; nothing else was changed.\n".to_owned()
+        }
         None => "Nothing was changed.\n".to_owned(),
         Some(outcome) => ended(&report.plan, outcome, owners, unicode),
     }

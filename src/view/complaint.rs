@@ -98,6 +98,11 @@ impl Complaint {
                 }
             }
             OpsError::Hosts { errors } => Self::of_hosts(errors),
+            OpsError::Recovery { errors } => {
+                let mut complaint = Self::of_hosts(errors);
+                complaint.message = format!("{error}: {}", complaint.message);
+                complaint.help("run `hactl status` to see every node's state")
+            }
             OpsError::Settle(SettleRefusal::Unreachable { errors, .. }) => {
                 let mut complaint = Self::new(error.to_string());
                 for one in errors {

@@ -20,15 +20,17 @@ use camino::Utf8Path;
 use super::complaint::labelled;
 use super::document::Document;
 use super::paint;
+use super::recovery::{recovery_text, released_text};
 use super::text::{count, elapsed, wrap};
 use super::ui::Ui;
 use crate::drill::{Comparison, DrillReport, DrillStats, Ends, Scope};
 use crate::model::NodeName;
-use crate::ops::{CutShort, DrillIntent, DrillProgress};
+use crate::ops::{CutShort, DrillIntent, DrillProgress, Recovery};
 
 impl Ui {
     /// Says what will be done before it is done.
-    pub fn announce_drills(&self, intents: &[DrillIntent]) {
+    pub fn announce_drills(&self, intents: &[DrillIntent], recovery: &Recovery) {
+        self.status(&recovery_text(recovery));
         self.status(&intents_text(intents));
     }
 
@@ -151,6 +153,7 @@ pub(super) fn progress_line(progress: &DrillProgress) -> String {
                 )
             )
         }
+        DrillProgress::LockReleased { node, holder } => released_text(node, holder),
         DrillProgress::Ordered { node } => format!("  the fault comes to {node}\n"),
         DrillProgress::Settling => "  waiting until the cluster is whole again\n".to_owned(),
     }

@@ -37,6 +37,7 @@ mod prediction;
 mod progress;
 mod progress_bars;
 mod progress_lines;
+mod recovery;
 mod render;
 #[cfg(test)]
 mod report_tests;

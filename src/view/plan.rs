@@ -8,10 +8,12 @@ use super::diff::diffs_text;
 use super::document::Document;
 use super::drift::{by_words, notice_words};
 use super::effect::{service_words, vip_words};
+use super::findings::findings_text;
 use super::losses::losses_text;
 use super::node_plan::nodes_text;
 use super::paint;
 use super::prediction::expected_text;
+use super::recovery::recovery_text;
 use super::text::{and, comma, count};
 use super::ui::Ui;
 use crate::ops::{Notice, PlanReport};
@@ -22,18 +24,22 @@ impl Ui {
     pub fn show_plan(&self, report: &PlanReport, saved: Option<&Utf8Path>) {
         if self.is_json() {
             let document = Document::new("plan")
-                .with("changes", &!report.plan.is_empty())
+                .with("changes", &report.changes())
                 .with("refused", &report.plan.is_refused())
                 .with("plan", &report.plan)
                 .with("notices", &report.notices)
-                .with("warnings", report.warnings())
+                .with("recovery", &report.recovery)
+                .with("warnings", &report.warnings())
                 .with("expected", &report.expected)
                 .with("saved_to", &saved);
             self.document(&document);
             return;
         }
         self.status(&notices_text(&report.notices));
-        self.status(&warnings_text(report.warnings()));
+        self.status(&recovery_text(&report.recovery));
+        self.status(&warnings_text(&report.loaded.warnings));
+        let (findings, source) = (&report.findings, &report.loaded.source);
+        self.status(&findings_text(findings, source, Self::is_unicode()));
         self.data(&plan_text(&report.plan, true));
         if let (false, Some(expected)) = (report.plan.is_empty(), &report.expected) {
             self.data(&format!("\n{}", expected_text(expected)));

@@ -24,6 +24,11 @@ impl Progress {
         }
     }
 
+    /// The same as lines, also on a terminal.
+    pub(super) fn log(ui: &Ui, plan: &Plan) -> Self {
+        Self::Lines(ui.clone(), Lines::new(plan))
+    }
+
     /// Shows one event.
     pub(super) fn event(&mut self, event: &Event) {
         match self {

@@ -51,7 +51,13 @@ impl Bars {
                     bar.set_message("stopped");
                 }
             }
-            Event::Tested { .. } | Event::OwnersSeen { .. } | Event::ReachedAgain { .. } => {}
+            // Told as lines: they concern nodes that need not be in the plan.
+            Event::RecoveryStarted { .. }
+            | Event::RecoveryFinished { .. }
+            | Event::LockReleased { .. }
+            | Event::Tested { .. }
+            | Event::OwnersSeen { .. }
+            | Event::ReachedAgain { .. } => {}
         }
     }
 

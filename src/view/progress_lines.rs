@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::paint;
+use super::recovery::recovery_event_text;
 use super::text::{and, comma};
 use crate::apply::{Event, Step};
 use crate::model::NodeName;
@@ -90,6 +91,9 @@ impl Lines {
                 format!("{before}{label} {message}\n")
             }
             Event::Interrupted => format!("{}stopping on request\n", self.flush()),
+            Event::RecoveryStarted { .. }
+            | Event::RecoveryFinished { .. }
+            | Event::LockReleased { .. } => recovery_event_text(event).unwrap_or_default(),
             Event::Reverting { node } => format!("{node}: undoing\n"),
             Event::Reverted { node } => format!("{node}: as it was\n"),
             Event::RevertFailed { node, message } => format!(

@@ -10,7 +10,7 @@ use crate::agent::{
 use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, Step};
 use crate::health::VipOwners;
 use crate::model::{ClusterName, HostPath, NodeName};
-use crate::ops::{ApplyReport, NodeStatus, StatusReport};
+use crate::ops::{ApplyReport, NodeStatus, Recovery, StatusReport};
 use crate::plan::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, Strategy, SysctlChange, UnitAction,
 };
@@ -234,10 +234,13 @@ pub(super) fn failure(step: Step, errors: Vec<FailureCause>) -> Failure {
 pub(super) fn report(plan: Plan, result: ApplyResult) -> ApplyReport {
     ApplyReport {
         plan,
+        recovery: Recovery::default(),
+        is_recovered: false,
         notices: Vec::new(),
+        findings: Vec::new(),
         outcome: Some(ApplyOutcome {
             result,
-            tx: "20261122T165000Z-1-00000000".to_owned(),
+            tx: Some("20261122T165000Z-1-00000000".to_owned()),
             elapsed: Duration::from_millis(6234),
         }),
     }

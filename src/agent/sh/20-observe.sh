@@ -42,7 +42,7 @@ observe_os() {
             say installed "$program" "${version%%
 *}"
         elif command -v apt-cache >/dev/null 2>&1; then
-            candidate=$(apt-cache policy "$program" 2>/dev/null | while read -r key value _; do
+            candidate=$(apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$program" 2>/dev/null | while read -r key value _; do
                 [ "$key" = Candidate: ] && printf '%s' "$value"
             done)
             say missing "$program" "${candidate:-}"

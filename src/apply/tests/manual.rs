@@ -53,7 +53,6 @@ async fn settle_until(
         nodes: &nodes,
         options: ApplyOptions {
             parallel: 8,
-            check_only: false,
             confirm: Confirmation::Auto,
             origin: String::new(),
             confirm_timeout: Duration::from_mins(4),

@@ -177,7 +177,6 @@ async fn run_with(
     assert!(errors.is_empty());
     let mut options = ApplyOptions {
         parallel: 8,
-        check_only: false,
         confirm: Confirmation::Auto,
         origin: String::new(),
         confirm_timeout: Duration::from_secs(4),

@@ -131,23 +131,6 @@ async fn an_unfinished_change_is_left_to_its_owner() {
 }
 
 #[tokio::test]
-async fn only_a_check_leaves_nothing_behind() {
-    let cluster = cluster();
-    let mut plan = plan();
-    plan.nodes[0].install = vec!["nginx".to_owned()];
-    let run = run_with(
-        &cluster,
-        &plan,
-        |options| options.check_only = true,
-        &|_| (),
-    )
-    .await;
-    assert_eq!(run.kind(), "checked");
-    assert_eq!(truth(&cluster), "old");
-    nobody_is_locked(&cluster);
-}
-
-#[tokio::test]
 async fn every_node_is_reverted_although_one_fails() {
     let cluster = cluster();
     faults(

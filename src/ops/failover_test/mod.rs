@@ -19,10 +19,11 @@ use std::time::Duration;
 pub use intent::DrillIntent;
 pub use results::{Earlier, earlier_drills, keep_drills, try_to_write_drills, write_drills};
 
-use super::apply::recover;
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
+use super::recovery::{Recoverer, Recovery};
 use super::survey::{Survey, survey};
+use crate::apply::Event;
 use crate::drill::{Drill, DrillReport};
 use crate::model::NodeName;
 use reach::Reach;
@@ -49,7 +50,7 @@ pub struct FailoverRequest<'a> {
     /// The longest outage that is accepted, of any drill; the inventory has others.
     pub budget: Option<Duration>,
     /// Told what will be done before anything is done; false gives up.
-    pub agree: &'a (dyn Fn(&[DrillIntent]) -> bool + Sync),
+    pub agree: &'a (dyn Fn(&[DrillIntent], &Recovery) -> bool + Sync),
     /// Told what happens.
     pub tell: &'a (dyn Fn(&DrillProgress) + Sync),
 }
@@ -63,6 +64,13 @@ pub enum DrillProgress {
         drill: Drill,
         /// Why.
         why: String,
+    },
+    /// The lock of a holder that no longer runs was released.
+    LockReleased {
+        /// The node.
+        node: NodeName,
+        /// `user@machine` of who took it.
+        holder: String,
     },
     /// A drill begins.
     Begun {
@@ -114,11 +122,10 @@ pub async fn failover_test(
     request: FailoverRequest<'_>,
 ) -> Result<Option<FailoverOutcome>, OpsError> {
     let loaded = load(context)?;
-    let mut survey = survey(context, &loaded).await?;
-    // A drill that was killed leaves its lock; a change that was is not a drill's to end.
-    if survey.seen.iter().all(|seen| seen.journal.is_none()) {
-        survey = recover(context, &loaded, survey).await?;
-    }
+    let survey = survey(context, &loaded).await?;
+    // A drill that was killed leaves its lock. A change that was killed is not a drill's to end: with one
+    // under way there is no drill.
+    let recovery = Recovery::find(&survey.seen, context.limit.is_empty());
     let intents = match intents(&loaded, &survey, &request).await {
         Ok(intents) => intents,
         Err(error) => {
@@ -126,9 +133,22 @@ pub async fn failover_test(
             return Err(error);
         }
     };
-    if !(request.agree)(&intents) {
+    if !(request.agree)(&intents, &recovery) {
         survey.fleet.close().await;
         return Ok(None);
+    }
+    let recoverer = Recoverer {
+        context,
+        loaded: &loaded,
+        tell: &|event| {
+            if let Event::LockReleased { node, holder } = event {
+                (request.tell)(&DrillProgress::LockReleased { node, holder });
+            }
+        },
+    };
+    if let Err(error) = recoverer.carry_out(&recovery, &survey).await {
+        survey.fleet.close().await;
+        return Err(error);
     }
     let reach = Reach::new(&loaded, survey.connector, survey.fleet);
     let runner = Runner::new(context, &loaded, &request, survey.seen, reach);
