@@ -318,9 +318,7 @@ fn what_a_killed_hactl_has_activated_is_cancelled_or_ended_by_the_next_apply() {
             cluster.assert_etc(&before);
             cluster.assert_no_traces();
         } else {
-            cluster
-                .apply()
-                .says("it was interrupted, and nobody worked on it any more");
+            cluster.apply().says("rolled back the interrupted change");
         }
     }
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);

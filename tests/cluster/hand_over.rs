@@ -136,7 +136,9 @@ fn the_owner_alone_has_the_vip_on_its_loopback_and_after_a_rollback_nobody() {
     cluster.apply();
     settles("lb1");
     cluster.set_inventory(&inventory);
-    cluster.apply();
+    cluster
+        .run(&["apply", "--yes", "--stop-serving", "10.0.0.101"])
+        .exits(0);
     settles("lb1");
     assert!(
         !cluster
