@@ -7,11 +7,11 @@ use super::error::AgentError;
 use super::fault::FaultState;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{Deadline, Journal, LockInfo, Observation};
-use super::observe::observation;
+use super::observe::{observation, version_in};
 use super::reach::{self, Announced, Reach, ReachQuestion};
 use super::reply::{self, Record};
 use super::script::READS;
-use crate::model::{HostPath, NodeName, clipped};
+use crate::model::{HostPath, NodeName, Version, clipped};
 use crate::remote::SudoRefusal;
 
 /// The most generations of a host that are read.
@@ -24,10 +24,71 @@ const MAX_PROBLEMS: usize = 100;
 pub struct TestResult {
     /// `nginx` or `keepalived`.
     pub program: String,
+    /// The version of the program that tested; `None` where the host did not tell.
+    pub version: Option<Version>,
     /// Its exit code.
     pub code: i32,
     /// What it printed.
     pub output: String,
+}
+
+/// What the exit code of a daemon's test means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestVerdict {
+    /// The files are good.
+    Accepted,
+    /// The program cannot test files, so nothing is known.
+    CannotTest,
+    /// It could not run with these files.
+    Fatal,
+    /// It would run, without what it could not read.
+    RunsWithErrors,
+    /// It would run, and refuses to start the scripts as they are.
+    ScriptSecurity,
+    /// The test itself failed.
+    TestFailed,
+}
+
+impl TestVerdict {
+    /// True unless the program refused the files: its codes for "runs with errors" and "script security
+    /// off" are refusals to hactl.
+    pub fn is_passed(self) -> bool {
+        matches!(self, Self::Accepted | Self::CannotTest)
+    }
+}
+
+/// The first keepalived that knows `-t`; an earlier one calls it an invalid option and ends with 0.
+const KEEPALIVED_TESTS: Version = Version::new(2, 0, 4);
+/// The first keepalived with today's exit codes, which are one higher than before.
+const KEEPALIVED_CODES: Version = Version::new(2, 2, 0);
+
+impl TestResult {
+    /// What the program said, by its exit code and its version (rule KA003).
+    pub fn verdict(&self) -> TestVerdict {
+        if self.program != "keepalived" {
+            return match self.code {
+                0 => TestVerdict::Accepted,
+                _ => TestVerdict::Fatal,
+            };
+        }
+        if self
+            .version
+            .is_some_and(|version| version < KEEPALIVED_TESTS)
+        {
+            return TestVerdict::CannotTest;
+        }
+        let is_older = self
+            .version
+            .is_some_and(|version| version < KEEPALIVED_CODES);
+        match self.code + i32::from(is_older && self.code != 0) {
+            0 => TestVerdict::Accepted,
+            4 => TestVerdict::Fatal,
+            5 => TestVerdict::RunsWithErrors,
+            6 => TestVerdict::ScriptSecurity,
+            _ => TestVerdict::TestFailed,
+        }
+    }
 }
 
 /// A whole answer that tells of no failure.
@@ -90,6 +151,7 @@ impl Answer {
         let result = |record: &Record| TestResult {
             program: record.field(0).to_owned(),
             code: record.field(1).parse().unwrap_or(-1),
+            version: version_in(record.field(2)),
             output: record.words(),
         };
         self.of("tested").map(result).collect()
@@ -188,4 +250,73 @@ fn refuse_failure(node: &NodeName, records: Vec<Record>) -> Result<Vec<Record>, 
 fn one_line(text: &str) -> String {
     let line = text.lines().rfind(|line| !line.trim().is_empty());
     clipped(line.unwrap_or("no reason given").trim(), 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_of_keepalived_are_read_by_its_version() {
+        use TestVerdict::{
+            Accepted, CannotTest, Fatal, RunsWithErrors, ScriptSecurity, TestFailed,
+        };
+        let table = [
+            // Before 2.0.4 it ends with 0, whatever the file.
+            ("1.3.5", [(0, CannotTest), (1, CannotTest)].as_slice()),
+            ("2.0.3", &[(0, CannotTest)]),
+            (
+                "2.0.10",
+                &[
+                    (0, Accepted),
+                    (3, Fatal),
+                    (4, RunsWithErrors),
+                    (5, ScriptSecurity),
+                    (143, TestFailed),
+                ],
+            ),
+            (
+                "2.1.5",
+                &[
+                    (0, Accepted),
+                    (3, Fatal),
+                    (4, RunsWithErrors),
+                    (5, ScriptSecurity),
+                ],
+            ),
+            (
+                "2.2.0",
+                &[
+                    (0, Accepted),
+                    (3, TestFailed),
+                    (4, Fatal),
+                    (5, RunsWithErrors),
+                    (6, ScriptSecurity),
+                ],
+            ),
+            (
+                "2.2.7",
+                &[(0, Accepted), (5, RunsWithErrors), (143, TestFailed)],
+            ),
+        ];
+        for (version, codes) in table {
+            for (code, verdict) in codes {
+                let test = TestResult {
+                    program: "keepalived".to_owned(),
+                    version: version.parse().ok(),
+                    code: *code,
+                    output: String::new(),
+                };
+                assert_eq!(
+                    test.verdict(),
+                    *verdict,
+                    "keepalived {version} ended with {code}"
+                );
+                assert_eq!(
+                    test.verdict().is_passed(),
+                    matches!(verdict, Accepted | CannotTest)
+                );
+            }
+        }
+    }
 }

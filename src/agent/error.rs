@@ -120,6 +120,9 @@ fn code_hint(code: &str) -> &'static str {
             "look at the lines above, and at `journalctl -u keepalived` on the host"
         }
         "service" => "look at the lines above, and at `systemctl status` on the host",
+        "no-apt" => {
+            "install them with the host's own package manager (`dnf install nginx keepalived`), then run it again"
+        }
         "packages" => {
             "run `apt-get update` and `apt-get install nginx keepalived` on the host and mend what it says"
         }

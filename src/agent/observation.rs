@@ -87,6 +87,8 @@ pub struct Service {
     pub main_pid: u32,
     /// `NeedDaemonReload`.
     pub needs_daemon_reload: bool,
+    /// `PIDFile`; empty where the unit names none.
+    pub pid_file: String,
 }
 
 impl Service {
@@ -435,6 +437,8 @@ pub enum UnsupportedHost {
         node: NodeName,
         /// The program.
         program: &'static str,
+        /// Whose package manager it is.
+        family: OsFamily,
     },
     /// Something that the host's program needs is missing.
     #[error("{node}: hactl needs {} there", programs.join(", "))]
@@ -513,6 +517,7 @@ impl Observation {
             let missing = UnsupportedHost::NoProgram {
                 node: node(),
                 program: name,
+                family,
             };
             program.version().or(packaged).ok_or(missing)
         };
@@ -528,7 +533,9 @@ impl Observation {
             keepalived: version(self.keepalived, packaged.map(|it| it.0), "keepalived")?,
             nginx: version(self.nginx, packaged.map(|it| it.1), "nginx")?,
             nginx_user: UserName::new(user).unwrap_or(debian.nginx_user),
-            nginx_pid_file: debian.nginx_pid_file,
+            // The packages of both families name the same one, for a host without nginx.
+            nginx_pid_file: HostPath::new(&self.service("nginx").pid_file)
+                .unwrap_or(debian.nginx_pid_file),
         })
     }
 

@@ -67,7 +67,7 @@ impl Question {
 }
 
 /// The version in what a program prints of itself: `Keepalived v2.2.7 (…)`, `nginx version: nginx/1.22.1`.
-fn version_in(text: &str) -> Option<Version> {
+pub(super) fn version_in(text: &str) -> Option<Version> {
     text.split([' ', '/'])
         .find(|word| {
             word.trim_start_matches('v')
@@ -218,6 +218,7 @@ fn services(text: &str) -> BTreeMap<String, Service> {
             load: get("LoadState"),
             main_pid: get("MainPID").parse().unwrap_or_default(),
             needs_daemon_reload: get("NeedDaemonReload") == "yes",
+            pid_file: get("PIDFile"),
         };
         if !get("Id").is_empty() {
             all.insert(get("Id"), service);
@@ -285,6 +286,14 @@ mod tests {
             version_of_package("1.22.1-9+deb12u3"),
             Some(Version::new(1, 22, 1))
         );
+    }
+
+    #[test]
+    fn the_pid_file_is_the_one_that_the_unit_names() {
+        let text = "Id=nginx.service\nLoadState=loaded\nPIDFile=/run/nginx/nginx.pid\n\nId=keepalived.service\n";
+        let read = services(text);
+        assert_eq!(read["nginx.service"].pid_file, "/run/nginx/nginx.pid");
+        assert_eq!(read["keepalived.service"].pid_file, "");
     }
 
     #[test]

@@ -19,6 +19,8 @@
 
 use std::collections::BTreeSet;
 
+pub use crate::agent::Side;
+
 /// A node's place in the order of activation.
 pub type NodeIndex = usize;
 
@@ -39,17 +41,6 @@ pub enum Order {
     Revert(NodeIndex),
     /// Ask a node on which side it is.
     Ask(NodeIndex),
-}
-
-/// On which side a node says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    /// It has the old configuration and will keep it.
-    Old,
-    /// It has the new configuration and will keep it.
-    New,
-    /// It has the new configuration, unconfirmed.
-    Undecided,
 }
 
 /// What happened.

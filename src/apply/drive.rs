@@ -79,7 +79,7 @@ impl<'a> Drive<'a> {
     }
 
     async fn end(self, end: Conducted, before: &Outside) -> ApplyResult {
-        let generation = self.plan.makes();
+        let generation = self.plan.generation_to_come();
         if end.verdict == Verdict::AllNew {
             return ApplyResult::Applied { generation };
         }

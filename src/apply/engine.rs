@@ -207,7 +207,7 @@ impl Engine<'_> {
         let from = &self.options.provenance;
         let position = plan.changing().position(|other| other.node == node.node);
         let facts = [
-            ("generation", plan.makes().to_string()),
+            ("generation", plan.generation_to_come().to_string()),
             ("position", position.unwrap_or_default().to_string()),
             ("nodes", plan.changing().count().to_string()),
             ("confirm", self.options.confirm.word().to_owned()),
@@ -265,7 +265,7 @@ impl Engine<'_> {
             node: node.node.clone(),
             tests: tests.clone(),
         });
-        match tests.into_iter().find(|test| test.code != 0) {
+        match tests.into_iter().find(|test| !test.verdict().is_passed()) {
             None => Ok(None),
             Some(TestResult {
                 program, output, ..
@@ -314,8 +314,10 @@ impl Engine<'_> {
     async fn unlock<'f>(&self, agents: impl Iterator<Item = &'f Agent>, tx: &str) {
         let results = each(agents, self.options.parallel, |agent| agent.unlock(tx)).await;
         for error in results.into_iter().filter_map(Result::err) {
-            // A lock that cannot be given back now frees itself when its time is over.
-            tracing::warn!(node = %error.node(), %error, "failed to give the lock back");
+            self.say(Event::LockNotReleased {
+                node: error.node().clone(),
+                message: error.to_string(),
+            });
         }
     }
 

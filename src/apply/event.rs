@@ -90,6 +90,21 @@ pub enum Event {
         /// `user@machine` of who took it.
         holder: String,
     },
+    /// A node's lock could not be released: it expires.
+    LockNotReleased {
+        /// The node.
+        node: NodeName,
+        /// Why, as one line.
+        message: String,
+    },
+    /// A change waits to be confirmed, and a node's lock could not be told: it expires with the process
+    /// that took it.
+    LockNotHandedOver {
+        /// The node.
+        node: NodeName,
+        /// Why, as one line.
+        message: String,
+    },
     /// A step begins on these nodes.
     StepStarted {
         /// The step.

@@ -65,7 +65,15 @@ impl Hands<'_> {
                 Some((plan, plans)) => prove(engine, plan, plans, tx).await,
                 None => Told::good(News::NotProved),
             },
-            Order::Confirm(index) => confirm(engine, &self.nodes[index], index, tx).await,
+            Order::Confirm(index) => {
+                if index == 0 {
+                    engine.say(Event::StepStarted {
+                        step: Step::Confirm,
+                        nodes: self.nodes.len(),
+                    });
+                }
+                confirm(engine, &self.nodes[index], index, tx).await
+            }
             Order::Offer(index) => offer(engine, &self.nodes[index], index, tx).await,
             Order::Withdraw(index) => withdraw(engine, &self.nodes[index], index, tx).await,
             Order::Revert(index) => revert(engine, &self.nodes[index], index, tx, &why).await,
@@ -85,7 +93,10 @@ async fn offer(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str)
         agent.lock(&request)
     });
     for error in locked.await.into_iter().filter_map(Result::err) {
-        tracing::warn!(node = %error.node(), %error, "failed to tell the lock that the change waits");
+        engine.say(Event::LockNotHandedOver {
+            node: error.node().clone(),
+            message: error.to_string(),
+        });
     }
     let agent = match fresh(engine, name).await {
         Ok(agent) => agent,
@@ -138,12 +149,7 @@ async fn activate(
     let Some(agent) = engine.fleet.get(&name) else {
         return Told::good(News::ActivationFailed(index));
     };
-    // A package that was just installed has brought files of its own.
-    let expected = if node.install.is_empty() {
-        node.expected.clone()
-    } else {
-        [].into()
-    };
+    let expected = node.expected_after_installation();
     let activation = Activation {
         expected,
         nginx: node.nginx.word(),
@@ -224,12 +230,6 @@ pub(super) async fn fresh(engine: &Engine<'_>, name: &NodeName) -> Result<Agent,
 }
 
 async fn confirm(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
-    if index == 0 {
-        engine.say(Event::StepStarted {
-            step: Step::Confirm,
-            nodes: engine.fleet.agents().count(),
-        });
-    }
     let agent = match fresh(engine, name).await {
         Ok(agent) => agent,
         Err(error) => {
@@ -318,22 +318,18 @@ async fn ask(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str) -
     let Ok(seen) = seen else {
         return Told::good(News::Silent(index));
     };
-    let is_ours = |id: Option<&str>| id == Some(tx);
-    let outcome = seen
-        .outcome
-        .as_ref()
-        .filter(|outcome| is_ours(Some(&outcome.tx)));
-    let side = if is_ours(seen.journal.as_ref().map(|journal| journal.tx.as_str())) {
-        Side::Undecided
-    } else if outcome.is_some_and(|outcome| outcome.result == "confirmed") {
+    // A node that knows nothing of it was never activated, or has undone it and forgotten since.
+    let mut side = seen.side_of(tx).unwrap_or(Side::Old);
+    if seen.is_under_way(tx) {
+        // Also where it is decided: until it is carried through, something may fail there.
+        side = Side::Undecided;
+    }
+    if side == Side::New {
         engine.say(Event::NodeDone {
             step: Step::Confirm,
             node: name.clone(),
             note: None,
         });
-        Side::New
-    } else {
-        Side::Old
-    };
+    }
     Told::good(News::Is(index, side))
 }

@@ -68,7 +68,12 @@ fn section(page: &mut String, rule: &Rule) {
     );
 }
 
+/// As a sentence begins; but a keyword or a program's name is written as it is typed.
 fn capitalised(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if first.contains('_') || ["keepalived", "nginx"].contains(&first) {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),

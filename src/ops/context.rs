@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::commit::git_commit;
 use super::error::OpsError;
 use super::secrets::fetch_secrets;
 use crate::agent::sha256_hex;
@@ -183,28 +184,4 @@ pub(super) fn provenance(inventory: &Utf8Path, text: &str) -> Provenance {
         inventory: sha256_hex(text.as_bytes()),
         commit: git_commit(inventory).unwrap_or_default(),
     }
-}
-
-/// The commit that the inventory's folder is at, read from Git's own files: an inventory outside a
-/// repository simply has none.
-fn git_commit(inventory: &Utf8Path) -> Option<String> {
-    let absolute = inventory.canonicalize_utf8().ok()?;
-    let git = absolute
-        .ancestors()
-        .skip(1)
-        .map(|dir| dir.join(".git"))
-        .find(|dir| dir.is_dir())?;
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-    let commit = match head.trim().strip_prefix("ref: ") {
-        Some(reference) => std::fs::read_to_string(git.join(reference)).ok()?,
-        None => head,
-    };
-    Some(
-        commit
-            .trim()
-            .chars()
-            .filter(char::is_ascii_hexdigit)
-            .take(12)
-            .collect(),
-    )
 }

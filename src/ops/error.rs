@@ -10,7 +10,7 @@ use crate::apply::SettleVerb;
 use crate::check::Finding;
 use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
-use crate::model::{InterfaceName, NodeName, SecretRef};
+use crate::model::{InterfaceName, NodeName, OsFamily, SecretRef};
 use crate::plan::{AnotherCluster, Loss, PlanError};
 use crate::render::{RenderError, TemplateError};
 
@@ -342,12 +342,19 @@ impl OpsError {
                 let names: Vec<_> = known.iter().map(NodeName::as_str).collect();
                 Some(format!("it has {}", names.join(", ")))
             }
-            Self::Unsupported(UnsupportedHost::Distribution { .. }) => {
-                Some("hactl manages Debian, Ubuntu, RHEL and what derives from them".to_owned())
-            }
-            Self::Unsupported(UnsupportedHost::NoProgram { program, .. }) => Some(format!(
-                "run `apt-get update` on the host, or install {program} there"
-            )),
+            Self::Unsupported(UnsupportedHost::Distribution { .. }) => Some(
+                "hactl manages Debian and Ubuntu, and RHEL and its derivatives where nginx and \
+                     keepalived are installed already"
+                    .to_owned(),
+            ),
+            Self::Unsupported(UnsupportedHost::NoProgram {
+                program, family, ..
+            }) => Some(match family {
+                OsFamily::Debian => {
+                    format!("run `apt-get update` on the host, or install {program} there")
+                }
+                OsFamily::Redhat => format!("run `dnf install {program}` on the host"),
+            }),
             Self::Unsupported(UnsupportedHost::Lacking { .. }) => {
                 Some("install them with the host's package manager".to_owned())
             }

@@ -6,6 +6,7 @@
 mod apply;
 mod change;
 mod check;
+mod commit;
 mod context;
 mod demo;
 mod error;

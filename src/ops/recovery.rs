@@ -369,3 +369,113 @@ pub(super) fn require_no_pending_change(seen: &[Observation]) -> Result<(), OpsE
         Err(OpsError::Hosts { errors })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::agent::Answer;
+
+    const TX: &str = "20261122T165000Z-1";
+
+    /// What a host answers `observe` that has these records.
+    fn host(name: &str, records: &[String]) -> Observation {
+        let node = NodeName::new(name).unwrap();
+        let records = records.concat();
+        let text = format!("hactl-agent\t1\nclock\t0\t100\tboot\n{records}end\n");
+        let answer = Answer::read(&node, "observe", text.as_bytes(), "");
+        let answer = answer.map_err(|error| error.to_string()).unwrap();
+        answer.observation(&node)
+    }
+
+    fn journal(phase: &str, position: usize) -> String {
+        format!("journal\t{TX}\t{phase}\t4\t{position}\t3\tauto\t60\tada@desk\n")
+    }
+
+    /// A lock that expires `until` seconds after the host's start; the host is up for 100.
+    fn lock(tx: &str, until: u64) -> String {
+        let text = format!(
+            "tx\t{tx}\nholder\tada@desk\npid\t42\nsince\tnow\nboot\tboot\nuntil\t{until}\n"
+        );
+        format!("lock\t{tx}\n {}\n", STANDARD.encode(text))
+    }
+
+    fn confirmed() -> String {
+        format!("outcome\t{TX}\tconfirmed\tby hactl\t2026-01-01T00:00:00Z\t-\n")
+    }
+
+    fn found(hosts: &[Observation]) -> Vec<(RecoveryDirection, Vec<&str>)> {
+        let changes = Recovery::find(hosts, true).changes;
+        let names = |change: &InterruptedChange| {
+            let is_in = |host: &&Observation| change.nodes.contains(&host.node);
+            let own = hosts.iter().filter(is_in);
+            (
+                change.direction,
+                own.map(|host| host.node.as_str()).collect(),
+            )
+        };
+        changes.iter().map(names).collect()
+    }
+
+    #[test]
+    fn a_change_that_nobody_works_on_goes_back_unless_a_node_was_confirmed() {
+        use RecoveryDirection::{Complete, RollBack};
+        let (first, second) = (journal("activated", 0), journal("activating", 1));
+        let hosts = [
+            host("lb1", &[lock(TX, 50)]),
+            host("lb2", &[first.clone(), lock(TX, 50)]),
+            host("lb3", std::slice::from_ref(&second)),
+        ];
+        assert_eq!(found(&hosts), [(RollBack, vec!["lb2", "lb3"])]);
+        let hosts = [
+            host("lb1", &[confirmed()]),
+            host("lb2", std::slice::from_ref(&first)),
+            host("lb3", std::slice::from_ref(&second)),
+        ];
+        assert_eq!(found(&hosts), [(Complete, vec!["lb2", "lb3"])]);
+        // One that lies in its journal as confirmed is carried through there, too.
+        let hosts = [
+            host("lb1", &[journal("confirmed", 0)]),
+            host("lb2", &[second]),
+        ];
+        assert_eq!(found(&hosts), [(Complete, vec!["lb1", "lb2"])]);
+        // A node that was left out may be the one that was confirmed.
+        assert!(Recovery::find(&hosts, false).is_empty());
+    }
+
+    #[test]
+    fn a_change_that_somebody_works_on_or_that_waits_is_left_alone() {
+        let worked_on = [
+            host("lb1", &[journal("activated", 0), lock(TX, 500)]),
+            host("lb2", &[journal("activating", 1)]),
+        ];
+        let waiting = [
+            host("lb1", &[journal("offered", 0)]),
+            host("lb2", &[journal("activated", 1)]),
+        ];
+        for hosts in [worked_on, waiting] {
+            assert!(Recovery::find(&hosts, true).is_empty());
+            assert!(require_no_pending_change(&hosts).is_err());
+        }
+    }
+
+    #[test]
+    fn stale_locks_are_found_and_live_ones_are_not() {
+        let hosts = [
+            host("lb1", &[lock("other", 50)]),
+            host("lb2", &[lock("other", 500)]),
+            host("lb3", &[]),
+        ];
+        let recovery = Recovery::find(&hosts, true);
+        assert!(recovery.changes.is_empty());
+        let nodes: Vec<&str> = recovery
+            .stale_locks
+            .iter()
+            .map(|lock| lock.node.as_str())
+            .collect();
+        assert_eq!(nodes, ["lb1"]);
+        assert!(require_no_pending_change(&hosts).is_ok());
+    }
+}

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::context::{Context, Loaded, load};
+use super::context::{Context, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
 use super::plan::plan_beside;
-use super::survey::{Survey, survey, unresolved_names, vips};
-use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
+use super::survey::{survey_reachable, unresolved_names, vips};
+use crate::agent::{BackendState, Observation, Service, VrrpState};
 use crate::apply::look;
 use crate::check::{Finding, Severity};
 use crate::health::{self, MustAnswer, Problem, VipOwners};
@@ -117,44 +117,30 @@ impl StatusReport {
     }
 }
 
-/// Looks at every node.
+/// Looks at every node. That one is down is when the others matter most.
 pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let mut loaded = load(context)?;
-    let (survey, unreachable) = survey_of_those_up(context, &mut loaded).await?;
-    let plan = plan_beside(&loaded, &survey.seen, Vec::new());
-    let seen = survey.seen.clone();
+    let (survey, errors) = survey_reachable(context, &loaded).await?;
     let agents: Vec<_> = survey.fleet.agents().collect();
-    let looks = look(&agents, &health::doors(&loaded.cluster), &seen).await;
+    let looks = look(&agents, &health::doors(&loaded.cluster), &survey.seen).await;
     survey.fleet.close().await;
-    let mut report = StatusReport::new(&loaded.cluster, &plan?.plan, &seen);
+    let unreachable: Vec<Unreachable> = errors
+        .iter()
+        .map(|error| Unreachable {
+            node: error.node().clone(),
+            why: error.to_string(),
+        })
+        .collect();
+    let down: Vec<NodeName> = unreachable.iter().map(|it| it.node.clone()).collect();
+    loaded.leave_out(&down);
+    let plan = plan_beside(&loaded, &survey.seen, Vec::new())?.plan;
+    let mut report = StatusReport::new(&loaded.cluster, &plan, &survey.seen);
     let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
     report.problems.extend(outside);
     Ok(StatusReport {
         unreachable,
         ..report
     })
-}
-
-/// Looks at the nodes that answer. That one is down is when the others matter most.
-async fn survey_of_those_up(
-    context: &Context,
-    loaded: &mut Loaded,
-) -> Result<(Survey, Vec<Unreachable>), OpsError> {
-    let errors = match survey(context, loaded).await {
-        Err(OpsError::Hosts { errors }) => errors,
-        other => return Ok((other?, Vec::new())),
-    };
-    let down: Vec<NodeName> = errors.iter().map(|error| error.node().clone()).collect();
-    if loaded.nodes().iter().all(|node| down.contains(&node.name)) {
-        return Err(OpsError::Hosts { errors });
-    }
-    loaded.leave_out(&down);
-    let unreachable = |error: &AgentError| Unreachable {
-        node: error.node().clone(),
-        why: error.to_string(),
-    };
-    let found = survey(context, loaded).await?;
-    Ok((found, errors.iter().map(unreachable).collect()))
 }
 
 fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStatus {

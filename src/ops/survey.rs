@@ -59,7 +59,7 @@ pub(super) fn connector(context: &Context, cluster: &Cluster) -> SshConnector {
     })
 }
 
-/// Connects to all nodes. All must answer: a change to some nodes only is asked for with `--limit`.
+/// Connects to all nodes, which must all answer.
 pub(super) async fn connect(
     context: &Context,
     loaded: &Loaded,
@@ -73,15 +73,59 @@ pub(super) async fn connect(
     Err(OpsError::Hosts { errors })
 }
 
-/// Connects and observes everything that a plan compares.
+/// Connects and observes everything that a plan compares. All nodes must answer: a change to some nodes only
+/// is asked for with `--limit`.
 pub(super) async fn survey(context: &Context, loaded: &Loaded) -> Result<Survey, OpsError> {
-    let nodes = loaded.nodes();
-    let (connector, fleet) = connect(context, loaded).await?;
-    let seen = match observe(context, loaded, &nodes, &fleet).await {
-        Ok(seen) => unfit(loaded, &nodes, &fleet, seen).await,
-        Err(error) => Err(error),
-    };
-    match seen {
+    let (found, errors) = look(context, loaded).await?;
+    if errors.is_empty() {
+        return refuse_unfit(loaded, found).await;
+    }
+    found.fleet.close().await;
+    Err(OpsError::Hosts { errors })
+}
+
+/// The same with those that answer, and why the others do not. None of them is asked a second time: one
+/// that goes away meanwhile is one more that does not answer.
+pub(super) async fn survey_reachable(
+    context: &Context,
+    loaded: &Loaded,
+) -> Result<(Survey, Vec<AgentError>), OpsError> {
+    let (found, errors) = look(context, loaded).await?;
+    if found.seen.is_empty() {
+        found.fleet.close().await;
+        return Err(OpsError::Hosts { errors });
+    }
+    Ok((refuse_unfit(loaded, found).await?, errors))
+}
+
+/// Connects to all nodes and observes those that can be connected to.
+async fn look(context: &Context, loaded: &Loaded) -> Result<(Survey, Vec<AgentError>), OpsError> {
+    let connector = connector(context, &loaded.cluster);
+    let (fleet, mut errors) = Fleet::connect(&connector, &loaded.nodes(), context.parallel).await;
+    match observe(context, loaded, &fleet).await {
+        Ok((seen, failed)) => {
+            errors.extend(failed);
+            let found = Survey {
+                connector,
+                fleet,
+                seen,
+            };
+            Ok((found, errors))
+        }
+        Err(error) => {
+            fleet.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn refuse_unfit(loaded: &Loaded, found: Survey) -> Result<Survey, OpsError> {
+    let Survey {
+        connector,
+        fleet,
+        seen,
+    } = found;
+    match unfit(loaded, &fleet, seen).await {
         Ok(seen) => Ok(Survey {
             connector,
             fleet,
@@ -98,12 +142,14 @@ pub(super) async fn survey(context: &Context, loaded: &Loaded) -> Result<Survey,
 /// there, a VIP that somebody else on the wire has (rule KA025).
 async fn unfit(
     loaded: &Loaded,
-    nodes: &[&Node],
     fleet: &Fleet,
     seen: Vec<Observation>,
 ) -> Result<Vec<Observation>, OpsError> {
     let mut problems = Vec::new();
-    for (node, seen) in nodes.iter().zip(&seen) {
+    for seen in &seen {
+        let Some(node) = loaded.cluster.node(&seen.node) else {
+            continue;
+        };
         let own = loaded
             .cluster
             .instances
@@ -128,8 +174,8 @@ async fn unfit(
     let owned = |vip: &IpAddr| seen.iter().any(|seen| seen.holds(*vip));
     let free: Vec<IpAddr> = vips(&loaded.cluster)
         .into_iter()
-        // A node that `--limit` leaves out may hold it, and rightly so.
-        .filter(|vip| !owned(vip) && nodes.len() == loaded.cluster.nodes.len())
+        // A node that was not looked at may hold it, and rightly so.
+        .filter(|vip| !owned(vip) && seen.len() == loaded.cluster.nodes.len())
         .collect();
     let question = Question {
         neighbours: free.clone(),
@@ -137,7 +183,7 @@ async fn unfit(
     };
     if let (false, Some(agent)) = (
         free.is_empty(),
-        nodes.first().and_then(|node| fleet.get(&node.name)),
+        seen.first().and_then(|seen| fleet.get(&seen.node)),
     ) {
         let asked = agent
             .observe(&question)
@@ -179,33 +225,33 @@ fn same_machines(seen: &[Observation]) -> Vec<HostProblem> {
 async fn observe(
     context: &Context,
     loaded: &Loaded,
-    nodes: &[&Node],
     fleet: &Fleet,
-) -> Result<Vec<Observation>, OpsError> {
+) -> Result<(Vec<Observation>, Vec<AgentError>), OpsError> {
     let guess = NodeFacts::debian_12();
     let mut questions = Vec::new();
-    for node in nodes {
+    for node in loaded.nodes() {
         let rendered = render_node(loaded, node, &guess)?;
         let paths = rendered
             .files
             .iter()
             .map(|file| file.path.clone())
             .collect();
-        questions.push((*node, question(&loaded.cluster, paths)));
+        questions.push((node, question(&loaded.cluster, paths)));
     }
-    let seen = each(questions.iter(), context.parallel, |(node, question)| {
+    let answers = each(questions.iter(), context.parallel, |(node, question)| {
         ask(fleet.get(&node.name), question)
     })
     .await;
-    let (seen, errors): (Vec<_>, Vec<_>) = seen.into_iter().flatten().partition(Result::is_ok);
-    let errors: Vec<AgentError> = errors.into_iter().filter_map(Result::err).collect();
-    if errors.is_empty() {
-        let mut seen: Vec<Observation> = seen.into_iter().flatten().collect();
-        mark_dead(&mut seen);
-        Ok(seen)
-    } else {
-        Err(OpsError::Hosts { errors })
+    let mut seen = Vec::new();
+    let mut errors = Vec::new();
+    for answer in answers.into_iter().flatten() {
+        match answer {
+            Ok(host) => seen.push(host),
+            Err(error) => errors.push(error),
+        }
     }
+    mark_dead(&mut seen);
+    Ok((seen, errors))
 }
 
 /// A lock whose holder ran here and is gone is nobody's.

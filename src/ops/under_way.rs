@@ -60,20 +60,11 @@ impl UnderWay {
 
 /// On which side of the change `tx` a host is, and how far it got there; `None` if it knows nothing of it.
 fn standing(host: &Observation, tx: &str) -> Option<(Side, Option<String>)> {
-    if let Some(journal) = host.journal.as_ref().filter(|journal| journal.tx == tx) {
-        let side = if journal.phase == "confirmed" {
-            Side::New
-        } else {
-            Side::Undecided
-        };
-        return Some((side, Some(journal.phase.clone())));
-    }
-    if let Some(outcome) = host.outcome.as_ref().filter(|outcome| outcome.tx == tx) {
-        let is_new = outcome.result == "confirmed";
-        return Some((if is_new { Side::New } else { Side::Old }, None));
-    }
-    let live = host.recorded.as_ref().and_then(|live| live.get("tx"));
-    (live == Some(tx)).then_some((Side::New, None))
+    let journal = host.journal.as_ref().filter(|journal| journal.tx == tx);
+    Some((
+        host.side_of(tx)?,
+        journal.map(|journal| journal.phase.clone()),
+    ))
 }
 
 /// All changes that lie in a journal of `seen`, by their ids.

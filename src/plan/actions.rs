@@ -3,19 +3,13 @@
 use super::desired::Desired;
 use super::listeners::need_restart;
 use super::types::{FileAction, FileChange, UnitAction};
-use crate::agent::{Observation, Program, TestResult};
+use crate::agent::{Observation, Program};
 
 /// What happens to both daemons, and why nginx is restarted if it is.
 pub(super) struct Actions {
     pub(super) nginx: UnitAction,
     pub(super) keepalived: UnitAction,
     pub(super) restart_reason: Option<String>,
-}
-
-/// True when a daemon's own test accepts the file: nginx by 0; keepalived by 0 alone, since its codes
-/// for "runs with errors" and "script security off" are refusals to hactl.
-pub(super) fn is_passed(test: &TestResult) -> bool {
-    test.code == 0
 }
 
 pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {

@@ -15,7 +15,8 @@ pub struct Provenance {
     pub at: String,
     /// SHA-256 of the inventory's text.
     pub inventory: String,
-    /// The inventory's Git commit, with a `+` when it was modified since; empty where there is none.
+    /// The inventory's Git commit, with a `+` when its repository was modified since and a `?` where that is
+    /// not known; empty where there is none.
     pub commit: String,
 }
 

@@ -231,9 +231,7 @@ impl NodePlan {
 
     /// The daemons' tests that failed.
     pub fn failed_tests(&self) -> impl Iterator<Item = &TestResult> {
-        self.tests
-            .iter()
-            .filter(|test| !crate::plan::actions::is_passed(test))
+        self.tests.iter().filter(|test| !test.verdict().is_passed())
     }
 }
 
@@ -255,14 +253,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The generation that hosts are at once it is applied.
-    pub fn makes(&self) -> u64 {
-        match self.goal {
-            Goal::Rollback { to: 0 } => 0,
-            _ => self.next_generation,
-        }
-    }
-
     /// The number of the generation that will be live: a new one, or 0 again.
     pub fn generation_to_come(&self) -> u64 {
         match self.goal {

@@ -21,3 +21,21 @@ pub fn local_output(argv: &[String], withheld: &[String]) -> Result<String, Stri
     }
     String::from_utf8(output.stdout).map_err(|_| format!("{program} printed no UTF-8"))
 }
+
+/// What `argv` prints on standard output, run without the environment variables `withheld`; `None` where it
+/// cannot be run, or fails. What it says on standard error is dropped.
+pub fn local_answer(argv: &[&str], withheld: &[&str]) -> Option<String> {
+    let (program, args) = argv.split_first()?;
+    let mut command = Command::new(program);
+    for name in withheld {
+        command.env_remove(name);
+    }
+    let output = command
+        .args(args)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then_some(text)
+}

@@ -13,6 +13,6 @@ mod sudo;
 
 pub use error::RemoteError;
 pub use host::{Call, Connector, Exchange, Host, Output};
-pub use local::local_output;
+pub use local::{local_answer, local_output};
 pub use ssh::{SshConnector, SshOptions};
 pub use sudo::{PasswordSource, SudoPassword, SudoRefusal};

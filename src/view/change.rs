@@ -124,7 +124,9 @@ impl ChangeView {
     /// It is over.
     pub fn end(&self, report: &ApplyReport, exit_code: u8) {
         let mut state = self.state();
-        state.progress = None;
+        if let Some(progress) = state.progress.take() {
+            progress.finish();
+        }
         if self.ui.is_json() {
             let document = Document::new(self.verb)
                 .with("exit_code", &exit_code)

@@ -4,12 +4,13 @@ use insta::{assert_json_snapshot, assert_snapshot};
 
 use super::change_text::{agreement_question, outcome_json, outcome_text};
 use super::progress_lines::Lines;
+use super::recovery::recovery_text;
 use super::samples::*;
 use crate::agent::{AgentError, InstanceState};
-use crate::apply::{ApplyResult, Event, FailureCause, Step};
+use crate::apply::{ApplyResult, Event, FailureCause, RecoveryDirection, Step};
 use crate::health::{Daemon, Problem};
 use crate::model::NodeName;
-use crate::ops::{ApplyReport, Recovery};
+use crate::ops::{ApplyReport, InterruptedChange, Recovery, StaleLock};
 use crate::plan::{Goal, Plan};
 
 fn owners() -> Vec<(IpAddr, NodeName)> {
@@ -262,6 +263,92 @@ fn a_log_of_a_first_apply() {
     ]
     .concat();
     assert_snapshot!(log(&first_plan(), &events));
+}
+
+#[test]
+fn what_a_step_has_done_on_some_nodes_is_not_lost() {
+    let mut lines = Lines::new(&upstream_change());
+    let mut events = on_all(Step::Confirm, None);
+    events.pop();
+    let said: String = events.iter().map(|event| lines.event(event)).collect();
+    assert_eq!(said, "");
+    let last = plain(&lines.finish());
+    assert_eq!(last, "lb1, lb2: confirmed over a fresh connection\n");
+}
+
+fn interrupted(direction: RecoveryDirection) -> InterruptedChange {
+    InterruptedChange {
+        tx: "20261122T165000Z-1-00000000".to_owned(),
+        by: "anna@desk".to_owned(),
+        generation: Some(4),
+        direction,
+        nodes: vec![name("lb2"), name("lb3")],
+    }
+}
+
+fn recovery(changes: Vec<InterruptedChange>) -> Recovery {
+    let lock = StaleLock {
+        node: name("lb1"),
+        holder: "bob@desk".to_owned(),
+        since: "2026-11-22T16:50:00Z".to_owned(),
+        tx: "20261122T165001Z-1-00000000".to_owned(),
+    };
+    let stale_locks = if changes.is_empty() {
+        vec![lock]
+    } else {
+        Vec::new()
+    };
+    Recovery {
+        changes,
+        stale_locks,
+    }
+}
+
+#[test]
+fn what_is_recovered_first_is_shown_asked_for_and_told() {
+    use RecoveryDirection::{Complete, RollBack};
+    let recoveries = [
+        recovery(vec![interrupted(RollBack)]),
+        recovery(vec![interrupted(Complete)]),
+        recovery(Vec::new()),
+    ];
+    let mut text = String::new();
+    for found in &recoveries {
+        text += &recovery_text(found);
+        for plan in [upstream_change(), plan(vec![node("lb1")])] {
+            text += agreement_question(found, &plan).trim_end();
+            text += "\n";
+        }
+    }
+    let change = interrupted(RollBack);
+    let events = [
+        Event::RecoveryStarted {
+            tx: change.tx.clone(),
+            by: change.by,
+            direction: RollBack,
+            nodes: change.nodes,
+        },
+        Event::Reverting { node: name("lb2") },
+        Event::Reverted { node: name("lb2") },
+        Event::RecoveryFinished {
+            tx: change.tx,
+            direction: Some(RollBack),
+        },
+        Event::LockReleased {
+            node: name("lb1"),
+            holder: "bob@desk".to_owned(),
+        },
+        Event::LockNotReleased {
+            node: name("lb3"),
+            message: "lb3: the connection ended during unlock".to_owned(),
+        },
+    ];
+    let mut lines = Lines::new(&upstream_change());
+    text += &events
+        .iter()
+        .map(|event| lines.event(event))
+        .collect::<String>();
+    assert_snapshot!(plain(&text));
 }
 
 #[test]

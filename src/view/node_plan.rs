@@ -5,6 +5,7 @@ use super::drift::drift_words;
 use super::effect::service_words;
 use super::paint;
 use super::text::{and, comma, indent, without_log_prefix, wrap};
+use crate::agent::TestVerdict;
 use crate::plan::{FileChange, NodePlan, Plan, Strategy, SysctlChange};
 
 /// Where a row's words begin.
@@ -159,12 +160,12 @@ fn vip_row(nodes: &[&NodePlan], plan: &Plan) -> String {
     }
 }
 
-/// One line when all passed, a daemon's own words when it refuses.
+/// One line for those that passed, a daemon's own words when it refuses.
 fn tests_text(node: &NodePlan) -> String {
     let passed: Vec<String> = node
         .tests
         .iter()
-        .filter(|test| node.failed_tests().all(|failed| failed != *test))
+        .filter(|test| test.verdict() == TestVerdict::Accepted)
         .map(|test| format!("{} -t", test.program))
         .collect();
     let mut text = String::new();

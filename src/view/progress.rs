@@ -29,6 +29,13 @@ impl Progress {
         Self::Lines(ui.clone(), Lines::new(plan))
     }
 
+    /// It is over: shows what is left to show.
+    pub(super) fn finish(self) {
+        if let Self::Lines(ui, mut lines) = self {
+            ui.status(&lines.finish());
+        }
+    }
+
     /// Shows one event.
     pub(super) fn event(&mut self, event: &Event) {
         match self {

@@ -55,6 +55,8 @@ impl Bars {
             Event::RecoveryStarted { .. }
             | Event::RecoveryFinished { .. }
             | Event::LockReleased { .. }
+            | Event::LockNotReleased { .. }
+            | Event::LockNotHandedOver { .. }
             | Event::Tested { .. }
             | Event::OwnersSeen { .. }
             | Event::ReachedAgain { .. } => {}

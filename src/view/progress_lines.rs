@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::paint;
 use super::recovery::recovery_event_text;
 use super::text::{and, comma};
+use crate::agent::TestVerdict;
 use crate::apply::{Event, Step};
 use crate::model::NodeName;
 use crate::plan::Plan;
@@ -65,7 +66,10 @@ impl Lines {
                 if is_last { self.flush() } else { String::new() }
             }
             Event::Tested { tests, .. } => {
-                self.tested = tests.iter().map(|test| test.program.clone()).collect();
+                let passed = tests
+                    .iter()
+                    .filter(|test| test.verdict() == TestVerdict::Accepted);
+                self.tested = passed.map(|test| test.program.clone()).collect();
                 String::new()
             }
             Event::Activating { node, holds } if holds.is_empty() => {
@@ -94,6 +98,14 @@ impl Lines {
             Event::RecoveryStarted { .. }
             | Event::RecoveryFinished { .. }
             | Event::LockReleased { .. } => recovery_event_text(event).unwrap_or_default(),
+            Event::LockNotReleased { node, message } => format!(
+                "{node}: {} {message}\n{node}: the lock expires; `hactl lock show` tells when\n",
+                paint::bad("cannot release the lock:")
+            ),
+            Event::LockNotHandedOver { node, message } => format!(
+                "{node}: {} {message}\n",
+                paint::bad("cannot tell the lock that the change waits:")
+            ),
             Event::Reverting { node } => format!("{node}: undoing\n"),
             Event::Reverted { node } => format!("{node}: as it was\n"),
             Event::RevertFailed { node, message } => format!(
@@ -101,6 +113,11 @@ impl Lines {
                 paint::bad(format!("could not be undone: {message}"))
             ),
         }
+    }
+
+    /// What was done and not said yet: a step that did not end on all nodes.
+    pub(super) fn finish(&mut self) -> String {
+        self.flush()
     }
 
     fn beginning(&self, step: Step) -> String {

@@ -200,6 +200,7 @@ pub(super) fn first_plan() -> Plan {
 pub(super) fn test(program: &str, code: i32, output: &str) -> TestResult {
     TestResult {
         program: program.to_owned(),
+        version: None,
         code,
         output: output.to_owned(),
     }

@@ -55,7 +55,7 @@ fn import(cell: &str) -> Option<(String, Extent)> {
 }
 
 /// Types that do something rather than say something: they are not what "types" means.
-const ACTORS: [&str; 13] = [
+const ACTORS: [&str; 12] = [
     "Agent",
     "Connector",
     "Coordinator",
@@ -63,7 +63,6 @@ const ACTORS: [&str; 13] = [
     "Fleet",
     "Host",
     "Lab",
-    "Prober",
     "Redactor",
     "SshConnector",
     "Templates",

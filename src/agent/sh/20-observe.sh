@@ -102,7 +102,7 @@ observe_recorded() {
 observe_services() {
     say services
     body_text "$(systemctl show nginx.service keepalived.service \
-        -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,LimitNOFILE 2>/dev/null)"
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,PIDFile 2>/dev/null)"
 }
 
 observe_addresses() {

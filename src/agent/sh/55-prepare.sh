@@ -48,7 +48,7 @@ forget_policy() {
 install_packages() {
     into=$state/tx/$1
     shift
-    command -v apt-get >/dev/null 2>&1 || die packages "no apt-get here: install $* by hand"
+    command -v apt-get >/dev/null 2>&1 || die no-apt "cannot install $* here: there is no apt-get"
     installed_packages >"$into/packages-before"
     forget_policy
     if [ ! -e "$policy" ]; then

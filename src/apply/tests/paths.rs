@@ -334,3 +334,42 @@ async fn a_wish_to_stop_is_heard_at_every_step() {
         nobody_is_locked(&cluster);
     }
 }
+
+#[tokio::test]
+async fn the_nodes_of_a_step_are_those_that_change() {
+    let cluster = cluster();
+    let mut plan = plan();
+    // Two of the three are as they should be.
+    for node in &mut plan.nodes[1..] {
+        node.files.clear();
+        (node.nginx, node.keepalived) = (UnitAction::None, UnitAction::None);
+    }
+    assert_eq!(plan.changing().count(), 1);
+    let run = run(&cluster, &plan).await;
+    assert_eq!(run.kind(), "applied");
+    let confirming = run.events.iter().find_map(|event| match event {
+        Event::StepStarted {
+            step: Step::Confirm,
+            nodes,
+        } => Some(*nodes),
+        _ => None,
+    });
+    assert_eq!(confirming, Some(1));
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_released_is_told() {
+    let cluster = cluster();
+    faults(&cluster, &[(1, "unlock", 0, Fault::Refused)]);
+    let run = run(&cluster, &plan()).await;
+    assert_eq!(run.kind(), "applied");
+    let told: Vec<_> = run
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::LockNotReleased { node, .. } => Some(node.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [name(1)]);
+}

@@ -12,7 +12,7 @@ KA001 {
 KA003 {
     Error, [Host], Observed("`keepalived -t` on the staged file, its exit status read by version"),
     title: "keepalived refuses the file",
-    reason: "`keepalived -t` found errors. Its exit status means different things before and after 2.2.0, and 2.2.5 to 2.2.7 kill themselves with an unprivileged `script_user`; hactl knows which is which.",
+    reason: "`keepalived -t` found errors. Its exit status means different things before and after 2.2.0, and 2.2.5 to 2.2.7 kill themselves with an unprivileged `script_user`, so that hactl tests a copy without it. Its code is read by the version that tested: runs with errors and script security off are refusals, too.",
     fix: "read keepalived's own message and correct the inventory or the raw snippet that it names",
 }
 KA004 {
@@ -78,7 +78,7 @@ KA024 {
 KA025 {
     Error, [Inventory, Host], Checked,
     title: "the VIP is taken",
-    reason: "The VIP is a node's own address, or (asked by `arping -D` on the hosts) something already answers for it. keepalived says nothing of either.",
+    reason: "The VIP is a node's own address, or something already answers for it: a node asks for it on the wire (ARP, or neighbour discovery). keepalived says nothing of either.",
     fix: "choose a free address for the VIP",
 }
 KA026 {

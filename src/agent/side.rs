@@ -1,0 +1,137 @@
+//! On which side of a change a host is: the one answer, read from its own records.
+
+use super::observation::Observation;
+
+/// On which side of a change a node says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// It has the old configuration and will keep it.
+    Old,
+    /// It has the new configuration and will keep it.
+    New,
+    /// It has the new configuration, unconfirmed.
+    Undecided,
+}
+
+impl Observation {
+    /// On which side of the change `tx` this host is; `None` where its records know nothing of it.
+    ///
+    /// The journal is asked first, since it is about the change under way. Its phase `confirmed` is final:
+    /// whoever comes next carries the change through. Without a journal the outcome tells, which the host
+    /// writes before it removes the journal. The live generation tells where a later outcome replaced it.
+    pub fn side_of(&self, tx: &str) -> Option<Side> {
+        if let Some(journal) = self.journal.as_ref().filter(|journal| journal.tx == tx) {
+            return Some(if journal.phase == "confirmed" {
+                Side::New
+            } else {
+                Side::Undecided
+            });
+        }
+        let is_live = self.recorded.as_ref().and_then(|live| live.get("tx")) == Some(tx);
+        let outcome = self.outcome.as_ref().filter(|outcome| outcome.tx == tx);
+        match outcome.map(|outcome| outcome.result.as_str()) {
+            _ if is_live => Some(Side::New),
+            Some("confirmed") => Some(Side::New),
+            Some(_) => Some(Side::Old),
+            None => None,
+        }
+    }
+
+    /// True while the change `tx` is not finished on this host, whichever way it goes.
+    pub fn is_under_way(&self, tx: &str) -> bool {
+        self.journal
+            .as_ref()
+            .is_some_and(|journal| journal.tx == tx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::agent::Answer;
+    use crate::model::NodeName;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    const TX: &str = "our-change";
+
+    /// A host with these records, as it answers `observe`.
+    fn host(
+        journal: Option<(&str, &str)>,
+        outcome: Option<(&str, &str)>,
+        live: &str,
+    ) -> Observation {
+        let node = NodeName::new("lb1").unwrap();
+        let manifest = STANDARD.encode(format!("generation\t1\ntx\t{live}\n"));
+        let mut text = format!("hactl-agent\t1\nrecorded\t1\n {manifest}\n");
+        if let Some((tx, phase)) = journal {
+            let _ = writeln!(text, "journal\t{tx}\t{phase}\t2\t0\t3\tauto\t60\tada@desk");
+        }
+        if let Some((tx, result)) = outcome {
+            let _ = writeln!(
+                text,
+                "outcome\t{tx}\t{result}\twhy\t2026-01-01T00:00:00Z\t-"
+            );
+        }
+        text += "end\n";
+        let answer = Answer::read(&node, "observe", text.as_bytes(), "");
+        answer
+            .map_err(|error| error.to_string())
+            .unwrap()
+            .observation(&node)
+    }
+
+    #[test]
+    fn every_combination_of_records_has_one_side() {
+        use Side::{New, Old, Undecided};
+        let other = "another-change";
+        let table = [
+            // journal, outcome, live, side
+            (Some((TX, "activating")), None, other, Some(Undecided)),
+            (Some((TX, "activated")), None, other, Some(Undecided)),
+            (Some((TX, "offered")), None, other, Some(Undecided)),
+            (Some((TX, "asking")), None, other, Some(Undecided)),
+            (Some((TX, "undoing")), None, other, Some(Undecided)),
+            (Some((TX, "confirmed")), None, other, Some(New)),
+            // Killed between the outcome and the end of the journal.
+            (
+                Some((TX, "confirmed")),
+                Some((TX, "confirmed")),
+                TX,
+                Some(New),
+            ),
+            (
+                Some((TX, "undoing")),
+                Some((TX, "incomplete")),
+                other,
+                Some(Undecided),
+            ),
+            (None, Some((TX, "confirmed")), TX, Some(New)),
+            (None, Some((TX, "reverted")), other, Some(Old)),
+            (None, Some((TX, "expired")), other, Some(Old)),
+            // A later change came and went back: the live generation still is ours.
+            (None, Some((other, "reverted")), TX, Some(New)),
+            (
+                Some((other, "activated")),
+                Some((TX, "confirmed")),
+                TX,
+                Some(New),
+            ),
+            (
+                Some((other, "activated")),
+                Some((TX, "reverted")),
+                other,
+                Some(Old),
+            ),
+            (Some((other, "activated")), None, other, None),
+            (None, Some((other, "confirmed")), other, None),
+            (None, None, other, None),
+        ];
+        for (journal, outcome, live, side) in table {
+            let host = host(journal, outcome, live);
+            assert_eq!(host.side_of(TX), side, "{journal:?} {outcome:?} {live}");
+        }
+    }
+}
