@@ -1,6 +1,6 @@
 //! What a host was seen to be: facts, files, services, and what the running processes use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -11,7 +11,8 @@ use super::reply::Record;
 use super::serving::Serving;
 use super::wire::Wire;
 use crate::model::{
-    HostPath, NodeFacts, NodeName, OsFamily, UserName, Version, clipped, packaged_versions,
+    HostPath, NodeFacts, NodeName, OsFamily, OwnAddress, UserName, Version, clipped,
+    packaged_versions,
 };
 
 /// A program that hactl manages.
@@ -417,6 +418,38 @@ pub struct Observation {
     pub serving: Option<Serving>,
 }
 
+/// keepalived's configuration, where every distribution has it.
+const KEEPALIVED_CONF: &str = "/etc/keepalived/keepalived.conf";
+
+/// The addresses in the `virtual_ipaddress` blocks of a keepalived.conf.
+fn virtual_addresses(conf: &str) -> BTreeSet<IpAddr> {
+    let mut found = BTreeSet::new();
+    let mut in_block = false;
+    for line in conf.lines() {
+        let line = line.split(['#', '!']).next().unwrap_or_default();
+        // A line's first word is the address; what follows it may be one, too, such as a broadcast address.
+        let mut is_first = true;
+        for word in line
+            .replace('{', " { ")
+            .replace('}', " } ")
+            .split_whitespace()
+        {
+            match word {
+                "virtual_ipaddress" | "virtual_ipaddress_excluded" => in_block = true,
+                "{" => is_first = true,
+                "}" => in_block = false,
+                address if in_block && is_first => {
+                    let address = address.split('/').next().unwrap_or_default();
+                    found.extend(address.parse::<IpAddr>());
+                    is_first = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
 /// hactl has no idea how to manage this host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsupportedHost {
@@ -536,7 +569,25 @@ impl Observation {
             // The packages of both families name the same one, for a host without nginx.
             nginx_pid_file: HostPath::new(&self.service("nginx").pid_file)
                 .unwrap_or(debian.nginx_pid_file),
+            addresses: Some(self.own_addresses()),
         })
+    }
+
+    /// The addresses that are the host's own: not those on its loopback, nor those that its
+    /// keepalived.conf, whoever wrote it, has keepalived put on an interface.
+    fn own_addresses(&self) -> Vec<OwnAddress> {
+        let conf = HostPath::new(KEEPALIVED_CONF).ok();
+        let conf = conf.and_then(|path| self.files.get(&path)?.content());
+        let virtual_ones = virtual_addresses(&String::from_utf8_lossy(conf.unwrap_or_default()));
+        let is_own = |(interface, net): &&(String, IpNet)| {
+            interface != "lo" && !virtual_ones.contains(&net.addr())
+        };
+        let own = self.addresses.iter().filter(is_own);
+        own.map(|(interface, net)| OwnAddress {
+            interface: interface.clone(),
+            net: *net,
+        })
+        .collect()
     }
 
     /// True when `address` is on one of the host's interfaces: what it only answers for on its loopback,
@@ -564,5 +615,23 @@ impl Observation {
     /// The live generation's number; `None` where hactl has never applied anything.
     pub fn generation(&self) -> Option<u64> {
         self.recorded.as_ref().and_then(Manifest::generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::virtual_addresses;
+
+    #[test]
+    fn only_what_keepalived_puts_on_an_interface_is_virtual() {
+        let conf = "vrrp_instance a {\n  unicast_src_ip 10.0.0.11\n  unicast_peer { 10.0.0.12 }\n  \
+                    virtual_ipaddress {\n    10.0.0.100/24 brd 10.0.0.255 dev eth0\n    # 10.0.0.7\n  }\n}\n\
+                    vrrp_instance b { virtual_ipaddress { fd00::100/64 }\n\
+                    virtual_ipaddress_excluded{ 10.0.0.101 } }\n";
+        let found: Vec<String> = virtual_addresses(conf)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, ["10.0.0.100", "10.0.0.101", "fd00::100"]);
     }
 }

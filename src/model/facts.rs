@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 use super::names::{HostPath, UserName};
 
 /// A dotted version such as keepalived's `2.2.7` or nginx's `1.22.1`.
@@ -89,6 +91,15 @@ pub fn packaged_versions(os_id: &str, os_version: &str) -> Option<(Version, Vers
     Some((version(versions.0), version(versions.1)))
 }
 
+/// An address that a host has of its own: no virtual one, and none on its loopback.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OwnAddress {
+    /// The interface that it is on.
+    pub interface: String,
+    /// The address, with its network's prefix length.
+    pub net: IpNet,
+}
+
 /// What rendering and planning need to know of one host.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct NodeFacts {
@@ -106,6 +117,8 @@ pub struct NodeFacts {
     pub nginx_user: UserName,
     /// nginx's pid file as its unit expects it.
     pub nginx_pid_file: HostPath,
+    /// Its own addresses; `None` where no host was asked.
+    pub addresses: Option<Vec<OwnAddress>>,
 }
 
 impl NodeFacts {
@@ -121,6 +134,7 @@ impl NodeFacts {
                 nginx: Version::new(1, 22, 1),
                 nginx_user: UserName::new("www-data").ok()?,
                 nginx_pid_file: HostPath::new("/run/nginx.pid").ok()?,
+                addresses: None,
             })
         };
         fixed().unwrap_or_else(|| unreachable!("the built-in facts are valid"))

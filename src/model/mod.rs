@@ -17,7 +17,7 @@ mod vrrp;
 
 pub use cluster::{Cluster, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
 pub use drill::DrillName;
-pub use facts::{NodeFacts, OsFamily, Version, packaged_versions};
+pub use facts::{NodeFacts, OsFamily, OwnAddress, Version, packaged_versions};
 pub use names::{
     ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, NodeName,
     RouterId, ServerName, SysctlKey, SysctlValue, UpstreamName, UserName,

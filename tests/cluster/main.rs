@@ -30,6 +30,7 @@ mod outside;
 mod overload;
 mod plan_file;
 mod poison;
+mod prefix;
 mod recovery;
 mod refused;
 mod releases;

@@ -119,9 +119,11 @@ activate() {
     if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
     emergencies=$(nginx_emergencies)
     journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
+    hold_secondaries "$into"
     run_action nginx.service "$nginx_action"
     run_action keepalived.service "$keepalived_action"
     prove "$into/new" "$emergencies"
+    let_secondaries_be "$into"
     take_addresses_up
     # An owner that stayed one is not announced by keepalived, and another node may have announced itself.
     announce_vips || :
@@ -144,6 +146,27 @@ let_addresses_go() {
 # take_addresses_up: an owner that stayed one is told nothing by keepalived.
 take_addresses_up() {
     [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :
+}
+
+# hold_secondaries DIR: a VIP with the prefix of the host's own address, as earlier versions and other
+# people put it there, may be the interface's first address and the host's own the second; the kernel
+# takes the second off together with the first, and the host would be gone from the network. While the
+# daemons are told to change, the second becomes the first instead. DIR notes where that was set.
+hold_secondaries() {
+    ip -o -4 address show secondary 2>/dev/null | while read -r _ interface _; do
+        setting=/proc/sys/net/ipv4/conf/$interface/promote_secondaries
+        read -r promotes <"$setting" && [ "$promotes" = 0 ] || continue
+        printf '%s\n' "$interface" >>"$1/promoting" && echo 1 >"$setting"
+    done 2>/dev/null
+}
+
+# let_secondaries_be DIR: as the host had it.
+let_secondaries_be() {
+    [ -f "$1/promoting" ] || return 0
+    while read -r interface; do
+        echo 0 >"/proc/sys/net/ipv4/conf/$interface/promote_secondaries"
+    done <"$1/promoting" 2>/dev/null
+    rm -f "$1/promoting"
 }
 
 # expect_path HASH PATH: the plan was made for this host as it was; is it still?

@@ -164,9 +164,11 @@ bring_back() {
     fi
     place_sysctls "$1"
     systemctl daemon-reload
+    hold_secondaries "${1%/*}"
     restore_services "$1"
     # keepalived reads its file some time after it was told to, and nothing proves here that it has.
-    if [ -x "$hand_over" ] && [ "$addresses_gone" = yes ]; then sleep 1; fi
+    if [ -x "$hand_over" ] && [ "$addresses_gone" = yes ] || [ -f "${1%/*}/promoting" ]; then sleep 1; fi
+    let_secondaries_be "${1%/*}"
     take_addresses_up
     announce_vips || :
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{Cluster, Node, OnNginxFailure};
+use ipnet::IpNet;
+
+use crate::model::{Cluster, InterfaceName, Node, NodeFacts, OnNginxFailure};
 
 /// The comment that starts every file. It holds no time, so that rendering is reproducible, and names
 /// the node only where the file is that node's own: what all nodes share is the same on all of them.
@@ -15,6 +17,36 @@ pub(in crate::render) fn header(cluster: &Cluster, node: Option<&Node>) -> Strin
          and undone by the next `hactl apply`.",
         cluster.name
     )
+}
+
+/// `vip` as it is put on `interface`: alone (`/32`, `/128`) where the interface has an address in a
+/// network that the VIP is in, else with the prefix length of the inventory, which then makes the
+/// network known to the interface. With the same prefix as the host's own address, the VIP may become
+/// the first of the two, and the kernel takes the second off an interface together with the first.
+/// Where no host was asked, the node's address is taken to be on the interface.
+pub(super) fn on_interface(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &NodeFacts,
+    interface: &InterfaceName,
+    vip: IpNet,
+) -> IpNet {
+    let is_virtual = |net: &IpNet| {
+        let mut all = cluster.instances.iter().flat_map(|it| &it.addresses);
+        all.any(|address| address.addr() == net.addr())
+    };
+    let has_network = match &facts.addresses {
+        Some(own) => own
+            .iter()
+            .filter(|own| own.interface == interface.as_str() && !is_virtual(&own.net))
+            .any(|own| own.net.contains(&vip.addr())),
+        None => *interface == node.interface && vip.contains(&node.address),
+    };
+    if has_network {
+        IpNet::from(vip.addr())
+    } else {
+        vip
+    }
 }
 
 /// `duration` as nginx writes times: `10s`, `1500ms`.

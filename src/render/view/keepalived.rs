@@ -15,7 +15,7 @@ use crate::render::error::RenderError;
 use crate::render::escape::keepalived_word;
 use crate::render::registry::{CHECK_SCRIPT, NOTIFY_SCRIPT, TRACK_FILE};
 
-use super::common::{decimal_seconds, snippet, whole_seconds};
+use super::common::{decimal_seconds, on_interface, snippet, whole_seconds};
 
 /// First versions of what is rendered only where it exists, from keepalived's own history.
 const TRACK_FILE_FIRST: Version = Version::new(2, 0, 0);
@@ -272,6 +272,14 @@ fn instance_view(
         .as_ref()
         .filter(|i| **i != node.interface);
     let suffix = device.map_or(String::new(), |device| format!(" dev {device}"));
+    let lines = |addresses: &[IpNet]| -> Vec<String> {
+        let interface = device.unwrap_or(&node.interface);
+        let put = |vip: &IpNet| on_interface(cluster, node, facts, interface, *vip);
+        addresses
+            .iter()
+            .map(|vip| format!("{}{suffix}", put(vip)))
+            .collect()
+    };
     Ok(InstanceView {
         name: instance.name.to_string(),
         interface: node.interface.to_string(),
@@ -290,8 +298,8 @@ fn instance_view(
         notes,
         unicast,
         auth_pass,
-        addresses: lines(&addresses, &suffix),
-        excluded: lines(&excluded, &suffix),
+        addresses: lines(&addresses),
+        excluded: lines(&excluded),
         routes: routes(node, facts, instance),
         track_interfaces: device.iter().map(ToString::to_string).collect(),
         notify: notify(cluster, instance),
@@ -348,11 +356,6 @@ fn unicast_view(
             .map(|n| n.address)
             .collect(),
     })
-}
-
-/// One line for each address, each with `suffix`.
-fn lines(addresses: &[IpNet], suffix: &str) -> Vec<String> {
-    addresses.iter().map(|a| format!("{a}{suffix}")).collect()
 }
 
 /// One line for each route. A route without an interface can't be tracked, which is an error, so

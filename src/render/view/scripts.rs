@@ -120,8 +120,6 @@ pub(in crate::render) struct ReleaseView {
 /// One virtual address, quoted.
 #[derive(Debug, Serialize)]
 struct AddressView {
-    /// With its prefix length, as keepalived puts it on the interface.
-    address: String,
     /// As a network of its own.
     host: String,
     interface: String,
@@ -139,7 +137,6 @@ fn virtual_addresses(cluster: &Cluster, node: &Node) -> Result<Vec<AddressView>,
             }
             let quoted = |text: String| sh_quoted(&text).map_err(RenderError::at("virtual IP"));
             views.push(AddressView {
-                address: quoted(address.to_string())?,
                 host: quoted(IpNet::from(address.addr()).to_string())?,
                 interface: sh_quoted(interface.as_str()).map_err(RenderError::at("interface"))?,
             });
