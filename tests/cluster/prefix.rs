@@ -57,7 +57,7 @@ fn an_owner_whose_addresses_were_flushed_keeps_its_own_when_the_vip_leaves() {
     let left = addresses(&cluster, "lb1");
     assert!(left.contains(&"10.0.0.11/24".to_owned()), "{left:?}");
     assert!(!left.contains(&vip), "{left:?}");
-    cluster.run(&["status"]).exits(6);
+    cluster.run(&["status"]).exits(1);
     // What the plan wants does not depend on who has the VIP.
     cluster.on("lb1", "systemctl start keepalived");
     wait_for("the VIP on lb1", || cluster.owners(VIP) == ["lb1"]);
@@ -90,6 +90,9 @@ fn a_cluster_that_has_its_vips_with_a_prefix_loses_it_and_gets_it_back_without_a
         "  - { address: 10.0.0.100/24 }",
         "  - { address: 10.0.0.100/24 }\n  - { address: \"fd00:10::100/64\" }",
     );
+    // Where the VIP is the first address, any takeover takes the host off the network; a busy machine has one.
+    let standard = format!("{}vrrp: {{ failover: standard }}\n", cluster.inventory());
+    cluster.set_inventory(&standard);
     let before = templates_of_before(&cluster);
     cluster
         .run(&["--templates", &before, "apply", "--yes"])
@@ -115,7 +118,9 @@ fn a_cluster_that_has_its_vips_with_a_prefix_loses_it_and_gets_it_back_without_a
             Load::start(&ctl, &format!("{VIP}:80"), 40),
             Load::start(&ctl, &format!("[{six}]:80"), 20),
         ];
-        load.iter().for_each(|load| load.wait_for_answers(50));
+        for load in &load {
+            load.wait_for_answers(50);
+        }
         load
     };
     let end = |load: [Load; 2]| {

@@ -10,7 +10,7 @@ use hactl::render::{Templates, render};
 const TOOLS: &str = r#"
 set -eu
 now() { echo $(( $(date +%s%N) / 1000000 )); }
-vip() { ip -brief address show dev eth0 | grep -q 10.0.0.100/24; }
+vip() { ip -brief address show dev eth0 | grep -q 10.0.0.100/; }
 # Waits until "$@" holds, for at most "$limit", and says how long it took.
 until_true() {
     start=$(now)

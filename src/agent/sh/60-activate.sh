@@ -155,7 +155,7 @@ take_addresses_up() {
 hold_secondaries() {
     ip -o -4 address show secondary 2>/dev/null | while read -r _ interface _; do
         setting=/proc/sys/net/ipv4/conf/$interface/promote_secondaries
-        read -r promotes <"$setting" && [ "$promotes" = 0 ] || continue
+        [ "$(cat "$setting")" = 0 ] || continue
         printf '%s\n' "$interface" >>"$1/promoting" && echo 1 >"$setting"
     done 2>/dev/null
 }

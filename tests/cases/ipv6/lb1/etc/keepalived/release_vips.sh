@@ -31,10 +31,13 @@ look() {
     left=yes
     has lo "$1" || bridged=no
 }
+# With the prefix that it has: an earlier configuration may have put it there.
 release() {
-    if has "$2" "${1%/*}" && ip address delete "$1" dev "$2" 2>/dev/null; then
-        printf 'release_vips: removed %s from %s, which a dead keepalived had left there\n' "$1" "$2" >&2
-    fi
+    ip -o address show dev "$2" to "$1" 2>/dev/null | while read -r _ _ _ address _; do
+        if ip address delete "$address" dev "$2" 2>/dev/null; then
+            printf 'release_vips: removed %s from %s, which a dead keepalived had left there\n' "$address" "$2" >&2
+        fi
+    done
 }
 look 'fd00::100/128' 'ens3'
 look 'fe80::100/128' 'ens3'
@@ -44,7 +47,7 @@ if [ "$serves" = yes ]; then
     sleep 0.04
     [ "$bridged" = yes ] || sleep 0.44
 fi
-release 'fd00::100/64' 'ens3'
-release 'fe80::100/64' 'ens3'
+release 'fd00::100/128' 'ens3'
+release 'fe80::100/128' 'ens3'
 if [ "$serves$bridged" = yesyes ]; then sleep 0.44; fi
 exit 0

@@ -31,10 +31,13 @@ look() {
     left=yes
     has lo "$1" || bridged=no
 }
+# With the prefix that it has: an earlier configuration may have put it there.
 release() {
-    if has "$2" "${1%/*}" && ip address delete "$1" dev "$2" 2>/dev/null; then
-        printf 'release_vips: removed %s from %s, which a dead keepalived had left there\n' "$1" "$2" >&2
-    fi
+    ip -o address show dev "$2" to "$1" 2>/dev/null | while read -r _ _ _ address _; do
+        if ip address delete "$address" dev "$2" 2>/dev/null; then
+            printf 'release_vips: removed %s from %s, which a dead keepalived had left there\n' "$address" "$2" >&2
+        fi
+    done
 }
 look '10.0.0.100/32' 'eth0'
 serves=no
@@ -43,6 +46,6 @@ if [ "$serves" = yes ]; then
     sleep 0
     [ "$bridged" = yes ] || sleep 0.5
 fi
-release '10.0.0.100/24' 'eth0'
+release '10.0.0.100/32' 'eth0'
 if [ "$serves$bridged" = yesyes ]; then sleep 0.5; fi
 exit 0
