@@ -27,5 +27,7 @@ pub use finding::{Finding, Severity};
 pub use prediction::{Cost, FaultCost, Prediction, predictions};
 pub use registry::rules;
 pub use rule::{Coverage, Rule, When};
-pub use run::{keepalived_version, password, run, unresolved_names};
+pub use run::{
+    default_profile, is_too_old_for_profile, keepalived_version, password, run, unresolved_names,
+};
 pub use takeover::{Fault, Gap, Takeover, takeovers};

@@ -34,6 +34,17 @@ pub fn unresolved_names(cluster: &Cluster, unresolved: &[(NodeName, Vec<String>)
     sorted(findings)
 }
 
+/// Whether this keepalived cannot do what the cluster's profile asks of it (KA058).
+pub fn is_too_old_for_profile(cluster: &Cluster, version: Version) -> bool {
+    families::versions::waits_for_three_only(cluster, version)
+}
+
+/// What is to be said of a node because of which a cluster whose inventory names no failover profile has
+/// `standard` (KA066); nothing where its keepalived could do `fast`.
+pub fn default_profile(cluster: &Cluster, node: &Node, version: Version) -> Option<Finding> {
+    families::versions::slows_all(cluster, node, version)
+}
+
 /// What is wrong with VRRP's password (KA030, KA031, KA032), once it was fetched. No finding holds
 /// any of it.
 pub fn password(cluster: &Cluster, secrets: &Secrets) -> Vec<Finding> {

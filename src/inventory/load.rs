@@ -4,7 +4,7 @@ use super::error::{Fault, Faults, InventoryErrors};
 use super::raw::{self, ClusterKeys, Value};
 use super::resolve;
 use super::source::Source;
-use crate::model::{Cluster, InventoryPath};
+use crate::model::{Cluster, Failover, InventoryPath};
 
 /// An inventory that was read: what it means, and where it says so.
 #[derive(Debug, Clone)]
@@ -20,8 +20,18 @@ pub fn load(file_name: &str, text: &str) -> Result<Inventory, InventoryErrors> {
     load_bytes(file_name, text.as_bytes())
 }
 
-/// Reads an inventory from a file's `bytes`, which may be anything.
+/// Reads an inventory from a file's `bytes`, which may be anything. Where it names no failover profile,
+/// `fast` is meant: no host is known yet that could not do it.
 pub fn load_bytes(file_name: &str, bytes: &[u8]) -> Result<Inventory, InventoryErrors> {
+    load_with_profile(file_name, bytes, Failover::Fast)
+}
+
+/// The same with another profile where it names none.
+pub fn load_with_profile(
+    file_name: &str,
+    bytes: &[u8],
+    profile: Failover,
+) -> Result<Inventory, InventoryErrors> {
     let mut faults = Faults::default();
     let text = match raw::guard(bytes) {
         Ok(text) => text,
@@ -38,7 +48,7 @@ pub fn load_bytes(file_name: &str, bytes: &[u8]) -> Result<Inventory, InventoryE
     };
     let cluster = root.and_then(|root| {
         let keys = ClusterKeys::decode(&root, &InventoryPath::root(), &mut faults)?;
-        resolve::resolve(&keys, &mut faults)
+        resolve::resolve(&keys, profile, &mut faults)
     });
     match cluster {
         Some(cluster) if faults.is_empty() => Ok(Inventory { cluster, source }),

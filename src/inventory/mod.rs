@@ -18,7 +18,7 @@ mod source;
 mod starter;
 
 pub use error::{InventoryError, InventoryErrors};
-pub use load::{Inventory, load, load_bytes};
+pub use load::{Inventory, load, load_bytes, load_with_profile};
 pub use reference::reference;
 pub use schema::schema;
 pub use source::{Place, Source};

@@ -192,6 +192,17 @@ pub enum Failover {
     Wan,
 }
 
+impl Failover {
+    /// Its name in an inventory and in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Standard => "standard",
+            Self::Wan => "wan",
+        }
+    }
+}
+
 /// How adverts reach the peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]

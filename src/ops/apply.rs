@@ -9,15 +9,20 @@ use crate::apply::Fleet;
 
 /// Plans, asks, and carries the plan out.
 pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<ApplyReport, OpsError> {
-    let loaded = load(context)?;
-    change(context, &loaded, ToInventory(&loaded), request).await
+    let mut loaded = load(context)?;
+    change(context, &mut loaded, ToInventory, request).await
 }
 
 /// The plan that makes the hosts what the inventory says.
-struct ToInventory<'a>(&'a Loaded);
+struct ToInventory;
 
-impl Planner for ToInventory<'_> {
-    async fn plan(&self, _: &Fleet, seen: &[Observation]) -> Result<Planned, OpsError> {
-        make(self.0, seen)
+impl Planner for ToInventory {
+    async fn plan(
+        &self,
+        loaded: &Loaded,
+        _: &Fleet,
+        seen: &[Observation],
+    ) -> Result<Planned, OpsError> {
+        make(loaded, seen)
     }
 }

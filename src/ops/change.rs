@@ -10,7 +10,7 @@ use super::notice::{Notice, note_all, notices};
 use super::plan::{Planned, test_files};
 use super::plan_file::{PlanFile, PlanFileError, is_same};
 use super::recovery::{self, Recoverer, Recovery, require_no_pending_change};
-use super::survey::{Survey, owner_patience, survey};
+use super::survey::{Survey, fit_profile, owner_patience, survey};
 use crate::agent::{AgentError, Observation, PeerKey};
 use crate::apply::{
     ApplyOptions, ApplyOutcome, ApplyResult, Confirmation, Engine, Event, Failure, FailureCause,
@@ -92,6 +92,7 @@ pub(super) trait Planner {
     /// Asks hosts only for what they keep of the past.
     fn plan(
         &self,
+        loaded: &Loaded,
         fleet: &Fleet,
         seen: &[Observation],
     ) -> impl Future<Output = Result<Planned, OpsError>>;
@@ -100,11 +101,15 @@ pub(super) trait Planner {
 /// One change from the first look to its end.
 pub(super) async fn change(
     context: &Context,
-    loaded: &Loaded,
+    loaded: &mut Loaded,
     planner: impl Planner,
     request: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
     let mut survey = survey(context, loaded).await?;
+    if let Err(error) = fit_profile(loaded, &survey.seen) {
+        survey.fleet.close().await;
+        return Err(error);
+    }
     let course = Course {
         context,
         loaded,
@@ -168,7 +173,7 @@ impl<P: Planner> Course<'_, P> {
     /// The plan, unless a change is under way that is not to be recovered, or another one was saved.
     async fn plan(&self, fleet: &Fleet, seen: &[Observation]) -> Result<Planned, OpsError> {
         require_no_pending_change(seen)?;
-        let planned = self.planner.plan(fleet, seen).await?;
+        let planned = self.planner.plan(self.loaded, fleet, seen).await?;
         match &self.request.plan_file {
             Some(file) if !file.matches(&planned.plan) => {
                 Err(OpsError::PlanFile(PlanFileError::MovedOn))

@@ -1,6 +1,6 @@
 //! `hactl check`: the inventory's rules, offline.
 
-use super::context::{Context, read_inventory};
+use super::context::{Context, leaves_profile_open, read_inventory};
 use super::error::OpsError;
 use super::expected::Expected;
 use crate::check::{self, Finding};
@@ -14,6 +14,8 @@ pub struct CheckReport {
     pub findings: Vec<Finding>,
     /// What faults would cost its users.
     pub expected: Expected,
+    /// True where the inventory names no failover profile: which it gets depends on the hosts.
+    pub leaves_profile_open: bool,
 }
 
 /// Reads the inventory and runs every rule that needs no host.
@@ -22,6 +24,7 @@ pub fn check(context: &Context) -> Result<CheckReport, OpsError> {
     let findings = check::run(&inventory.cluster);
     let expected = Expected::of(&inventory.cluster);
     Ok(CheckReport {
+        leaves_profile_open: leaves_profile_open(&inventory.source),
         inventory,
         findings,
         expected,

@@ -11,7 +11,7 @@ use super::secrets::fetch_secrets;
 use crate::agent::sha256_hex;
 use crate::check::{self, Finding, Severity};
 use crate::inventory::{self, Source};
-use crate::model::{Cluster, ClusterName, Node, NodeName, Secrets};
+use crate::model::{Cluster, ClusterName, Failover, InventoryPath, Node, NodeName, Secrets};
 use crate::plan::Provenance;
 use crate::remote::SshOptions;
 use crate::render::Templates;
@@ -65,6 +65,21 @@ impl Loaded {
     pub fn others(&self) -> Vec<&Node> {
         let is_other = |node: &&Node| !self.limit.is_empty() && !self.limit.contains(&node.name);
         self.cluster.nodes.iter().filter(is_other).collect()
+    }
+
+    /// True where the inventory leaves the failover profile to hactl.
+    pub(super) fn leaves_profile_open(&self) -> bool {
+        leaves_profile_open(&self.source)
+    }
+
+    /// Takes the profile that the inventory leaves open to be `standard`.
+    pub(super) fn choose_standard(&mut self) -> Result<(), OpsError> {
+        let (name, text) = (self.source.name(), self.source.text());
+        let inventory = inventory::load_with_profile(name, text.as_bytes(), Failover::Standard)
+            .map_err(|errors| OpsError::Inventory(Box::new(errors)))?;
+        self.warnings = findings_of(&inventory, &self.secrets)?;
+        self.cluster = inventory.cluster;
+        Ok(())
     }
 
     /// The nodes to work on.
@@ -125,6 +140,22 @@ pub(super) fn refuse_errors(
     Ok(findings)
 }
 
+/// True where an inventory names no failover profile.
+pub(super) fn leaves_profile_open(source: &Source) -> bool {
+    let path = InventoryPath::root().key("vrrp").key("failover");
+    !source.is_typed(&path)
+}
+
+/// What check has to say of an inventory, unless there are errors among it.
+fn findings_of(
+    inventory: &inventory::Inventory,
+    secrets: &Secrets,
+) -> Result<Vec<Finding>, OpsError> {
+    let mut findings = check::run(&inventory.cluster);
+    findings.extend(check::password(&inventory.cluster, secrets));
+    refuse_errors(findings, &inventory.source)
+}
+
 /// Reads the inventory and everything that it refers to, and refuses one that check finds errors in.
 pub fn load(context: &Context) -> Result<Loaded, OpsError> {
     let inventory = read_inventory(&context.inventory)?;
@@ -145,9 +176,7 @@ pub fn load(context: &Context) -> Result<Loaded, OpsError> {
         });
     }
     let secrets = fetch_secrets(&inventory.cluster, &context.inventory)?;
-    let mut findings = check::run(&inventory.cluster);
-    findings.extend(check::password(&inventory.cluster, &secrets));
-    let warnings = refuse_errors(findings, &inventory.source)?;
+    let warnings = findings_of(&inventory, &secrets)?;
     let provenance = provenance(&context.inventory, inventory.source.text());
     Ok(Loaded {
         templates: read_templates(context.templates.as_deref())?,

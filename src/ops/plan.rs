@@ -5,7 +5,7 @@ use super::error::OpsError;
 use super::expected::Expected;
 use super::notice::{Notice, notices};
 use super::recovery::{self, Recovery, require_no_pending_change};
-use super::survey::{Survey, desired, redactor, survey, unresolved_names, vips};
+use super::survey::{Survey, desired, fit_profile, redactor, survey, unresolved_names, vips};
 use crate::agent::Observation;
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
@@ -56,10 +56,15 @@ pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
     report
 }
 
-async fn look(context: &Context, loaded: Loaded, survey: &Survey) -> Result<PlanReport, OpsError> {
+async fn look(
+    context: &Context,
+    mut loaded: Loaded,
+    survey: &Survey,
+) -> Result<PlanReport, OpsError> {
     let recovery = Recovery::find(&survey.seen, context.limit.is_empty());
     let foreseen = recovery::foresee(&recovery, &survey.fleet, &survey.seen).await?;
     require_no_pending_change(&foreseen)?;
+    fit_profile(&mut loaded, &foreseen)?;
     let Planned { mut plan, findings } = make(&loaded, &foreseen)?;
     test_files(&survey.fleet, &mut plan, context.parallel).await?;
     Ok(PlanReport {

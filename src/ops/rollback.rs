@@ -25,25 +25,28 @@ pub async fn rollback(
     request: RollbackRequest,
     how: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
-    let loaded = load(context)?;
+    let mut loaded = load(context)?;
     let planner = ToGeneration {
-        loaded: &loaded,
         parallel: context.parallel,
         to: request.to,
     };
-    change(context, &loaded, planner, how).await
+    change(context, &mut loaded, planner, how).await
 }
 
 /// The plan that brings an earlier generation back.
-struct ToGeneration<'a> {
-    loaded: &'a Loaded,
+struct ToGeneration {
     parallel: usize,
     to: Option<u64>,
 }
 
-impl Planner for ToGeneration<'_> {
-    async fn plan(&self, fleet: &Fleet, seen: &[Observation]) -> Result<Planned, OpsError> {
-        let plan = make(self.loaded, fleet, seen, self.to, self.parallel).await?;
+impl Planner for ToGeneration {
+    async fn plan(
+        &self,
+        loaded: &Loaded,
+        fleet: &Fleet,
+        seen: &[Observation],
+    ) -> Result<Planned, OpsError> {
+        let plan = make(loaded, fleet, seen, self.to, self.parallel).await?;
         Ok(Planned {
             plan,
             findings: Vec::new(),

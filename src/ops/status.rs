@@ -6,7 +6,7 @@ use super::context::{Context, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
 use super::plan::plan_beside;
-use super::survey::{survey_reachable, unresolved_names, vips};
+use super::survey::{fit_profile, survey_reachable, unresolved_names, vips};
 use crate::agent::{BackendState, Observation, Service, VrrpState};
 use crate::apply::look;
 use crate::check::{Finding, Severity};
@@ -133,6 +133,7 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
         .collect();
     let down: Vec<NodeName> = unreachable.iter().map(|it| it.node.clone()).collect();
     loaded.leave_out(&down);
+    fit_profile(&mut loaded, &survey.seen)?;
     let plan = plan_beside(&loaded, &survey.seen, Vec::new())?.plan;
     let mut report = StatusReport::new(&loaded.cluster, &plan, &survey.seen);
     let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);

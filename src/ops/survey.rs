@@ -11,7 +11,7 @@ use super::secrets::secret_variables;
 use crate::agent::{Agent, AgentError, Observation, Question};
 use crate::apply::{Fleet, each};
 use crate::check::{self, Finding};
-use crate::model::{Cluster, HostPath, Node, NodeFacts};
+use crate::model::{Cluster, Failover, HostPath, Node, NodeFacts};
 use crate::plan::{Desired, Redactor};
 use crate::remote::{SshConnector, SshOptions};
 use crate::render;
@@ -346,6 +346,32 @@ pub(super) fn render_node(
     .map_err(OpsError::Render)
 }
 
+/// Chooses the failover profile, where the inventory leaves it open, by what the hosts can do.
+pub(super) fn fit_profile(loaded: &mut Loaded, seen: &[Observation]) -> Result<(), OpsError> {
+    if !loaded.leaves_profile_open() {
+        return Ok(());
+    }
+    let cluster = &loaded.cluster;
+    let mut is_slow = false;
+    for host in seen {
+        let version = host.facts().map_err(OpsError::Unsupported)?.keepalived;
+        is_slow |= check::is_too_old_for_profile(cluster, version);
+    }
+    // Of those that are out of sight, one may be why the others have what they have.
+    if seen.len() < cluster.nodes.len() {
+        let standard = Failover::Standard.name();
+        let has_it = |host: &Observation| {
+            let recorded = host.recorded.as_ref();
+            recorded.and_then(|live| live.get("failover")) == Some(standard)
+        };
+        is_slow |= seen.iter().any(has_it);
+    }
+    if is_slow {
+        loaded.choose_standard()?;
+    }
+    Ok(())
+}
+
 /// What the keepalived of each host cannot do that the inventory asks of it.
 fn version_findings(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Finding>, OpsError> {
     let mut findings = Vec::new();
@@ -356,6 +382,13 @@ fn version_findings(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Finding
             node,
             facts.keepalived,
         ));
+        if loaded.leaves_profile_open() && loaded.cluster.vrrp.failover == Failover::Standard {
+            findings.extend(check::default_profile(
+                &loaded.cluster,
+                node,
+                facts.keepalived,
+            ));
+        }
     }
     refuse_errors(findings, &loaded.source)
 }

@@ -78,6 +78,10 @@ impl Desired {
                 "status_port".to_owned(),
                 cluster.nginx.status_port.to_string(),
             ),
+            (
+                "failover".to_owned(),
+                cluster.vrrp.failover.name().to_owned(),
+            ),
         ]);
         if let Some(path) = &rendered.tracked_file {
             meta.insert("tracked_file".to_owned(), path.to_string());

@@ -5,7 +5,7 @@ use super::document::Document;
 use super::findings::findings_text;
 use super::paint;
 use super::prediction::expected_text;
-use super::text::count;
+use super::text::{count, wrap};
 use super::ui::Ui;
 use crate::check::{Finding, Severity};
 use crate::ops::CheckReport;
@@ -18,6 +18,7 @@ impl Ui {
             let document = Document::new("check")
                 .with("file", report.inventory.source.name())
                 .with("findings", &findings)
+                .with("leaves_profile_open", &report.leaves_profile_open)
                 .with("expected", &report.expected);
             self.document(&document);
         } else {
@@ -30,6 +31,12 @@ impl Ui {
 pub(super) fn check_text(report: &CheckReport, unicode: bool) -> String {
     let source = &report.inventory.source;
     let mut expected = expected_text(&report.expected);
+    if !expected.is_empty() && report.leaves_profile_open {
+        let note = "That is `failover: fast`. `plan` and `apply` look at the hosts, and choose `standard` \
+                    where a keepalived is older than 2.2.3.";
+        expected.push_str(&paint::faint(wrap(note, 0, "")));
+        expected.push('\n');
+    }
     if !expected.is_empty() {
         expected.push('\n');
     }

@@ -175,6 +175,7 @@ fn checked(text: &str) -> CheckReport {
             ),
             before: None,
         },
+        leaves_profile_open: !text.contains("failover:"),
         inventory,
     }
 }

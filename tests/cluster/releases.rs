@@ -62,3 +62,62 @@ fn debian_13_takes_the_first_apply_tracks_its_file_from_the_start_and_passes_dri
     cluster.on("lb1", "systemctl kill -s KILL --kill-who=main nginx");
     wait_for("the VIP elsewhere", || cluster.owners(VIP) != ["lb1"]);
 }
+
+#[test]
+fn debian_11_gets_standard_by_default_says_so_and_refuses_fast() {
+    let mut spec = of(Release::Debian12);
+    // One old keepalived decides for all.
+    spec.other_releases
+        .insert("lb3".to_owned(), Release::Debian11);
+    let Some(cluster) = Cluster::up(&spec) else {
+        return;
+    };
+    let findings = |document: &serde_json::Value| -> Vec<(String, String)> {
+        let of = |it: &serde_json::Value| {
+            let text = |key: &str| it[key].as_str().unwrap().to_owned();
+            (text("rule"), text("message"))
+        };
+        document["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(of)
+            .collect()
+    };
+    let plan = cluster.run(&["plan", "--format", "json"]).exits(0).json();
+    let said = findings(&plan);
+    let standard: Vec<_> = said.iter().filter(|(rule, _)| rule == "KA066").collect();
+    assert_eq!(standard.len(), 1, "{said:?}");
+    assert!(
+        standard[0].1.starts_with("lb3 has keepalived 2.1.5"),
+        "{said:?}"
+    );
+    cluster
+        .run(&["plan"])
+        .exits(0)
+        .says("all nodes get `standard`");
+    cluster.apply();
+    for node in cluster.nodes() {
+        let conf = cluster.on(&node, "cat /etc/keepalived/keepalived.conf");
+        assert!(conf.contains("advert_int 1\n"), "{conf}");
+        assert!(!conf.contains("down_timer_adverts"), "{conf}");
+    }
+    cluster.run(&["status"]).exits(0);
+    cluster
+        .run(&["plan"])
+        .exits(0)
+        .says("web has nothing to change");
+    cluster
+        .run(&["failover-test", "--yes", "--drill=nginx-kill"])
+        .exits(0);
+
+    cluster.set_inventory(&format!(
+        "{}vrrp: {{ failover: fast }}\n",
+        cluster.inventory()
+    ));
+    let ended = cluster.run(&["plan", "--format", "json"]);
+    assert!(
+        ended.code() != Some(0) && ended.stdout.contains("KA058"),
+        "{ended}"
+    );
+}

@@ -362,3 +362,45 @@ fn templates_can_be_replaced_and_mistakes_in_them_are_located() {
     ];
     insta::assert_snapshot!("mistakes_in_templates", said.join("\n"));
 }
+
+#[test]
+fn a_vip_is_put_alone_on_an_interface_that_has_its_network() {
+    let own = |interface: &str, net: &str| OwnAddress {
+        interface: interface.to_owned(),
+        net: net.parse().unwrap(),
+    };
+    let put = |addresses: Option<Vec<OwnAddress>>| {
+        let facts = NodeFacts {
+            addresses,
+            ..NodeFacts::debian_12()
+        };
+        let conf = text(
+            &rendered_on(&cluster(), &facts).unwrap(),
+            "/etc/keepalived/keepalived.conf",
+        );
+        let line = conf.lines().find(|line| line.contains("10.0.0.100/"));
+        line.unwrap().trim().to_owned()
+    };
+    // No host was asked: the node's address is in the VIP's network.
+    assert_eq!(put(None), "10.0.0.100/32");
+    assert_eq!(
+        put(Some(vec![own("eth0", "10.0.0.11/24")])),
+        "10.0.0.100/32"
+    );
+    assert_eq!(
+        put(Some(vec![own("eth0", "10.0.0.11/16")])),
+        "10.0.0.100/32"
+    );
+    for without in [
+        vec![],
+        vec![own("eth1", "10.0.0.11/24")],
+        // The interface does not know the network, only itself, or a part of it.
+        vec![own("eth0", "10.0.0.11/32")],
+        vec![own("eth0", "10.0.0.11/26")],
+        vec![own("eth0", "172.16.0.1/24")],
+        // Put there by somebody who has not asked: it goes again.
+        vec![own("eth0", "10.0.0.100/24")],
+    ] {
+        assert_eq!(put(Some(without)), "10.0.0.100/24");
+    }
+}

@@ -1,4 +1,4 @@
-//! What an old keepalived cannot do (KA006, KA023, KA052, KA057, KA058).
+//! What an old keepalived cannot do (KA006, KA023, KA052, KA057, KA058, KA066).
 
 use crate::check::finding::Finding;
 use crate::check::takeover::{TRACK_FILE, killed_nginx_noticed};
@@ -15,6 +15,28 @@ const DOWN_TIMER_ADVERTS: Version = Version::new(2, 2, 3);
 
 /// The first release that checks a file before it reloads it.
 const CHECKED_RELOAD: Version = Version::new(2, 2, 0);
+
+/// True when `version` takes over after three missing adverts, and the cluster asks it to wait for more.
+pub(in crate::check) fn waits_for_three_only(cluster: &Cluster, version: Version) -> bool {
+    cluster.vrrp.down_timer_adverts > DownTimerAdverts::RFC && version < DOWN_TIMER_ADVERTS
+}
+
+/// That `node` is why the cluster, whose inventory names no profile, has `standard` and not `fast`.
+pub(in crate::check) fn slows_all(
+    cluster: &Cluster,
+    node: &Node,
+    version: Version,
+) -> Option<Finding> {
+    let message = format!(
+        "{} has keepalived {version}, which cannot do `failover: fast`: all nodes get `standard`, \
+         with an advert every {:?}, and a dead node is noticed after {:?}",
+        node.name,
+        cluster.vrrp.advert_interval.duration(),
+        cluster.vrrp.silence(),
+    );
+    (version < DOWN_TIMER_ADVERTS)
+        .then(|| Finding::new(&registry::KA066, places::vrrp("failover"), message))
+}
 
 pub(in crate::check) fn check(
     cluster: &Cluster,
@@ -51,7 +73,7 @@ pub(in crate::check) fn check(
         findings.push(Finding::new(&registry::KA057, node.path.clone(), message));
     }
     let vrrp = &cluster.vrrp;
-    if vrrp.down_timer_adverts > DownTimerAdverts::RFC && version < DOWN_TIMER_ADVERTS {
+    if waits_for_three_only(cluster, version) {
         let message = format!(
             "{} has keepalived {version}, which takes over after three missing adverts, not {}: after {:?}",
             node.name,

@@ -171,6 +171,12 @@ KA058 {
     reason: "`down_timer_adverts` exists from 2.2.3 on. An older keepalived takes over after three, and three that come often enough for eight to be waited for go missing in ordinary use: the virtual IP would move without need.",
     fix: "say `failover: standard` under `vrrp`, or upgrade keepalived to 2.2.3 or later; `advert_interval: 50ms` is as quick as `fast`, but lost packets move the virtual IP (KA059)",
 }
+KA066 {
+    Note, [Host, Plan], Checked,
+    title: "`standard` in place of `fast`",
+    reason: "An inventory that names no failover profile gets `fast` where every node's keepalived can wait for eight missing adverts, which is so from 2.2.3 on. One that cannot decides for all: nodes with other timers would elect two owners.",
+    fix: "upgrade keepalived to 2.2.3 or later, and the next apply brings `fast` to all nodes; or say `failover: standard` under `vrrp`, and it stays",
+}
 KA055 {
     Warning, [Inventory], Checked,
     title: "a firewall chain without strict mode",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::case::{Case, with};
 use super::sample::{cluster, sample, weight};
 use crate::check::registry as id;
-use crate::check::{Finding, keepalived_version, password, run};
+use crate::check::{Finding, default_profile, keepalived_version, password, run};
 use crate::model::{
     AdvertInterval, Authentication, Cluster, DownTimerAdverts, Failover, InstanceName, Peering,
     Preemption, SecretRef, Secrets, Version, VirtualRoute, VirtualRouterId, VrrpVersion,
@@ -28,6 +28,13 @@ fn version(version: Version, change: fn(&mut Cluster)) -> Vec<Finding> {
     let mut cluster = sample();
     change(&mut cluster);
     keepalived_version(&cluster, &cluster.nodes[0], version)
+}
+
+fn of_default_profile(version: Version) -> Vec<Finding> {
+    let cluster = sample();
+    default_profile(&cluster, &cluster.nodes[0], version)
+        .into_iter()
+        .collect()
 }
 
 fn with_password(secret: &str) -> Vec<Finding> {
@@ -285,6 +292,11 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         rule: &id::KA058,
         trips: || version(Version::new(2, 1, 5), eight_adverts),
         passes: || version(Version::new(2, 2, 3), eight_adverts),
+    },
+    Case {
+        rule: &id::KA066,
+        trips: || of_default_profile(Version::new(2, 1, 5)),
+        passes: || of_default_profile(Version::new(2, 2, 3)),
     },
     Case {
         rule: &id::KA059,

@@ -123,7 +123,7 @@ shape! {
     /// How the nodes agree who holds a virtual IP.
     VrrpKeys as "vrrp" {
         /// How soon a dead node is noticed: `fast` sends adverts every 20 ms and notices in about 0.2 s, for a LAN; `standard` every second, 3 s; `wan` every 3 s, 9 s, for links that lose packets.
-        failover: Failover = Default("fast"), "standard";
+        failover: Failover = Optional("fast; standard where a node's keepalived is older than 2.2.3"), "standard";
         /// The protocol's version. 2 knows only whole seconds and IPv4, and is for keepalived 1.
         version: VrrpVersion = Default("3"), "2";
         /// The time between adverts.

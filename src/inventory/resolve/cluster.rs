@@ -8,16 +8,20 @@ use crate::inventory::error::Faults;
 use crate::inventory::raw::{
     ClusterKeys, DrillKeys, HealthKeys, NginxKeys, NotifyKeys, Pairs, RawKeys, Spanned,
 };
-use crate::model::{Cluster, DrillName, Health, NginxSettings, Notify, RawSnippets};
+use crate::model::{Cluster, DrillName, Failover, Health, NginxSettings, Notify, RawSnippets};
 
-/// What `keys` mean. `None` means that faults have been added.
-pub(in crate::inventory) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Cluster> {
+/// What `keys` mean, with `profile` where they name none. `None` means that faults have been added.
+pub(in crate::inventory) fn resolve(
+    keys: &ClusterKeys,
+    profile: Failover,
+    faults: &mut Faults,
+) -> Option<Cluster> {
     // Every part is resolved before any may end this, so that all faults are found.
     let nodes = nodes::resolve(keys, faults);
     let vrrp = keys
         .vrrp
         .as_ref()
-        .and_then(|vrrp| vrrp::resolve(vrrp, faults));
+        .and_then(|vrrp| vrrp::resolve(vrrp, profile, faults));
     let instances = vips::resolve(keys, vrrp.as_ref(), faults);
     let upstreams = upstreams::resolve(keys, faults);
     let sites = sites::resolve(keys, faults);

@@ -9,10 +9,14 @@ use crate::model::{
     VrrpVersion,
 };
 
-/// The settings.
-pub(super) fn resolve(keys: &VrrpKeys, faults: &mut Faults) -> Option<VrrpSettings> {
+/// The settings, with `profile` where `keys` name none.
+pub(super) fn resolve(
+    keys: &VrrpKeys,
+    profile: Failover,
+    faults: &mut Faults,
+) -> Option<VrrpSettings> {
     let preemption = preemption(keys, faults);
-    let failover = keys.failover.as_ref()?.value;
+    let failover = keys.failover.as_ref().map_or(profile, |named| named.value);
     let version = keys.version.as_ref()?.value;
     let strict = keys.strict.as_ref()?;
     if let Some(number) = &keys.down_timer_adverts

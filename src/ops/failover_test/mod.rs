@@ -22,7 +22,7 @@ pub use results::{Earlier, earlier_drills, keep_drills, try_to_write_drills, wri
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::recovery::{Recoverer, Recovery};
-use super::survey::{Survey, survey};
+use super::survey::{Survey, fit_profile, survey};
 use crate::apply::Event;
 use crate::drill::{Drill, DrillReport};
 use crate::model::NodeName;
@@ -121,12 +121,16 @@ pub async fn failover_test(
     context: &Context,
     request: FailoverRequest<'_>,
 ) -> Result<Option<FailoverOutcome>, OpsError> {
-    let loaded = load(context)?;
+    let mut loaded = load(context)?;
     let survey = survey(context, &loaded).await?;
     // A drill that was killed leaves its lock. A change that was killed is not a drill's to end: with one
     // under way there is no drill.
     let recovery = Recovery::find(&survey.seen, context.limit.is_empty());
-    let intents = match intents(&loaded, &survey, &request).await {
+    let intents = match fit_profile(&mut loaded, &survey.seen) {
+        Ok(()) => intents(&loaded, &survey, &request).await,
+        Err(error) => Err(error),
+    };
+    let intents = match intents {
         Ok(intents) => intents,
         Err(error) => {
             survey.fleet.close().await;
