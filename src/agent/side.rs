@@ -14,7 +14,7 @@ pub enum Side {
 }
 
 impl Observation {
-    /// On which side of the change `tx` this host is; `None` where its records know nothing of it.
+    /// On which side of the change `tx` this host is; `None` where its records do not mention it.
     ///
     /// The journal is asked first, since it is about the change under way. Its phase `confirmed` is final:
     /// whoever comes next carries the change through. Without a journal the outcome tells, which the host

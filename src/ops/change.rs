@@ -28,7 +28,7 @@ pub struct ApplyRequest<'a> {
     pub check_only: bool,
     /// Who confirms.
     pub confirm: Confirmation,
-    /// A host undoes by itself what was not confirmed within this time.
+    /// Time after which hosts roll back an unconfirmed change.
     pub confirm_timeout: Duration,
     /// A plan that was saved: hosts that have moved on since are refused.
     pub plan_file: Option<PlanFile>,

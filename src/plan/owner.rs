@@ -71,7 +71,7 @@ pub(super) fn require_own_nodes<'a>(
     let owner = |seen: &Observation| {
         let recorded = seen.recorded.as_ref()?;
         let fact = |key| clipped(recorded.get(key).unwrap_or("?"), MAX_TEXT);
-        // Generation 0 is nobody's.
+        // Generation 0 belongs to no cluster.
         let generation = recorded.generation().filter(|number| *number > 0)?;
         let cluster = recorded.get("cluster").filter(|name| !is_allowed(name))?;
         Some(Owner {

@@ -40,7 +40,7 @@ is_nginx_worker() {
     return 1
 }
 
-# A program for bash: PORT COUNT ARMED FULL. It holds so many connections, opens those again that nginx closes, and
+# A program for bash: PORT COUNT ARMED FULL. It holds COUNT connections, reopens those that nginx closes, and
 # ends when the file ARMED goes. FULL gets the number of those that nginx dropped in a round in which it kept none.
 # shellcheck disable=SC2016 # bash expands these, not this shell
 filler='

@@ -65,7 +65,7 @@ reach_vip() {
         [ "$address" = "$1" ] || continue
         asked=$((asked + 1))
         reach_listener "$1" "$port" "$path" &
-        # A cluster may have many listeners, and a host not so many processes.
+        # Many listeners must not become as many processes at once.
         [ $((asked % 32)) -ne 0 ] || wait
     done <<END
 $listeners

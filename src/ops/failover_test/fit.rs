@@ -45,7 +45,7 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
     if let Some(why) = not_whole(loaded, &survey.seen) {
         return Err(refuse(
             why,
-            "look at `hactl status`, mend it, then run the drill",
+            "fix what `hactl status` shows, then run the drill",
         ));
     }
     let plan = make(loaded, &survey.seen)?.plan;
@@ -68,7 +68,7 @@ pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey) -> Result
         None => Ok(()),
         Some(problem) => Err(refuse(
             problem.to_string(),
-            "look at `hactl status`, mend it, then run the drill",
+            "fix what `hactl status` shows, then run the drill",
         )),
     }
 }

@@ -120,7 +120,7 @@ impl Router {
                 self.source = source.or(self.source);
             }
             (Peering::Unicast { .. }, true) => self.peering = Peering::Multicast { group: None },
-            // The source of multicast adverts is nobody's condition unless it is set.
+            // Peers do not compare the source of multicast adverts unless it is set.
             (Peering::Multicast { .. }, true) => {}
         }
         self

@@ -117,7 +117,7 @@ impl Reader<'_> {
             text = text
                 .replace(&format!("${{{name}}}"), value)
                 .replace(&format!("${name}"), value);
-            // Values may name each other; nobody's address is that long.
+            // Values may refer to each other: the limit ends a circle. No address is this long.
             if text.len() > MAX_WORD {
                 return Vec::new();
             }

@@ -24,7 +24,7 @@ pub(in crate::render) struct CheckView {
     /// nginx's pid file, quoted.
     pid: String,
     worker_connections: u32,
-    /// A worker with so many sockets is full.
+    /// A worker is full from this number of sockets on.
     many_connections: u32,
     /// The tracked file's value that has counted a dead nginx already, where weights add up.
     counted: Option<String>,
