@@ -89,6 +89,12 @@ fn plan_status_and_check_only_write_nothing() {
     let Some(cluster) = Cluster::up(&machines()) else {
         return;
     };
+    // A machine that has just booted still looks whether its IPv6 addresses are free.
+    for node in cluster.nodes() {
+        wait_for("duplicate address detection to end", || {
+            cluster.on(&node, "ip -o addr show tentative").is_empty()
+        });
+    }
     let (plan, check) = only_looks(&cluster, "hosts that hactl has never seen");
     assert_eq!(plan["recovery"]["changes"], json!([]));
     assert_eq!(check["outcome"]["result"], "checked");

@@ -38,11 +38,12 @@ impl Before {
     }
 }
 
+/// Without `Recv-Q`: the look from outside connects, and a listener of this test accepts nothing.
 fn listening(cluster: &Cluster) -> Vec<String> {
+    let sockets = "ss -Hltn | while read -r state _ backlog local peer; do
+        echo \"$state $backlog $local $peer\"; done | sort -u";
     let nodes = cluster.nodes().into_iter();
-    nodes
-        .map(|node| cluster.on(&node, "ss -Hltn | sort -u"))
-        .collect()
+    nodes.map(|node| cluster.on(&node, sockets)).collect()
 }
 
 const HEALTH: &str = "sites:
