@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -294,4 +295,30 @@ fn a_log_file_holds_json_lines() {
     }
     let refused = run(&["-i", INVENTORY, "--log-file", "/nonexistent/log", "check"]);
     assert_eq!(code(&refused), 1);
+}
+
+/// Whatever hactl starts to learn something may start other programs, or write what it was given.
+#[test]
+fn git_gets_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let inventory = fs::read_to_string(INVENTORY).unwrap()
+        + "vrrp: { version: 2, failover: standard, authentication: { password: { env: VRRP_PASSWORD } } }\n";
+    fs::write(path("hactl.yml"), inventory).unwrap();
+    fs::write(path("git"), "#!/bin/sh\nenv >>\"$0.saw\"\nexit 1\n").unwrap();
+    fs::set_permissions(path("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(path("ssh_config"), "Host *\n    ProxyCommand false\n").unwrap();
+    let output = hactl()
+        .args(["plan", "-i", &path("hactl.yml")])
+        .args(["--ssh-config", &path("ssh_config")])
+        .env("VRRP_PASSWORD", "Qz%KW=vX")
+        .env(
+            "PATH",
+            format!("{}:{}", path(""), std::env::var("PATH").unwrap()),
+        )
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    let saw = fs::read_to_string(path("git.saw")).unwrap();
+    assert!(!saw.contains("Qz%KW=vX"), "{saw}");
 }

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::commit::git_commit;
 use super::error::OpsError;
-use super::secrets::fetch_secrets;
+use super::secrets::{fetch_secrets, secret_variables};
 use crate::agent::sha256_hex;
 use crate::check::{self, Finding, Severity};
 use crate::inventory::{self, Source};
@@ -177,7 +177,7 @@ pub fn load(context: &Context) -> Result<Loaded, OpsError> {
     }
     let secrets = fetch_secrets(&inventory.cluster, &context.inventory)?;
     let warnings = findings_of(&inventory, &secrets)?;
-    let provenance = provenance(&context.inventory, inventory.source.text());
+    let provenance = provenance(&context.inventory, &inventory);
     Ok(Loaded {
         templates: read_templates(context.templates.as_deref())?,
         secrets,
@@ -191,7 +191,7 @@ pub fn load(context: &Context) -> Result<Loaded, OpsError> {
 }
 
 /// Who applies: as sudo's caller, not as root.
-pub(super) fn provenance(inventory: &Utf8Path, text: &str) -> Provenance {
+pub(super) fn provenance(path: &Utf8Path, inventory: &inventory::Inventory) -> Provenance {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
@@ -210,7 +210,7 @@ pub(super) fn provenance(inventory: &Utf8Path, text: &str) -> Provenance {
         at: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
-        inventory: sha256_hex(text.as_bytes()),
-        commit: git_commit(inventory).unwrap_or_default(),
+        inventory: sha256_hex(inventory.source.text().as_bytes()),
+        commit: git_commit(path, &secret_variables(&inventory.cluster)).unwrap_or_default(),
     }
 }

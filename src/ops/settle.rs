@@ -86,7 +86,7 @@ pub async fn settle(
 ) -> Result<SettleReport, OpsError> {
     let started = Instant::now();
     let inventory = read_inventory(&context.inventory)?;
-    let provenance = provenance(&context.inventory, inventory.source.text());
+    let provenance = provenance(&context.inventory, &inventory);
     let connector = connector(context, &inventory.cluster);
     let nodes = inventory.cluster.nodes.clone();
     let all: Vec<&Node> = nodes.iter().collect();

@@ -24,7 +24,7 @@ pub fn local_output(argv: &[String], withheld: &[String]) -> Result<String, Stri
 
 /// What `argv` prints on standard output, run without the environment variables `withheld`; `None` where it
 /// cannot be run, or fails. What it says on standard error is dropped.
-pub fn local_answer(argv: &[&str], withheld: &[&str]) -> Option<String> {
+pub fn local_answer(argv: &[&str], withheld: &[String]) -> Option<String> {
     let (program, args) = argv.split_first()?;
     let mut command = Command::new(program);
     for name in withheld {
