@@ -5,6 +5,7 @@
 
 mod answer;
 mod call;
+mod client;
 mod error;
 mod fault;
 mod manifest;
@@ -21,6 +22,7 @@ mod wire;
 
 pub use answer::{Answer, TestResult, TestVerdict};
 pub use call::{Activation, Agent, LockRequest, PeerSide};
+pub use client::{Client, ThisMachine};
 pub use error::AgentError;
 pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, FaultStep};
 pub use manifest::{Entry, Manifest, ServiceRecord};
@@ -30,7 +32,7 @@ pub use observation::{
 };
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};
-pub use reach::{Announced, Answered, Door, Reach, ReachQuestion, ReachedVip, VipDoors};
+pub use reach::{Announced, Answered, Door, Reach, ReachQuestion, ReachedVip, Viewpoint, VipDoors};
 pub use script::{Tree, TreeFile, agent_script, sha256_hex};
 pub use serving::{Serving, ServingFile};
 pub use side::Side;

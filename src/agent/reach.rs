@@ -1,7 +1,7 @@
 //! How the VIPs look from one host, through the network: the calls `announce` and `reach`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use super::reply::Record;
@@ -59,18 +59,52 @@ impl ReachQuestion {
     }
 }
 
-/// How the VIPs look from one node.
+/// From where the VIPs are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Viewpoint {
+    /// A node of the cluster.
+    Node(NodeName),
+    /// The machine that hactl runs on.
+    Client,
+}
+
+impl Viewpoint {
+    /// The node, if it is one.
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Client => None,
+        }
+    }
+}
+
+impl fmt::Display for Viewpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => node.fmt(f),
+            Self::Client => f.write_str("this machine"),
+        }
+    }
+}
+
+impl serde::Serialize for Viewpoint {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// How the VIPs look from one place.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Reach {
-    /// The node that looked.
-    pub node: NodeName,
-    /// The hardware addresses of its interfaces.
+    /// Who looked.
+    pub from: Viewpoint,
+    /// The hardware addresses of a node's interfaces.
     pub hardware: Vec<String>,
     /// Each VIP.
     pub vips: BTreeMap<IpAddr, ReachedVip>,
 }
 
-/// One VIP, from one node.
+/// One VIP, from one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ReachedVip {
     /// The interface of this node that has it: then this is the owner, or on `lo` a former one.
@@ -133,7 +167,7 @@ pub(super) fn reach<'r>(
     records: impl Iterator<Item = &'r Record>,
 ) -> Reach {
     let mut seen = Reach {
-        node: node.clone(),
+        from: Viewpoint::Node(node.clone()),
         hardware: Vec::new(),
         vips: question
             .vips

@@ -69,6 +69,7 @@ impl<'a> Drive<'a> {
             change: Some((self.plan, self.plans)),
             nodes: self.plans.iter().map(|plan| plan.node.clone()).collect(),
             tx: self.tx,
+            served: before.served.clone(),
         };
         let end = conduct(&hands, coordinator, moments, "it was stopped").await;
         let is_unsure = end.is_unsure && end.verdict == Verdict::Mixed;

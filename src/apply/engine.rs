@@ -10,7 +10,9 @@ use super::event::{Event, Step};
 use super::fleet::{Fleet, each};
 use super::outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
 use super::outside::Outside;
-use crate::agent::{Agent, AgentError, LockRequest, PeerKey, PeerSide, TestResult, VipDoors};
+use crate::agent::{
+    Agent, AgentError, Client, LockRequest, PeerKey, PeerSide, TestResult, VipDoors,
+};
 use crate::model::{Node, NodeName};
 use crate::plan::{Goal, NodePlan, Plan, Provenance};
 use crate::remote::Connector;
@@ -66,6 +68,8 @@ pub struct Engine<'a> {
     pub fleet: &'a Fleet,
     /// For the fresh connections of the confirmation.
     pub connector: &'a dyn Connector,
+    /// Where the VIPs are looked at from besides the nodes.
+    pub client: &'a dyn Client,
     /// The cluster's nodes.
     pub nodes: &'a [Node],
     /// How.
@@ -130,7 +134,7 @@ impl Engine<'_> {
         // these is then seen on the nodes.
         let (validated, before) = tokio::join!(
             self.validated(plans, plan, tx),
-            Outside::now(self.fleet, &self.options.vips)
+            Outside::now(self.fleet, self.client, &self.options.vips)
         );
         validated.map(|()| before)
     }

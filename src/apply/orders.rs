@@ -9,7 +9,7 @@ use super::fleet::each;
 use super::outcome::FailureCause;
 use super::prove::{all_wait, one_owner_each};
 use crate::agent::{Activation, Agent, AgentError, Deadline, LockRequest, Question};
-use crate::health::MustAnswer;
+use crate::health::{MustAnswer, Served};
 use crate::model::NodeName;
 use crate::plan::{Goal, NodePlan, Plan, Strategy, UnitAction};
 
@@ -50,6 +50,8 @@ pub(super) struct Hands<'a> {
     /// Its nodes, in its order.
     pub(super) nodes: Vec<NodeName>,
     pub(super) tx: &'a str,
+    /// What the client was served before.
+    pub(super) served: Served,
 }
 
 impl Hands<'_> {
@@ -62,7 +64,7 @@ impl Hands<'_> {
                 None => Told::good(News::ActivationFailed(index)),
             },
             Order::Prove => match self.change {
-                Some((plan, plans)) => prove(engine, plan, plans, tx).await,
+                Some((plan, plans)) => prove(engine, plan, plans, tx, &self.served).await,
                 None => Told::good(News::NotProved),
             },
             Order::Confirm(index) => {
@@ -176,7 +178,13 @@ async fn activate(
 /// Where all nodes are activated at once, one whose time was over early may have asked the first one
 /// before that was active, and gone back; the first one would not know, and could be confirmed. Nodes
 /// that are all still waiting now have asked nobody. `tests/commit_model.rs` found it.
-async fn prove(engine: &Engine<'_>, plan: &Plan, plans: &[&NodePlan], tx: &str) -> Told {
+async fn prove(
+    engine: &Engine<'_>,
+    plan: &Plan,
+    plans: &[&NodePlan],
+    tx: &str,
+    served: &Served,
+) -> Told {
     if matches!(plan.strategy, Strategy::AtOnce { .. }) {
         let nodes: Vec<&NodeName> = plans.iter().map(|plan| &plan.node).collect();
         if !all_wait(engine.fleet, &nodes, tx).await {
@@ -189,21 +197,12 @@ async fn prove(engine: &Engine<'_>, plan: &Plan, plans: &[&NodePlan], tx: &str) 
     if untouched || matches!(plan.goal, Goal::Rollback { to: 0 }) {
         return Told::good(News::Proved);
     }
-    let options = &engine.options;
     // What an earlier generation listened on is not the inventory's to say.
     let must = match plan.goal {
         Goal::Apply => MustAnswer::All,
         Goal::Rollback { .. } => MustAnswer::WhatTheOwnerServes,
     };
-    match one_owner_each(
-        engine.fleet,
-        &options.vips,
-        must,
-        tx,
-        options.owner_patience,
-    )
-    .await
-    {
+    match one_owner_each(engine, must, tx, served).await {
         Ok(owners) => {
             engine.say(Event::OwnersSeen { owners });
             Told::good(News::Proved)

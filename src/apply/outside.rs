@@ -10,15 +10,17 @@ use super::engine::Engine;
 use super::event::Event;
 use super::fleet::{Fleet, each};
 use super::orders::fresh;
-use crate::agent::{Agent, Observation, Question, Reach, VipDoors};
-use crate::health::{self, MustAnswer, Problem, VipOwners};
+use crate::agent::{Agent, Client, Observation, Question, Reach, VipDoors};
+use crate::health::{self, MustAnswer, Problem, Served, VipOwners};
 
 /// Between two looks after an undo.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How the VIPs look from every node that answers, after their owners have announced themselves.
+/// How the VIPs look from every node that answers and from `client`, after their owners have announced
+/// themselves.
 pub async fn announce_and_look(
     agents: &[&Agent],
+    client: &dyn Client,
     vips: &[VipDoors],
     seen: &[Observation],
 ) -> Vec<Reach> {
@@ -31,27 +33,43 @@ pub async fn announce_and_look(
     for error in announced.into_iter().filter_map(Result::err) {
         tracing::warn!(node = %error.node(), %error, "failed to announce the VIPs");
     }
-    look(agents, vips, seen).await
+    look(agents, client, vips, seen).await
 }
 
-/// How the VIPs look from every node that answers, as the nodes' kernels know them now.
-pub async fn look(agents: &[&Agent], vips: &[VipDoors], seen: &[Observation]) -> Vec<Reach> {
+/// How the VIPs look from every node that answers and from `client`, as their kernels know them now.
+pub async fn look(
+    agents: &[&Agent],
+    client: &dyn Client,
+    vips: &[VipDoors],
+    seen: &[Observation],
+) -> Vec<Reach> {
     let question = health::reach_question(vips, seen);
-    let looks = each(agents, usize::MAX, |agent| agent.reach(&question)).await;
-    looks.into_iter().flatten().collect()
+    let (looks, here) = tokio::join!(
+        each(agents, usize::MAX, |agent| agent.reach(&question)),
+        client.reach(&question)
+    );
+    looks.into_iter().flatten().chain([here]).collect()
 }
 
-/// What was wrong with the cluster from outside at one moment.
+/// How the cluster was seen from outside at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Outside(Vec<Problem>);
+pub(super) struct Outside {
+    problems: Vec<Problem>,
+    /// What the client was served.
+    pub(super) served: Served,
+}
 
 impl Outside {
     /// As it is, without a word to anybody's neighbours.
-    pub(super) async fn now(fleet: &Fleet, vips: &[VipDoors]) -> Self {
+    pub(super) async fn now(fleet: &Fleet, client: &dyn Client, vips: &[VipDoors]) -> Self {
         let agents: Vec<&Agent> = fleet.agents().collect();
         let seen = observe(&agents).await;
-        let looks = look(&agents, vips, &seen).await;
-        Self(all_problems(&looks, &sole_owners(vips, &seen)))
+        let looks = look(&agents, client, vips, &seen).await;
+        let problems = all_problems(&looks, &sole_owners(vips, &seen));
+        Self {
+            served: Served::of(&looks, &problems),
+            problems,
+        }
     }
 }
 
@@ -97,14 +115,18 @@ async fn until_reached(
 ) -> Vec<Problem> {
     let vips = &engine.options.vips;
     let deadline = Instant::now() + engine.options.owner_patience;
+    let served = before
+        .map(|before| before.served.clone())
+        .unwrap_or_default();
     loop {
         let seen = observe(agents).await;
         let owners = sole_owners(vips, &seen);
-        let looks = announce_and_look(agents, vips, &seen).await;
+        let looks = announce_and_look(agents, engine.client, vips, &seen).await;
         let mut problems = all_problems(&looks, &owners);
+        served.judge(&mut problems);
         let all_reach = problems.is_empty();
         problems.retain(|problem| match before {
-            Some(Outside(before)) => !before.contains(problem),
+            Some(before) => !before.problems.contains(problem),
             None => !matches!(problem, Problem::NoOwner { .. }),
         });
         if problems.is_empty() {

@@ -5,22 +5,23 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::engine::Engine;
 use super::fleet::{Fleet, each};
 use super::outside::announce_and_look;
-use crate::agent::{Observation, Question, VipDoors};
-use crate::health::{self, MustAnswer, Problem};
+use crate::agent::{Observation, Question};
+use crate::health::{self, MustAnswer, Problem, Served};
 use crate::model::NodeName;
 
 /// The VIPs, each with its one owner; or what is wrong. Nodes that have not activated the change `tx` yet need
-/// not serve what it opens.
+/// not serve what it opens; the client is held to what it was `served` before.
 pub(super) async fn one_owner_each(
-    fleet: &Fleet,
-    vips: &[VipDoors],
+    engine: &Engine<'_>,
     must: MustAnswer,
     tx: &str,
-    patience: Duration,
+    served: &Served,
 ) -> Result<Vec<(IpAddr, NodeName)>, Vec<Problem>> {
-    let deadline = Instant::now() + patience;
+    let (fleet, vips) = (engine.fleet, &engine.options.vips);
+    let deadline = Instant::now() + engine.options.owner_patience;
     let addresses: Vec<IpAddr> = vips.iter().map(|doors| doors.vip).collect();
     loop {
         let question = Question::default();
@@ -33,8 +34,9 @@ pub(super) async fn one_owner_each(
         let problems = match &owners {
             Some(_) => {
                 let agents: Vec<_> = fleet.agents().collect();
-                let looks = announce_and_look(&agents, vips, &seen).await;
+                let looks = announce_and_look(&agents, engine.client, vips, &seen).await;
                 let mut problems = health::disagreements(&looks, must);
+                served.judge(&mut problems);
                 problems.retain(|problem| match problem {
                     Problem::NotServed { node, .. } => has_change(&seen, node, tx),
                     _ => true,

@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::orders::{Hands, undo_again};
 use super::outcome::Failure;
 use super::outside::is_reached_again;
-use crate::health::Problem;
+use crate::health::{Problem, Served};
 use crate::model::NodeName;
 
 /// What shall become of it.
@@ -84,6 +84,7 @@ impl Engine<'_> {
                 .map(|member| member.node.clone())
                 .collect(),
             tx: &change.tx,
+            served: Served::default(),
         };
         let mut end = conduct(&hands, coordinator, moments, why).await;
         let mut problems = Vec::new();

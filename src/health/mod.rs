@@ -3,6 +3,9 @@
 //! Pure: observations in, typed answers out. `apply` proves a change by it, `status` reports it, a drill
 //! begins and ends with it, so that all of them mean the same by "whole".
 
+mod client;
+#[cfg(test)]
+mod client_tests;
 mod outside;
 #[cfg(test)]
 mod outside_tests;
@@ -11,6 +14,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
+pub use client::{Served, split_doubtful};
 pub use outside::{MustAnswer, disagreements, doors, reach_question};
 pub use owners::{VipOwners, owners};
 pub use problem::{Daemon, Problem, ownership, problems};

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use super::owners::VipOwners;
 use super::problem::Problem;
-use crate::agent::{Answered, Door, Observation, Reach, ReachQuestion, ReachedVip, VipDoors};
+use crate::agent::{
+    Answered, Door, Observation, Reach, ReachQuestion, ReachedVip, Viewpoint, VipDoors,
+};
 use crate::model::{Cluster, NodeName};
 
 /// Which of the TCP ports that were asked must answer.
@@ -59,7 +61,7 @@ pub fn reach_question(vips: &[VipDoors], seen: &[Observation]) -> ReachQuestion 
     }
 }
 
-/// Where the nodes of `looks` disagree with the owner of a VIP. One that no node owns, or several do, is not
+/// Where `looks` disagree with the owner of a VIP. One that no node owns, or several do, is not
 /// judged here.
 pub fn disagreements(looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
     let vips: BTreeSet<IpAddr> = looks
@@ -87,40 +89,60 @@ fn of_vip(vip: IpAddr, looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
             .answers
             .iter()
             .filter(|(_, answered)| **answered == Answered::Closed);
-        problems.extend(closed.map(|(port, _)| Problem::NotServed {
-            node: owner.node.clone(),
-            vip,
-            port: *port,
+        let node = owner.from.node();
+        problems.extend(closed.filter_map(|(port, _)| {
+            Some(Problem::NotServed {
+                node: node?.clone(),
+                vip,
+                port: *port,
+            })
         }));
     }
-    for look in looks.iter().filter(|look| look.node != owner.node) {
+    for look in looks.iter().filter(|look| look.from != owner.from) {
         // What a node still has on its loopback is asked for there.
         let Some(seen) = look.vips.get(&vip).filter(|seen| !seen.is_local()) else {
             continue;
         };
-        let learned = seen.learned.as_ref();
-        match learned.filter(|learned| !owner.hardware.contains(learned)) {
-            Some(learned) => problems.push(Problem::WrongHardware {
-                node: look.node.clone(),
+        let Some(owner_node) = owner.from.node() else {
+            continue;
+        };
+        let different = different_answers(vip, look, seen, owner_node, served);
+        let wrong = wrong_hardware(seen, &owner.hardware, looks).filter(|(_, of)| {
+            // What stands between a client and its network may answer in the owner's name.
+            look.from != Viewpoint::Client || of.is_some() || !different.is_empty()
+        });
+        match wrong {
+            Some((learned, learned_is)) => problems.push(Problem::WrongHardware {
+                from: look.from.clone(),
                 vip,
-                learned: learned.clone(),
-                learned_is: node_of(learned, looks),
-                owner: owner.node.clone(),
+                learned,
+                learned_is,
+                owner: owner_node.clone(),
             }),
-            None => problems.extend(different_answers(vip, look, seen, &owner.node, served)),
+            None => problems.extend(different),
         }
     }
     problems
+}
+
+/// The hardware address that was learned and that is not the owner's, and whose it is.
+fn wrong_hardware(
+    seen: &ReachedVip,
+    right: &[String],
+    looks: &[Reach],
+) -> Option<(String, Option<NodeName>)> {
+    let learned = seen.learned.as_ref()?;
+    (!right.contains(learned)).then(|| (learned.clone(), node_of(learned, looks)))
 }
 
 fn node_of(hardware: &str, looks: &[Reach]) -> Option<NodeName> {
     let own = looks
         .iter()
         .find(|look| look.hardware.iter().any(|own| own == hardware))?;
-    Some(own.node.clone())
+    own.from.node().cloned()
 }
 
-/// What the owner answers to itself and not to this node.
+/// What the owner answers to itself and not to who looked.
 fn different_answers(
     vip: IpAddr,
     look: &Reach,
@@ -131,7 +153,7 @@ fn different_answers(
     let of_port = |(port, own): (&u16, &Answered)| {
         let heard = seen.answers.get(port)?;
         let no_answer = Problem::NotReached {
-            node: look.node.clone(),
+            from: look.from.clone(),
             vip,
             port: *port,
             owner: owner.clone(),
@@ -154,7 +176,7 @@ fn different_answers(
                     ..
                 },
             ) => Some(Problem::OtherGeneration {
-                node: look.node.clone(),
+                from: look.from.clone(),
                 vip,
                 port: *port,
                 owner: owner.clone(),

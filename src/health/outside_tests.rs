@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::agent::{Answered, Reach, ReachedVip};
+use crate::agent::{Answered, Reach, ReachedVip, Viewpoint};
 use crate::model::NodeName;
 
 const OWN: Answered = Answered::Http {
@@ -23,6 +23,10 @@ fn name(text: &str) -> NodeName {
     NodeName::new(text).unwrap()
 }
 
+fn seen_from(node: &str) -> Viewpoint {
+    Viewpoint::Node(name(node))
+}
+
 fn hardware(node: &str) -> String {
     format!("02:00:00:00:00:0{}", &node[2..])
 }
@@ -35,7 +39,7 @@ fn look(node: &str, on: Option<&str>, learned: Option<&str>, answers: &[(u16, An
         answers: answers.iter().copied().collect(),
     };
     Reach {
-        node: name(node),
+        from: seen_from(node),
         hardware: vec![hardware(node)],
         vips: [(vip(), seen)].into(),
     }
@@ -58,7 +62,7 @@ fn judged(
 
 fn wrong(learned: &str, learned_is: Option<&str>) -> Problem {
     Problem::WrongHardware {
-        node: name("lb2"),
+        from: seen_from("lb2"),
         vip: vip(),
         learned: hardware(learned),
         learned_is: learned_is.map(name),
@@ -68,7 +72,7 @@ fn wrong(learned: &str, learned_is: Option<&str>) -> Problem {
 
 fn no_answer(port: u16) -> Problem {
     Problem::NotReached {
-        node: name("lb2"),
+        from: seen_from("lb2"),
         vip: vip(),
         port,
         owner: name("lb1"),
@@ -79,7 +83,7 @@ fn no_answer(port: u16) -> Problem {
 fn what_a_node_sees_is_held_to_what_the_owner_sees() {
     use Answered::{Closed, Open};
     let other = Problem::OtherGeneration {
-        node: name("lb2"),
+        from: seen_from("lb2"),
         vip: vip(),
         port: 80,
         owner: name("lb1"),

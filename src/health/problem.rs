@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::owners::{VipOwners, owners};
-use crate::agent::{InstanceState, Observation};
+use crate::agent::{InstanceState, Observation, Viewpoint};
 use crate::model::NodeName;
 
 /// A daemon that every node runs.
@@ -65,11 +65,11 @@ pub enum Problem {
         /// Its state.
         state: InstanceState,
     },
-    /// A node that sends what is for a VIP to somebody else than its owner, as other hosts may do.
-    #[error("{node}: sends to {vip} at {learned}{}, and {owner} owns it", whose(learned_is.as_ref()))]
+    /// A machine that sends what is for a VIP to somebody else than its owner, as others may do.
+    #[error("{from}: sends to {vip} at {learned}{}, and {owner} owns it", whose(learned_is.as_ref()))]
     WrongHardware {
-        /// The node that looked.
-        node: NodeName,
+        /// Who looked.
+        from: Viewpoint,
         /// The VIP.
         vip: IpAddr,
         /// The hardware address that it takes for the owner's.
@@ -80,10 +80,10 @@ pub enum Problem {
         owner: NodeName,
     },
     /// A port of a VIP that its owner serves and that does not answer a node through the network.
-    #[error("{node}: gets no answer from {vip} port {port}, which {owner} serves")]
+    #[error("{from}: gets no answer from {vip} port {port}, which {owner} serves")]
     NotReached {
-        /// The node that looked.
-        node: NodeName,
+        /// Who looked.
+        from: Viewpoint,
         /// The VIP.
         vip: IpAddr,
         /// The TCP port.
@@ -92,10 +92,10 @@ pub enum Problem {
         owner: NodeName,
     },
     /// An HTTP port of a VIP that answers a node with another configuration than the owner's.
-    #[error("{node}: {vip} port {port} does not serve what {owner} serves")]
+    #[error("{from}: {vip} port {port} does not serve what {owner} serves")]
     OtherGeneration {
-        /// The node that looked.
-        node: NodeName,
+        /// Who looked.
+        from: Viewpoint,
         /// The VIP.
         vip: IpAddr,
         /// The TCP port.
@@ -116,16 +116,16 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The node that it is about; `None` where it is about a VIP.
+    /// The node that it is about; `None` where it is about a VIP, or what this machine finds.
     pub fn node(&self) -> Option<&NodeName> {
         match self {
             Self::NoOwner { .. } | Self::SeveralOwners { .. } => None,
             Self::DaemonDown { node, .. }
             | Self::NotElectable { node, .. }
-            | Self::WrongHardware { node, .. }
-            | Self::NotReached { node, .. }
-            | Self::OtherGeneration { node, .. }
             | Self::NotServed { node, .. } => Some(node),
+            Self::WrongHardware { from, .. }
+            | Self::NotReached { from, .. }
+            | Self::OtherGeneration { from, .. } => from.node(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::plan::{Planned, test_files};
 use super::plan_file::{PlanFile, PlanFileError, is_same};
 use super::recovery::{self, Recoverer, Recovery, require_no_pending_change};
 use super::survey::{Survey, fit_profile, owner_patience, survey};
-use crate::agent::{AgentError, Observation, PeerKey};
+use crate::agent::{AgentError, Observation, PeerKey, ThisMachine};
 use crate::apply::{
     ApplyOptions, ApplyOutcome, ApplyResult, Confirmation, Engine, Event, Failure, FailureCause,
     Fleet, Step,
@@ -297,6 +297,7 @@ impl<P: Planner> Course<'_, P> {
         let engine = Engine {
             fleet: &survey.fleet,
             connector: &survey.connector,
+            client: &ThisMachine,
             nodes: &nodes,
             options: ApplyOptions {
                 parallel: context.parallel,

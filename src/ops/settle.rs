@@ -7,7 +7,7 @@ use super::error::{OpsError, SettleRefusal};
 use super::holder::own_origin;
 use super::survey::{connector, mark_dead, owner_patience};
 use super::under_way::{UnderWay, under_way};
-use crate::agent::{AgentError, Deadline, Observation, Outcome, Question};
+use crate::agent::{AgentError, Deadline, Observation, Outcome, Question, ThisMachine};
 use crate::apply::{
     ApplyOptions, Confirmation, Engine, Event, Failure, Fleet, Member, SettleOutcome, SettleVerb,
     Side, Verdict, each,
@@ -222,6 +222,7 @@ impl Settler<'_> {
         let engine = Engine {
             fleet: self.fleet,
             connector: self.connector,
+            client: &ThisMachine,
             nodes: self.nodes,
             options: ApplyOptions {
                 parallel: self.context.parallel,

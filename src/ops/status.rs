@@ -7,7 +7,7 @@ use super::error::OpsError;
 use super::notice::{Notice, notices};
 use super::plan::plan_beside;
 use super::survey::{fit_profile, survey_reachable, unresolved_names, vips};
-use crate::agent::{BackendState, Observation, Service, VrrpState};
+use crate::agent::{BackendState, Observation, Service, ThisMachine, VrrpState};
 use crate::apply::look;
 use crate::check::{Finding, Severity};
 use crate::health::{self, MustAnswer, Problem, VipOwners};
@@ -58,6 +58,8 @@ pub struct StatusReport {
     pub nodes: Vec<NodeStatus>,
     /// What keeps them from serving or taking over.
     pub problems: Vec<Problem>,
+    /// What this machine does not reach, perhaps for a reason of its own.
+    pub from_here: Vec<Problem>,
     /// What hosts tell of earlier changes.
     pub notices: Vec<Notice>,
     /// Rules that the running cluster breaks.
@@ -88,6 +90,7 @@ impl StatusReport {
             vips: health::owners(seen, &vips),
             problems: health::problems(seen, &vips),
             nodes: seen.iter().filter_map(of_node).collect(),
+            from_here: Vec::new(),
             notices: notices(seen),
             findings: unresolved_names(cluster, seen),
             unreachable: Vec::new(),
@@ -122,7 +125,8 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let mut loaded = load(context)?;
     let (survey, errors) = survey_reachable(context, &loaded).await?;
     let agents: Vec<_> = survey.fleet.agents().collect();
-    let looks = look(&agents, &health::doors(&loaded.cluster), &survey.seen).await;
+    let doors = health::doors(&loaded.cluster);
+    let looks = look(&agents, &ThisMachine, &doors, &survey.seen).await;
     survey.fleet.close().await;
     let unreachable: Vec<Unreachable> = errors
         .iter()
@@ -137,7 +141,9 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let plan = plan_beside(&loaded, &survey.seen, Vec::new())?.plan;
     let mut report = StatusReport::new(&loaded.cluster, &plan, &survey.seen);
     let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
+    let (outside, from_here) = health::split_doubtful(outside, &looks);
     report.problems.extend(outside);
+    report.from_here = from_here;
     Ok(StatusReport {
         unreachable,
         ..report

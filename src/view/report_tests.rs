@@ -9,8 +9,9 @@ use super::lab::{lab_text, lab_up_text};
 use super::lab_progress::event_line;
 use super::samples::*;
 use super::status::status_text;
-use crate::agent::{AgentError, BackendState};
+use crate::agent::{AgentError, BackendState, Viewpoint};
 use crate::check::{self, Finding};
+use crate::health::Problem;
 use crate::inventory;
 use crate::lab::{
     BackendStatus, ImageLayer, LabEvent, LabSpec, LabStatus, NodeState, NodeStatus as LabNode,
@@ -105,6 +106,36 @@ fn a_cluster_in_trouble() {
         at: "2026-11-22T16:52:00Z".to_owned(),
     });
     assert!(!report.is_healthy());
+    assert_snapshot!(plain(&status_text(&report)));
+}
+
+#[test]
+fn a_status_tells_who_does_not_reach_the_vip() {
+    let vip = "10.0.0.100".parse().unwrap();
+    let lb = |which| NodeStatus {
+        vrrp: Vec::new(),
+        ..node_status(which, "BACKUP")
+    };
+    let mut report = status(vec![node_status("lb1", "MASTER"), lb("lb2"), lb("lb3")]);
+    let wrong = |from| Problem::WrongHardware {
+        from,
+        vip,
+        learned: "02:00:00:00:00:02".to_owned(),
+        learned_is: Some(name("lb2")),
+        owner: name("lb1"),
+    };
+    let lost = |from, port| Problem::NotReached {
+        from,
+        vip,
+        port,
+        owner: name("lb1"),
+    };
+    report.problems = vec![
+        wrong(Viewpoint::Node(name("lb3"))),
+        lost(Viewpoint::Node(name("lb2")), 80),
+        wrong(Viewpoint::Client),
+    ];
+    report.from_here = vec![lost(Viewpoint::Client, 443)];
     assert_snapshot!(plain(&status_text(&report)));
 }
 

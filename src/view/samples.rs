@@ -318,6 +318,7 @@ pub(super) fn status(nodes: Vec<NodeStatus>) -> StatusReport {
         }],
         nodes,
         problems: Vec::new(),
+        from_here: Vec::new(),
         notices: Vec::new(),
         findings: Vec::new(),
         unreachable: Vec::new(),

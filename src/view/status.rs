@@ -6,7 +6,7 @@ use super::paint;
 use super::text::{and, columns, comma, count, lines, wrap};
 use super::ui::Ui;
 use crate::agent::{InstanceState, Service};
-use crate::health::VipOwners;
+use crate::health::{Problem, VipOwners};
 use crate::model::NodeName;
 use crate::ops::{NodeStatus, StatusReport};
 
@@ -132,6 +132,15 @@ fn troubles(report: &StatusReport) -> Vec<String> {
             said.push((node, paint::bad(words.trim_start_matches(": "))));
         }
     }
+    let here = report.problems.iter().filter(|problem| {
+        let is_ownership = matches!(
+            problem,
+            Problem::NoOwner { .. } | Problem::SeveralOwners { .. }
+        );
+        problem.node().is_none() && !is_ownership
+    });
+    let here = here.map(paint::bad);
+    let doubtful = report.from_here.iter().map(paint::warn);
     for node in &report.nodes {
         let mut say = |words: String| said.push((&node.node, words));
         for drift in &node.drift {
@@ -157,6 +166,7 @@ fn troubles(report: &StatusReport) -> Vec<String> {
         }
     }
     let mut troubles = by_words(said);
+    troubles.extend(here.chain(doubtful));
     for finding in &report.findings {
         let words = format!("{} ({})", finding.message, finding.rule.id);
         troubles.push(paint::warn(words));

@@ -74,11 +74,14 @@ fn status_tells_that_neighbours_send_to_the_wrong_node() {
     };
     mislead(&cluster);
     let ended = cluster.run(&["status", "--format", "json"]).exits(1);
-    let problem = serde_json::json!({
-        "problem": "wrong_hardware", "node": "lb3", "vip": VIP,
-        "learned": hardware(&cluster, "lb2"), "learned_is": "lb2", "owner": "lb1",
+    // hactl runs beside the users.
+    let found = ["lb3", "this machine"].map(|from| {
+        serde_json::json!({
+            "problem": "wrong_hardware", "from": from, "vip": VIP,
+            "learned": hardware(&cluster, "lb2"), "learned_is": "lb2", "owner": "lb1",
+        })
     });
-    assert_eq!(problems(&ended), [problem], "{ended}");
+    assert_eq!(problems(&ended), found, "{ended}");
     assert_eq!(ended.json()["healthy"], false);
     // It looked, and corrected nobody.
     let wrong = hardware(&cluster, "lb2");
@@ -190,15 +193,15 @@ fn what_users_cannot_reach_is_not_proven() {
     let is_of = |node: &str, vip: &str| {
         found.iter().any(|problem| {
             problem["problem"] == "not_reached"
-                && problem["node"] == node
+                && problem["from"] == node
                 && problem["vip"] == vip
                 && problem["port"] == 80
         })
     };
-    for node in ["lb2", "lb3"] {
-        assert!(is_of(node, VIP), "{ended}");
+    for from in ["lb2", "lb3", "this machine"] {
+        assert!(is_of(from, VIP), "{ended}");
     }
-    assert_eq!(found.len(), 2, "{ended}");
+    assert_eq!(found.len(), 3, "{ended}");
     let before = cluster.all_etc();
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     let ended = cluster
@@ -211,6 +214,49 @@ fn what_users_cannot_reach_is_not_proven() {
     );
     cluster.assert_etc(&before);
     cluster.on("lb1", "nft delete table inet shut");
+    cluster.apply();
+    cluster.run(&["status"]).exits(0);
+}
+
+const SHUT: &str = "add table inet shut
+    add chain inet shut output { type filter hook output priority 0; }
+    add rule inet shut output ip daddr 10.0.0.100 tcp dport 80 drop";
+
+#[test]
+fn what_this_machine_reached_before_a_change_it_reaches_after() {
+    let Some(cluster) = cluster() else {
+        return;
+    };
+    let nft = |script: &str| cluster.on_controller("nft", &[script]);
+    // A firewall on the way of this machine's alone.
+    nft(SHUT);
+    let ended = cluster.run(&["status", "--format", "json"]).exits(1);
+    let lost = serde_json::json!({
+        "problem": "not_reached", "from": "this machine", "vip": VIP, "port": 80, "owner": "lb1",
+    });
+    assert_eq!(problems(&ended), std::slice::from_ref(&lost), "{ended}");
+    // It was there before: that is no reason to undo a change.
+    cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
+    cluster.apply();
+
+    nft("delete table inet shut");
+    cluster.run(&["status"]).exits(0);
+    cluster.edit("192.168.1.13:8080", "192.168.1.12:8080");
+    let before = cluster.all_etc();
+    let hactl = cluster.start(&["apply", "--yes", "--format", "json"]);
+    cluster.wait_for_file("lb2", "/var/lib/hactl/journal", true);
+    nft(SHUT);
+    let output = hactl.wait_with_output().unwrap();
+    let ended = Ended::new(&["apply"], output).exits(5);
+    let outcome = &ended.json()["outcome"];
+    assert_eq!(outcome["failure"]["step"], "prove", "{ended}");
+    cluster.assert_etc(&before);
+    // Nor is it as before.
+    assert!(
+        outcome["problems"].to_string().contains("this machine"),
+        "{ended}"
+    );
+    nft("delete table inet shut");
     cluster.apply();
     cluster.run(&["status"]).exits(0);
 }

@@ -50,6 +50,7 @@ async fn settle_until(
     let engine = Engine {
         fleet: &fleet,
         connector: cluster,
+        client: &Elsewhere,
         nodes: &nodes,
         options: ApplyOptions {
             parallel: 8,

@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{ApplyOptions, ApplyResult, Confirmation, Engine, Event, Fleet, Step};
-use crate::agent::{Door, Manifest, PeerKey, Tree, TreeFile, VipDoors, sha256_hex};
+use crate::agent::{
+    Client, Door, Manifest, PeerKey, Reach, ReachQuestion, Tree, TreeFile, Viewpoint, VipDoors,
+    sha256_hex,
+};
 use crate::model::{
     ClusterName, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
     SshSettings,
@@ -137,6 +140,20 @@ fn holds(holders: &[usize], index: usize) -> Vec<String> {
 }
 
 /// What one run came to.
+/// A client that is nowhere near the cluster.
+pub(super) struct Elsewhere;
+
+#[async_trait::async_trait]
+impl Client for Elsewhere {
+    async fn reach(&self, _: &ReachQuestion) -> Reach {
+        Reach {
+            from: Viewpoint::Client,
+            hardware: Vec::new(),
+            vips: BTreeMap::new(),
+        }
+    }
+}
+
 struct Run {
     result: ApplyResult,
     events: Vec<Event>,
@@ -196,6 +213,7 @@ async fn run_with(
     let engine = Engine {
         fleet: &fleet,
         connector: cluster,
+        client: &Elsewhere,
         nodes: &nodes,
         options,
         tell: &tell,

@@ -1,6 +1,7 @@
 //! The view from outside: what nodes find when they ask for the VIP through the network.
 
 use super::*;
+use crate::agent::Viewpoint;
 use crate::apply::FailureCause;
 use crate::health::Problem;
 use crate::remote::fake::hardware;
@@ -15,7 +16,7 @@ fn misleads(cluster: &FakeCluster, is_deaf: bool) {
 
 fn problem() -> Problem {
     Problem::WrongHardware {
-        node: name(2),
+        from: Viewpoint::Node(name(2)),
         vip: VIP.parse().unwrap(),
         learned: hardware(&name(1)),
         learned_is: Some(name(1)),

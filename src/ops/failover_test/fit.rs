@@ -1,6 +1,6 @@
 //! Whether a cluster could survive a drill now.
 
-use crate::agent::{Agent, AgentError, Observation};
+use crate::agent::{Agent, AgentError, Observation, ThisMachine};
 use crate::apply::look;
 use crate::health::{self, MustAnswer, Problem};
 use crate::ops::context::Loaded;
@@ -62,8 +62,10 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
 /// Refuses a cluster whose nodes do not all reach each VIP at its owner: users would not either.
 pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey) -> Result<(), OpsError> {
     let agents: Vec<&Agent> = survey.fleet.agents().collect();
-    let looks = look(&agents, &health::doors(&loaded.cluster), &survey.seen).await;
+    let doors = health::doors(&loaded.cluster);
+    let looks = look(&agents, &ThisMachine, &doors, &survey.seen).await;
     let found = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
+    let (found, _) = health::split_doubtful(found, &looks);
     match found.first() {
         None => Ok(()),
         Some(problem) => Err(refuse(

@@ -13,7 +13,9 @@ use super::reach::Reach;
 use super::settle::{Wanted, settle};
 use super::story::{Faulted, Story, millis};
 use super::{CutShort, DrillProgress, FailoverOutcome, FailoverRequest};
-use crate::agent::{Agent, AgentError, ClockAnswer, LockRequest, Observation, Watched, Watching};
+use crate::agent::{
+    Agent, AgentError, ClockAnswer, LockRequest, Observation, ThisMachine, Watched, Watching,
+};
 use crate::apply::announce_and_look;
 use crate::drill::{
     self, Clock, ClockReading, Drill, DrillReport, DrillRun, HostClock, Load, LoadSpec,
@@ -205,8 +207,10 @@ impl<'a> Runner<'a> {
     /// a fault may have left neighbours with a former owner.
     async fn outside(&self, seen: &[Observation]) -> Option<String> {
         let agents: Vec<&Agent> = self.reach.agents().collect();
-        let looks = announce_and_look(&agents, &health::doors(self.cluster), seen).await;
+        let doors = health::doors(self.cluster);
+        let looks = announce_and_look(&agents, &ThisMachine, &doors, seen).await;
         let found = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
+        let (found, _) = health::split_doubtful(found, &looks);
         found.first().map(ToString::to_string)
     }
 
