@@ -177,6 +177,26 @@ fn a_change_ends_with_neighbours_that_know_the_owner() {
     cluster.run(&["cancel"]).exits(0);
     all_know_it("cancelled");
     cluster.run(&["status"]).exits(0);
+
+    // And what hosts undo by themselves, without any hactl.
+    let waiting = [
+        "apply",
+        "--yes",
+        "--confirm",
+        "manual",
+        "--confirm-timeout",
+        "30s",
+    ];
+    cluster.run(&waiting).exits(0);
+    mislead(&cluster);
+    for node in cluster.nodes() {
+        cluster.wait_for_file(&node, "/var/lib/hactl/journal", false);
+    }
+    let right = hardware(&cluster, &cluster.owner(VIP));
+    wait_for("neighbours that the owner corrected", || {
+        known_to_users(&cluster, VIP).contains(&right)
+            && known_to(&cluster, "lb3", VIP).contains(&right)
+    });
 }
 
 #[test]
