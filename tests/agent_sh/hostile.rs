@@ -163,14 +163,18 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
     let before = world.snapshot("/etc");
     world.sh("mount --bind /etc/nginx /etc/nginx; mount -o remount,bind,ro /etc/nginx");
     let tree = tree(TX, 1, ID, vec![file("/etc/nginx/new/file", "x")]);
+    // A look finds it, and so does the staging.
+    let looked = agent.validate(&tree).await.unwrap_err();
     let problem = staged(&agent, TX, &tree).await.unwrap_err();
-    assert_eq!(problem.code(), "read-only", "{problem}");
-    assert!(
-        problem
-            .to_string()
-            .contains("/etc/nginx: Read-only file system"),
-        "{problem}"
-    );
+    for problem in [looked, problem] {
+        assert_eq!(problem.code(), "read-only", "{problem}");
+        assert!(
+            problem
+                .to_string()
+                .contains("/etc/nginx: Read-only file system"),
+            "{problem}"
+        );
+    }
     // One that becomes so in between.
     world.sh("umount /etc/nginx");
     staged(&agent, TX, &tree).await.unwrap();
@@ -186,6 +190,8 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
     assert_eq!(world.snapshot("/etc"), before);
     // And hactl's own folder.
     world.sh("mount --bind /var/lib /var/lib; mount -o remount,bind,ro /var/lib");
+    let problem = agent.validate(&tree).await.unwrap_err();
+    assert_eq!(problem.code(), "state-unwritable", "{problem}");
     for tx in [TX, "other"] {
         let problem = agent.lock(&request(tx)).await.unwrap_err();
         assert_eq!(problem.code(), "state-unwritable", "{problem}");

@@ -24,11 +24,14 @@ async fn refused(world: &World, reason: &str) {
     let agent = world.agent();
     let before = world.snapshot("/etc");
     let tree = tree(TX, 1, ID, vec![file(OURS, "new\n")]);
+    let looked = agent.validate(&tree).await.unwrap_err();
     let problem = staged(&agent, TX, &tree).await.unwrap_err();
-    assert_eq!(problem.code(), "unsafe", "{problem}");
-    assert!(problem.to_string().contains(reason), "{problem}");
-    assert!(problem.to_string().contains(OURS), "{problem}");
-    assert!(problem.hint().contains("chown root:root"));
+    for problem in [looked, problem] {
+        assert_eq!(problem.code(), "unsafe", "{problem}");
+        assert!(problem.to_string().contains(reason), "{problem}");
+        assert!(problem.to_string().contains(OURS), "{problem}");
+        assert!(problem.hint().contains("chown root:root"));
+    }
     agent.unlock(TX).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
     assert!(!world.exists("/var/lib/hactl/generations/0/manifest"));

@@ -28,6 +28,12 @@ receive_tree() {
     die protocol "the stream ended early"
 }
 
+# existing_dir PATH: sets dir, the folder that is there and that PATH is or would be made in; empty for /.
+existing_dir() {
+    dir=${1%/*}
+    while [ -n "$dir" ] && [ ! -d "$dir" ]; do dir=${dir%/*}; done
+}
+
 # space DIR: what is left of its file system, in df's words.
 space() { df -h "$1" | tail -n 1; }
 

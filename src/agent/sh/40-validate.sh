@@ -21,6 +21,7 @@ validate_inside() {
     else
         tree=$private/tree
         receive_tree "$tree"
+        refuse_unwritable "$tree/manifest"
     fi
     for dir in /etc/nginx /etc/keepalived; do
         if [ -d "$dir" ]; then
@@ -36,6 +37,20 @@ validate_inside() {
     test_nginx "$tree"
     test_keepalived
     finish
+}
+
+# refuse_unwritable MANIFEST: ends the program where a change would find a file system that is read-only, or a
+# place that is not safe to write to. Nothing is written for it. busybox's own test takes root's word for -w.
+refuse_unwritable() {
+    refuse_strange_state
+    refuse_untrusted "$1"
+    while IFS=$tab read -r kind _ _ _ _ _ path; do
+        [ "$kind" = file ] || continue
+        existing_dir "$path"
+        env test -w "${dir:-/}" || die read-only "cannot write in ${dir:-/}: Read-only file system"
+    done <"$1"
+    existing_dir "$state/tx"
+    env test -w "${dir:-/}" || die state-unwritable "cannot write in ${dir:-/}: Read-only file system"
 }
 
 # own_run [FILE]: a /run that only the tests write in, with everything of the host's in it. FILE is there

@@ -106,8 +106,7 @@ check_writable() {
     checked=''
     while IFS=$tab read -r kind _ _ _ _ _ path; do
         [ "$kind" = file ] || continue
-        dir=${path%/*}
-        while [ -n "$dir" ] && [ ! -d "$dir" ]; do dir=${dir%/*}; done
+        existing_dir "$path"
         case " $checked " in *" $dir "*) continue ;; esac
         checked="$checked $dir"
         probe=$(mktemp "${dir:-/}/.hactl.XXXXXX" 2>&1) || die read-only "cannot write in ${dir:-/}: ${probe##*: }"
