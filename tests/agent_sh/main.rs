@@ -36,6 +36,7 @@ macro_rules! in_every_shell {
         mod $module {
             $(#[tokio::test]
             async fn $test() {
+                let _turn = crate::world::turn().await;
                 if let Some(world) = crate::world::World::new(crate::world::Shell::$shell) {
                     super::$test(&world).await;
                 }

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use hactl::agent::{Agent, agent_script};
 use hactl::model::NodeName;
 use hactl::remote::{Call, Host, Output, RemoteError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The shells that a host may have as its `/bin/sh`.
 #[derive(Clone, Copy)]
@@ -83,6 +84,14 @@ pub(crate) fn ensure(packages: &[&str]) {
             assert!(command.args(missing).status().unwrap().success());
         }
     });
+}
+
+/// How many tests have worlds at once: most are short of the CPU, and wait for no more than a second.
+static TURNS: Semaphore = Semaphore::const_new(3);
+
+/// Waits for a test's turn, which ends when this is dropped.
+pub(crate) async fn turn() -> SemaphorePermit<'static> {
+    TURNS.acquire().await.unwrap()
 }
 
 /// One world; it ends with this value, and with the test's process at the latest.

@@ -36,7 +36,7 @@ fn assert_healed(cluster: &Cluster) {
 
 #[test]
 fn every_drill_is_made_measured_and_healed() {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     // A machine that is busy with other tests may leave a node without time for 150 ms, which is a
@@ -182,7 +182,7 @@ fn a_drill_that_is_stopped_or_too_slow_says_so_and_leaves_the_cluster_whole() {
 
 #[test]
 fn results_are_kept_shown_again_compared_and_written() {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     cluster.apply();
@@ -220,7 +220,7 @@ fn results_are_kept_shown_again_compared_and_written() {
 
 #[test]
 fn a_killed_keepalived_has_no_second_owner_beside_it_however_slow_the_adverts() {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     let inventory = cluster.inventory();
@@ -250,7 +250,7 @@ fn a_killed_keepalived_has_no_second_owner_beside_it_however_slow_the_adverts() 
 
 #[test]
 fn a_planned_stop_waits_for_the_next_owner_where_a_weight_lets_it_take_its_time() {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     let inventory = cluster.inventory();

@@ -144,7 +144,7 @@ fn table(cells: &[Cell], profiles: &[&str]) -> String {
 #[test]
 #[ignore = "a measurement of half an hour, for a machine with nothing else to do"]
 fn false_takeovers() {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     let seconds = std::env::var("SECONDS_PER_CELL").map_or(60, |text| text.parse().unwrap());

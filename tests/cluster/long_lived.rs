@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, machines};
 fn a_shell_that_greets_is_no_part_of_any_answer() {
     let mut spec = machines();
     spec.nodes = 2;
-    let Some(cluster) = Cluster::up(&spec) else {
+    let Some(cluster) = Cluster::up_quietly(&spec) else {
         return;
     };
     cluster.apply();

@@ -103,7 +103,7 @@ fn is_overloaded(cluster: &Cluster, node: &str) -> bool {
 }
 
 fn the_owner_keeps_the_vip(settings: &str) {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     let inventory = cluster.inventory();
@@ -152,7 +152,7 @@ fn nor_do_they_where_a_dead_nginx_only_lowers_the_priority() {
 
 #[test]
 fn an_overloaded_nginx_that_hangs_loses_the_vip_once() {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     let inventory = cluster.inventory();

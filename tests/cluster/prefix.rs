@@ -83,7 +83,7 @@ fn templates_of_before(cluster: &Cluster) -> String {
 
 #[test]
 fn a_cluster_that_has_its_vips_with_a_prefix_loses_it_and_gets_it_back_without_a_lost_request() {
-    let Some(cluster) = Cluster::up(&machines()) else {
+    let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
     cluster.edit(

@@ -23,7 +23,7 @@ fn complaints(cluster: &Cluster, node: &str) -> String {
 
 #[test]
 fn debian_13_takes_the_first_apply_tracks_its_file_from_the_start_and_passes_drills() {
-    let Some(cluster) = Cluster::up(&of(Release::Debian13)) else {
+    let Some(cluster) = Cluster::up_quietly(&of(Release::Debian13)) else {
         return;
     };
     let plan = cluster.run(&["plan", "--format", "json"]).exits(0).json();

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, VIP, machines};
-use crate::lab::{text, wait_for};
+use crate::lab::{Slots, text, wait_for};
 use crate::snapshot::{Detail, Snapshot, differences};
 use crate::steps::{Step, steps};
 
@@ -54,8 +54,8 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// A lab with both sides known; the cluster is on the first one.
-    pub(crate) fn up(slot: &File) -> Self {
-        let cluster = Cluster::up_in(slot, &machines());
+    pub(crate) fn up(slots: &Slots) -> Self {
+        let cluster = Cluster::up_in(slots, &machines());
         let base = cluster.inventory();
         thread::scope(|scope| {
             for node in cluster.nodes() {

@@ -27,20 +27,20 @@ mod steps;
 mod table;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Instant;
 
 use bench::{Bench, Is, Verb};
 use fault::Fault;
+use lab::Slots;
 use run::Combination;
 use steps::{Step, union};
 use table::Results;
 
 /// Labs at a time, unless `HACTL_FAULT_LABS` says otherwise: a combination waits for timers most of its
 /// time.
-const LABS: usize = 2;
+const LABS: usize = 4;
 
 #[test]
 fn every_fault_at_every_step_leaves_all_nodes_on_one_side() {
@@ -48,8 +48,8 @@ fn every_fault_at_every_step_leaves_all_nodes_on_one_side() {
         return;
     }
     let wish = std::env::var("HACTL_FAULT_MATRIX").unwrap_or_default();
-    let slot = lab::slot();
-    let first = Bench::up(&slot);
+    let slots = lab::all_slots();
+    let first = Bench::up(&slots);
     let columns = union(&first.steps[&Verb::Rollback], &first.steps[&Verb::Apply]);
     let all = combinations(&columns, &first.steps);
     let mut wanted: Vec<Combination> = match wish.as_str() {
@@ -64,7 +64,7 @@ fn every_fault_at_every_step_leaves_all_nodes_on_one_side() {
     wanted.reverse();
     assert!(!wanted.is_empty(), "nothing is called like {wish}");
     let begun = Instant::now();
-    let results = carry_out(wanted, first, &slot);
+    let results = carry_out(wanted, first, &slots);
     let page = table::render(&columns, &results, begun.elapsed());
     eprintln!("{page}");
     if std::env::var("UPDATE").is_ok_and(|value| value == "1") {
@@ -128,7 +128,7 @@ fn spread(all: &[Combination]) -> Vec<Combination> {
 }
 
 /// All of them on a few labs, a new lab after each that fails.
-fn carry_out(wanted: Vec<Combination>, first: Bench, slot: &File) -> Results {
+fn carry_out(wanted: Vec<Combination>, first: Bench, slots: &Slots) -> Results {
     let count = wanted.len();
     let told = std::env::var("HACTL_FAULT_LABS").ok();
     let labs = told.map_or(LABS, |number| {
@@ -144,7 +144,7 @@ fn carry_out(wanted: Vec<Combination>, first: Bench, slot: &File) -> Results {
             };
             let own = bench.take().unwrap_or_else(|| {
                 side = 0;
-                Bench::up(slot)
+                Bench::up(slots)
             });
             let tried = catch_unwind(AssertUnwindSafe(|| run::run(&own, &next, side)));
             let result = tried.unwrap_or_else(|panic| {

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use hactl::lab::{Image, LabSpec};
 
-use crate::lab::{TestLab, wait_for};
+use crate::lab::{Slots, TestLab, wait_for};
 use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
 /// The guide's inventory, as it is shipped.
@@ -47,8 +47,15 @@ impl Cluster {
         })
     }
 
-    /// One of several labs of a test that holds a slot for all of them.
-    pub(crate) fn up_in(slot: &fs::File, spec: &LabSpec) -> Self {
+    /// The same for a test that measures.
+    pub(crate) fn up_quietly(spec: &LabSpec) -> Option<Self> {
+        Some(Self {
+            lab: TestLab::up_quietly(spec)?,
+        })
+    }
+
+    /// One of several labs of a test that holds slots for all of them.
+    pub(crate) fn up_in(slot: &Slots, spec: &LabSpec) -> Self {
         Self {
             lab: TestLab::up_in(slot, spec),
         }

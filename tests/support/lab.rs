@@ -16,15 +16,23 @@ use std::time::{Duration, Instant};
 
 use hactl::lab::{Lab, LabEvent, LabSpec, Owner};
 
-/// How many test labs may be up at once on one machine, over all test processes.
-const SLOTS: usize = 3;
+/// How many test labs may be up at once on one machine, over all test processes. With more than this for
+/// two cores, tests wait for each other more than for timers.
+const SLOTS: usize = 4;
+/// How many of them a test takes that measures times or counts lost requests: beside it is one other at most.
+const QUIET: usize = SLOTS - 1;
+
+/// Its holder has a lab, or several; the kernel frees it when its holder dies.
+pub(crate) struct Slots {
+    _files: Vec<File>,
+}
 
 /// A lab that goes down when this is dropped, also when the test panics. If the test's process is
 /// killed, the next lab's start removes it.
 pub(crate) struct TestLab {
     lab: Lab,
     // Held for as long as the lab is up; `None` for a lab that shares another's slot.
-    _slot: Option<File>,
+    _slot: Option<Slots>,
 }
 
 impl TestLab {
@@ -39,10 +47,19 @@ impl TestLab {
 
     /// A lab, or `None` with the reason printed where labs can't be. In CI that is a failure.
     pub(crate) fn up(spec: &LabSpec) -> Option<Self> {
+        Self::up_with(spec, slot)
+    }
+
+    /// The same for a test that measures: next to nothing else happens on the machine meanwhile.
+    pub(crate) fn up_quietly(spec: &LabSpec) -> Option<Self> {
+        Self::up_with(spec, quiet_slots)
+    }
+
+    fn up_with(spec: &LabSpec, slots: fn() -> Slots) -> Option<Self> {
         if skipped() {
             return None;
         }
-        let slot = slot();
+        let slot = slots();
         Some(Self {
             lab: up(spec),
             _slot: Some(slot),
@@ -58,7 +75,7 @@ impl TestLab {
     }
 
     /// One of several labs of a test that holds a slot for all of them.
-    pub(crate) fn up_in(_slot: &File, spec: &LabSpec) -> Self {
+    pub(crate) fn up_in(_slot: &Slots, spec: &LabSpec) -> Self {
         Self {
             lab: up(spec),
             _slot: None,
@@ -145,19 +162,44 @@ fn up(spec: &LabSpec) -> Lab {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Waits for one of the machine's slots. The kernel frees it when its holder dies.
-pub(crate) fn slot() -> File {
+/// Waits for one of the machine's slots.
+pub(crate) fn slot() -> Slots {
+    slots(1)
+}
+
+/// Waits until next to nothing else happens on the machine.
+pub(crate) fn quiet_slots() -> Slots {
+    slots(QUIET)
+}
+
+/// Waits for all of the machine's slots.
+pub(crate) fn all_slots() -> Slots {
+    slots(SLOTS)
+}
+
+fn slots(count: usize) -> Slots {
     let folder = std::env::temp_dir().join("hactl-test-labs");
     fs::create_dir_all(&folder).unwrap();
-    loop {
-        for index in 0..SLOTS {
-            let file = File::create(folder.join(index.to_string())).unwrap();
-            if file.try_lock().is_ok() {
-                return file;
+    // One test at a time collects its slots: two that have some each would wait for each other, and who
+    // wants many would never get them beside others who want one.
+    let queue = File::create(folder.join("queue")).unwrap();
+    queue.lock().unwrap();
+    let mut free: Vec<File> = (0..SLOTS)
+        .map(|index| File::create(folder.join(index.to_string())).unwrap())
+        .collect();
+    let mut files = Vec::new();
+    while files.len() < count {
+        for _ in 0..free.len() {
+            let file = free.remove(0);
+            if files.len() < count && file.try_lock().is_ok() {
+                files.push(file);
+            } else {
+                free.push(file);
             }
         }
         thread::sleep(Duration::from_millis(50));
     }
+    Slots { _files: files }
 }
 
 /// Waits for a condition; panics if that takes unreasonably long.
