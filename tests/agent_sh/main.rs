@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::print_stderr,
     reason = "this is test code"
 )]
 
@@ -20,6 +19,8 @@ mod peers;
 mod reach;
 mod scene;
 mod serving;
+#[path = "../support/skip.rs"]
+mod skip;
 mod trust;
 mod wait;
 mod watch;

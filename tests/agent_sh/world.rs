@@ -50,9 +50,7 @@ fn skipped() -> bool {
     } else {
         return false;
     };
-    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!ci, "{reason}, and in CI this test may not be skipped");
-    eprintln!("skipped: {reason}");
+    crate::skip::skip(reason);
     true
 }
 

@@ -92,11 +92,7 @@ pub(crate) fn available() -> Result<(), String> {
     static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
     let answer = ANSWER.get_or_init(prepare).clone();
     if let Err(reason) = &answer {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "CI must not skip this test: {reason}"
-        );
-        eprintln!("skipped: {reason}");
+        crate::lab::skip::skip(reason);
     }
     answer
 }
