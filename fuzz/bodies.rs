@@ -12,7 +12,7 @@ use hactl::model::{NodeFacts, SecretRef, Secrets, harmless, is_harmful};
 use hactl::ops::{HistoryReport, OpsError, PlanFile, Proposal, Recovery, StatusReport};
 use hactl::plan::{Desired, Goal, Plan, Redactor, Request, build};
 use hactl::render::{RenderedNode, Templates, render};
-use hactl::view::{Complaint, Format, Ui};
+use hactl::view::{Complaint, Format, PlanDetail, Ui};
 
 /// The inventory whose hosts answer.
 const INVENTORY: &str = include_str!("../inventories/small.yml");
@@ -167,7 +167,7 @@ fn planned(
     let report = StatusReport::new(&inventory.cluster, &plan, std::slice::from_ref(seen));
     show(|ui| ui.show_status(&report));
     show(|ui| {
-        let view = ui.clone().follow_change("apply", true);
+        let view = ui.clone().follow_change("apply", PlanDetail::Diffs);
         view.show_proposal(&Proposal {
             recovery: &Recovery::find(std::slice::from_ref(seen), true),
             plan: &plan,

@@ -32,6 +32,7 @@ pub(super) fn run(args: &LabDemoArgs, app: &App) -> Result<Exit, CliError> {
     for step in DEMO {
         match step {
             DemoStep::Run { why, args } => {
+                let args = &ops::demo_args(&lab, args);
                 view.command(why, args);
                 let status = ops::demo_run(&lab, args, app.ui.colours_out())?;
                 if !status.success() {

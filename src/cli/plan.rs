@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::run::App;
 use super::tell::TakeOverArgs;
 use crate::ops;
+use crate::view::PlanDetail;
 
 /// Show what apply would change, on every node and in what runs there.
 #[derive(Debug, Args)]
@@ -15,6 +16,10 @@ pub struct PlanArgs {
     /// Save the plan, for `hactl apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<Utf8PathBuf>,
+
+    /// Show what changes on every node, without the diffs of the files
+    #[arg(long)]
+    no_diff: bool,
 
     /// Exit with 2 when there is something to change
     #[arg(long)]
@@ -30,7 +35,12 @@ pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
     if let Some(path) = &args.out {
         ops::write_plan_file(path, &report.plan)?;
     }
-    app.ui.show_plan(&report, args.out.as_deref());
+    let detail = if args.no_diff {
+        PlanDetail::Nodes
+    } else {
+        PlanDetail::Diffs
+    };
+    app.ui.show_plan(&report, detail, args.out.as_deref());
     Ok(if report.plan.is_refused() {
         Exit::Unchanged
     } else if args.detailed_exitcode && report.changes() {

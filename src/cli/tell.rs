@@ -12,7 +12,7 @@ use crate::apply::{Confirmation, Event};
 use crate::model::ClusterName;
 use crate::ops::{ApplyReport, ApplyRequest, Consent, Context, OpsError, PlanFile, Proposal};
 use crate::plan::{Loss, StopServing};
-use crate::view::ChangeView;
+use crate::view::{ChangeView, PlanDetail};
 
 /// How a change is carried out.
 #[derive(Debug, Args)]
@@ -176,7 +176,13 @@ pub(super) fn carry_out(
     verb: &'static str,
     work: impl AsyncFnOnce(ApplyRequest<'_>) -> Result<ApplyReport, OpsError>,
 ) -> Result<Exit, CliError> {
-    let view = app.ui.follow_change(verb, args.diff);
+    let detail = match &plan_file {
+        _ if args.diff => PlanDetail::Diffs,
+        // Whoever saved it has seen the rest.
+        Some(_) => PlanDetail::Summary,
+        None => PlanDetail::Nodes,
+    };
+    let view = app.ui.follow_change(verb, detail);
     let agree = |proposal: &Proposal| {
         view.show_proposal(proposal);
         let is_stopped = || app.is_stopped();

@@ -11,7 +11,7 @@ pub enum DemoStep {
     Run {
         /// Why, in one line.
         why: &'static str,
-        /// hactl's arguments.
+        /// hactl's arguments; one that begins with [`IN_LAB`] is a file in the lab's folder.
         args: &'static [&'static str],
     },
     /// The inventory is edited.
@@ -24,6 +24,9 @@ pub enum DemoStep {
         to: &'static str,
     },
 }
+
+/// Stands for the lab's folder in an argument.
+pub(super) const IN_LAB: &str = "LAB/";
 
 /// The name of the demo's lab unless another is asked for.
 pub(super) const DEMO_LAB: &str = "demo";
@@ -40,11 +43,11 @@ pub fn demo_spec(name: &str) -> LabSpec {
 pub const DEMO: &[DemoStep] = &[
     DemoStep::Run {
         why: "What would hactl do to these three hosts?",
-        args: &["plan"],
+        args: &["plan", "--no-diff", "--out", "LAB/first.plan"],
     },
     DemoStep::Run {
         why: "Do it: staged, tested on the hosts, activated one by one, proven.",
-        args: &["apply", "--yes"],
+        args: &["apply", "--yes", "LAB/first.plan"],
     },
     DemoStep::Run {
         why: "Who owns the VIP, and what runs where?",
@@ -57,11 +60,11 @@ pub const DEMO: &[DemoStep] = &[
     },
     DemoStep::Run {
         why: "What does that change, and does it interrupt anything?",
-        args: &["plan"],
+        args: &["plan", "--out", "LAB/second.plan"],
     },
     DemoStep::Run {
         why: "Apply it: the VIP's owner goes last, nobody is cut off.",
-        args: &["apply", "--yes"],
+        args: &["apply", "--yes", "LAB/second.plan"],
     },
     DemoStep::Run {
         why: "Kill nginx on the VIP's owner, and measure what users see.",

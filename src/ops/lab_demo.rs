@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use super::demo::{demo_spec, edited};
+use super::demo::{IN_LAB, demo_spec, edited};
 use super::lab::lab_command;
 use crate::lab::{Lab, LabError, LabEvent, LabSpec, LabStatus};
 
@@ -41,8 +41,18 @@ fn is_of_a_demo(made_of: &LabSpec, spec: &LabSpec) -> bool {
     made_of == spec
 }
 
+/// A step's arguments, with the lab's folder in them.
+pub fn demo_args(lab: &LabStatus, args: &[&str]) -> Vec<String> {
+    let folder = lab.inventory.parent();
+    let in_lab = |arg: &&str| match (arg.strip_prefix(IN_LAB), folder) {
+        (Some(file), Some(folder)) => folder.join(file).display().to_string(),
+        _ => (*arg).to_owned(),
+    };
+    args.iter().map(in_lab).collect()
+}
+
 /// Runs this very program in the lab, on this very terminal.
-pub fn demo_run(lab: &LabStatus, args: &[&str], color: bool) -> Result<ExitStatus, DemoError> {
+pub fn demo_run(lab: &LabStatus, args: &[String], color: bool) -> Result<ExitStatus, DemoError> {
     let failed = |source| DemoError::Io {
         doing: format!("run hactl {}", args.join(" ")),
         source,

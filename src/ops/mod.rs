@@ -44,7 +44,7 @@ pub use failover_test::{
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use init::{InitReport, InitRequest, init};
 pub use lab::{DEFAULT_LAB, lab_command, lab_down, lab_status, lab_up};
-pub use lab_demo::{DemoError, demo_edit, demo_lab, demo_run};
+pub use lab_demo::{DemoError, demo_args, demo_edit, demo_lab, demo_run};
 pub use lock::{LockBreakRequest, LockReport, NodeLock, lock_break, lock_show};
 pub use notice::Notice;
 pub use plan::{PlanReport, plan};

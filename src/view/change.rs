@@ -12,7 +12,7 @@ use super::change_text::{
 use super::document::Document;
 use super::findings::findings_text;
 use super::losses::losses_question;
-use super::plan::{notices_text, plan_text};
+use super::plan::{PlanDetail, notices_text, plan_text};
 use super::progress::Progress;
 use super::recovery::recovery_text;
 use super::ui::Ui;
@@ -26,7 +26,7 @@ use crate::plan::Loss;
 pub struct ChangeView {
     ui: Ui,
     verb: &'static str,
-    diffs: bool,
+    detail: PlanDetail,
     state: Mutex<State>,
 }
 
@@ -39,12 +39,12 @@ struct State {
 }
 
 impl Ui {
-    /// Follows a change; `diffs` shows its plan whole.
-    pub fn follow_change(&self, verb: &'static str, diffs: bool) -> ChangeView {
+    /// Follows a change, with its plan in that detail.
+    pub fn follow_change(&self, verb: &'static str, detail: PlanDetail) -> ChangeView {
         ChangeView {
             ui: self.clone(),
             verb,
-            diffs,
+            detail,
             state: Mutex::new(State {
                 started: Instant::now(),
                 progress: None,
@@ -72,7 +72,7 @@ impl ChangeView {
         let unicode = Ui::is_unicode();
         self.ui
             .status(&findings_text(proposal.findings, proposal.source, unicode));
-        self.ui.status(&plan_text(proposal.plan, self.diffs));
+        self.ui.status(&plan_text(proposal.plan, self.detail));
         self.ui.status("\n");
     }
 

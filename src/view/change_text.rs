@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::complaint::labelled;
 use super::failure::{failure_json, failure_text};
 use super::paint;
-use super::plan::plan_text;
+use super::plan::{PlanDetail, plan_text};
 use super::recovery::recovery_agreement;
 use super::text::{and, count, elapsed};
 use crate::agent::Deadline;
@@ -74,7 +74,7 @@ fn ended(
         labelled(&paint::good(label), &words, &" ".repeat(label.len() + 1))
     };
     match &outcome.result {
-        ApplyResult::NothingToDo => plan_text(plan, false),
+        ApplyResult::NothingToDo => plan_text(plan, PlanDetail::Nodes),
         ApplyResult::Checked => good(
             "Checked:",
             format!("the daemons accept the files on {nodes}; nothing was changed ({took})."),

@@ -36,7 +36,7 @@ impl DemoView {
     }
 
     /// A command comes.
-    pub fn command(&mut self, why: &str, args: &[&str]) {
+    pub fn command(&mut self, why: &str, args: &[String]) {
         self.step += 1;
         self.ui.data(&step_text(
             self.step,
@@ -58,7 +58,7 @@ impl DemoView {
     }
 
     /// A command failed.
-    pub fn stopped(&self, lab: &LabStatus, args: &[&str], status: ExitStatus) {
+    pub fn stopped(&self, lab: &LabStatus, args: &[String], status: ExitStatus) {
         let complaint = Complaint::new(format!("hactl {} ended with {status}", args.join(" ")));
         self.ui.complain(&complaint.help(format!(
             "the lab is still up: look around with hactl lab exec{0} -- hactl status, or remove it with hactl lab down{0}",
@@ -78,7 +78,7 @@ impl DemoView {
     pub fn end(&self, lab: &LabStatus) {
         self.ui.data(&format!(
             "\n{} in {}. The lab is still up:\n\n{}",
-            paint::good("That was all"),
+            paint::good("Demo complete"),
             elapsed(self.started.elapsed()),
             super::lab::uses(lab)
         ));
@@ -92,7 +92,7 @@ pub(super) fn lab_text(lab: &LabStatus) -> String {
         .map(|node| format!("{} {}", node.name, node.address))
         .collect();
     let words = format!(
-        "Lab {} is up: {} machines of their own ({}), {} backends, one VIP to share.",
+        "Lab {} is up: {} machines ({}), {} backends, one shared VIP.",
         lab.spec.name,
         nodes.len(),
         nodes.join(", "),

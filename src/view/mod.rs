@@ -55,5 +55,6 @@ pub use complaint::Complaint;
 pub use demo::DemoView;
 pub use drill::{html as drill_page, junit as drill_junit, tables as drill_tables};
 pub use lab_progress::LabProgress;
+pub use plan::PlanDetail;
 pub use settle::SettleView;
 pub use ui::{ColorChoice, Format, LogWriter, Ui, UiOptions};

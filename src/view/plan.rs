@@ -14,14 +14,14 @@ use super::node_plan::nodes_text;
 use super::paint;
 use super::prediction::expected_text;
 use super::recovery::recovery_text;
-use super::text::{and, comma, count};
+use super::text::{and, comma, count, wrap};
 use super::ui::Ui;
 use crate::ops::{Notice, PlanReport};
 use crate::plan::{Goal, NodePlan, Plan, Strategy};
 
 impl Ui {
     /// Shows what `plan` found.
-    pub fn show_plan(&self, report: &PlanReport, saved: Option<&Utf8Path>) {
+    pub fn show_plan(&self, report: &PlanReport, detail: PlanDetail, saved: Option<&Utf8Path>) {
         if self.is_json() {
             let document = Document::new("plan")
                 .with("changes", &report.changes())
@@ -40,8 +40,12 @@ impl Ui {
         self.status(&warnings_text(&report.loaded.warnings));
         let (findings, source) = (&report.findings, &report.loaded.source);
         self.status(&findings_text(findings, source, Self::is_unicode()));
-        self.data(&plan_text(&report.plan, true));
-        if let (false, Some(expected)) = (report.plan.is_empty(), &report.expected) {
+        self.data(&plan_text(&report.plan, detail));
+        if !report.plan.is_empty() && leaves_elections_alone(&report.plan) {
+            let words = "No file that failover depends on changes, so its predicted times stay as they are: \
+                         hactl check";
+            self.data(&format!("\n{}\n", paint::faint(wrap(words, 0, ""))));
+        } else if let (false, Some(expected)) = (report.plan.is_empty(), &report.expected) {
             self.data(&format!("\n{}", expected_text(expected)));
         }
         if let Some(path) = saved {
@@ -60,15 +64,35 @@ pub(super) fn notices_text(notices: &[Notice]) -> String {
     texts.concat()
 }
 
-/// The whole plan; without its diffs unless they are asked for.
-pub(super) fn plan_text(plan: &Plan, diffs: bool) -> String {
+/// How much of a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlanDetail {
+    /// Its sum and its order, where the rest was shown before.
+    Summary,
+    /// What changes on every node.
+    Nodes,
+    /// That, and the diff of every file.
+    Diffs,
+}
+
+/// The plan, in that detail.
+pub(super) fn plan_text(plan: &Plan, detail: PlanDetail) -> String {
     let mut text = String::new();
-    if diffs {
+    if detail >= PlanDetail::Diffs {
         text.push_str(&diffs_text(plan));
     }
-    text.push_str(&nodes_text(plan));
+    if detail >= PlanDetail::Nodes {
+        text.push_str(&nodes_text(plan));
+    }
     text.push_str(&summary(plan));
     text
+}
+
+/// True when only nginx's own files change, on which no election depends.
+fn leaves_elections_alone(plan: &Plan) -> bool {
+    let is_first = plan.nodes.iter().any(|node| node.generation.is_none());
+    let mut files = plan.nodes.iter().flat_map(|node| &node.files);
+    !is_first && files.all(|file| file.path.as_str().starts_with("/etc/nginx/"))
 }
 
 fn summary(plan: &Plan) -> String {

@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 
 use super::losses::losses_question;
-use super::plan::{notices_text, plan_text};
+use super::plan::{PlanDetail, notices_text, plan_text};
 use super::samples::*;
 use crate::model::Socket;
 use crate::ops::Notice;
@@ -13,27 +13,27 @@ use crate::plan::{
 #[test]
 fn nothing_to_change_is_one_line() {
     let plan = plan(vec![node("lb1"), node("lb2"), node("lb3")]);
-    assert_snapshot!(plain(&plan_text(&plan, true)));
+    assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Diffs)));
 }
 
 #[test]
 fn a_change_of_one_upstream_is_shown_once() {
-    assert_snapshot!(plain(&plan_text(&upstream_change(), true)));
+    assert_snapshot!(plain(&plan_text(&upstream_change(), PlanDetail::Diffs)));
 }
 
 #[test]
 fn the_same_in_colour() {
-    assert_snapshot!(coloured(&plan_text(&upstream_change(), true)));
+    assert_snapshot!(coloured(&plan_text(&upstream_change(), PlanDetail::Diffs)));
 }
 
 #[test]
 fn without_diffs() {
-    assert_snapshot!(plain(&plan_text(&upstream_change(), false)));
+    assert_snapshot!(plain(&plan_text(&upstream_change(), PlanDetail::Nodes)));
 }
 
 #[test]
 fn a_first_plan_shows_a_file_that_differs_a_little_by_its_differences() {
-    assert_snapshot!(plain(&plan_text(&first_plan(), true)));
+    assert_snapshot!(plain(&plan_text(&first_plan(), PlanDetail::Diffs)));
 }
 
 fn drifting() -> Plan {
@@ -103,7 +103,7 @@ fn drifting() -> Plan {
 
 #[test]
 fn drift_and_changes_by_hand_are_named() {
-    assert_snapshot!(plain(&plan_text(&drifting(), true)));
+    assert_snapshot!(plain(&plan_text(&drifting(), PlanDetail::Diffs)));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn what_a_daemon_refuses_is_told_in_its_own_words() {
         );
         node.tests[0] = test("nginx", 1, &output);
     }
-    assert_snapshot!(plain(&plan_text(&plan, false)));
+    assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_restart_says_why_and_where_the_vip_goes() {
         node.restart_reason =
             Some("a reload cannot move port 80 between all addresses and one (NG003)".to_owned());
     }
-    assert_snapshot!(plain(&plan_text(&plan, false)));
+    assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn all_at_once_says_why() {
         },
         ..upstream_change()
     };
-    assert_snapshot!(plain(&plan_text(&plan, false)));
+    assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn a_rollback_to_a_generation_and_to_the_time_before_hactl() {
     }
     let text = format!(
         "{}\n=====\n\n{}",
-        plan_text(&back, false),
-        plan_text(&original, false)
+        plan_text(&back, PlanDetail::Nodes),
+        plan_text(&original, PlanDetail::Nodes)
     );
     assert_snapshot!(plain(&text));
 }
@@ -300,7 +300,7 @@ fn losing() -> Plan {
 
 #[test]
 fn what_stops_being_served_is_in_the_summary() {
-    assert_snapshot!(plain(&plan_text(&losing(), false)));
+    assert_snapshot!(plain(&plan_text(&losing(), PlanDetail::Nodes)));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod alone;
 mod atomic;
 mod bare;
 mod confirm;
+mod demo;
 mod drift;
 mod drills;
 mod false_takeovers;
