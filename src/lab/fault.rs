@@ -29,7 +29,7 @@ impl Lab {
         // A machine that powered itself off may still be on its way out.
         let left = machine::power_off(&self.names, node);
         self.all_gone(&left)?;
-        machine::start(&self.names, index)?.wait(&self.names)
+        machine::start(&self.names, index, self.spec().release_of(node))?.wait(&self.names)
     }
 
     /// Cuts a node's cable: its switch port goes down, and it loses its link.

@@ -229,7 +229,8 @@ fn make(
     for index in 0..spec.nodes {
         let node = node_name(index);
         machine::make_disk(names, spec, images, &node)?;
-        booting.push(machine::start(names, index)?);
+        let release = spec.release_of(&node);
+        booting.push(machine::start(names, index, release)?);
         events(LabEvent::NodeStarted { node });
     }
     backend::make_disks(names, spec, images)?;

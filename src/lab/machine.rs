@@ -15,6 +15,7 @@ use super::image::Images;
 use super::names::{self, Names, node_name};
 use super::netns::within;
 use super::processes;
+use super::release::Release;
 use super::spec::LabSpec;
 use super::tool::{command_for, run, tail};
 use super::{inventory_text, mounts, platform, ssh};
@@ -63,7 +64,7 @@ pub(super) struct Booting {
 }
 
 /// Starts a node's machine, as a process that outlives this one.
-pub(super) fn start(names: &Names, index: u8) -> Result<Booting, LabError> {
+pub(super) fn start(names: &Names, index: u8, release: Release) -> Result<Booting, LabError> {
     let node = node_name(index);
     let paths = names.node(&node);
     let netns = names.netns(&node);
@@ -109,6 +110,14 @@ pub(super) fn start(names: &Names, index: u8) -> Result<Booting, LabError> {
         .env("ROOT", paths.root())
         .env("CUT", paths.cut())
         .env("CGROUPS", cgroup.words())
+        .env(
+            "UNIFIED",
+            if release.needs_unified_cgroups() {
+                "1"
+            } else {
+                ""
+            },
+        )
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(second);

@@ -50,6 +50,12 @@ impl Release {
         self >= Self::Debian13
     }
 
+    /// True where systemd (258 and later) boots on the unified hierarchy of control groups only, whatever
+    /// this machine has.
+    pub(super) fn needs_unified_cgroups(self) -> bool {
+        self >= Self::DebianSid
+    }
+
     /// Its name on a mirror.
     pub(super) fn suite(self) -> &'static str {
         match self {

@@ -44,6 +44,7 @@ while :; do
         # `set -e` is off on the left of `||`, so a failure has to be said.
         join machine "$(exec sh -c 'echo $PPID')" || exit 70
         export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
+        [ -z "$UNIFIED" ] || export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
         exec systemd-nspawn --quiet --boot --register=no --keep-unit --notify-ready=yes \
             --machine="$MACHINE" --hostname="$NODE" --directory="$ROOT" \
             --network-namespace-path="/run/netns/$NETNS" --capability=all \
