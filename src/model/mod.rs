@@ -6,6 +6,7 @@
 
 mod cluster;
 mod drill;
+mod escape;
 mod facts;
 mod names;
 mod nginx;
@@ -17,6 +18,10 @@ mod vrrp;
 
 pub use cluster::{Cluster, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
 pub use drill::DrillName;
+pub use escape::{
+    EscapeError, decoded_url_path, keepalived_word, nginx_quoted, nginx_text, nginx_variables,
+    sh_quoted, systemd_argument,
+};
 pub use facts::{NodeFacts, OsFamily, OwnAddress, Version, packaged_versions};
 pub use names::{
     ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, NodeName,

@@ -194,14 +194,15 @@ impl HostPath {
                     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | ':')
                 })
         };
-        let valid = text.len() <= 4095
+        // keepalived reads lines of 1024 bytes, nginx parameters of 4096.
+        let valid = text.len() <= 1000
             && text
                 .strip_prefix('/')
                 .is_some_and(|rest| rest.split('/').all(harmless));
         if !valid {
             return Err(InvalidValue::new(
                 "path on the host",
-                "an absolute path of letters, digits, '-', '_', '.', '@', '+' or ':', without '..'",
+                "an absolute path of letters, digits, '-', '_', '.', '@', '+' or ':', without '..', of at most 1000 characters",
             ));
         }
         Ok(Self(text.into()))

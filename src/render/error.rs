@@ -2,7 +2,7 @@
 
 use crate::model::MissingSecret;
 
-use super::escape::EscapeError;
+use crate::model::EscapeError;
 
 /// A template is not usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,19 +8,18 @@
 mod docs;
 mod engine;
 mod error;
-mod escape;
 mod registry;
 mod templates;
 mod types;
 mod view;
 
-pub use docs::templates_markdown;
-pub use engine::render;
-pub use error::{RenderError, TemplateError};
-pub use escape::{
+pub use crate::model::{
     EscapeError, keepalived_word, nginx_quoted, nginx_text, nginx_variables, sh_quoted,
     systemd_argument,
 };
+pub use docs::templates_markdown;
+pub use engine::render;
+pub use error::{RenderError, TemplateError};
 pub use registry::{TEMPLATES, TemplateSpec, VariantMode};
 pub use templates::Templates;
 pub use types::{ConfigId, ConfigIds, FileRole, RenderedFile, RenderedNode};

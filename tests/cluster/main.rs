@@ -40,5 +40,6 @@ mod serving;
 mod shapes;
 mod spread;
 mod stranger;
+mod tabs;
 mod trouble;
 mod verbatim;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use hactl::check::{Finding, Severity};
 use hactl::inventory;
 use hactl::model::{Cluster, NodeFacts, SecretRef, Secrets, Tls, harmless_json, is_harmful};
 use hactl::render::{RenderError, RenderedNode, Templates, render};
@@ -27,6 +28,11 @@ fn nasty() -> Vec<String> {
         "a\rb",
         "a\0b",
         "\t",
+        "a\tb$request",
+        "/a%0Ab",
+        "/a%09b",
+        "/a%ffb",
+        "/a%2",
         "a b",
         "a\\",
         "a\"b",
@@ -61,7 +67,10 @@ fn nasty() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    all.extend([5000, 1 << 20].map(|length| "a".repeat(length)));
+    all.extend([990, 2000, 5000, 1 << 20].map(|length| "a".repeat(length)));
+    all.extend([300, 600, 2000].map(|length| "$".repeat(length)));
+    all.extend([1999, 2001].map(|length| "\"".repeat(length)));
+    all.extend([990, 3990].map(|length| format!("/{}", "a".repeat(length))));
     all
 }
 
@@ -253,8 +262,12 @@ fn fate(pointer: &str, text: &str) -> Fate {
     };
     match rendered(&inventory.cluster) {
         Err(error) => {
-            let error = error.to_string();
-            assert!(!error.chars().any(is_harmful), "{error:?}");
+            let findings = hactl::check::run(&inventory.cluster);
+            let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+            assert!(
+                findings.iter().any(is_error),
+                "{pointer} = {text:?} passes check and cannot be rendered: {error}"
+            );
             Fate::Refused
         }
         Ok(node) => {

@@ -4,7 +4,7 @@ use super::collections::{List, Pairs};
 use super::forms::{Socket, StreamPort, TlsFile, Workers};
 use super::scalars::{Int, Size, Time};
 use super::shape::shape;
-use super::words::{Block, Line, Target, UrlPath};
+use super::words::{Block, Body, Line, Target, UrlPath};
 use crate::model::{
     Balance, HeaderName, HostPath, LogTarget, ServerAddress, ServerName, UpstreamName,
 };
@@ -141,7 +141,7 @@ shape! {
         /// The status.
         code: Status = Required, "200";
         /// The text.
-        body: Block = Default("''"), "ok";
+        body: Body = Default("''"), "ok";
     }
 }
 

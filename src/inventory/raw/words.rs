@@ -12,6 +12,7 @@ use crate::inventory::error::{Fault, Faults};
 use crate::model::{
     ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, InventoryPath,
     NodeName, RouterId, ServerAddress, ServerName, SysctlKey, SysctlValue, UpstreamName, UserName,
+    decoded_url_path, nginx_quoted, nginx_text, nginx_variables,
 };
 
 /// Implements [`Value`] for a text that `$new` validates.
@@ -56,6 +57,7 @@ words! {
     EnvName: EnvName::new, "an environment variable's name", "variable name";
     Line: Line::new, "a text on one line", "text";
     Block: Block::new, "a text", "text";
+    Body: Body::new, "a text", "text";
     UrlPath: UrlPath::new, "a path of URLs, such as /api/", "URL path";
     Target: Target::new, "a URL, or `https` for the same URL over TLS", "URL";
 }
@@ -191,9 +193,14 @@ fn is_jump(text: &str) -> bool {
     text.split(',').all(is_hop)
 }
 
+/// Without characters that a terminal obeys.
+fn is_visible(text: &str) -> bool {
+    !text.chars().any(super::guard::is_refused)
+}
+
 /// Without characters that end a line or that a terminal obeys.
 fn is_printable(text: &str) -> bool {
-    !text.chars().any(super::guard::is_refused) && !text.contains(['\n', '\r'])
+    is_visible(text) && !text.contains(['\n', '\r'])
 }
 
 local_text!(
@@ -222,14 +229,19 @@ local_text!(
 );
 local_text!(
     /// A text on one line.
-    Line, "text", |text| !text.is_empty() && is_printable(text),
-    "a text on one line, without control characters"
+    Line, "text", |text| !text.is_empty() && is_printable(text) && nginx_variables(text).is_ok(),
+    "a text on one line, without control characters, of at most 4000 bytes as nginx reads it"
 );
 local_text!(
     /// A text of any number of lines.
     Block, "text",
-    |text| !text.chars().any(|c| super::guard::is_refused(c) || c == '\r'),
+    |text| is_visible(text) && !text.contains('\r'),
     "a text without control characters"
+);
+local_text!(
+    /// What nginx answers by itself.
+    Body, "text", |text| !text.contains('\r') && nginx_text(text).is_ok() && is_visible(text),
+    "a text without control characters, of at most 4000 bytes as nginx reads it"
 );
 local_text!(
     /// The prefix of a location.
@@ -238,8 +250,9 @@ local_text!(
         text.starts_with('/')
             && text.len() <= 1024
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "/-._~+,=:@%!()*".contains(c))
+            && decoded_url_path(text).is_ok_and(|path| nginx_quoted(&path).is_ok())
     },
-    "a path that starts with '/', of letters, digits and '/-._~+,=:@%!()*'; anything else as %XX"
+    "a path that starts with '/', of letters, digits and '/-._~+,=:@%!()*'; anything else that can be seen as %XX"
 );
 local_text!(
     /// Where a redirect leads.
@@ -247,7 +260,11 @@ local_text!(
     |text| {
         let is_url = ["http://", "https://", "/", "$"].iter().any(|start| text.starts_with(start));
         let is_harmless = |c: char| c.is_ascii_graphic() && !"\"'\\;`<>^|".contains(c);
-        text == "https" || is_url && text.len() <= 2048 && text.chars().all(is_harmless)
+        text == "https"
+            || is_url
+                && text.len() <= 2048
+                && text.chars().all(is_harmless)
+                && nginx_variables(text).is_ok()
     },
     "a URL, such as https://$host$request_uri or /new/, or `https` for the same URL over TLS"
 );

@@ -1,7 +1,7 @@
 //! What a site does below each path.
 
 use super::distinct;
-use super::sites::{Timeouts, headers};
+use super::sites::{Timeouts, check_headers, headers};
 use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{
     ClusterKeys, LocationKeys, RedirectKeys, ReturnKeys, SiteKeys, Spanned, Time, Typed,
@@ -187,6 +187,9 @@ fn resolve_one(
         }
         1 => {}
         _ => faults.add(too_many(&action, &keys.path.to_string())),
+    }
+    if let (Some(headers), None) = (&keys.response_headers, &keys.r#return) {
+        check_headers(headers, faults);
     }
     let timeouts = timeouts?;
     let or = |own: &Option<Spanned<Time<1>>>, site| own.as_ref().map_or(site, |own| own.0);

@@ -35,6 +35,9 @@ fn resolve_one(
     faults: &mut Faults,
 ) -> Option<Site> {
     check(site, faults);
+    if let Some(headers) = &site.response_headers {
+        check_headers(headers, faults);
+    }
     let tls = site.tls.as_ref().map(|keys| tls(keys, faults));
     let locations = locations::resolve(site, timeouts(site), cluster, faults);
     Some(Site {
@@ -121,6 +124,18 @@ fn timeouts(site: &SiteKeys) -> Option<Timeouts> {
         send: site.send_timeout.as_ref()?.0,
         read: site.read_timeout.as_ref()?.0,
     })
+}
+
+/// Refuses a Content-Type among the headers of answers that nginx does not make up itself: it would be sent
+/// beside the answer's own.
+pub(super) fn check_headers(pairs: &Pairs<HeaderName, Line>, faults: &mut Faults) {
+    let is_type = |name: &HeaderName| name.as_str().eq_ignore_ascii_case("Content-Type");
+    for (name, _) in pairs.pairs.iter().filter(|(name, _)| is_type(name)) {
+        let message = format!("{}: nginx would send a second Content-Type", name.path);
+        faults.add(Fault::at(&name.span, message).help(
+            "remove it, and set it on the server, or in a location with `return`, which has no other",
+        ));
+    }
 }
 
 /// The headers, in their order.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::model::keepalived_word;
 use crate::model::{
     Cluster, DownTimerAdverts, Node, NodeFacts, OnNginxFailure, OsFamily, Peering, Preemption,
     Secrets, Version, VrrpInstance, VrrpVersion,
 };
 use crate::render::engine::secret;
 use crate::render::error::RenderError;
-use crate::render::escape::keepalived_word;
 use crate::render::registry::{CHECK_SCRIPT, NOTIFY_SCRIPT, TRACK_FILE};
 
 use super::common::{decimal_seconds, on_interface, snippet, whole_seconds};

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use crate::model::{Header, HostPath, Location, LocationAction, Site};
+use crate::model::{
+    Header, HostPath, Location, LocationAction, Site, decoded_url_path, nginx_quoted, nginx_text,
+    nginx_variables,
+};
 use crate::render::error::RenderError;
-use crate::render::escape::{nginx_quoted, nginx_text, nginx_variables};
 
 use super::common::nginx_time;
 
@@ -121,38 +123,16 @@ pub(super) fn view(
     Ok(view)
 }
 
-/// `path` without its percent escapes: nginx compares locations with the decoded request.
+/// `path` as nginx compares it. Anything that does not begin with '/' would be a modifier to nginx.
 fn decoded(path: &str, place: &str) -> Result<String, RenderError> {
-    let wrong = |reason: &str| {
-        RenderError::unsupported(
-            place,
-            reason,
-            "write it as a path with %XX for odd characters",
-        )
-    };
     if !path.starts_with('/') {
-        // Anything else would be a modifier to nginx.
-        return Err(wrong(
+        return Err(RenderError::unsupported(
+            place,
             "a location is a path, and this one doesn't start with '/'",
+            "write it as a path with %XX for odd characters",
         ));
     }
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digit = |at: usize| char::from(*tail.get(at)?).to_digit(16);
-        let byte = digit(0).zip(digit(1)).map(|(high, low)| high * 16 + low);
-        match byte.and_then(|byte| u8::try_from(byte).ok()) {
-            Some(byte) => bytes.push(byte),
-            None => return Err(wrong("'%' is not followed by two hexadecimal digits")),
-        }
-        rest = &tail[2..];
-    }
-    String::from_utf8(bytes).map_err(|_| wrong("it is no UTF-8 once it is decoded"))
+    decoded_url_path(path).map_err(RenderError::at(place))
 }
 
 /// `/path` or `= /path`, quoted only where it has to be.

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::model::nginx_variables;
 use crate::model::{Cluster, LogTarget, NodeFacts, OsFamily, Site, Stream, Version};
 use crate::render::error::RenderError;
-use crate::render::escape::nginx_variables;
 
 use super::common::{file_limit, nginx_size, nginx_time, snippet};
 use super::listen::{Listens, names};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::model::sh_quoted;
 use crate::model::{Cluster, Node, NodeFacts, OnNginxFailure, VrrpVersion};
 use crate::render::error::RenderError;
-use crate::render::escape::sh_quoted;
 use crate::render::registry::{HAND_OVER_SCRIPT, RUN_DIR, TRACK_FILE};
 
 use super::common::{decimal_seconds, tracked_values};

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::model::systemd_argument;
 use crate::model::{Cluster, NodeFacts, OnNginxFailure, OsFamily, Sysctl};
 use crate::render::error::RenderError;
-use crate::render::escape::systemd_argument;
 use crate::render::registry::{HAND_OVER_SCRIPT, RELEASE_SCRIPT, RUN_DIR, TRACK_FILE};
 
 use super::common::{file_limit, tracked_values};

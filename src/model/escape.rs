@@ -24,6 +24,12 @@ pub enum EscapeError {
         /// The syntax.
         syntax: &'static str,
     },
+    /// A percent escape of a URL is none.
+    #[error("'%' is not followed by two hexadecimal digits")]
+    Percent,
+    /// Percent escapes of a URL make no text.
+    #[error("it is no UTF-8 once it is decoded")]
+    NotUtf8,
     /// It has to be something, and it is nothing.
     #[error("it is empty")]
     Empty,
@@ -41,9 +47,13 @@ fn refuse(character: char, syntax: &'static str) -> EscapeError {
     EscapeError::Character { name, syntax }
 }
 
-/// `text` as one nginx parameter in double quotes. Variables in it stay variables.
+/// `text` as one nginx parameter in double quotes. Variables in it stay variables. A tab, as logs and
+/// headers have them, becomes an escape; a line break would only be a mistake.
 pub fn nginx_quoted(text: &str) -> Result<String, EscapeError> {
-    quote_for_nginx(text, |c| Err(refuse(c, "an nginx parameter")))
+    quote_for_nginx(text, |c| match c {
+        '\t' => Ok("\\t"),
+        c => Err(refuse(c, "an nginx parameter")),
+    })
 }
 
 /// `text` as one nginx parameter that means exactly `text`: a dollar sign becomes
@@ -88,6 +98,27 @@ pub fn nginx_variables(text: &str) -> Result<String, EscapeError> {
     }
     out.push_str(rest);
     nginx_quoted(&out)
+}
+
+/// `path` without its percent escapes: nginx compares locations with the decoded request.
+pub fn decoded_url_path(path: &str) -> Result<String, EscapeError> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let digit = |at: usize| char::from(*tail.get(at)?).to_digit(16);
+        let byte = digit(0).zip(digit(1)).map(|(high, low)| high * 16 + low);
+        match byte.and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => bytes.push(byte),
+            None => return Err(EscapeError::Percent),
+        }
+        rest = &tail[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| EscapeError::NotUtf8)
 }
 
 /// True for what nginx takes as part of a variable's name.
