@@ -4,6 +4,7 @@
 //! verbs, its records or where it keeps its state.
 
 mod answer;
+mod backend;
 mod call;
 mod client;
 mod error;
@@ -21,14 +22,15 @@ mod watch;
 mod wire;
 
 pub use answer::{Answer, TestResult, TestVerdict};
+pub use backend::{BackendState, NoConnection};
 pub use call::{Activation, Agent, LockRequest, PeerSide};
 pub use client::{Client, ThisMachine};
 pub use error::AgentError;
 pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, FaultStep};
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
-    BackendState, Deadline, InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome,
-    Program, Service, UnsupportedHost, VrrpState,
+    Deadline, InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service,
+    UnsupportedHost, VrrpState,
 };
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};

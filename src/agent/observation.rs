@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::backend::BackendState;
 use super::fault::ArmedFault;
 use super::manifest::Manifest;
 use super::reply::Record;
@@ -339,17 +340,6 @@ pub struct VrrpState {
     /// What its peers meet.
     #[serde(skip)]
     pub wire: Wire,
-}
-
-/// A server behind the proxy, seen from one node.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct BackendState {
-    /// Its host.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// A TCP connection to it came about within a second.
-    pub up: bool,
 }
 
 /// Everything that was seen of one host, at one moment.

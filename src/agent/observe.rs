@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::backend::{BackendState, NoConnection};
 use super::fault::ArmedFault;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{
-    BackendState, InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome, Program,
-    Service, VrrpState,
+    InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service, VrrpState,
 };
 use super::reply::Record;
 use super::wire::add_wires;
@@ -146,6 +146,7 @@ fn take(seen: &mut Observation, record: &Record) {
             host: field(0),
             port: field(1).parse().unwrap_or_default(),
             up: field(2) == "up",
+            cause: (field(2) != "up").then(|| NoConnection::from_word(&field(3))),
         }),
         "sockets" => seen.serving.get_or_insert_default().take_sockets(record),
         "serving" => seen.serving.get_or_insert_default().take_file(record),

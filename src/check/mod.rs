@@ -23,11 +23,13 @@ mod testing;
 
 pub use docs::rules_page;
 pub use election::{Contender, Election, ElectionEvent, EventKind, Simulation, Verdict, Violation};
+pub use families::upstreams::Unreached;
 pub use finding::{Finding, Severity};
 pub use prediction::{Cost, FaultCost, Prediction, predictions};
 pub use registry::rules;
 pub use rule::{Coverage, Rule, When};
 pub use run::{
-    default_profile, is_too_old_for_profile, keepalived_version, password, run, unresolved_names,
+    default_profile, is_too_old_for_profile, keepalived_version, password, run, unreached_servers,
+    unresolved_names,
 };
 pub use takeover::{Fault, Gap, Takeover, takeovers};

@@ -1,6 +1,7 @@
 //! All families over one cluster.
 
 use super::families;
+use super::families::upstreams::Unreached;
 use super::finding::Finding;
 use crate::model::{Cluster, Node, NodeName, Secrets, Version};
 
@@ -31,6 +32,13 @@ pub fn keepalived_version(cluster: &Cluster, node: &Node, version: Version) -> V
 pub fn unresolved_names(cluster: &Cluster, unresolved: &[(NodeName, Vec<String>)]) -> Vec<Finding> {
     let mut findings = Vec::new();
     families::upstreams::names(cluster, unresolved, &mut findings);
+    sorted(findings)
+}
+
+/// Servers in service that nodes cannot connect to (NG018, NG019).
+pub fn unreached_servers(cluster: &Cluster, unreached: &[Unreached]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    families::upstreams::connections(cluster, unreached, &mut findings);
     sorted(findings)
 }
 

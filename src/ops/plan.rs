@@ -5,7 +5,9 @@ use super::error::OpsError;
 use super::expected::Expected;
 use super::notice::{Notice, notices};
 use super::recovery::{self, Recovery, require_no_pending_change};
-use super::survey::{Survey, desired, fit_profile, redactor, survey, unresolved_names, vips};
+use super::survey::{
+    Survey, desired, fit_profile, redactor, survey, unreached_servers, unresolved_names, vips,
+};
 use crate::agent::Observation;
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
@@ -84,6 +86,8 @@ pub(super) fn make(loaded: &Loaded, seen: &[Observation]) -> Result<Planned, Ops
     let left_out = loaded.others().into_iter().map(unseen).collect();
     let mut planned = plan_beside(loaded, seen, left_out)?;
     planned.findings.extend(names);
+    let unreached = unreached_servers(&loaded.cluster, seen);
+    planned.findings.extend(unreached);
     Ok(planned)
 }
 

@@ -6,7 +6,7 @@ use super::context::{Context, load};
 use super::error::OpsError;
 use super::notice::{Notice, notices};
 use super::plan::plan_beside;
-use super::survey::{fit_profile, survey_reachable, unresolved_names, vips};
+use super::survey::{fit_profile, survey_reachable, unreached_servers, unresolved_names, vips};
 use crate::agent::{BackendState, Observation, Service, ThisMachine, VrrpState};
 use crate::apply::look;
 use crate::check::{Finding, Severity};
@@ -92,7 +92,11 @@ impl StatusReport {
             nodes: seen.iter().filter_map(of_node).collect(),
             from_here: Vec::new(),
             notices: notices(seen),
-            findings: unresolved_names(cluster, seen),
+            findings: [
+                unresolved_names(cluster, seen),
+                unreached_servers(cluster, seen),
+            ]
+            .concat(),
             unreachable: Vec::new(),
         }
     }

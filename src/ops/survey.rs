@@ -8,9 +8,9 @@ use super::context::{Context, Loaded, refuse_errors};
 use super::error::{HostProblem, OpsError};
 use super::holder::is_dead;
 use super::secrets::secret_variables;
-use crate::agent::{Agent, AgentError, Observation, Question};
+use crate::agent::{Agent, AgentError, NoConnection, Observation, Question};
 use crate::apply::{Fleet, each};
-use crate::check::{self, Finding};
+use crate::check::{self, Finding, Unreached};
 use crate::model::{Cluster, Failover, HostPath, Node, NodeFacts};
 use crate::plan::{Desired, Redactor};
 use crate::remote::{SshConnector, SshOptions};
@@ -398,6 +398,27 @@ pub(super) fn unresolved_names(cluster: &Cluster, seen: &[Observation]) -> Vec<F
     let of_host = |seen: &Observation| (seen.node.clone(), seen.unresolved());
     let unresolved: Vec<_> = seen.iter().map(of_host).collect();
     check::unresolved_names(cluster, &unresolved)
+}
+
+/// The servers that hosts cannot connect to (rules NG018 and NG019); one whose name does not resolve breaks
+/// a rule of its own.
+pub(super) fn unreached_servers(cluster: &Cluster, seen: &[Observation]) -> Vec<Finding> {
+    let unreached: Vec<Unreached> = seen
+        .iter()
+        .flat_map(|host| host.backends.iter().map(|server| (&host.node, server)))
+        .filter_map(|(node, server)| {
+            let cause = server
+                .cause
+                .filter(|cause| *cause != NoConnection::NoName)?;
+            Some(Unreached {
+                node: node.clone(),
+                host: server.host.clone(),
+                port: server.port,
+                cause: cause.to_string(),
+            })
+        })
+        .collect();
+    check::unreached_servers(cluster, &unreached)
 }
 
 /// What the inventory wants of every node, for the hosts as they are, and what their versions make of it.

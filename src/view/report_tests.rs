@@ -29,6 +29,7 @@ fn backend(up: bool) -> BackendState {
         host: "192.168.1.10".to_owned(),
         port: 8080,
         up,
+        cause: (!up).then_some(crate::agent::NoConnection::Refused),
     }
 }
 
@@ -105,6 +106,11 @@ fn a_cluster_in_trouble() {
         why: "nobody confirmed it in time".to_owned(),
         at: "2026-11-22T16:52:00Z".to_owned(),
     });
+    let rules = crate::check::rules();
+    let rule = rules.into_iter().find(|rule| rule.id == "NG018").unwrap();
+    let path = crate::model::InventoryPath::root().key("upstreams");
+    let message = "lb1 cannot connect to 192.168.1.10:8080: connection refused";
+    report.findings.push(Finding::new(rule, path, message));
     assert!(!report.is_healthy());
     assert_snapshot!(plain(&status_text(&report)));
 }

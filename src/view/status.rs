@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::drift::{by_words, drift_words, notice_words};
 use super::paint;
-use super::text::{and, columns, comma, count, lines, wrap};
+use super::text::{and, columns, count, lines, wrap};
 use super::ui::Ui;
 use crate::agent::{InstanceState, Service};
 use crate::health::{Problem, VipOwners};
@@ -154,15 +154,6 @@ fn troubles(report: &StatusReport) -> Vec<String> {
             say(format!(
                 "{files} would change with the next apply: hactl plan"
             ));
-        }
-        let down: Vec<String> = node
-            .backends
-            .iter()
-            .filter(|backend| !backend.up)
-            .map(|backend| format!("{}:{}", backend.host, backend.port))
-            .collect();
-        if !down.is_empty() {
-            say(paint::bad(format!("no connection to {}", comma(&down))));
         }
     }
     let mut troubles = by_words(said);

@@ -5,6 +5,7 @@
     reason = "this is test code"
 )]
 
+mod backends;
 mod conformance;
 mod crash;
 mod faults;

@@ -42,4 +42,5 @@ mod spread;
 mod stranger;
 mod tabs;
 mod trouble;
+mod unreached;
 mod verbatim;

@@ -161,11 +161,19 @@ END
 # A connection is all that can be asked of a backend without knowing what it speaks.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 observe_backend() {
-    if timeout 1 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>/dev/null; then
+    if said=$(LC_ALL=C timeout 1 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>&1); then
         say backend "$1" "$2" up
-    else
-        say backend "$1" "$2" down
+        return
     fi
+    # What the time was over for has said nothing.
+    case $said in
+    '') cause=timeout ;;
+    *': Connection refused'*) cause=refused ;;
+    *': No route to host'* | *': Network is unreachable'*) cause=no_route ;;
+    *': Name or service not known'* | *'name resolution'*) cause=no_name ;;
+    *) cause=other ;;
+    esac
+    say backend "$1" "$2" down "$cause"
 }
 
 # A few addresses tell as much as hundreds, and a record of one write stays in one piece.

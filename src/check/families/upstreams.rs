@@ -1,6 +1,6 @@
-//! Upstreams (NG006, NG014 to NG017).
+//! Upstreams (NG006, NG014 to NG019).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::check::finding::Finding;
@@ -47,6 +47,94 @@ pub(in crate::check) fn names(
             findings.push(Finding::new(&registry::NG017, path, message));
         }
     }
+}
+
+/// A server that a node cannot connect to, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// The node.
+    pub node: NodeName,
+    /// The server's host, an IPv6 address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Why, in words.
+    pub cause: String,
+}
+
+/// Servers in service that nodes cannot connect to; for nodes that reach none of an upstream, that.
+pub(in crate::check) fn connections(
+    cluster: &Cluster,
+    unreached: &[Unreached],
+    findings: &mut Vec<Finding>,
+) {
+    let is_udp = |upstream: &Upstream| {
+        let mut streams = cluster.streams.iter();
+        streams.any(|stream| stream.udp && stream.upstream == upstream.name)
+    };
+    // Nothing can be told of a server that speaks UDP by a TCP connection.
+    for upstream in cluster.upstreams.iter().filter(|it| !is_udp(it)) {
+        let of = |server: &UpstreamServer| {
+            let host = server.address.host().trim_matches(['[', ']']);
+            let port = server.address.port();
+            let is_it = move |it: &&Unreached| it.host == host && it.port == port;
+            unreached.iter().filter(is_it).collect::<Vec<_>>()
+        };
+        let in_service = upstream.servers.iter().enumerate();
+        let in_service: Vec<_> = in_service
+            .filter(|(_, server)| !server.down)
+            .map(|(index, server)| (index, server, of(server)))
+            .collect();
+        let lacks_all = |node: &NodeName| {
+            let lacks = |missed: &[&Unreached]| missed.iter().any(|it| it.node == *node);
+            in_service.iter().all(|(_, _, missed)| lacks(missed))
+        };
+        let place = places::servers(&upstream.name);
+        let first = in_service.first().map(|(_, _, missed)| missed.as_slice());
+        let cut_off: Vec<&NodeName> = first
+            .unwrap_or_default()
+            .iter()
+            .map(|it| &it.node)
+            .filter(|node| lacks_all(node))
+            .collect();
+        if !cut_off.is_empty() {
+            let servers = in_service.iter().map(|(_, server, missed)| {
+                let causes = missed.iter().filter(|it| cut_off.contains(&&it.node));
+                let causes: BTreeSet<&str> = causes.map(|it| it.cause.as_str()).collect();
+                let causes: Vec<&str> = causes.into_iter().collect();
+                format!("{} ({})", server.address, causes.join(", "))
+            });
+            let message = format!(
+                "{} cannot connect to any server of upstream {}: {}",
+                join(cut_off.iter().map(|node| node.as_str())),
+                upstream.name,
+                join(servers)
+            );
+            findings.push(Finding::new(&registry::NG019, place.clone(), message));
+        }
+        for (index, server, missed) in &in_service {
+            let mut by_cause: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for it in missed.iter().filter(|it| !cut_off.contains(&&it.node)) {
+                by_cause
+                    .entry(&it.cause)
+                    .or_default()
+                    .push(it.node.as_str());
+            }
+            for (cause, nodes) in by_cause {
+                let message = format!(
+                    "{} cannot connect to {}: {cause}",
+                    nodes.join(", "),
+                    server.address
+                );
+                findings.push(Finding::new(&registry::NG018, place.index(*index), message));
+            }
+        }
+    }
+}
+
+fn join(words: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let words: Vec<String> = words.map(|word| word.as_ref().to_owned()).collect();
+    words.join(", ")
 }
 
 fn in_service(upstream: &Upstream, findings: &mut Vec<Finding>) {

@@ -99,6 +99,18 @@ NG017 {
     reason: "nginx resolves the names of upstream servers once, when it starts or reloads. A name that stops resolving changes nothing for the nginx that runs, but every reload is refused and the next start fails, on each node that cannot resolve it (measured).",
     fix: "make the name resolve there, by DNS or /etc/hosts, or use the server's address; nginx 1.27.3 and later can look names up while it runs, with `resolve` and a `resolver` in an upstream of your own in `nginx.raw_http`",
 }
+NG018 {
+    Warning, [Host, Plan, Doctor], Checked,
+    title: "a node cannot connect to a server",
+    reason: "nginx asks the servers that are left, and this one again and again: every such try costs a client up to the connect timeout. A typed address, a firewall or a server that is not up yet looks the same from here.",
+    fix: "start the server or correct its address; where it shall be away, set `down: true`",
+}
+NG019 {
+    Warning, [Host, Plan, Doctor], Checked,
+    title: "a node cannot connect to any server of an upstream",
+    reason: "The node answers every request for it with 502, while it may own the VIP. plan and apply say so before they ask, and status for as long as it lasts; but it is no failure of a change, which would be undone for servers that are down with or without it, and a proxy may be set up before what is behind it.",
+    fix: "start the servers, or correct their addresses and the way from this node to them",
+}
 SY001 {
     Warning, [Inventory, Doctor], Checked,
     title: "the ephemeral port range covers a port that nginx listens on",

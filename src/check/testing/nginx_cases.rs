@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::case::{Case, with};
 use super::sample::{keyed, sample, site};
 use crate::check::registry as id;
-use crate::check::{Finding, unresolved_names};
+use crate::check::{Finding, Unreached, unreached_servers, unresolved_names};
 use crate::model::{Balance, Cluster, ServerAddress, Stream, UpstreamName};
 
 fn stream(port: u16, udp: bool) -> Stream {
@@ -39,6 +39,21 @@ fn unresolved(name: &str) -> Vec<Finding> {
     unresolved_names(&cluster, &unresolved)
 }
 
+/// Findings of a node that cannot connect to the first `count` of two servers.
+fn unreached(count: usize) -> Vec<Finding> {
+    let cluster = sample();
+    let servers = cluster.upstreams[0].servers.iter().take(count);
+    let unreached: Vec<_> = servers
+        .map(|server| Unreached {
+            node: cluster.nodes[1].name.clone(),
+            host: server.address.host().to_owned(),
+            port: server.address.port(),
+            cause: "connection refused".to_owned(),
+        })
+        .collect();
+    unreached_servers(&cluster, &unreached)
+}
+
 /// The cases of rules on nginx and the kernel.
 pub(in crate::check) static NGINX_CASES: &[Case] = &[
     Case {
@@ -60,6 +75,16 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         rule: &id::NG017,
         trips: || unresolved("app.internal"),
         passes: || unresolved("other.internal"),
+    },
+    Case {
+        rule: &id::NG018,
+        trips: || unreached(1),
+        passes: || unreached(0),
+    },
+    Case {
+        rule: &id::NG019,
+        trips: || unreached(usize::MAX),
+        passes: || unreached(1),
     },
     Case {
         rule: &id::NG008,
