@@ -29,7 +29,7 @@ pub use prediction::{Cost, FaultCost, Prediction, predictions};
 pub use registry::rules;
 pub use rule::{Coverage, Rule, When};
 pub use run::{
-    default_profile, is_too_old_for_profile, keepalived_version, password, run, unreached_servers,
-    unresolved_names,
+    default_profile, is_too_old_for_profile, keepalived_version, names_to_resolve, password, run,
+    unreached_servers, unresolved_names,
 };
 pub use takeover::{Fault, Gap, Takeover, takeovers};

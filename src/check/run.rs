@@ -1,5 +1,7 @@
 //! All families over one cluster.
 
+use std::collections::BTreeSet;
+
 use super::families;
 use super::families::upstreams::Unreached;
 use super::finding::Finding;
@@ -28,11 +30,17 @@ pub fn keepalived_version(cluster: &Cluster, node: &Node, version: Version) -> V
     sorted(findings)
 }
 
-/// Servers of upstreams whose names nodes cannot resolve (NG017): `unresolved` has each node's names.
+/// Servers of upstreams, and hosts in raw snippets, whose names nodes cannot resolve (NG017): `unresolved` has each node's names.
 pub fn unresolved_names(cluster: &Cluster, unresolved: &[(NodeName, Vec<String>)]) -> Vec<Finding> {
     let mut findings = Vec::new();
     families::upstreams::names(cluster, unresolved, &mut findings);
     sorted(findings)
+}
+
+/// The names of hosts that nginx resolves when it starts, in servers and in raw snippets.
+pub fn names_to_resolve(cluster: &Cluster) -> BTreeSet<String> {
+    let names = families::upstreams::resolved_at_start(cluster);
+    names.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Servers in service that nodes cannot connect to (NG018, NG019).

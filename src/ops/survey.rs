@@ -285,11 +285,6 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
         .flat_map(|upstream| &upstream.servers)
         .map(|server| (server.address.host().to_owned(), server.address.port()))
         .collect();
-    let servers = cluster
-        .upstreams
-        .iter()
-        .flat_map(|upstream| &upstream.servers);
-    let names: BTreeSet<&str> = servers.filter_map(|server| server.address.name()).collect();
     Question {
         paths,
         sysctls: cluster
@@ -299,7 +294,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
             .collect(),
         neighbours: Vec::new(),
         backends: backends.into_iter().collect(),
-        names: names.into_iter().map(str::to_owned).collect(),
+        names: check::names_to_resolve(cluster).into_iter().collect(),
         status_port: cluster.nginx.status_port,
         serving: true,
     }

@@ -118,4 +118,14 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
     dns.set("app.internal", Some("192.168.1.10"));
     cluster.apply();
     assert!(names_in(&status().exits(0).json()).is_empty());
+
+    // A name in a raw snippet is resolved at the same time, and said in the same words.
+    dns.set("log.internal", None);
+    let told = status().exits(1).json();
+    assert_eq!(names_in(&told), ["NG017"], "{told:#}");
+    assert_eq!(told["findings"][0]["path"], "sites[0].raw", "{told:#}");
+    cluster
+        .run(&["plan"])
+        .exits(3)
+        .says("cannot resolve log.internal");
 }

@@ -4,6 +4,7 @@ pub(in crate::check) mod addresses;
 pub(in crate::check) mod health;
 pub(in crate::check) mod kernel;
 pub(in crate::check) mod ladder;
+mod nginx_snippet;
 pub(in crate::check) mod password;
 pub(in crate::check) mod protocol;
 pub(in crate::check) mod raw;

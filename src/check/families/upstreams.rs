@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::nginx_snippet;
 use crate::check::finding::Finding;
 use crate::check::{places, registry};
-use crate::model::{Balance, Cluster, NodeName, Upstream, UpstreamServer};
+use crate::model::{Balance, Cluster, InventoryPath, NodeName, Upstream, UpstreamServer};
 
 pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
     for upstream in &cluster.upstreams {
@@ -17,36 +18,45 @@ pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Each name once, at the first server that has it, with the nodes that cannot resolve it.
+/// Each name once, at the first place that has it, with the nodes that cannot resolve it.
 pub(in crate::check) fn names(
     cluster: &Cluster,
     unresolved: &[(NodeName, Vec<String>)],
     findings: &mut Vec<Finding>,
 ) {
     let mut told = BTreeSet::new();
-    for upstream in &cluster.upstreams {
-        for (index, server) in upstream.servers.iter().enumerate() {
-            let Some(name) = server.address.name().filter(|name| told.insert(*name)) else {
-                continue;
-            };
-            let lacks = |(_, names): &&(NodeName, Vec<String>)| names.iter().any(|own| own == name);
-            let nodes: Vec<_> = unresolved
-                .iter()
-                .filter(lacks)
-                .map(|(node, _)| node.as_str())
-                .collect();
-            if nodes.is_empty() {
-                continue;
-            }
-            let message = format!(
-                "{} cannot resolve {name}: a running nginx keeps the addresses it has, but its next reload \
-                 or start fails",
-                nodes.join(", ")
-            );
-            let path = places::servers(&upstream.name).index(index);
-            findings.push(Finding::new(&registry::NG017, path, message));
+    for (path, name) in resolved_at_start(cluster) {
+        let lacks = |(_, names): &&(NodeName, Vec<String>)| names.contains(&name);
+        let nodes: Vec<_> = unresolved
+            .iter()
+            .filter(lacks)
+            .map(|(node, _)| node.as_str())
+            .collect();
+        if nodes.is_empty() || !told.insert(name.clone()) {
+            continue;
         }
+        let message = format!(
+            "{} cannot resolve {name}: a running nginx keeps the addresses it has, but its next reload \
+             or start fails",
+            nodes.join(", ")
+        );
+        findings.push(Finding::new(&registry::NG017, path, message));
     }
+}
+
+/// The names that nginx resolves when it starts: servers, and hosts in raw snippets.
+pub(in crate::check) fn resolved_at_start(cluster: &Cluster) -> Vec<(InventoryPath, String)> {
+    let of_upstream = |upstream: &Upstream| {
+        let servers = upstream.servers.iter().enumerate();
+        let place = places::servers(&upstream.name);
+        let named = servers.filter_map(|(index, server)| {
+            Some((place.index(index), server.address.name()?.to_owned()))
+        });
+        named.collect::<Vec<_>>()
+    };
+    let mut names: Vec<_> = cluster.upstreams.iter().flat_map(of_upstream).collect();
+    names.extend(nginx_snippet::names(cluster));
+    names
 }
 
 /// A server that a node cannot connect to, and why.

@@ -96,7 +96,7 @@ NG016 {
 NG017 {
     Error, [Host, Plan, Doctor], Checked,
     title: "a node cannot resolve a server's name",
-    reason: "nginx resolves the names of upstream servers once, when it starts or reloads. A name that stops resolving changes nothing for the nginx that runs, but every reload is refused and the next start fails, on each node that cannot resolve it (measured).",
+    reason: "nginx resolves the names of servers once, those in raw snippets among them, when it starts or reloads. A name that stops resolving changes nothing for the nginx that runs, but every reload is refused and the next start fails, on each node that cannot resolve it (measured).",
     fix: "make the name resolve there, by DNS or /etc/hosts, or use the server's address; nginx 1.27.3 and later can look names up while it runs, with `resolve` and a `resolver` in an upstream of your own in `nginx.raw_http`",
 }
 NG018 {
