@@ -12,7 +12,8 @@ pub(crate) fn skip(reason: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     // libtest hides what `eprintln!` says in a test that passes, and a skipped one does.
-    let _ = writeln!(std::io::stderr(), "skipped {test}: {reason}");
+    let line = format!("skipped {test}: {reason}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Makes sure that `program` is there, where its Debian package may be installed; the error is why not.
