@@ -180,6 +180,13 @@ pub fn ownership(vips: &[VipOwners]) -> Vec<Problem> {
     vips.iter().filter_map(of_vip).collect()
 }
 
+/// Beside others, an instance is hactl's where its last generation has it.
+fn is_own(seen: &Observation, instance: &str) -> bool {
+    let recorded = seen.recorded.as_ref();
+    let names = recorded.and_then(|recorded| recorded.get("instances"));
+    names.is_none_or(|names| names.split(' ').any(|name| name == instance))
+}
+
 fn of_node(seen: &Observation) -> Vec<Problem> {
     let node = &seen.node;
     let down = Daemon::ALL
@@ -192,7 +199,7 @@ fn of_node(seen: &Observation) -> Vec<Problem> {
     let out = seen
         .vrrp
         .iter()
-        .filter(|vrrp| !vrrp.state.is_electable())
+        .filter(|vrrp| !vrrp.state.is_electable() && is_own(seen, &vrrp.instance))
         .map(|vrrp| Problem::NotElectable {
             node: node.clone(),
             instance: vrrp.instance.clone(),

@@ -30,6 +30,18 @@ How it is read:
 - Unknown and repeated keys are errors. Anchors, aliases and `<<` work; tags don't.
 - Secrets stand in the inventory only by reference.
 
+Beside what others manage on the same nodes, `hosts: { nginx: shared, keepalived: shared }`:
+
+- Their nginx.conf stays as it is and has to include `/etc/nginx/conf.d/*.conf` in its `http` block, as Debian's and
+  Red Hat's do. Their keepalived.conf stays and has to have the line `include /etc/keepalived/conf.d/*.conf`, which
+  you add once. hactl's part is `hactl.conf` there, and `plan` says so where it would not be read.
+- `listen: [80]` is port 80 of the virtual IPs, so that neither's sites answer for the other's. What their `http` block
+  sets for all servers holds for hactl's too, where the inventory has no key for it.
+- hactl's part sets keepalived's `enable_script_security` and its process priority, which hold for all of it.
+  Scripts of theirs that run without that security are refused first.
+- The units of both daemons get hactl's drop-ins, and the kernel its settings (`sysctl`), as on other nodes.
+- To share a file that hactl has replaced, go back first: `hactl rollback --to 0`.
+
 ";
 
 /// The page.

@@ -59,6 +59,37 @@ pub struct Node {
     pub path: InventoryPath,
 }
 
+/// Whose a daemon's main file is on the hosts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hold {
+    /// hactl's: it is replaced whole.
+    #[default]
+    Owned,
+    /// Somebody else's: it stays, and includes a file of hactl's.
+    Shared,
+}
+
+/// What of the hosts is hactl's, daemon by daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Hosts {
+    /// nginx.conf.
+    pub nginx: Hold,
+    /// keepalived.conf.
+    pub keepalived: Hold,
+}
+
+impl Hosts {
+    /// True when hactl lives beside others in the configuration of `program`.
+    pub fn shares(self, program: &str) -> bool {
+        let hold = match program {
+            "keepalived" => self.keepalived,
+            _ => self.nginx,
+        };
+        hold == Hold::Shared
+    }
+}
+
 /// One kernel setting.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Sysctl {
@@ -99,6 +130,8 @@ pub struct Cluster {
     pub name: ClusterName,
     /// The load balancers, in the inventory's order, at least one.
     pub nodes: Vec<Node>,
+    /// What of them is hactl's.
+    pub hosts: Hosts,
     /// The virtual routers, in the inventory's order, at least one.
     pub instances: Vec<VrrpInstance>,
     /// What all of them share.

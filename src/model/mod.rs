@@ -16,7 +16,7 @@ mod socket;
 mod text;
 mod vrrp;
 
-pub use cluster::{Cluster, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
+pub use cluster::{Cluster, Hold, Hosts, Login, Node, Notify, RawSnippets, SshSettings, Sysctl};
 pub use drill::DrillName;
 pub use escape::{
     EscapeError, decoded_url_path, keepalived_word, nginx_quoted, nginx_text, nginx_variables,

@@ -372,6 +372,7 @@ impl OpsError {
             Self::Settle(refusal) => Some(refusal.hint().to_owned()),
             Self::StopsServing { losses } => Some(stop_serving_hint(losses)),
             Self::Plan(PlanError::AnotherCluster(other)) => Some(another_cluster_hint(other)),
+            Self::Plan(PlanError::Beside(error)) => Some(error.hint()),
             Self::Plan(PlanError::Partial { .. }) => Some("leave --limit out".to_owned()),
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())

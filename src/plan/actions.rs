@@ -1,7 +1,9 @@
 //! What a change does to the daemons.
 
+use super::beside::shares;
 use super::desired::Desired;
 use super::listeners::need_restart;
+use super::serving::moved_ports;
 use super::types::{FileAction, FileChange, UnitAction};
 use crate::agent::{Observation, Program};
 
@@ -54,6 +56,10 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
 /// is back there already is left alone.
 fn original_actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
     let is_back = seen.recorded.is_none() && files.is_empty();
+    let was_shared = |program: &str| {
+        let recorded = seen.recorded.as_ref();
+        recorded.is_some_and(|recorded| shares(recorded, program))
+    };
     let action = |program: &str| {
         let unit = format!("{program}.service");
         let was_active = desired
@@ -61,6 +67,8 @@ fn original_actions(seen: &Observation, desired: &Desired, files: &[FileChange])
             .iter()
             .any(|service| service.unit == unit && service.active == "active");
         match (was_active, seen.service(program).is_active()) {
+            // Beside others it was never restarted for hactl's sake, and serves them now.
+            (true, true) if !is_back && was_shared(program) => UnitAction::Reload,
             // Its limits came from a drop-in that goes, so that only a restart brings it back whole.
             (true, true) if !is_back => UnitAction::Restart,
             (true, false) => UnitAction::Start,
@@ -77,6 +85,17 @@ fn original_actions(seen: &Observation, desired: &Desired, files: &[FileChange])
 
 /// Why a reload of nginx would not do.
 fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Option<String> {
+    let is_shared = shares(&desired.tree.manifest, "nginx");
+    if is_shared || seen.recorded.as_ref().is_some_and(|it| shares(it, "nginx")) {
+        let ports = seen
+            .serving
+            .as_ref()
+            .map(|it| moved_ports(&desired.tree, it));
+        let ports = ports.unwrap_or_default();
+        if is_shared || !ports.is_empty() {
+            return moved(&ports);
+        }
+    }
     let change_of = |role: &str| files.iter().find(|file| file.role == role);
     let content_after = |role: &str| {
         let file = desired.tree.files.iter().find(|file| file.role == role)?;
@@ -104,6 +123,10 @@ fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -
     }
     let change = change_of("nginx_conf")?;
     let ports = need_restart(content_before(change)?, content_after("nginx_conf")?);
+    moved(&ports)
+}
+
+fn moved(ports: &[u16]) -> Option<String> {
     let list: Vec<String> = ports.iter().map(u16::to_string).collect();
     (!ports.is_empty()).then(|| {
         format!(

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::actions::actions;
 use super::agreement::{Strictness, disagreement, pending_disagreement};
+use super::beside::{self, BesideError};
 use super::desired::Desired;
 use super::diff::Redactor;
 use super::owner::{AnotherCluster, require_own_nodes};
@@ -59,6 +60,9 @@ pub enum PlanError {
     /// The nodes are another cluster's.
     #[error(transparent)]
     AnotherCluster(AnotherCluster),
+    /// hactl's part cannot live beside what others have.
+    #[error(transparent)]
+    Beside(#[from] BesideError),
     /// Something that is no regular file lies where a file shall go.
     #[error("{node}: {path} is no regular file but {found}")]
     Obstacle {
@@ -85,6 +89,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     let strategy = strategy(&request, strictness);
     let mut planned = Vec::new();
     for (desired, seen) in &request.nodes {
+        beside::require(desired, seen)?;
         let node = node_plan(desired.clone(), seen, &request.vips, &request.redactor)?;
         planned.push((node, seen));
     }

@@ -83,6 +83,13 @@ impl Desired {
                 cluster.vrrp.failover.name().to_owned(),
             ),
         ]);
+        let shares = ["nginx", "keepalived"].map(|name| (name, cluster.hosts.shares(name)));
+        let shared: Vec<&str> = shares.iter().filter(|it| it.1).map(|it| it.0).collect();
+        if !shared.is_empty() {
+            meta.insert("shares".to_owned(), shared.join(" "));
+            let names = cluster.instances.iter().map(|it| it.name.as_str());
+            meta.insert("instances".to_owned(), names.collect::<Vec<_>>().join(" "));
+        }
         if let Some(path) = &rendered.tracked_file {
             meta.insert("tracked_file".to_owned(), path.to_string());
         }

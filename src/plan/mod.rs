@@ -6,6 +6,7 @@
 
 mod actions;
 mod agreement;
+mod beside;
 mod build;
 mod desired;
 mod diff;
@@ -18,6 +19,7 @@ mod tests;
 mod timers;
 mod types;
 
+pub use beside::BesideError;
 pub use build::{LeftOut, PlanError, Request, build};
 pub use desired::{Desired, Provenance};
 pub use diff::Redactor;

@@ -134,7 +134,7 @@ impl Job<'_> {
         }?;
         Ok(RenderedFile {
             role: spec.role,
-            path: host_path(spec.path)?,
+            path: host_path(spec.path_on(cluster.hosts))?,
             mode: match spec.mode {
                 VariantMode::Fixed(mode) => mode,
                 VariantMode::PrivateWithSecret if secret => 0o600,

@@ -16,6 +16,7 @@ mod snapshot;
 mod alone;
 mod atomic;
 mod bare;
+mod beside;
 mod confirm;
 mod demo;
 mod drift;

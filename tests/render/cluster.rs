@@ -138,6 +138,7 @@ pub(crate) fn cluster() -> Cluster {
         name: ClusterName::new("web").unwrap(),
         instances: vec![instance("VI_1", 51, &["10.0.0.100/24"], &nodes)],
         nodes,
+        hosts: Hosts::default(),
         vrrp: VrrpSettings {
             failover: Failover::Fast,
             version: VrrpVersion::V3,

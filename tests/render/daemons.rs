@@ -65,10 +65,10 @@ if [ "$task" = start ]; then
         sleep 0.05
         # Before it listens for signals, SIGUSR1 would end it.
         if grep -q 'Starting VRRP child' /tmp/keepalived.log; then kill -USR1 "$pid" 2>/dev/null || true; fi
-        if grep -q 'Smtp HELO name' /tmp/keepalived.data 2>/dev/null; then break; fi
+        if grep -q -e 'Smtp HELO name' -e 'Command = .*hactl-' /tmp/keepalived.data 2>/dev/null; then break; fi
         if [ "$tries" -gt 100 ]; then break; fi
     done
-    sed -n 's/^ *Smtp HELO name = hactl-/loaded /p' /tmp/keepalived.data 2>/dev/null | head -n 1
+    sed -n -e 's/^ *Smtp HELO name = hactl-/loaded /p' -e "s/^ *Command = .*hactl-\([0-9a-f]*\).*/loaded \1/p" /tmp/keepalived.data 2>/dev/null | head -n 1
     if ! kill -0 "$pid" 2>/dev/null; then cp /tmp/keepalived.log /tmp/said; complain keepalived-died; fi
     if grep -i -E 'unknown keyword|ignoring|deprecated|warning|permanent error|security violation|not found|cannot|disabling|resetting|invalid|unable' /tmp/keepalived.log |
         grep -v -E 'IPVS|ipvs|nftables|kernel version' >/tmp/said; then complain keepalived-says; fi
@@ -77,6 +77,23 @@ if [ "$task" = start ]; then
 fi
 exit $bad
 "#;
+
+/// A keepalived.conf of somebody else's that hactl's part can live beside.
+const OTHERS_KEEPALIVED: &str = "global_defs {
+    router_id theirs
+    script_user root
+    enable_script_security
+    vrrp_version 2
+}
+include /etc/keepalived/conf.d/*.conf
+vrrp_instance THEIRS {
+    interface eth0
+    virtual_router_id 250
+    virtual_ipaddress {
+        10.0.0.50/24
+    }
+}
+";
 
 /// What the daemons said about a node's files.
 #[derive(Debug)]
@@ -206,6 +223,15 @@ impl Stage {
             .unwrap();
         assert!(copied.success());
         let stage = Self { folder };
+        // What others have there; /etc/nginx is a distribution's own, which includes conf.d.
+        let conf = stage.path("/etc/nginx/nginx.conf");
+        let text = fs::read_to_string(&conf).unwrap();
+        // Verbatim lines of some variants have it, too, and nginx takes it once.
+        fs::write(conf, text.replace("gzip on;", "")).unwrap();
+        // The variants listen on every address, and some ask to be the default there.
+        let _ = fs::remove_file(stage.path("/etc/nginx/sites-enabled/default"));
+        let conf = stage.path("/etc/keepalived/keepalived.conf");
+        fs::write(conf, OTHERS_KEEPALIVED).unwrap();
         for file in &node.files {
             let path = stage.path(file.path.as_str());
             fs::create_dir_all(path.parent().unwrap()).unwrap();

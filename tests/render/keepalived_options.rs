@@ -43,6 +43,13 @@ fn routes(cluster: &mut Cluster, routes: &[(&str, &str, Option<&str>)]) {
 pub(crate) const KEEPALIVED: &[Dimension] = &[
     // First, since it makes the instances that later ones change.
     Dimension {
+        name: "hosts",
+        values: &[
+            ("owned", nothing),
+            ("shared", |c| c.hosts.keepalived = Hold::Shared),
+        ],
+    },
+    Dimension {
         name: "addresses",
         values: &[
             ("v4", nothing),

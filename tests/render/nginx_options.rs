@@ -358,4 +358,15 @@ pub(crate) const NGINX: &[Dimension] = &[
             }),
         ],
     },
+    Dimension {
+        name: "hosts",
+        values: &[
+            ("owned", nothing),
+            // It has no place for streams, and is refused with them.
+            ("shared", |c| {
+                c.hosts.nginx = Hold::Shared;
+                c.streams.clear();
+            }),
+        ],
+    },
 ];

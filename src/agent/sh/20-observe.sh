@@ -227,7 +227,7 @@ keepalived_dump() {
     rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
     kill -s USR1 "$1" 2>/dev/null || return 0
     # The section after the instances tells that they are complete.
-    until grep -q 'VRRP Sockpool' "$dump_dir/keepalived.data" 2>/dev/null; do
+    until dump_is_complete "$dump_dir/keepalived.data"; do
         # A name of its own: the variables of a function are its caller's too, and that one counts as well.
         asked=$((asked + 1))
         [ "$asked" -lt 100 ] || break
@@ -235,10 +235,26 @@ keepalived_dump() {
     done
     # Where /tmp is everybody's, another user may have put a file of that name there.
     if [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ]; then
-        helo=$(grep -m1 'Smtp HELO name = hactl-' "$dump_dir/keepalived.data" 2>/dev/null)
-        loaded_id=${helo##*hactl-}
+        loaded_id=$(loaded_mark "$dump_dir/keepalived.data")
         dump=$(sed -n '/VRRP Topology/,/VRRP Sockpool/p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
     fi
     rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
     exec 8<&-
+}
+
+# The check script's name in a file that a keepalived.conf of somebody else's includes.
+shared_script=hactl_check_nginx
+
+# dump_is_complete FILE: with hactl's mark, if there is one.
+dump_is_complete() {
+    grep -q 'VRRP Sockpool' "$1" 2>/dev/null || return 1
+    ! grep -q "$shared_script" "$1" || grep -q "Command = .*hactl-" "$1"
+}
+
+# loaded_mark FILE: the configuration's identity: in the global section or, beside others, what stands
+# behind the check script.
+loaded_mark() {
+    mark=$(grep -m1 -e 'Smtp HELO name = hactl-' -e "Command = .*/check_nginx.sh.*hactl-" "$1" 2>/dev/null)
+    mark=${mark##*hactl-}
+    printf '%s' "${mark%%[!0-9a-f]*}"
 }

@@ -194,7 +194,8 @@ test_keepalived() {
     code=$?
     # 2.2.5 to 2.2.7 kill themselves in a test where scripts run as another user than root. This copy is
     # the test's own.
-    if [ "$code" -eq 143 ] && sed -i 's/^\([[:space:]]*script_user[[:space:]]\).*/\1root/' /etc/keepalived/keepalived.conf; then
+    if [ "$code" -eq 143 ] &&
+        find /etc/keepalived -type f -exec sed -i 's/^\([[:space:]]*script_user[[:space:]]\).*/\1root/' {} +; then
         output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
         code=$?
     fi

@@ -36,6 +36,7 @@ pub(in crate::check) fn cluster(priorities: &[i64]) -> Cluster {
             state_master_on: None,
         }],
         nodes,
+        hosts: crate::model::Hosts::default(),
         vrrp: VrrpSettings {
             failover: Failover::Fast,
             version: VrrpVersion::V3,

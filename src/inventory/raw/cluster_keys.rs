@@ -8,9 +8,9 @@ use super::scalars::{Int, Time};
 use super::shape::shape;
 use super::words::{Block, Jump, LocalPath, Network, Setting, SshHost, VirtualIp};
 use crate::model::{
-    AdvertInterval, ClusterName, DownTimerAdverts, DrillName, Failover, HostPath, InstanceName,
-    InterfaceName, NodeName, OnNginxFailure, Peering, Priority, RouterId, SecretRef, SysctlKey,
-    UpstreamName, UserName, VirtualRouterId, VrrpVersion,
+    AdvertInterval, ClusterName, DownTimerAdverts, DrillName, Failover, Hold, HostPath,
+    InstanceName, InterfaceName, NodeName, OnNginxFailure, Peering, Priority, RouterId, SecretRef,
+    SysctlKey, UpstreamName, UserName, VirtualRouterId, VrrpVersion,
 };
 
 shape! {
@@ -20,6 +20,8 @@ shape! {
         cluster: ClusterName = Required, "web";
         /// The load balancers. The first is the preferred master.
         nodes: List<NodeKeys> = Required, "[{ name: lb1, address: 10.0.0.11, interface: eth0 }]";
+        /// Whose the daemons' configuration is on the nodes. `shared` lives beside what others manage there.
+        hosts: HostsKeys = Default("{}"), "{ nginx: shared, keepalived: shared }";
         /// The virtual IPs, each a virtual router of its own. Several make an active-active cluster: without `prefer`, each prefers the next node.
         vips: List<VipKeys> = Required, "[{ address: 10.0.0.100/24 }]";
         /// Groups of servers behind the proxy, by name.
@@ -64,6 +66,16 @@ shape! {
         host: SshHost = Optional("its address"), "lb1.example.org";
         /// How this node is reached, where it differs.
         ssh: SshKeys = Default("{}"), "{ port: 2222 }";
+    }
+}
+
+shape! {
+    /// Whose the daemons' configuration is on the nodes: hactl's, or somebody else's beside which hactl lives.
+    HostsKeys as "hosts" {
+        /// `owned`: nginx.conf is hactl's, and replaced whole. `shared`: it stays as it is; hactl's sites are in /etc/nginx/conf.d/hactl.conf, which it has to include within `http`, and a site that listens on a port alone listens there on the virtual IPs only. Worker processes and connections are its owner's then, and there are no `streams`.
+        nginx: Hold = Default("owned"), "shared";
+        /// `owned`: keepalived.conf is hactl's, and replaced whole. `shared`: it stays as it is; hactl's virtual routers are in /etc/keepalived/conf.d/hactl.conf, which it has to include.
+        keepalived: Hold = Default("owned"), "shared";
     }
 }
 

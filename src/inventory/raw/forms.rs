@@ -13,8 +13,8 @@ use super::tree::{Kind, Node};
 use super::words::{EnvName, Line, LocalPath, choice, no_choice};
 use crate::inventory::error::{Fault, Faults};
 use crate::model::{
-    Balance, DrillName, Failover, HostPath, InventoryPath, LogTarget, OnNginxFailure, Peering,
-    SecretRef, ServerAddress, VrrpVersion, Weight,
+    Balance, DrillName, Failover, Hold, HostPath, InventoryPath, LogTarget, OnNginxFailure,
+    Peering, SecretRef, ServerAddress, VrrpVersion, Weight,
 };
 
 impl Value for DrillName {
@@ -37,6 +37,7 @@ impl Value for DrillName {
 }
 
 choice!(Failover, "failover profile", "fast" => Self::Fast, "standard" => Self::Standard, "wan" => Self::Wan);
+choice!(Hold, "owner", "owned" => Self::Owned, "shared" => Self::Shared);
 choice!(Peering, "way of peering", "unicast" => Self::Unicast, "multicast" => Self::Multicast);
 choice!(VrrpVersion, "VRRP version", "2" => Self::V2, "3" => Self::V3);
 choice!(

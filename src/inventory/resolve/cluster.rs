@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{listeners, nodes, sites, sysctls, upstreams, vips, vrrp};
+use super::{hosts, listeners, nodes, sites, sysctls, upstreams, vips, vrrp};
 use crate::inventory::error::Faults;
 use crate::inventory::raw::{
     ClusterKeys, DrillKeys, HealthKeys, NginxKeys, NotifyKeys, Pairs, RawKeys, Spanned,
 };
-use crate::model::{Cluster, DrillName, Failover, Health, NginxSettings, Notify, RawSnippets};
+use crate::model::{
+    Cluster, DrillName, Failover, Health, Hold, NginxSettings, Notify, RawSnippets,
+};
 
 /// What `keys` mean, with `profile` where they name none. `None` means that faults have been added.
 pub(in crate::inventory) fn resolve(
@@ -18,6 +20,7 @@ pub(in crate::inventory) fn resolve(
 ) -> Option<Cluster> {
     // Every part is resolved before any may end this, so that all faults are found.
     let nodes = nodes::resolve(keys, faults);
+    let hosts = hosts::resolve(keys, faults);
     let vrrp = keys
         .vrrp
         .as_ref()
@@ -27,16 +30,21 @@ pub(in crate::inventory) fn resolve(
     let sites = sites::resolve(keys, faults);
     let streams = sites::streams(keys, faults);
     listeners::check(keys, faults);
-    let (sites, streams) = (sites?, streams?);
+    let (mut sites, streams) = (sites?, streams?);
+    let hosts = hosts?;
     let nginx_keys = keys.nginx.as_ref()?;
     let status_port = listeners::status_port(nginx_keys, &sites, &streams);
     let nginx = nginx(nginx_keys, status_port)?;
     let instances = instances?;
+    if hosts.nginx == Hold::Shared {
+        hosts::listen_on_vips(&mut sites, &instances);
+    }
     let sysctls = sysctls::resolve(keys, &nginx, &sites, &streams, &instances, faults)?;
     let notify_keys = keys.notify.as_ref()?;
     Some(Cluster {
         name: keys.cluster.as_ref()?.value.clone(),
         nodes: nodes?,
+        hosts,
         instances,
         vrrp: vrrp?,
         health: health(keys.health.as_ref()?)?,

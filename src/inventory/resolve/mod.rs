@@ -3,6 +3,7 @@
 
 mod cluster;
 mod distinct;
+mod hosts;
 mod ladders;
 mod listeners;
 mod locations;

@@ -15,7 +15,9 @@ use std::net::IpAddr;
 
 use self::change::{Change, Disagreement};
 use self::router::{Auth, Key, Router};
+use super::beside::shares;
 use super::desired::Desired;
+use super::serving::instances_of_others;
 use crate::agent::{LiveFile, Observation, TreeFile, VrrpState, sha256_hex};
 use crate::model::{HostPath, Version};
 
@@ -67,7 +69,8 @@ pub(super) fn pending_disagreement(
     }
     let after = conf::read(&String::from_utf8_lossy(after)).routers;
     let file = file.map(String::from_utf8_lossy);
-    match running(seen, desired, file.as_deref()) {
+    let before = running(seen, desired, file.as_deref());
+    match before.map(|all| without_others(all, desired, seen)) {
         Some(before) => compare(&before, &after, strictness),
         None => Some(Disagreement {
             change: Change::Unreadable {
@@ -113,6 +116,19 @@ fn running(seen: &Observation, desired: &Desired, file: Option<&str>) -> Option<
         router.with_wire(&state.wire)
     };
     Some(seen.vrrp.iter().map(of_state).collect())
+}
+
+/// Those of hactl's part: what others have beside it stays, and is no change.
+fn without_others(routers: Vec<Router>, desired: &Desired, seen: &Observation) -> Vec<Router> {
+    let (Some((path, _)), Some(serving)) = (keepalived_conf(desired), &seen.serving) else {
+        return routers;
+    };
+    if !shares(&desired.tree.manifest, "keepalived") {
+        return routers;
+    }
+    let others = instances_of_others(&desired.tree, serving, path.as_str());
+    let is_own = |router: &Router| !others.contains(&router.name);
+    routers.into_iter().filter(is_own).collect()
 }
 
 fn unknown(name: &str) -> Router {

@@ -1,7 +1,7 @@
 //! The virtual routers and virtual servers of a keepalived configuration that somebody else may have
 //! written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::files::Files;
@@ -18,10 +18,12 @@ const MAX_WORD: usize = 4096;
 
 /// A `vrrp_instance`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Instance {
-    pub(super) name: String,
+pub(in crate::plan) struct Instance {
+    pub(in crate::plan) name: String,
+    /// The file that has it.
+    pub(in crate::plan) file: String,
     /// Its addresses, those in `virtual_ipaddress_excluded` among them.
-    pub(super) addresses: Vec<IpAddr>,
+    pub(in crate::plan) addresses: Vec<IpAddr>,
 }
 
 /// What keepalived does with its files.
@@ -30,6 +32,8 @@ pub(super) struct Routers {
     pub(super) instances: Vec<Instance>,
     /// IPVS: `10.0.0.50:80`, `fwmark 5`, `group web`.
     pub(super) virtual_servers: Vec<String>,
+    /// The first words of what stands in each file that is read.
+    pub(super) keywords: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Everything that keepalived has with these files; what a package brought as a sample is left out.
@@ -39,6 +43,7 @@ pub(super) fn routers(files: &Files<'_>) -> Routers {
         variables: BTreeMap::new(),
         blocks: Vec::new(),
         is_named: false,
+        file: String::new(),
         found: Routers::default(),
         files_left: MAX_FILES,
         statements_left: MAX_STATEMENTS,
@@ -59,6 +64,8 @@ struct Reader<'a> {
     blocks: Vec<Block>,
     /// The last line named a block, whose brace is yet to come.
     is_named: bool,
+    /// The file that is being read.
+    file: String,
     found: Routers,
     files_left: usize,
     statements_left: usize,
@@ -74,6 +81,8 @@ impl Reader<'_> {
             return;
         };
         self.files_left -= 1;
+        path.clone_into(&mut self.file);
+        self.found.keywords.entry(path.to_owned()).or_default();
         let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
         for line in file.text.lines() {
             let words = words(line);
@@ -101,6 +110,7 @@ impl Reader<'_> {
                     for path in self.files.matching(pattern, dir) {
                         self.read(path, depth + 1);
                     }
+                    path.clone_into(&mut self.file);
                 }
                 continue;
             }
@@ -152,12 +162,15 @@ impl Reader<'_> {
         let [first, rest @ ..] = words else {
             return;
         };
+        let keywords = self.found.keywords.get_mut(&self.file);
+        keywords.map(|keywords| keywords.insert(first.clone()));
         let named = rest.first();
         let block = match first.as_str() {
             "vrrp_instance" => {
                 self.blocks.clear();
                 self.found.instances.push(Instance {
                     name: named.cloned().unwrap_or_default(),
+                    file: self.file.clone(),
                     addresses: Vec::new(),
                 });
                 Some(Block::Instance)

@@ -4,6 +4,7 @@
 //! over them. nginx serves what a server block says and a socket of its process shows. A VIP is lost when
 //! no node of the plan has it afterwards. Samples that a package brought, unchanged, serve nobody.
 
+mod beside;
 mod files;
 mod keepalived;
 mod loss;
@@ -14,6 +15,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+pub(super) use self::beside::{Beside, instances_of_others, moved_ports};
 use self::files::Files;
 use self::keepalived::{Routers, routers};
 use self::loss::told;

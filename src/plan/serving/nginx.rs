@@ -18,6 +18,8 @@ const MAX_SERVERS: usize = 10_000;
 /// A `server` block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Server {
+    /// The file that has it.
+    pub(super) file: String,
     pub(super) sockets: Vec<Socket>,
     /// In lower case; empty where it has no `server_name`.
     pub(super) names: Vec<String>,
@@ -43,6 +45,7 @@ pub(super) fn servers(files: &Files<'_>) -> Vec<Server> {
     let mut walk = Walk {
         files,
         blocks: Vec::new(),
+        file: String::new(),
         found: Vec::new(),
         files_left: MAX_SERVERS,
     };
@@ -53,6 +56,8 @@ pub(super) fn servers(files: &Files<'_>) -> Vec<Server> {
 struct Walk<'a> {
     files: &'a Files<'a>,
     blocks: Vec<Block>,
+    /// The file that is being read.
+    file: String,
     found: Vec<Server>,
     files_left: usize,
 }
@@ -64,13 +69,18 @@ impl Walk<'_> {
             return;
         };
         self.files_left -= 1;
+        path.clone_into(&mut self.file);
         let opened = self.blocks.len();
         let mut lexer = Lexer::new(&file.text);
         let mut words: Vec<String> = Vec::new();
         while let Some(token) = lexer.next() {
             match token {
                 Token::Word(word) => words.push(word),
-                Token::End => self.directive(&std::mem::take(&mut words), depth),
+                Token::End => {
+                    self.directive(&std::mem::take(&mut words), depth);
+                    // It may have been an include.
+                    path.clone_into(&mut self.file);
+                }
                 Token::Open => {
                     let words = std::mem::take(&mut words);
                     let name = words.first().map_or("", String::as_str);
@@ -99,6 +109,7 @@ impl Walk<'_> {
             ("stream" | "mail", None) => Block::Other,
             ("server", Some(Block::Http | Block::Other)) => Block::Server {
                 server: Server {
+                    file: self.file.clone(),
                     is_packaged,
                     ..Server::default()
                 },

@@ -41,9 +41,15 @@ pub(in crate::render) fn tracks_file(facts: &NodeFacts) -> bool {
 }
 
 /// What keepalived.conf sees.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one line of keepalived.conf, present or not"
+)]
 #[derive(Serialize)]
 pub(in crate::render) struct KeepalivedView {
     header: String,
+    /// Included by somebody else's keepalived.conf.
+    shared: bool,
     router_id: String,
     config_id: String,
     reload_check_config: bool,
@@ -51,6 +57,8 @@ pub(in crate::render) struct KeepalivedView {
     max_auto_priority: bool,
     garp_refresh: Option<u64>,
     strict: bool,
+    /// The same, in the words of an instance.
+    strict_mode: &'static str,
     firewall: Option<String>,
     raw_global: Option<String>,
     track_file: Option<TrackFileView>,
@@ -76,6 +84,7 @@ struct TrackFileView {
 /// The `vrrp_script`.
 #[derive(Serialize)]
 struct ScriptView {
+    name: &'static str,
     path: &'static str,
     interval: String,
     timeout: String,
@@ -90,6 +99,8 @@ struct InstanceView {
     name: String,
     interface: String,
     virtual_router_id: u8,
+    /// Of VRRP; IPv6 has no version 2.
+    version: u8,
     priority: u8,
     advert_int: String,
     down_timer_adverts: Option<u8>,
@@ -136,6 +147,7 @@ pub(in crate::render) fn view(
         .collect::<Result<_, _>>()?;
     Ok(KeepalivedView {
         header,
+        shared: cluster.hosts.shares("keepalived"),
         router_id: node.router_id.to_string(),
         config_id: id.to_owned(),
         reload_check_config: version >= RELOAD_CHECK_FIRST,
@@ -143,6 +155,7 @@ pub(in crate::render) fn view(
         max_auto_priority: version >= MAX_AUTO_PRIORITY_FIRST,
         garp_refresh: vrrp.garp_refresh.map(whole_seconds),
         strict: vrrp.strict,
+        strict_mode: if vrrp.strict { "on" } else { "off" },
         firewall: vrrp.iptables_chain.as_ref().map(|chain| {
             if facts.family == OsFamily::Debian && version >= NFTABLES_FIRST {
                 format!("nftables {chain}")
@@ -180,6 +193,12 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
         }
     };
     ScriptView {
+        // Beside others: theirs may have the name that everybody takes.
+        name: if cluster.hosts.shares("keepalived") {
+            "hactl_check_nginx"
+        } else {
+            "check_nginx"
+        },
         path: CHECK_SCRIPT,
         interval: time(health.interval),
         timeout: time(health.timeout + JUDGEMENT),
@@ -284,6 +303,7 @@ fn instance_view(
         name: instance.name.to_string(),
         interface: node.interface.to_string(),
         virtual_router_id: instance.virtual_router_id.get(),
+        version: if v2 { 2 } else { 3 },
         priority: priority.get(),
         advert_int: if v2 {
             whole_seconds(vrrp.advert_interval.duration()).to_string()
@@ -383,6 +403,12 @@ fn routes(node: &Node, facts: &NodeFacts, instance: &VrrpInstance) -> Vec<String
 /// The `notify_…` lines.
 fn notify(cluster: &Cluster, instance: &VrrpInstance) -> Vec<String> {
     let notify = cluster.notify;
+    // Who runs scripts otherwise is for the file's owner to say.
+    let user = if cluster.hosts.shares("keepalived") {
+        " root"
+    } else {
+        ""
+    };
     [
         (notify.master, "notify_master", "MASTER"),
         (notify.backup, "notify_backup", "BACKUP"),
@@ -392,7 +418,7 @@ fn notify(cluster: &Cluster, instance: &VrrpInstance) -> Vec<String> {
     .filter(|(wanted, ..)| *wanted)
     .map(|(_, keyword, state)| {
         format!(
-            "{keyword} \"{NOTIFY_SCRIPT} INSTANCE {} {state}\"",
+            "{keyword} \"{NOTIFY_SCRIPT} INSTANCE {} {state}\"{user}",
             instance.name
         )
     })

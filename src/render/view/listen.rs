@@ -26,14 +26,15 @@ struct Shared {
 pub(super) struct Listens {
     shared: BTreeMap<Socket, Shared>,
     configured: BTreeSet<Socket>,
-    backlog: u32,
+    /// `None` where the sockets may be somebody else's, too.
+    backlog: Option<u32>,
     http2_on_listen: bool,
     reject: bool,
 }
 
 impl Listens {
     /// Looks at the sockets of all `sites`.
-    pub(super) fn of(sites: &[Site], backlog: u32, nginx: Version) -> Self {
+    pub(super) fn of(sites: &[Site], backlog: Option<u32>, nginx: Version) -> Self {
         let mut shared: BTreeMap<Socket, Shared> = BTreeMap::new();
         for site in sites {
             let any_name = site.names.iter().any(|name| name.as_str() == "_");
@@ -100,8 +101,11 @@ impl Listens {
                 words.push("http2".to_owned());
             }
         }
-        if self.configured.insert(socket) && self.binds(socket) {
-            words.push(format!("backlog={}", self.backlog));
+        if self.configured.insert(socket)
+            && self.binds(socket)
+            && let Some(backlog) = self.backlog
+        {
+            words.push(format!("backlog={backlog}"));
         }
         words.join(" ")
     }

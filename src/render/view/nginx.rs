@@ -29,6 +29,8 @@ pub(in crate::render) struct NginxView {
     header: String,
     config_id: String,
     generation_path: String,
+    /// Included by somebody else's nginx.conf, within `http`.
+    shared: bool,
     user: String,
     worker_processes: String,
     rlimit_nofile: u64,
@@ -106,7 +108,16 @@ pub(in crate::render) fn view(
     id: &str,
 ) -> Result<NginxView, RenderError> {
     let settings = &cluster.nginx;
-    let mut listens = Listens::of(&cluster.sites, settings.backlog, facts.nginx);
+    if cluster.hosts.shares("nginx") && !cluster.streams.is_empty() {
+        return Err(RenderError::unsupported(
+            "streams",
+            "a shared nginx.conf has no place for them",
+            "remove them, or let hactl own nginx.conf",
+        ));
+    }
+    // A socket's options are its owner's, and nginx takes them once.
+    let backlog = (!cluster.hosts.shares("nginx")).then_some(settings.backlog);
+    let mut listens = Listens::of(&cluster.sites, backlog, facts.nginx);
     let reject = listens.reject();
     let mut limits = Vec::new();
     let mut sites = Vec::new();
@@ -119,6 +130,7 @@ pub(in crate::render) fn view(
         header,
         config_id: id.to_owned(),
         generation_path: crate::model::generation_path(id),
+        shared: cluster.hosts.shares("nginx"),
         user: facts.nginx_user.to_string(),
         worker_processes: settings
             .worker_processes

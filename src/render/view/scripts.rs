@@ -23,6 +23,8 @@ pub(in crate::render) struct CheckView {
     run_dir: &'static str,
     /// nginx's pid file, quoted.
     pid: String,
+    /// Somebody else's nginx.conf says how many connections a worker has.
+    shared: bool,
     worker_connections: u32,
     /// A worker is full from this number of sockets on.
     many_connections: u32,
@@ -52,6 +54,7 @@ pub(in crate::render) fn check(
         run_dir: RUN_DIR,
         pid: sh_quoted(&facts.nginx_pid_file.to_string())
             .map_err(RenderError::at("nginx's pid file"))?,
+        shared: cluster.hosts.shares("nginx"),
         worker_connections: connections,
         many_connections: connections - connections / 8,
         counted,

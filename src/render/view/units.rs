@@ -24,7 +24,8 @@ pub(in crate::render) struct UnitView {
     track_file: &'static str,
     up: i16,
     down: i16,
-    rlimit_nofile: u64,
+    /// `None` where the limit is for the owner of nginx.conf to say.
+    rlimit_nofile: Option<u64>,
     /// The distribution's own `ExecStop=`.
     stop: Option<String>,
     hand_over_script: String,
@@ -37,7 +38,7 @@ pub(in crate::render) struct UnitView {
 fn unit(
     cluster: &Cluster,
     header: String,
-    rlimit_nofile: u64,
+    rlimit_nofile: Option<u64>,
     stop: Option<String>,
 ) -> Result<UnitView, RenderError> {
     let (up, down) = tracked_values(cluster);
@@ -74,7 +75,8 @@ pub(in crate::render) fn nginx(
         // These have none: systemd sends the KillSignal=SIGQUIT of the unit.
         OsFamily::Redhat => None,
     };
-    unit(cluster, header, file_limit(cluster), stop)
+    let limit = (!cluster.hosts.shares("nginx")).then(|| file_limit(cluster));
+    unit(cluster, header, limit, stop)
 }
 
 /// The view of keepalived.service's drop-in.
@@ -82,7 +84,7 @@ pub(in crate::render) fn keepalived(
     cluster: &Cluster,
     header: String,
 ) -> Result<UnitView, RenderError> {
-    unit(cluster, header, KEEPALIVED_FILES, None)
+    unit(cluster, header, Some(KEEPALIVED_FILES), None)
 }
 
 /// What the sysctl fragment sees.

@@ -1,0 +1,122 @@
+//! Whose the daemons' configuration is on the hosts, and what cannot be said of one that is somebody else's.
+
+use std::ops::Range;
+
+use crate::inventory::error::{Fault, Faults};
+use crate::inventory::raw::{ClusterKeys, Spanned, Typed};
+use crate::model::{Hold, Hosts, InventoryPath, Listen, Site, VrrpInstance};
+
+/// What stands outside of `http`, or once for all who share a socket.
+const OF_NGINX: [&str; 4] = [
+    "worker_processes",
+    "worker_connections",
+    "shutdown_timeout",
+    "backlog",
+];
+
+pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Hosts> {
+    let hosts = keys.hosts.as_ref()?;
+    let (nginx, keepalived) = (hosts.nginx.as_ref()?, hosts.keepalived.as_ref()?);
+    if nginx.value == Hold::Shared {
+        check_nginx(keys, nginx, faults);
+    }
+    if keepalived.value == Hold::Shared {
+        check_keepalived(keys, keepalived, faults);
+    }
+    Some(Hosts {
+        nginx: nginx.value,
+        keepalived: keepalived.value,
+    })
+}
+
+fn check_nginx(keys: &ClusterKeys, shared: &Spanned<Hold>, faults: &mut Faults) {
+    if let Some(nginx) = keys.nginx.as_ref() {
+        let typed = [
+            nginx.worker_processes.as_ref().map(place),
+            nginx.worker_connections.as_ref().map(place),
+            nginx.shutdown_timeout.as_ref().map(place),
+            nginx.backlog.as_ref().map(place),
+        ];
+        for (key, place) in OF_NGINX.into_iter().zip(typed) {
+            if let Some((path, span)) = place.filter(|_| nginx.has(key)) {
+                let help = "set it in nginx.conf on the hosts, and remove the key";
+                faults.add(of_another(path, span, "nginx.conf", shared, help));
+            }
+        }
+    }
+    if let Some(streams) = keys.streams.as_ref().filter(|_| keys.has("streams")) {
+        let message = format!(
+            "{}: a shared nginx.conf has no place for them",
+            streams.path
+        );
+        let fault = Fault::at(&streams.span, message).also(&shared.span, "nginx.conf is shared");
+        faults.add(fault.help("remove `streams`, or write `nginx: owned`"));
+    }
+}
+
+fn check_keepalived(keys: &ClusterKeys, shared: &Spanned<Hold>, faults: &mut Faults) {
+    let ids = keys.nodes.iter().flat_map(|nodes| nodes.iter());
+    for id in ids.filter_map(|node| node.router_id.as_ref()) {
+        let help = "set it in keepalived.conf on the host, and remove the key";
+        faults.add(of_another(
+            &id.path,
+            &id.span,
+            "keepalived.conf",
+            shared,
+            help,
+        ));
+    }
+    let chain = keys
+        .vrrp
+        .as_ref()
+        .and_then(|vrrp| vrrp.iptables_chain.as_ref());
+    if let Some(chain) = chain {
+        let help = "set it in keepalived.conf on the hosts, and remove the key";
+        faults.add(of_another(
+            &chain.path,
+            &chain.span,
+            "keepalived.conf",
+            shared,
+            help,
+        ));
+    }
+}
+
+fn place<T>(value: &Spanned<T>) -> (&InventoryPath, &Range<usize>) {
+    (&value.path, &value.span)
+}
+
+fn of_another(
+    path: &InventoryPath,
+    span: &Range<usize>,
+    file: &str,
+    shared: &Spanned<Hold>,
+    help: &str,
+) -> Fault {
+    let message = format!("{path}: this is for the owner of {file} to say");
+    Fault::at(span, message)
+        .also(&shared.span, format!("{file} is shared"))
+        .help(help)
+}
+
+/// Sites that listen on a port alone listen on the virtual IPs: on every address they would meet the
+/// others' sites, and nginx would give requests for one to the other.
+pub(super) fn listen_on_vips(sites: &mut [Site], instances: &[VrrpInstance]) {
+    let vips: Vec<_> = instances
+        .iter()
+        .flat_map(|instance| instance.addresses.iter().map(ipnet::IpNet::addr))
+        .collect();
+    for site in sites {
+        let expanded = site.listen.iter().flat_map(|listen| {
+            let addresses = match listen.address {
+                Some(address) => vec![address],
+                None => vips.clone(),
+            };
+            addresses.into_iter().map(|address| Listen {
+                address: Some(address),
+                ..*listen
+            })
+        });
+        site.listen = expanded.collect();
+    }
+}

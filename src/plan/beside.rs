@@ -1,0 +1,221 @@
+//! Whether hactl's part can live beside what others have in a daemon's configuration. What the daemons'
+//! own tests would not refuse, or would refuse in words that name nobody, is found here.
+
+use std::net::IpAddr;
+
+use super::desired::Desired;
+use super::serving::Beside;
+use crate::agent::{Entry, Observation, Program};
+use crate::model::NodeName;
+
+/// The daemons, and the file that each begins to read with.
+const MAINS: [(&str, &str); 2] = [
+    ("nginx", "/etc/nginx/nginx.conf"),
+    ("keepalived", "/etc/keepalived/keepalived.conf"),
+];
+
+/// Why hactl's part cannot live there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BesideError {
+    /// hactl has replaced the main file, and nobody else's is there to live beside.
+    #[error("{node}: {main} is hactl's own since generation {generation}, and cannot be shared")]
+    OwnMain {
+        /// The node.
+        node: NodeName,
+        /// The main file.
+        main: &'static str,
+        /// The generation that is live.
+        generation: u64,
+    },
+    /// There is no main file.
+    #[error("{node}: there is no {main} to share")]
+    NoMain {
+        /// The node.
+        node: NodeName,
+        /// The main file.
+        main: &'static str,
+        /// The line that includes hactl's part.
+        line: &'static str,
+    },
+    /// The main file does not include hactl's part.
+    #[error("{node}: {main} does not include {file}")]
+    NotIncluded {
+        /// The node.
+        node: NodeName,
+        /// The main file.
+        main: &'static str,
+        /// hactl's part.
+        file: String,
+        /// The line that would.
+        line: &'static str,
+    },
+    /// A name that others have given already.
+    #[error("{node}: {file} has a vrrp_instance {instance} already")]
+    SameInstance {
+        /// The node.
+        node: NodeName,
+        /// Where.
+        file: String,
+        /// Its name.
+        instance: String,
+    },
+    /// A virtual IP that others bring already.
+    #[error("{node}: vrrp_instance {instance} in {file} brings {vip} already")]
+    SameVip {
+        /// The node.
+        node: NodeName,
+        /// Where.
+        file: String,
+        /// The instance.
+        instance: String,
+        /// The address.
+        vip: IpAddr,
+    },
+    /// keepalived runs the others' scripts without looking who may change them. hactl's part turns that on
+    /// for all, which may disable some of theirs.
+    #[error(
+        "{node}: {file} runs scripts without enable_script_security, and hactl's part needs it"
+    )]
+    NoScriptSecurity {
+        /// The node.
+        node: NodeName,
+        /// A file that does.
+        file: String,
+    },
+}
+
+impl BesideError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::OwnMain { .. } => {
+                "bring the hosts' own back with `hactl rollback --to 0`, then apply".to_owned()
+            }
+            Self::NoMain { main, line, .. } => {
+                format!("write {main} with the line `{line}`, or let hactl own it (`hosts`)")
+            }
+            Self::NotIncluded { main, line, .. } if main.contains("nginx") => {
+                format!("add `{line}` to the http block of {main}")
+            }
+            Self::NotIncluded { main, line, .. } => format!("add the line `{line}` to {main}"),
+            Self::SameInstance { .. } => {
+                "give the virtual IP another `name` in the inventory".to_owned()
+            }
+            Self::SameVip { .. } => {
+                "remove it from one of them: a virtual IP has one virtual router".to_owned()
+            }
+            Self::NoScriptSecurity { .. } => {
+                "add `enable_script_security` to the global_defs there once its scripts are root's alone"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// True when this generation lives beside others in the configuration of `program`.
+pub(super) fn shares(manifest: &crate::agent::Manifest, program: &str) -> bool {
+    let shared = manifest.get("shares").unwrap_or_default();
+    shared.split(' ').any(|own| own == program)
+}
+
+/// Refuses a host where hactl's part would not be read, or would stand in somebody's way.
+pub(super) fn require(desired: &Desired, seen: &Observation) -> Result<(), BesideError> {
+    for (program, main) in MAINS {
+        if shares(&desired.tree.manifest, program) {
+            require_one(program, main, desired, seen)?;
+        }
+    }
+    Ok(())
+}
+
+fn require_one(
+    program: &str,
+    main: &'static str,
+    desired: &Desired,
+    seen: &Observation,
+) -> Result<(), BesideError> {
+    let node = || desired.node.clone();
+    if let Some(recorded) = &seen.recorded {
+        let is_main = |entry: &&Entry| {
+            entry.path().as_str() == main && !matches!(entry, Entry::Absent { .. })
+        };
+        if recorded.entries.iter().any(|entry| is_main(&entry)) {
+            let generation = recorded.generation().unwrap_or_default();
+            return Err(BesideError::OwnMain {
+                node: node(),
+                main,
+                generation,
+            });
+        }
+    }
+    let is_nginx = program == "nginx";
+    let role = format!("{program}_conf");
+    let own = desired.tree.files.iter().find(|file| file.role == role);
+    let (Some(own), Some(serving)) = (own, &seen.serving) else {
+        return Ok(());
+    };
+    let file = own.path.to_string();
+    let line = if is_nginx {
+        "include /etc/nginx/conf.d/*.conf;"
+    } else {
+        "include /etc/keepalived/conf.d/*.conf"
+    };
+    if !serving.files.contains_key(main) {
+        // nginx's package brings one that includes hactl's part.
+        if is_nginx && matches!(seen.nginx, Program::Missing { .. }) {
+            return Ok(());
+        }
+        return Err(BesideError::NoMain {
+            node: node(),
+            main,
+            line,
+        });
+    }
+    let beside = Beside::of(&desired.tree, serving, &file);
+    if is_nginx {
+        return beside
+            .nginx_reads
+            .then_some(())
+            .ok_or_else(|| BesideError::NotIncluded {
+                node: node(),
+                main,
+                file,
+                line,
+            });
+    }
+    if !beside.keepalived_reads {
+        return Err(BesideError::NotIncluded {
+            node: node(),
+            main,
+            file,
+            line,
+        });
+    }
+    for own in &beside.own_instances {
+        for theirs in &beside.others_instances {
+            let (file, instance) = (theirs.file.clone(), theirs.name.clone());
+            if theirs.name == own.name {
+                return Err(BesideError::SameInstance {
+                    node: node(),
+                    file,
+                    instance,
+                });
+            }
+            let shared = own
+                .addresses
+                .iter()
+                .find(|vip| theirs.addresses.contains(vip));
+            if let Some(vip) = shared {
+                return Err(BesideError::SameVip {
+                    node: node(),
+                    file,
+                    instance,
+                    vip: *vip,
+                });
+            }
+        }
+    }
+    beside.insecure.map_or(Ok(()), |file| {
+        Err(BesideError::NoScriptSecurity { node: node(), file })
+    })
+}
