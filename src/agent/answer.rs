@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::call::Part;
 use super::error::AgentError;
 use super::fault::FaultState;
 use super::manifest::{Manifest, generation_number};
@@ -173,6 +174,16 @@ impl Answer {
     pub fn is_settled_new(&self) -> bool {
         let settled = self.of("settled").next();
         settled.is_some_and(|record| record.field(0) == "new")
+    }
+
+    /// The answer to `hush`: the node's part in a change that all make at once.
+    pub fn part(&self) -> Option<Part> {
+        let switch = self.of("switch").next()?;
+        match switch.field(0) {
+            "keeper" => Some(Part::Keeper),
+            "silent" => Some(Part::Silent),
+            _ => None,
+        }
     }
 
     /// The answer to `prepare`: the packages that are new.

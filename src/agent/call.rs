@@ -50,6 +50,37 @@ pub struct Activation {
     pub revert_after: Duration,
     /// How the node and the change's other nodes know each other; `None` where it is the only one.
     pub peer: Option<PeerSide>,
+    /// Its part where all nodes change at once.
+    pub switch: Option<Switch>,
+}
+
+/// A node's part in a change that all make at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It goes on alone, and loads the new configuration once the others are silent.
+    Keeper,
+    /// It stops keepalived, and starts it once the keeper has loaded the new configuration.
+    Silent,
+}
+
+/// How a node takes its part.
+#[derive(Debug, Clone, Copy)]
+pub struct Switch {
+    /// Which.
+    pub part: Part,
+    /// How long it waits for the others.
+    pub patience: Duration,
+}
+
+impl Switch {
+    /// In a change that has `time` until hosts undo it.
+    pub fn within(time: Duration, part: Part) -> Self {
+        let patience = (time / 3).min(Duration::from_secs(30));
+        Self {
+            part,
+            patience: patience.max(Duration::from_secs(1)),
+        }
+    }
 }
 
 /// One node's side of the questions that nodes ask each other.
@@ -188,6 +219,13 @@ impl Agent {
         if let Some(PeerSide { key, address }) = &activation.peer {
             let _ = writeln!(stream, "peer\t{}\t{address}", key.digits());
         }
+        if let Some(switch) = activation.switch {
+            let part = match switch.part {
+                Part::Keeper => "keeper",
+                Part::Silent => "silent",
+            };
+            let _ = writeln!(stream, "switch\t{part}\t{}", switch.patience.as_secs());
+        }
         stream.push_str("end\n");
         let seconds = activation.revert_after.as_secs().to_string();
         self.call(&["activate", tx, &seconds], stream.as_bytes(), LONG)
@@ -216,6 +254,27 @@ impl Agent {
     /// Its user was told how the change `tx` ended.
     pub async fn noted(&self, tx: &str) -> Result<(), AgentError> {
         self.call(&["noted", tx], b"", SHORT).await.map(|_| ())
+    }
+
+    /// Answered once keepalived is stopped there, for a change that all nodes make at once.
+    pub async fn ready(&self, tx: &str, patience: Duration) -> Result<(), AgentError> {
+        let seconds = patience.as_secs().to_string();
+        let answer = self.call(&["ready", tx, &seconds], b"", LONG).await;
+        answer.map(|_| ())
+    }
+
+    /// Tells an activation that waits for the other nodes to go on, or that it is off.
+    pub async fn signal(&self, tx: &str, go: bool) -> Result<(), AgentError> {
+        let word = if go { "go" } else { "stop" };
+        self.call(&["signal", tx, word], b"", SHORT)
+            .await
+            .map(|_| ())
+    }
+
+    /// Makes a node silent that was silent while the keeper changed, since that is to go back. Answers the
+    /// node's part; `None` where it has none.
+    pub async fn hush(&self, tx: &str) -> Result<Option<Part>, AgentError> {
+        Ok(self.call(&["hush", tx], b"", LONG).await?.part())
     }
 
     /// Undoes the change. Every step is tried; what failed is in the error's detail.

@@ -23,7 +23,7 @@ mod wire;
 
 pub use answer::{Answer, TestResult, TestVerdict};
 pub use backend::{BackendState, NoConnection};
-pub use call::{Activation, Agent, LockRequest, PeerSide};
+pub use call::{Activation, Agent, LockRequest, Part, PeerSide, Switch};
 pub use client::{Client, ThisMachine};
 pub use error::AgentError;
 pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, FaultStep};

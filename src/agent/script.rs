@@ -8,7 +8,7 @@ use super::manifest::{Entry, Manifest};
 use crate::model::HostPath;
 
 /// Each part is short enough to read; together they are the program.
-const PARTS: [&str; 20] = [
+const PARTS: [&str; 21] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/22-serving.sh"),
@@ -25,6 +25,7 @@ const PARTS: [&str; 20] = [
     include_str!("sh/64-network.sh"),
     include_str!("sh/65-peers.sh"),
     include_str!("sh/66-reach.sh"),
+    include_str!("sh/67-switch.sh"),
     include_str!("sh/70-settle.sh"),
     include_str!("sh/75-wait.sh"),
     include_str!("sh/80-history.sh"),

@@ -11,6 +11,7 @@ use super::event::{Event, Step};
 use super::orders::{Hands, fresh, undo_again};
 use super::outcome::{Failure, FailureCause, Result as ApplyResult};
 use super::outside::{Outside, is_reached_again};
+use super::switch::{APART, Switchboard};
 use crate::agent::{AgentError, LiveFile, Question, sha256_hex};
 use crate::health::Problem;
 use crate::plan::{NodePlan, Plan, Strategy};
@@ -62,7 +63,10 @@ impl<'a> Drive<'a> {
         let moments = Moments {
             // No confirmation may be on its way when the hosts' timers end.
             too_late: begun + timeout.saturating_sub((timeout / 10).max(Duration::from_secs(2))),
-            gave_up: begun + timeout + engine.options.settle_time,
+            gave_up: begun
+                + timeout
+                + engine.options.settle_time
+                + if at_once { APART } else { Duration::ZERO },
         };
         let hands = Hands {
             engine,
@@ -70,6 +74,7 @@ impl<'a> Drive<'a> {
             nodes: self.plans.iter().map(|plan| plan.node.clone()).collect(),
             tx: self.tx,
             served: before.served.clone(),
+            switchboard: Switchboard::new(Some((self.plan, self.plans))),
         };
         let end = conduct(&hands, coordinator, moments, "it was stopped").await;
         let is_unsure = end.is_unsure && end.verdict == Verdict::Mixed;
@@ -99,9 +104,13 @@ impl<'a> Drive<'a> {
             problems
                 .push("not every node could be seen to have decided for the same side".to_owned());
         }
-        for (index, said) in end.not_undone {
-            if !is_back(self.engine, self.plans[index], self.tx).await {
+        // The last first, as before. Where it went on alone the others are not undone without it.
+        let mut is_alone = false;
+        for (index, said) in end.not_undone.into_iter().rev() {
+            let plan = self.plans[index];
+            if is_alone || !is_back(self.engine, plan, self.tx).await {
                 problems.push(said);
+                is_alone |= self.plan.keeper() == Some(&plan.node);
             }
         }
         let is_untouched = |(index, _): &(NodeIndex, _)| !end.touched.contains(index);

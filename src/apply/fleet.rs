@@ -45,6 +45,11 @@ impl Fleet {
         self.agents.get(node)
     }
 
+    /// Takes the agents of another one, too.
+    pub fn extend(&mut self, other: Self) {
+        self.agents.extend(other.agents);
+    }
+
     /// Puts `agent` in the place of its node's earlier one.
     pub fn replace(&mut self, agent: Agent) -> Option<Agent> {
         self.agents.insert(agent.node().clone(), agent)

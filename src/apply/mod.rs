@@ -14,6 +14,7 @@ mod outcome;
 mod outside;
 mod prove;
 mod settle;
+mod switch;
 #[cfg(test)]
 mod tests;
 

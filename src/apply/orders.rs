@@ -8,6 +8,7 @@ use super::event::{Event, Step};
 use super::fleet::each;
 use super::outcome::FailureCause;
 use super::prove::{all_wait, one_owner_each};
+use super::switch::Switchboard;
 use crate::agent::{Activation, Agent, AgentError, Deadline, LockRequest, Question};
 use crate::health::{MustAnswer, Served};
 use crate::model::NodeName;
@@ -52,6 +53,8 @@ pub(super) struct Hands<'a> {
     pub(super) tx: &'a str,
     /// What the client was served before.
     pub(super) served: Served,
+    /// For a change that all nodes make at once.
+    pub(super) switchboard: Switchboard,
 }
 
 impl Hands<'_> {
@@ -60,7 +63,7 @@ impl Hands<'_> {
         let (engine, tx) = (self.engine, self.tx);
         match order {
             Order::Activate(index) => match self.change {
-                Some((plan, plans)) => activate(engine, plan, plans[index], index, tx).await,
+                Some((plan, plans)) => activate(self, plan, plans[index], index).await,
                 None => Told::good(News::ActivationFailed(index)),
             },
             Order::Prove => match self.change {
@@ -78,7 +81,7 @@ impl Hands<'_> {
             }
             Order::Offer(index) => offer(engine, &self.nodes[index], index, tx).await,
             Order::Withdraw(index) => withdraw(engine, &self.nodes[index], index, tx).await,
-            Order::Revert(index) => revert(engine, &self.nodes[index], index, tx, &why).await,
+            Order::Revert(index) => revert(self, &self.nodes[index], index, &why).await,
             Order::Ask(index) => ask(engine, &self.nodes[index], index, tx).await,
         }
     }
@@ -136,13 +139,8 @@ async fn withdraw(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &s
     }
 }
 
-async fn activate(
-    engine: &Engine<'_>,
-    plan: &Plan,
-    node: &NodePlan,
-    index: NodeIndex,
-    tx: &str,
-) -> Told {
+async fn activate(hands: &Hands<'_>, plan: &Plan, node: &NodePlan, index: NodeIndex) -> Told {
+    let (engine, tx) = (hands.engine, hands.tx);
     let name = node.node.clone();
     engine.say(Event::Activating {
         node: name.clone(),
@@ -152,14 +150,19 @@ async fn activate(
         return Told::good(News::ActivationFailed(index));
     };
     let expected = node.expected_after_installation();
+    let timeout = engine.options.confirm_timeout;
+    let switch = hands.switchboard.switch(&name, timeout);
     let activation = Activation {
         expected,
         nginx: node.nginx.word(),
         keepalived: node.keepalived.word(),
-        revert_after: engine.options.confirm_timeout,
+        revert_after: timeout,
         peer: engine.peer_side(node, plan),
+        switch,
     };
-    match agent.activate(tx, &activation).await {
+    let activated = agent.activate(tx, &activation);
+    let switchboard = &hands.switchboard;
+    match switchboard.conduct(agent, tx, switch, activated).await {
         Ok(()) => {
             engine.say(Event::NodeDone {
                 step: Step::Activate,
@@ -257,13 +260,12 @@ async fn confirm(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &st
     }
 }
 
-async fn revert(
-    engine: &Engine<'_>,
-    name: &NodeName,
-    index: NodeIndex,
-    tx: &str,
-    why: &str,
-) -> Told {
+async fn revert(hands: &Hands<'_>, name: &NodeName, index: NodeIndex, why: &str) -> Told {
+    let (engine, tx) = (hands.engine, hands.tx);
+    if !hands.switchboard.may_go_back(hands, name).await {
+        let cause = FailureCause::KeptSilent { node: name.clone() };
+        return Told::bad(News::RevertFailed(index), Step::Activate, cause);
+    }
     engine.say(Event::Reverting { node: name.clone() });
     let mut answer = match engine.fleet.get(name) {
         Some(agent) => agent.revert(tx, why).await,
@@ -279,6 +281,7 @@ async fn revert(
     match answer {
         Ok(()) => {
             engine.say(Event::Reverted { node: name.clone() });
+            hands.switchboard.is_back(name);
             Told::good(News::Reverted(index))
         }
         Err(error) => {

@@ -47,6 +47,12 @@ pub enum FailureCause {
     /// The hosts' timers ended before all of them could be confirmed.
     #[error("the time to confirm was over")]
     OutOfTime,
+    /// A node waits for the one that went on alone, which is not back.
+    #[error("{node}: keepalived stays stopped until the VIP's owner is back")]
+    KeptSilent {
+        /// The node.
+        node: NodeName,
+    },
     /// The user asked to stop.
     #[error("stopped on request")]
     Interrupted,

@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::orders::{Hands, undo_again};
 use super::outcome::Failure;
 use super::outside::is_reached_again;
+use super::switch::Switchboard;
 use crate::health::{Problem, Served};
 use crate::model::NodeName;
 
@@ -85,14 +86,16 @@ impl Engine<'_> {
                 .collect(),
             tx: &change.tx,
             served: Served::default(),
+            switchboard: Switchboard::new(None),
         };
         let mut end = conduct(&hands, coordinator, moments, why).await;
         let mut problems = Vec::new();
-        for (index, said) in std::mem::take(&mut end.not_undone) {
-            if undo_again(self, &hands.nodes[index], &change.tx)
-                .await
-                .is_err()
-            {
+        for (index, said) in std::mem::take(&mut end.not_undone).into_iter().rev() {
+            let node = &hands.nodes[index];
+            let may = hands.switchboard.may_go_back(&hands, node).await;
+            if may && undo_again(self, node, &change.tx).await.is_ok() {
+                hands.switchboard.is_back(node);
+            } else {
                 problems.push(said);
             }
         }

@@ -106,7 +106,7 @@ impl Exit {
         match error {
             OpsError::Hosts { errors } if errors.iter().any(is_locked) => Self::Locked,
             error if error.is_inventory() => Self::BadInventory,
-            OpsError::UnknownNode { .. } => Self::Usage,
+            OpsError::UnknownNode { .. } | OpsError::NotAMember { .. } => Self::Usage,
             OpsError::Settle(SettleRefusal::Several { .. }) | OpsError::Recovery { .. } => {
                 Self::Mixed
             }

@@ -116,6 +116,7 @@ impl GlobalArgs {
             inventory: self.inventory.clone(),
             limit: self.limit.clone(),
             take_over: None,
+            forget: Vec::new(),
             parallel: usize::from(self.parallel),
             ssh: SshOptions {
                 config_file: self.ssh_config.clone(),

@@ -21,6 +21,11 @@ pub struct PlanArgs {
     #[arg(long)]
     no_diff: bool,
 
+    /// Go on without a node that the inventory no longer has: you have stopped its keepalived, and it
+    /// stays off (may be given several times)
+    #[arg(long, value_name = "NODE")]
+    forget: Vec<String>,
+
     /// Exit with 2 when there is something to change
     #[arg(long)]
     detailed_exitcode: bool,
@@ -30,7 +35,7 @@ pub struct PlanArgs {
 }
 
 pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
-    let context = args.take_over.context(app);
+    let context = args.take_over.context(app).forgetting(&args.forget);
     let report = app.look(ops::plan(&context))?;
     if let Some(path) = &args.out {
         ops::write_plan_file(path, &report.plan)?;

@@ -21,6 +21,11 @@ pub(super) struct ChangeArgs {
     #[arg(long)]
     diff: bool,
 
+    /// Go on without a node that the inventory no longer has: you have stopped its keepalived, and it
+    /// stays off (may be given several times)
+    #[arg(long, value_name = "NODE")]
+    forget: Vec<String>,
+
     /// Stop after the daemons have tested the files; write nothing on any host
     #[arg(long)]
     check_only: bool,
@@ -104,7 +109,7 @@ enum Who {
 
 impl ChangeArgs {
     pub(super) fn context(&self, app: &App) -> Context {
-        self.take_over.context(app)
+        self.take_over.context(app).forgetting(&self.forget)
     }
 
     fn confirm(&self) -> Confirmation {

@@ -4,8 +4,8 @@ use super::change::{ApplyReport, ApplyRequest, Planner, change};
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::plan::{Planned, make};
+use super::survey::Survey;
 use crate::agent::Observation;
-use crate::apply::Fleet;
 
 /// Plans, asks, and carries the plan out.
 pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<ApplyReport, OpsError> {
@@ -14,15 +14,15 @@ pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<Apply
 }
 
 /// The plan that makes the hosts what the inventory says.
-struct ToInventory;
+pub(super) struct ToInventory;
 
 impl Planner for ToInventory {
     async fn plan(
         &self,
         loaded: &Loaded,
-        _: &Fleet,
+        survey: &Survey,
         seen: &[Observation],
     ) -> Result<Planned, OpsError> {
-        make(loaded, seen)
+        make(loaded, survey, seen)
     }
 }

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use super::context::{Context, Loaded};
 use super::error::OpsError;
 use super::holder::own_origin;
-use super::notice::{Notice, note_all, notices};
+use super::membership::refuse_missing;
+use super::notice::{Notice, note_all};
 use super::plan::{Planned, test_files};
 use super::plan_file::{PlanFile, PlanFileError, is_same};
 use super::recovery::{self, Recoverer, Recovery, require_no_pending_change};
-use super::survey::{Survey, fit_profile, owner_patience, survey};
+use super::survey::{Survey, fit_profile, owner_patience};
+use super::unreachable::survey_for;
 use crate::agent::{AgentError, Observation, PeerKey, ThisMachine};
 use crate::apply::{
     ApplyOptions, ApplyOutcome, ApplyResult, Confirmation, Engine, Event, Failure, FailureCause,
@@ -19,7 +21,6 @@ use crate::apply::{
 use crate::check::Finding;
 use crate::health;
 use crate::inventory::Source;
-use crate::model::Node;
 use crate::plan::{Loss, Plan, Provenance};
 
 /// What is asked for.
@@ -89,11 +90,12 @@ pub struct ApplyReport {
 
 /// Makes the plan of a verb for hosts that were seen.
 pub(super) trait Planner {
-    /// Asks hosts only for what they keep of the past.
+    /// The plan for hosts that are as `seen` says, which the survey's may not be yet. Asks hosts only for
+    /// what they keep of the past.
     fn plan(
         &self,
         loaded: &Loaded,
-        fleet: &Fleet,
+        survey: &Survey,
         seen: &[Observation],
     ) -> impl Future<Output = Result<Planned, OpsError>>;
 }
@@ -105,8 +107,10 @@ pub(super) async fn change(
     planner: impl Planner,
     request: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
-    let mut survey = survey(context, loaded).await?;
-    if let Err(error) = fit_profile(loaded, &survey.seen) {
+    let mut survey = survey_for(context, loaded, &planner).await?;
+    let fits = refuse_missing(loaded, &survey.missing, &context.forget)
+        .and_then(|()| fit_profile(loaded, &survey.all()));
+    if let Err(error) = fits {
         survey.fleet.close().await;
         return Err(error);
     }
@@ -136,10 +140,10 @@ impl<P: Planner> Course<'_, P> {
         let is_whole = self.context.limit.is_empty();
         let recovery = Recovery::find(&survey.seen, is_whole);
         let foreseen = recovery::foresee(&recovery, &survey.fleet, &survey.seen).await?;
-        let planned = self.plan(&survey.fleet, &foreseen).await?;
+        let planned = self.plan(survey, &foreseen).await?;
         let mut report = ApplyReport {
             plan: planned.plan,
-            notices: recovery.without_own(notices(&survey.seen)),
+            notices: recovery.without_own(survey.notices()),
             recovery,
             is_recovered: false,
             findings: planned.findings,
@@ -150,8 +154,12 @@ impl<P: Planner> Course<'_, P> {
         }
         if self.request.check_only {
             report.outcome = Some(
-                self.check(&mut report.plan, &survey.fleet, &foreseen)
-                    .await?,
+                self.check(
+                    &mut report.plan,
+                    &survey.fleet,
+                    &survey.with_others(&foreseen),
+                )
+                .await?,
             );
             return Ok(report);
         }
@@ -159,7 +167,7 @@ impl<P: Planner> Course<'_, P> {
         if !report.recovery.is_empty() {
             self.recover(&report.recovery, survey).await?;
             report.is_recovered = true;
-            let planned = self.plan(&survey.fleet, &survey.seen).await?;
+            let planned = self.plan(survey, &survey.seen).await?;
             let is_as_agreed = is_same(&report.plan, &planned.plan);
             (report.plan, report.findings) = (planned.plan, planned.findings);
             if !is_as_agreed && !self.is_agreed(&report, true)? {
@@ -171,9 +179,9 @@ impl<P: Planner> Course<'_, P> {
     }
 
     /// The plan, unless a change is under way that is not to be recovered, or another one was saved.
-    async fn plan(&self, fleet: &Fleet, seen: &[Observation]) -> Result<Planned, OpsError> {
-        require_no_pending_change(seen)?;
-        let planned = self.planner.plan(self.loaded, fleet, seen).await?;
+    async fn plan(&self, survey: &Survey, seen: &[Observation]) -> Result<Planned, OpsError> {
+        require_no_pending_change(&survey.with_others(seen))?;
+        let planned = self.planner.plan(self.loaded, survey, seen).await?;
         match &self.request.plan_file {
             Some(file) if !file.matches(&planned.plan) => {
                 Err(OpsError::PlanFile(PlanFileError::MovedOn))
@@ -293,12 +301,12 @@ impl<P: Planner> Course<'_, P> {
     async fn carry_out(&self, plan: &Plan, survey: &Survey) -> Result<ApplyOutcome, OpsError> {
         let (context, loaded) = (self.context, self.loaded);
         let peer_key = PeerKey::random().map_err(OpsError::NoRandomness)?;
-        let nodes: Vec<Node> = loaded.nodes().into_iter().cloned().collect();
         let engine = Engine {
             fleet: &survey.fleet,
             connector: &survey.connector,
             client: &ThisMachine,
-            nodes: &nodes,
+            // With those that are not changed: they are locked, and may own a VIP.
+            nodes: &loaded.cluster.nodes,
             options: ApplyOptions {
                 parallel: context.parallel,
                 confirm: self.request.confirm,

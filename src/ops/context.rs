@@ -23,6 +23,9 @@ pub struct Context {
     pub inventory: Utf8PathBuf,
     /// Only these nodes; empty for all.
     pub limit: Vec<NodeName>,
+    /// Nodes of the last generation that the inventory no longer names, by name or address: the user has
+    /// taken them out by hand.
+    pub forget: Vec<String>,
     /// Nodes worked on at a time.
     pub parallel: usize,
     /// How ssh is used.
@@ -33,6 +36,17 @@ pub struct Context {
     pub take_over: Option<ClusterName>,
     /// Set when the user wants to stop.
     pub stop: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// The same, going on without these members.
+    #[must_use]
+    pub fn forgetting(&self, forget: &[String]) -> Self {
+        Self {
+            forget: forget.to_vec(),
+            ..self.clone()
+        }
+    }
 }
 
 /// An inventory that is fit to be used.

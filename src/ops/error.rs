@@ -1,77 +1,19 @@
 //! Why a verb could not do its work.
 
-use std::net::IpAddr;
-
 use camino::Utf8PathBuf;
 
+use super::fitness::HostProblem;
+use super::membership::{Missing, how_to_take_out, name_all};
 use super::plan_file::PlanFileError;
+use super::unreachable::WithoutThem;
 use crate::agent::{AgentError, Deadline, NoRandomness, UnsupportedHost};
 use crate::apply::SettleVerb;
 use crate::check::Finding;
 use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
-use crate::model::{InterfaceName, NodeName, OsFamily, SecretRef};
+use crate::model::{NodeName, OsFamily, SecretRef};
 use crate::plan::{AnotherCluster, Loss, PlanError};
 use crate::render::{RenderError, TemplateError};
-
-/// Why a host is not fit for the cluster, whatever is applied to it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HostProblem {
-    /// It lacks an interface.
-    #[error("{node}: there is no interface {interface}; it has {}", has.join(", "))]
-    NoInterface {
-        /// The node.
-        node: NodeName,
-        /// The interface.
-        interface: InterfaceName,
-        /// Those that it has.
-        has: Vec<String>,
-    },
-    /// Two of the inventory's nodes lead to one machine.
-    #[error("{node} and {other} are the same machine, {hostname}")]
-    SameMachine {
-        /// The node.
-        node: NodeName,
-        /// The other one.
-        other: NodeName,
-        /// The machine's own name.
-        hostname: String,
-    },
-    /// A VIP that no node of the cluster holds is answered for (rule KA025).
-    #[error("{node}: somebody else has {vip}: {hardware} answers for it")]
-    VipTaken {
-        /// The node that asked.
-        node: NodeName,
-        /// The VIP.
-        vip: IpAddr,
-        /// The hardware address that answered.
-        hardware: String,
-    },
-}
-
-impl HostProblem {
-    /// Whose host it is.
-    pub fn node(&self) -> &NodeName {
-        match self {
-            Self::NoInterface { node, .. }
-            | Self::SameMachine { node, .. }
-            | Self::VipTaken { node, .. } => node,
-        }
-    }
-
-    /// What the user can do.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
-            Self::SameMachine { .. } => {
-                "correct `address` or `host` of one of them, or what ssh's own configuration makes of it"
-            }
-            Self::VipTaken { .. } => {
-                "take another VIP, or find that host: `ip neigh` and the switch's table tell its port; nothing was changed"
-            }
-        }
-    }
-}
 
 /// Why a change that is under way can neither be confirmed nor cancelled now.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +138,33 @@ pub enum OpsError {
         /// Each with its node.
         errors: Vec<AgentError>,
     },
+    /// Nodes do not answer, and the others do.
+    #[error("cannot reach {} of the nodes", errors.len())]
+    Unreachable {
+        /// Each with its node.
+        errors: Vec<AgentError>,
+        /// Whether this change can be made without them.
+        without: WithoutThem,
+    },
+    /// The inventory no longer names nodes of the last generation.
+    #[error(
+        "the inventory no longer has {}, of the last generation",
+        name_all(missing)
+    )]
+    MembersMissing {
+        /// Who, and what the wire says of them.
+        missing: Vec<Missing>,
+    },
+    /// `--forget` names no node that is missing from the inventory.
+    #[error("cannot forget {name}: {}", why_not_forgotten(*in_inventory))]
+    NotAMember {
+        /// The name.
+        name: String,
+        /// The inventory names it.
+        in_inventory: bool,
+        /// Those that can be forgotten.
+        missing: Vec<String>,
+    },
     /// An earlier change that was interrupted could not be ended: some nodes may have it and others not.
     #[error("cannot end the interrupted change on {} of the nodes", errors.len())]
     Recovery {
@@ -266,6 +235,14 @@ pub enum OpsError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+fn why_not_forgotten(in_inventory: bool) -> &'static str {
+    if in_inventory {
+        "the inventory still has it"
+    } else {
+        "the last generation has no such node"
+    }
 }
 
 /// What stops being served, each name once.
@@ -369,11 +346,22 @@ impl OpsError {
             Self::PlanFile(PlanFileError::OtherFormat { .. }) => {
                 Some("make it again: `hactl plan --out FILE`".to_owned())
             }
+            Self::Unreachable { errors, without } => Some(without.hint(errors)),
+            Self::MembersMissing { missing } => Some(how_to_take_out(missing)),
+            Self::NotAMember { missing, .. } if missing.is_empty() => {
+                Some("leave --forget out: no node is missing from the inventory".to_owned())
+            }
+            Self::NotAMember { missing, .. } => Some(format!(
+                "missing from the inventory: {}",
+                missing.join(", ")
+            )),
             Self::Settle(refusal) => Some(refusal.hint().to_owned()),
             Self::StopsServing { losses } => Some(stop_serving_hint(losses)),
             Self::Plan(PlanError::AnotherCluster(other)) => Some(another_cluster_hint(other)),
             Self::Plan(PlanError::Beside(error)) => Some(error.hint()),
-            Self::Plan(PlanError::Partial { .. }) => Some("leave --limit out".to_owned()),
+            Self::Plan(PlanError::Partial { .. }) => {
+                Some("leave `--limit` out, once every node answers".to_owned())
+            }
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())
             }

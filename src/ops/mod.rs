@@ -12,12 +12,14 @@ mod demo;
 mod error;
 mod expected;
 mod failover_test;
+mod fitness;
 mod history;
 mod holder;
 mod init;
 mod lab;
 mod lab_demo;
 mod lock;
+mod membership;
 mod notice;
 mod plan;
 mod plan_file;
@@ -29,23 +31,26 @@ mod settle;
 mod status;
 mod survey;
 mod under_way;
+mod unreachable;
 
 pub use apply::apply;
 pub use change::{ApplyReport, ApplyRequest, Consent, Proposal};
 pub use check::{CheckReport, check};
 pub use context::{Context, Loaded, load};
 pub use demo::{DEMO, DemoStep, demo_spec, edited};
-pub use error::{HostProblem, OpsError, SettleRefusal};
+pub use error::{OpsError, SettleRefusal};
 pub use expected::Expected;
 pub use failover_test::{
     CutShort, DrillIntent, DrillProgress, Earlier, FailoverOutcome, FailoverRequest,
     earlier_drills, failover_test, keep_drills, try_to_write_drills, write_drills,
 };
+pub use fitness::HostProblem;
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use init::{InitReport, InitRequest, init};
 pub use lab::{DEFAULT_LAB, lab_command, lab_down, lab_status, lab_up};
 pub use lab_demo::{DemoError, demo_args, demo_edit, demo_lab, demo_run};
 pub use lock::{LockBreakRequest, LockReport, NodeLock, lock_break, lock_show};
+pub use membership::{Member, Missing};
 pub use notice::Notice;
 pub use plan::{PlanReport, plan};
 pub use plan_file::{PlanFile, PlanFileError, read_plan_file, write_plan_file};
@@ -55,3 +60,4 @@ pub use rollback::{RollbackRequest, rollback};
 pub use secrets::secret_file;
 pub use settle::{ChangeSeen, SettleEnd, SettleReport, SettleRequest, settle};
 pub use status::{NodeStatus, StatusReport, Unreachable, status};
+pub use unreachable::WithoutThem;

@@ -89,6 +89,13 @@ pub enum Notice {
         /// The host ends it within so many seconds; with 0 it could not so far.
         seconds_left: u64,
     },
+    /// A node that `--limit` leaves out could not be looked at.
+    NotSeen {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        why: String,
+    },
     /// Somebody else works on the host.
     Locked {
         /// The node.

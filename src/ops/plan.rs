@@ -1,17 +1,19 @@
 //! `hactl plan`: what apply would do, with the daemons' own word on it.
 
+use super::apply::ToInventory;
 use super::context::{Context, Loaded, load, refuse_errors};
 use super::error::OpsError;
 use super::expected::Expected;
-use super::notice::{Notice, notices};
+use super::membership::refuse_missing;
+use super::notice::Notice;
 use super::recovery::{self, Recovery, require_no_pending_change};
 use super::survey::{
-    Survey, desired, fit_profile, redactor, survey, unreached_servers, unresolved_names, vips,
+    Survey, desired, fit_profile, left_out, redactor, unreached_servers, unresolved_names, vips,
 };
+use super::unreachable::survey_for;
 use crate::agent::Observation;
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
-use crate::model::Node;
 use crate::plan::{Goal, LeftOut, NodePlan, Plan, Request, build};
 
 /// A plan and what else was noticed.
@@ -51,8 +53,8 @@ pub(super) struct Planned {
 
 /// Looks at the hosts and plans; changes nothing on them.
 pub async fn plan(context: &Context) -> Result<PlanReport, OpsError> {
-    let loaded = load(context)?;
-    let survey = survey(context, &loaded).await?;
+    let mut loaded = load(context)?;
+    let survey = survey_for(context, &mut loaded, &ToInventory).await?;
     let report = look(context, loaded, &survey).await;
     survey.fleet.close().await;
     report
@@ -65,13 +67,15 @@ async fn look(
 ) -> Result<PlanReport, OpsError> {
     let recovery = Recovery::find(&survey.seen, context.limit.is_empty());
     let foreseen = recovery::foresee(&recovery, &survey.fleet, &survey.seen).await?;
-    require_no_pending_change(&foreseen)?;
-    fit_profile(&mut loaded, &foreseen)?;
-    let Planned { mut plan, findings } = make(&loaded, &foreseen)?;
+    let all = survey.with_others(&foreseen);
+    require_no_pending_change(&all)?;
+    refuse_missing(&loaded, &survey.missing, &context.forget)?;
+    fit_profile(&mut loaded, &all)?;
+    let Planned { mut plan, findings } = make(&loaded, survey, &foreseen)?;
     test_files(&survey.fleet, &mut plan, context.parallel).await?;
     Ok(PlanReport {
         expected: Expected::of_plan(&loaded.cluster, &plan, &foreseen),
-        notices: recovery.without_own(notices(&survey.seen)),
+        notices: recovery.without_own(survey.notices()),
         loaded,
         plan,
         recovery,
@@ -79,12 +83,14 @@ async fn look(
     })
 }
 
-/// The plan for what was seen; refused where nginx could not start with it.
-pub(super) fn make(loaded: &Loaded, seen: &[Observation]) -> Result<Planned, OpsError> {
+/// The plan for hosts that are as `seen` says; refused where nginx could not start with it.
+pub(super) fn make(
+    loaded: &Loaded,
+    survey: &Survey,
+    seen: &[Observation],
+) -> Result<Planned, OpsError> {
     let names = refuse_errors(unresolved_names(&loaded.cluster, seen), &loaded.source)?;
-    let unseen = |node: &Node| LeftOut::Unseen(node.name.clone());
-    let left_out = loaded.others().into_iter().map(unseen).collect();
-    let mut planned = plan_beside(loaded, seen, left_out)?;
+    let mut planned = plan_beside(loaded, seen, left_out(loaded, survey))?;
     planned.findings.extend(names);
     let unreached = unreached_servers(&loaded.cluster, seen);
     planned.findings.extend(unreached);

@@ -6,11 +6,11 @@ use super::change::{ApplyReport, ApplyRequest, Planner, change};
 use super::context::{Context, Loaded, load};
 use super::error::OpsError;
 use super::plan::Planned;
-use super::survey::{redactor, vips};
+use super::survey::{Survey, left_out_as, redactor, vips};
 use crate::agent::{Agent, AgentError, Manifest, Observation};
-use crate::apply::{Fleet, each};
+use crate::apply::each;
 use crate::model::HostPath;
-use crate::plan::{Desired, Goal, LeftOut, Plan, Request, build};
+use crate::plan::{Desired, Goal, Plan, Request, build};
 
 /// Which generation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,10 +43,10 @@ impl Planner for ToGeneration {
     async fn plan(
         &self,
         loaded: &Loaded,
-        fleet: &Fleet,
+        survey: &Survey,
         seen: &[Observation],
     ) -> Result<Planned, OpsError> {
-        let plan = make(loaded, fleet, seen, self.to, self.parallel).await?;
+        let plan = make(loaded, survey, seen, self.to, self.parallel).await?;
         Ok(Planned {
             plan,
             findings: Vec::new(),
@@ -56,7 +56,7 @@ impl Planner for ToGeneration {
 
 async fn make(
     loaded: &Loaded,
-    fleet: &Fleet,
+    survey: &Survey,
     seen: &[Observation],
     to: Option<u64>,
     parallel: usize,
@@ -75,32 +75,25 @@ async fn make(
             reason: "hactl has applied nothing to these nodes yet".to_owned(),
         });
     };
-    let fetched = each(fleet.agents(), parallel, |agent| fetch(agent, to)).await;
+    let fetched = each(survey.fleet.agents(), parallel, |agent| fetch(agent, to)).await;
     refuse_unknown(to, &fetched)?;
     let mut desired = BTreeMap::new();
     let mut errors = Vec::new();
-    for (agent, fetched) in fleet.agents().zip(fetched) {
-        match fetched {
-            Ok(Fetched {
-                generation: Some((manifest, contents)),
-                ..
-            }) => {
-                let node = agent.node();
-                let whole =
-                    Desired::from_generation(node, manifest, contents).ok_or_else(|| {
-                        OpsError::NoGeneration {
-                            reason: format!("{node}'s copy of generation {to} is damaged"),
-                        }
-                    })?;
-                desired.insert(node.clone(), whole);
+    for (agent, fetched) in survey.fleet.agents().zip(fetched) {
+        let node = agent.node();
+        let is_left_out = loaded.nodes().iter().all(|own| own.name != *node);
+        let found = fetched.map(|fetched| match fetched.generation {
+            Some((manifest, contents)) => Desired::from_generation(node, manifest, contents)
+                .ok_or_else(|| format!("{node}'s copy of generation {to} is damaged")),
+            None => Err(format!("{node} has no generation {to}, nor an earlier one")),
+        });
+        match found {
+            Ok(Ok(whole)) => {
+                desired.insert(node.clone(), whole.with_members_of(&loaded.cluster));
             }
-            Ok(Fetched { .. }) => {
-                let reason = format!(
-                    "{} has no generation {to}, nor an earlier one",
-                    agent.node()
-                );
-                return Err(OpsError::NoGeneration { reason });
-            }
+            // It is not changed; what it would have been cannot be compared.
+            _ if is_left_out => {}
+            Ok(Err(reason)) => return Err(OpsError::NoGeneration { reason }),
             Err(error) => errors.push(error),
         }
     }
@@ -111,15 +104,12 @@ async fn make(
         .iter()
         .filter_map(|seen| Some((desired.remove(&seen.node)?, seen.clone())))
         .collect();
+    let left_out = left_out_as(loaded, survey, |node, _| desired.remove(&node.name));
     build(Request {
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Rollback { to },
         vips: vips(&loaded.cluster),
-        left_out: loaded
-            .others()
-            .into_iter()
-            .map(|node| LeftOut::Unseen(node.name.clone()))
-            .collect(),
+        left_out,
         nodes,
         redactor: redactor(),
         take_over: loaded.take_over.clone(),

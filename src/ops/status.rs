@@ -130,7 +130,10 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
     let (survey, errors) = survey_reachable(context, &loaded).await?;
     let agents: Vec<_> = survey.fleet.agents().collect();
     let doors = health::doors(&loaded.cluster);
-    let looks = look(&agents, &ThisMachine, &doors, &survey.seen).await;
+    // A VIP may be on a node that is not asked for.
+    let all = survey.all();
+    let looks = look(&agents, &ThisMachine, &doors, &all).await;
+    let notices = survey.notices();
     survey.fleet.close().await;
     let unreachable: Vec<Unreachable> = errors
         .iter()
@@ -141,14 +144,19 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
         .collect();
     let down: Vec<NodeName> = unreachable.iter().map(|it| it.node.clone()).collect();
     loaded.leave_out(&down);
-    fit_profile(&mut loaded, &survey.seen)?;
+    fit_profile(&mut loaded, &all)?;
     let plan = plan_beside(&loaded, &survey.seen, Vec::new())?.plan;
-    let mut report = StatusReport::new(&loaded.cluster, &plan, &survey.seen);
+    let vips = vips(&loaded.cluster);
+    let mut problems = health::problems(&all, &vips);
     let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
     let (outside, from_here) = health::split_doubtful(outside, &looks);
-    report.problems.extend(outside);
-    report.from_here = from_here;
+    problems.extend(outside);
+    let report = StatusReport::new(&loaded.cluster, &plan, &survey.seen);
     Ok(StatusReport {
+        vips: health::owners(&all, &vips),
+        problems,
+        from_here,
+        notices,
         unreachable,
         ..report
     })

@@ -5,14 +5,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::context::{Context, Loaded, refuse_errors};
-use super::error::{HostProblem, OpsError};
+use super::error::OpsError;
+use super::fitness::require_fit;
 use super::holder::is_dead;
+use super::membership::Missing;
+use super::notice::{Notice, notices};
 use super::secrets::secret_variables;
 use crate::agent::{Agent, AgentError, NoConnection, Observation, Question};
 use crate::apply::{Fleet, each};
 use crate::check::{self, Finding, Unreached};
-use crate::model::{Cluster, Failover, HostPath, Node, NodeFacts};
-use crate::plan::{Desired, Redactor};
+use crate::model::{Cluster, Failover, HostPath, Node, NodeFacts, NodeName};
+use crate::plan::{Desired, LeftOut, Redactor};
 use crate::remote::{SshConnector, SshOptions};
 use crate::render;
 
@@ -22,6 +25,57 @@ pub(super) struct Survey {
     pub(super) fleet: Fleet,
     /// In the inventory's order.
     pub(super) seen: Vec<Observation>,
+    /// The nodes that are not changed, in the inventory's order.
+    pub(super) others: Vec<Other>,
+    /// Nodes of the last generation that the inventory no longer names.
+    pub(super) missing: Vec<Missing>,
+}
+
+/// A node that is not changed: what was seen of it, or why nothing was.
+pub(super) enum Other {
+    Seen(Box<Observation>),
+    Unseen { node: NodeName, why: String },
+}
+
+impl Other {
+    fn is(&self, name: &NodeName) -> bool {
+        match self {
+            Self::Seen(seen) => seen.node == *name,
+            Self::Unseen { node, .. } => node == name,
+        }
+    }
+
+    pub(super) fn seen(&self) -> Option<&Observation> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Unseen { .. } => None,
+        }
+    }
+}
+
+impl Survey {
+    /// What hosts tell, and which of those that are not changed could not be looked at.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        let unseen = self.others.iter().filter_map(|other| match other {
+            Other::Unseen { node, why } => Some(Notice::NotSeen {
+                node: node.clone(),
+                why: why.clone(),
+            }),
+            Other::Seen(_) => None,
+        });
+        notices(&self.seen).into_iter().chain(unseen).collect()
+    }
+
+    /// `seen` of the nodes that are changed, and what was seen of the others.
+    pub(super) fn with_others(&self, seen: &[Observation]) -> Vec<Observation> {
+        let others = self.others.iter().filter_map(Other::seen);
+        seen.iter().chain(others).cloned().collect()
+    }
+
+    /// Everything that was seen.
+    pub(super) fn all(&self) -> Vec<Observation> {
+        self.with_others(&self.seen)
+    }
 }
 
 /// Every VIP of a cluster.
@@ -73,8 +127,8 @@ pub(super) async fn connect(
     Err(OpsError::Hosts { errors })
 }
 
-/// Connects and observes everything that a plan compares. All nodes must answer: a change to some nodes only
-/// is asked for with `--limit`.
+/// Connects and observes everything that a plan compares. All nodes that are to be changed must answer: a
+/// change to some nodes only is asked for with `--limit`.
 pub(super) async fn survey(context: &Context, loaded: &Loaded) -> Result<Survey, OpsError> {
     let (found, errors) = look(context, loaded).await?;
     if errors.is_empty() {
@@ -98,17 +152,23 @@ pub(super) async fn survey_reachable(
     Ok((refuse_unfit(loaded, found).await?, errors))
 }
 
-/// Connects to all nodes and observes those that can be connected to.
+/// Connects to all nodes and observes those that can be connected to. The nodes that are not changed are
+/// looked at, too: they may own a VIP, and must agree with the others. The errors are those of nodes that
+/// are to be changed.
 async fn look(context: &Context, loaded: &Loaded) -> Result<(Survey, Vec<AgentError>), OpsError> {
     let connector = connector(context, &loaded.cluster);
-    let (fleet, mut errors) = Fleet::connect(&connector, &loaded.nodes(), context.parallel).await;
+    let nodes: Vec<&Node> = loaded.cluster.nodes.iter().collect();
+    let (fleet, mut errors) = Fleet::connect(&connector, &nodes, context.parallel).await;
     match observe(context, loaded, &fleet).await {
-        Ok((seen, failed)) => {
+        Ok((mut seen, failed)) => {
             errors.extend(failed);
+            let others = others(loaded, &mut seen, &mut errors);
             let found = Survey {
                 connector,
                 fleet,
                 seen,
+                others,
+                missing: Vec::new(),
             };
             Ok((found, errors))
         }
@@ -119,107 +179,40 @@ async fn look(context: &Context, loaded: &Loaded) -> Result<(Survey, Vec<AgentEr
     }
 }
 
-async fn refuse_unfit(loaded: &Loaded, found: Survey) -> Result<Survey, OpsError> {
-    let Survey {
-        connector,
-        fleet,
-        seen,
-    } = found;
-    match unfit(loaded, &fleet, seen).await {
-        Ok(seen) => Ok(Survey {
-            connector,
-            fleet,
-            seen,
-        }),
+async fn refuse_unfit(loaded: &Loaded, mut found: Survey) -> Result<Survey, OpsError> {
+    match require_fit(loaded, &found.fleet, &found.seen, &found.others).await {
+        Ok(missing) => {
+            found.missing = missing;
+            Ok(found)
+        }
         Err(error) => {
-            fleet.close().await;
+            found.fleet.close().await;
             Err(error)
         }
     }
 }
 
-/// Refuses hosts on which the cluster cannot work, whatever is applied: an interface that is not
-/// there, a VIP that somebody else on the wire has (rule KA025).
-async fn unfit(
+/// Takes what is known of the nodes that are not changed out of what was found.
+fn others(
     loaded: &Loaded,
-    fleet: &Fleet,
-    seen: Vec<Observation>,
-) -> Result<Vec<Observation>, OpsError> {
-    let mut problems = Vec::new();
-    for seen in &seen {
-        let Some(node) = loaded.cluster.node(&seen.node) else {
-            continue;
-        };
-        let own = loaded
-            .cluster
-            .instances
-            .iter()
-            .filter_map(|instance| instance.interface.as_ref());
-        for interface in own.chain([&node.interface]).collect::<BTreeSet<_>>() {
-            if !seen.interfaces.contains_key(interface.as_str()) {
-                problems.push(HostProblem::NoInterface {
-                    node: node.name.clone(),
-                    interface: interface.clone(),
-                    has: seen
-                        .interfaces
-                        .keys()
-                        .filter(|name| *name != "lo")
-                        .cloned()
-                        .collect(),
-                });
-            }
+    seen: &mut Vec<Observation>,
+    errors: &mut Vec<AgentError>,
+) -> Vec<Other> {
+    let mut other = |node: &Node| {
+        if let Some(index) = seen.iter().position(|seen| seen.node == node.name) {
+            return Other::Seen(Box::new(seen.remove(index)));
         }
-    }
-    problems.extend(same_machines(&seen));
-    let owned = |vip: &IpAddr| seen.iter().any(|seen| seen.holds(*vip));
-    let free: Vec<IpAddr> = vips(&loaded.cluster)
-        .into_iter()
-        // A node that was not looked at may hold it, and rightly so.
-        .filter(|vip| !owned(vip) && seen.len() == loaded.cluster.nodes.len())
-        .collect();
-    let question = Question {
-        neighbours: free.clone(),
-        ..Question::default()
+        let index = errors.iter().position(|error| *error.node() == node.name);
+        let why = index.map_or_else(
+            || "it does not answer".to_owned(),
+            |index| errors.remove(index).to_string(),
+        );
+        Other::Unseen {
+            node: node.name.clone(),
+            why,
+        }
     };
-    if let (false, Some(agent)) = (
-        free.is_empty(),
-        seen.first().and_then(|seen| fleet.get(&seen.node)),
-    ) {
-        let asked = agent
-            .observe(&question)
-            .await
-            .map_err(|error| OpsError::Hosts {
-                errors: vec![error],
-            })?;
-        problems.extend(asked.neighbours.into_iter().map(|(vip, hardware)| {
-            HostProblem::VipTaken {
-                node: asked.node.clone(),
-                vip,
-                hardware,
-            }
-        }));
-    }
-    if problems.is_empty() {
-        Ok(seen)
-    } else {
-        Err(OpsError::Unfit { problems })
-    }
-}
-
-/// Nodes that lead to a machine which an earlier node leads to as well: changed twice, it would have
-/// the files of one node only, and the other node's machine none.
-fn same_machines(seen: &[Observation]) -> Vec<HostProblem> {
-    let of_earlier = |(index, own): (usize, &Observation)| {
-        let is_same =
-            |other: &&Observation| own.boot_id == other.boot_id && own.hostname == other.hostname;
-        let earlier = seen.get(..index)?.iter().find(is_same)?;
-        Some(HostProblem::SameMachine {
-            node: earlier.node.clone(),
-            other: own.node.clone(),
-            hostname: own.hostname.clone(),
-        })
-    };
-    seen.iter().enumerate().filter_map(of_earlier).collect()
+    loaded.others().into_iter().map(&mut other).collect()
 }
 
 async fn observe(
@@ -229,7 +222,7 @@ async fn observe(
 ) -> Result<(Vec<Observation>, Vec<AgentError>), OpsError> {
     let guess = NodeFacts::debian_12();
     let mut questions = Vec::new();
-    for node in loaded.nodes() {
+    for node in &loaded.cluster.nodes {
         let rendered = render_node(loaded, node, &guess)?;
         let paths = rendered
             .files
@@ -414,6 +407,36 @@ pub(super) fn unreached_servers(cluster: &Cluster, seen: &[Observation]) -> Vec<
         })
         .collect();
     check::unreached_servers(cluster, &unreached)
+}
+
+/// The nodes that are not changed, as a plan knows them. What nobody can say what to do with counts as
+/// not seen.
+pub(super) fn left_out(loaded: &Loaded, survey: &Survey) -> Vec<LeftOut> {
+    left_out_as(loaded, survey, |node, seen| {
+        let rendered = render_node(loaded, node, &seen.facts().ok()?).ok()?;
+        Some(Desired::from_rendered(&loaded.cluster, &rendered))
+    })
+}
+
+/// The same where `wanted` says what each of them would be.
+pub(super) fn left_out_as(
+    loaded: &Loaded,
+    survey: &Survey,
+    mut wanted: impl FnMut(&Node, &Observation) -> Option<Desired>,
+) -> Vec<LeftOut> {
+    let mut one = |node: &Node| {
+        let seen = survey
+            .others
+            .iter()
+            .find(|other| other.is(&node.name))?
+            .seen()?;
+        Some(LeftOut::Seen(Box::new((wanted(node, seen)?, seen.clone()))))
+    };
+    let unseen = |node: &Node| LeftOut::Unseen(node.name.clone());
+    let others = loaded.others().into_iter();
+    others
+        .map(|node| one(node).unwrap_or_else(|| unseen(node)))
+        .collect()
 }
 
 /// What the inventory wants of every node, for the hosts as they are, and what their versions make of it.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::actions::actions;
 use super::agreement::{Strictness, disagreement, pending_disagreement};
 use super::beside::{self, BesideError};
-use super::desired::Desired;
+use super::desired::{Desired, MEMBERS};
 use super::diff::Redactor;
 use super::owner::{AnotherCluster, require_own_nodes};
 use super::packages::missing_packages;
@@ -96,16 +96,31 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     let losses = losses(&planned);
     let mut nodes: Vec<NodePlan> = planned.into_iter().map(|(node, _)| node).collect();
     refuse_partial(&request.left_out, &strategy, &nodes, strictness)?;
-    // The VIP's holder last, so that a bad change meets the nodes that serve nobody first.
-    nodes.sort_by_key(|node| !node.holds.is_empty());
-    Ok(Plan {
+    // The VIPs' holders last, so that a bad change meets the nodes that serve nobody first.
+    nodes.sort_by_key(|node| node.holds.len());
+    let mut plan = Plan {
         cluster: request.cluster,
         goal: request.goal,
         next_generation: highest.unwrap_or(0) + 1,
         strategy,
         losses,
         nodes,
-    })
+    };
+    be_silent_meanwhile(&mut plan);
+    Ok(plan)
+}
+
+/// Where all change at once, all nodes but the keeper stop keepalived before it loads what is new, and start
+/// it after that.
+fn be_silent_meanwhile(plan: &mut Plan) {
+    let Some(keeper) = plan.keeper().cloned() else {
+        return;
+    };
+    for node in plan.nodes.iter_mut().filter(|node| node.node != keeper) {
+        if node.keepalived == UnitAction::Reload {
+            node.keepalived = UnitAction::Restart;
+        }
+    }
 }
 
 fn strictness(request: &Request) -> Strictness {
@@ -217,6 +232,7 @@ fn node_plan(
         remove_packages: desired.is_original && seen.recorded.is_some(),
         files,
         sysctls: sysctl_changes(&desired.tree.manifest, seen),
+        records_members: records_members(&desired, seen),
         drift: drift(seen),
         nginx: done.nginx,
         keepalived: done.keepalived,
@@ -225,6 +241,13 @@ fn node_plan(
         expected,
         tree: desired.tree,
     })
+}
+
+/// A record of an earlier version of hactl, which names none, is left until something else changes.
+fn records_members(desired: &Desired, seen: &Observation) -> bool {
+    let wanted = desired.tree.manifest.get(MEMBERS);
+    let recorded = seen.recorded.as_ref().and_then(|own| own.get(MEMBERS));
+    recorded.is_some() && wanted.is_some() && recorded != wanted
 }
 
 /// A path that the live generation has and the desired state has not goes away, if hactl brought it;

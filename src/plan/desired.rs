@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::agent::{Entry, Manifest, ServiceRecord, Tree, TreeFile};
-use crate::model::{Cluster, HostPath, NodeName};
+use crate::model::{Cluster, HostPath, Node, NodeName};
 use crate::render::{ConfigId, ConfigIds, FileRole, RenderedNode};
 
 /// Who applies, from where, and what.
@@ -19,6 +19,9 @@ pub struct Provenance {
     /// not known; empty where there is none.
     pub commit: String,
 }
+
+/// The fact of a manifest that names the cluster's nodes: `lb1=10.0.0.11 lb2=10.0.0.12`.
+pub const MEMBERS: &str = "members";
 
 /// One node's desired state.
 #[derive(Clone)]
@@ -52,7 +55,29 @@ fn ids(manifest: &Manifest) -> Option<ConfigIds> {
     })
 }
 
+/// The value of [`MEMBERS`].
+fn members(cluster: &Cluster) -> String {
+    let member = |node: &Node| format!("{}={}", node.name, node.address);
+    cluster
+        .nodes
+        .iter()
+        .map(member)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 impl Desired {
+    /// The same, recorded as a state of the cluster that `cluster` is now: who belongs to it does not come
+    /// back with an earlier generation.
+    #[must_use]
+    pub fn with_members_of(mut self, cluster: &Cluster) -> Self {
+        if !self.is_original {
+            let meta = &mut self.tree.manifest.meta;
+            meta.insert(MEMBERS.to_owned(), members(cluster));
+        }
+        self
+    }
+
     /// What the inventory wants of a node.
     pub fn from_rendered(cluster: &Cluster, rendered: &RenderedNode) -> Self {
         let file = |file: &crate::render::RenderedFile| TreeFile {
@@ -74,6 +99,7 @@ impl Desired {
                 rendered.ids.keepalived.to_string(),
             ),
             ("vips".to_owned(), vips(cluster)),
+            (MEMBERS.to_owned(), members(cluster)),
             (
                 "status_port".to_owned(),
                 cluster.nginx.status_port.to_string(),

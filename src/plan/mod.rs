@@ -19,9 +19,10 @@ mod tests;
 mod timers;
 mod types;
 
+pub use agreement::unicast_ends;
 pub use beside::BesideError;
 pub use build::{LeftOut, PlanError, Request, build};
-pub use desired::{Desired, Provenance};
+pub use desired::{Desired, MEMBERS, Provenance};
 pub use diff::Redactor;
 pub use owner::{AnotherCluster, Owner};
 pub use serving::{Loss, LostService, StopServing};

@@ -189,6 +189,9 @@ pub struct NodePlan {
     pub files: Vec<FileChange>,
     /// Kernel settings to change.
     pub sysctls: Vec<SysctlChange>,
+    /// Its record names other nodes of the cluster than there are now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub records_members: bool,
     /// Running state that differs from what was applied.
     pub drift: Vec<RunningDrift>,
     /// What happens to nginx.
@@ -211,6 +214,7 @@ impl NodePlan {
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
             && self.sysctls.is_empty()
+            && !self.records_members
             && self.install.is_empty()
             && !self.remove_packages
             && self.nginx == UnitAction::None
@@ -271,6 +275,19 @@ impl Plan {
         self.nodes
             .iter()
             .any(|node| node.failed_tests().next().is_some())
+    }
+
+    /// The node that goes on alone where all change at once: the last one, which owns most VIPs. `None` where
+    /// they change one after the other.
+    pub fn keeper(&self) -> Option<&NodeName> {
+        if self.strategy == Strategy::Rolling {
+            return None;
+        }
+        let takes_part = |node: &&NodePlan| node.keepalived != UnitAction::None;
+        self.changing()
+            .filter(takes_part)
+            .last()
+            .map(|node| &node.node)
     }
 
     /// The nodes where something will happen.

@@ -50,6 +50,8 @@ pub(crate) struct FakeHost {
     pub(crate) journal: Option<(String, &'static str)>,
     /// The change that was confirmed last.
     pub(crate) confirmed: Option<String>,
+    /// Its part in a change that all nodes make at once.
+    pub(crate) part: Option<String>,
     /// The fault that is armed: its id and name.
     pub(crate) drill: Option<(String, String)>,
     /// Why the last one was undone.
@@ -260,7 +262,18 @@ impl FakeHost {
                 self.staged.get(*tx).ok_or("protocol\tnothing is staged")?;
                 Ok("tested\tnginx\t0\ntested\tkeepalived\t0\n".to_owned())
             }
-            ("activate", [tx, _]) => self.activate(tx),
+            ("activate", [tx, _]) => {
+                let text = String::from_utf8_lossy(payload).into_owned();
+                let part = text.lines().find_map(|line| line.strip_prefix("switch\t"));
+                self.part = part.and_then(|part| Some(part.split_once('\t')?.0.to_owned()));
+                self.activate(tx)
+            }
+            ("ready" | "signal", [_, _]) => Ok(String::new()),
+            ("hush", [tx]) => {
+                let is_own = self.journal.as_ref().is_some_and(|(own, _)| own == tx);
+                let part = self.part.as_deref().filter(|_| is_own);
+                Ok(format!("switch\t{}\n", part.unwrap_or("-")))
+            }
             ("confirm", [tx]) => self.confirm(tx),
             ("offer", [tx]) => self.offer(tx),
             ("withdraw", [tx]) => Ok(self.withdraw(tx)),

@@ -103,6 +103,9 @@ impl Complaint {
                 complaint.message = format!("{error}: {}", complaint.message);
                 complaint.help("run `hactl status` to see every node's state")
             }
+            OpsError::Unreachable { errors, .. } => {
+                Self::of_hosts(errors).help(error.hint().unwrap_or_default())
+            }
             OpsError::Settle(SettleRefusal::Unreachable { errors, .. }) => {
                 let mut complaint = Self::new(error.to_string());
                 for one in errors {

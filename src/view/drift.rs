@@ -110,6 +110,10 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
             ),
         ),
         Notice::Locked { node, lock } => (node, lock.words()),
+        Notice::NotSeen { node, why } => (
+            node,
+            format!("it is left out and could not be looked at: {why}"),
+        ),
     }
 }
 

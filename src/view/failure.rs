@@ -20,6 +20,9 @@ fn complaint(cause: &FailureCause) -> Complaint {
             .on(node)
             .help("its host undoes it when its timer ends; `hactl status` tells when that is over"),
         FailureCause::OutOfTime => plain.help("allow more time: --confirm-timeout"),
+        FailureCause::KeptSilent { node } => plain.on(node).help(
+            "its host starts it when its timer has ended; `hactl status` tells when that is over",
+        ),
         FailureCause::Interrupted => plain,
     }
 }

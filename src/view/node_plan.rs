@@ -89,6 +89,9 @@ fn body(node: &NodePlan, plan: &Plan) -> String {
     }
     rows("files", file_lines(node, plan));
     rows("kernel", node.sysctls.iter().map(sysctl_words).collect());
+    if node.records_members {
+        rows("record", vec!["the nodes of the cluster".to_owned()]);
+    }
     if !node.is_empty() {
         rows("services", vec![service_words(&[node])]);
     }

@@ -67,6 +67,7 @@ pub(super) fn node(node: &str) -> NodePlan {
         remove_packages: false,
         files: Vec::new(),
         sysctls: Vec::new(),
+        records_members: false,
         drift: Vec::new(),
         nginx: UnitAction::None,
         keepalived: UnitAction::None,

@@ -22,6 +22,7 @@ mod scene;
 mod serving;
 #[path = "../support/skip.rs"]
 mod skip;
+mod switch;
 mod trust;
 mod wait;
 mod watch;

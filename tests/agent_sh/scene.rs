@@ -73,6 +73,7 @@ pub(crate) fn activation() -> Activation {
         keepalived: "reload",
         revert_after: Duration::from_mins(5),
         peer: None,
+        switch: None,
     }
 }
 

@@ -86,10 +86,12 @@ activate() {
     generation=$(value_in "$into/new/manifest" generation)
     number "$generation"
     nginx_action=none keepalived_action=none whole=no peer_key='' peer_address=''
+    switch_role='' switch_patience=0
     while IFS=$tab read -r kind a b; do
         case $kind in
         expect) expect_path "$a" "$b" ;;
         peer) peer_key=$a peer_address=$b ;;
+        switch) switch_role=$a switch_patience=$b ;;
         action) case $a in nginx) nginx_action=$b ;; keepalived) keepalived_action=$b ;; esac ;;
         end)
             whole=yes
@@ -98,6 +100,8 @@ activate() {
         esac
     done
     [ "$whole" = yes ] || die protocol "the stream ended early"
+    case $switch_role in '' | silent | keeper) ;; *) die protocol "no such part in a change: $switch_role" ;; esac
+    number "$switch_patience"
     case $peer_key in *[!0-9a-f]*) die protocol "this is no key" ;; esac
     [ "${#peer_key}" -ge 32 ] || [ -z "$peer_key" ] || die protocol "this key is too short"
     refuse_tampered "$into/new"
@@ -121,6 +125,7 @@ activate() {
     journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
     hold_secondaries "$into"
     run_action nginx.service "$nginx_action"
+    [ -z "$switch_role" ] || take_part "$1"
     run_action keepalived.service "$keepalived_action"
     prove "$into/new" "$emergencies"
     let_secondaries_be "$into"

@@ -219,6 +219,7 @@ expire() {
         stop_waiting "$1"
         if [ "$(value_in "$state/journal" phase)" = asking ]; then settle_with_peers "$1"; fi
     fi
+    go_back_apart "$1"
     undo "$1" expired "${silent_why:-nobody confirmed it in time}" running
     [ "$problems" -eq 0 ] || exit 1
     free_lock "$1"

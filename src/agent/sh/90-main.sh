@@ -23,6 +23,9 @@ main() {
     confirm) confirm "$2" ;;
     offer) offer "$2" ;;
     withdraw) withdraw "$2" ;;
+    ready) ready "$2" "$3" ;;
+    signal) signal "$2" "$3" ;;
+    hush) hush "$2" ;;
     revert) revert "$2" "$3" ;;
     noted) noted "$2" ;;
     expire) expire "$2" ;;

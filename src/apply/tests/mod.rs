@@ -96,6 +96,7 @@ fn node_plan(index: usize, install: &[&str]) -> NodePlan {
         remove_packages: false,
         files: vec![],
         sysctls: vec![],
+        records_members: false,
         drift: vec![],
         nginx: UnitAction::Reload,
         keepalived: UnitAction::None,

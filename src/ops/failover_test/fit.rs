@@ -48,7 +48,7 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
             "fix what `hactl status` shows, then run the drill",
         ));
     }
-    let plan = make(loaded, &survey.seen)?.plan;
+    let plan = make(loaded, survey, &survey.seen)?.plan;
     let differs = plan.nodes.iter().find(|node| !node.is_empty());
     if let Some(node) = differs {
         return Err(refuse(

@@ -10,11 +10,11 @@ mod router;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use self::change::{Change, Disagreement};
-use self::router::{Auth, Key, Router};
+use self::router::{Auth, Key, Peering, Router};
 use super::beside::shares;
 use super::desired::Desired;
 use super::serving::instances_of_others;
@@ -41,6 +41,18 @@ impl Strictness {
             compares_addresses: seen.into_iter().any(refuses),
         }
     }
+}
+
+/// The sources and peers of the unicast routers that a file describes.
+pub fn unicast_ends(text: &str) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
+    let (mut sources, mut heard) = (BTreeSet::new(), BTreeSet::new());
+    for router in conf::read(text).routers {
+        if let Peering::Unicast { peers } = router.peering {
+            sources.extend(router.source);
+            heard.extend(peers);
+        }
+    }
+    (sources, heard)
 }
 
 /// What a node would disagree on with others that are not changed at the same moment. A keepalived that

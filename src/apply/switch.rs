@@ -1,0 +1,200 @@
+//! A change that all nodes make at once: who waits for whom.
+//!
+//! Nodes that hear each other by the new configuration only must not run the old and the new one side by
+//! side. One of them, the keeper, goes on alone: the others stop keepalived before it loads what is new, and
+//! start it after that. On the way back it is the same.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, watch};
+
+use super::fleet::each;
+use super::orders::{Hands, fresh};
+use crate::agent::{Agent, AgentError, Part, Switch};
+use crate::model::NodeName;
+use crate::plan::{NodePlan, Plan, UnitAction};
+
+/// How much longer hosts take to undo such a change by themselves: one after the other.
+pub(super) const APART: Duration = Duration::from_mins(3);
+
+/// Between two tries to reach a node.
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Stage {
+    silent: usize,
+    keeper_is_new: bool,
+    is_off: bool,
+}
+
+/// What the activations of one change know of each other, and what its undo knows of the nodes.
+pub(super) struct Switchboard {
+    stage: watch::Sender<Stage>,
+    /// One's own change, which its nodes do not make at once.
+    is_rolling: bool,
+    /// The nodes that take part.
+    parts: BTreeMap<NodeName, Part>,
+    hushed: OnceCell<BTreeMap<NodeName, Part>>,
+    keeper_is_back: AtomicBool,
+}
+
+impl Switchboard {
+    /// For one's own change, or for one that somebody else has made, whose parts its hosts know.
+    pub(super) fn new(change: Option<(&Plan, &[&NodePlan])>) -> Self {
+        let keeper = change.and_then(|(plan, _)| plan.keeper());
+        let plans = change.map_or(&[][..], |(_, plans)| plans);
+        let takes_part = |node: &&&NodePlan| node.keepalived != UnitAction::None;
+        let part = |node: &&NodePlan| {
+            let is_keeper = Some(&node.node) == keeper;
+            let part = if is_keeper {
+                Part::Keeper
+            } else {
+                Part::Silent
+            };
+            (node.node.clone(), part)
+        };
+        let parts = match keeper {
+            Some(_) => plans.iter().filter(takes_part).map(part).collect(),
+            None => BTreeMap::new(),
+        };
+        Self {
+            is_rolling: change.is_some() && parts.is_empty(),
+            parts,
+            stage: watch::channel(Stage::default()).0,
+            hushed: OnceCell::new(),
+            keeper_is_back: AtomicBool::new(false),
+        }
+    }
+
+    /// How `node` takes its part, if it has one.
+    pub(super) fn switch(&self, node: &NodeName, time: Duration) -> Option<Switch> {
+        let part = self.parts.get(node)?;
+        Some(Switch::within(time, *part))
+    }
+
+    /// Carries `activation` out, and gives that node its signals meanwhile.
+    pub(super) async fn conduct(
+        &self,
+        agent: &Agent,
+        tx: &str,
+        switch: Option<Switch>,
+        activation: impl Future<Output = Result<(), AgentError>>,
+    ) -> Result<(), AgentError> {
+        let Some(switch) = switch else {
+            return activation.await;
+        };
+        tokio::pin!(activation);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut activation => answer,
+            () = self.signal(agent, tx, switch) => activation.await,
+        };
+        self.stage
+            .send_modify(|stage| match (&answer, switch.part) {
+                (Err(_), _) => stage.is_off = true,
+                (Ok(()), Part::Keeper) => stage.keeper_is_new = true,
+                (Ok(()), Part::Silent) => {}
+            });
+        answer
+    }
+
+    async fn signal(&self, agent: &Agent, tx: &str, switch: Switch) {
+        let go = match switch.part {
+            Part::Keeper => {
+                let silent = |part: &&Part| **part == Part::Silent;
+                let all = self.parts.values().filter(silent).count();
+                self.reaches(|stage| stage.silent == all).await
+            }
+            Part::Silent => {
+                match agent.ready(tx, switch.patience).await {
+                    Ok(()) => self.stage.send_modify(|stage| stage.silent += 1),
+                    Err(_) => self.stage.send_modify(|stage| stage.is_off = true),
+                }
+                self.reaches(|stage| stage.keeper_is_new).await
+            }
+        };
+        // A node that does not hear it goes no further.
+        if let Err(error) = agent.signal(tx, go).await {
+            tracing::warn!(node = %agent.node(), %error, "failed to signal a node");
+        }
+    }
+
+    /// False when the change is off.
+    async fn reaches(&self, is_there: impl Fn(&Stage) -> bool) -> bool {
+        let mut stage = self.stage.subscribe();
+        let seen = stage
+            .wait_for(|stage| stage.is_off || is_there(stage))
+            .await;
+        seen.is_ok_and(|stage| !stage.is_off)
+    }
+
+    /// Answers once `node` may be undone as far as the other nodes go: the keeper once they are silent, and
+    /// they once it is back, which is false where it could not be brought back.
+    pub(super) async fn may_go_back(&self, hands: &Hands<'_>, node: &NodeName) -> bool {
+        if self.is_rolling {
+            return true;
+        }
+        let parts = self.hushed.get_or_init(|| hush(hands)).await;
+        let has_keeper = parts.values().any(|part| *part == Part::Keeper);
+        let must_wait = parts.get(node) == Some(&Part::Silent) && has_keeper;
+        !must_wait || self.keeper_is_back.load(Ordering::Relaxed)
+    }
+
+    /// `node` has been undone.
+    pub(super) fn is_back(&self, node: &NodeName) {
+        let parts = self.hushed.get();
+        if parts.is_some_and(|parts| parts.get(node) == Some(&Part::Keeper)) {
+            self.keeper_is_back.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Makes all nodes silent that were so while the keeper changed. Answers each node's part. Where some take
+/// part, one that cannot be reached may be running the new configuration: it is tried until whoever waits
+/// for this gives up, and by then the hosts' own timers have undone everything.
+async fn hush(hands: &Hands<'_>) -> BTreeMap<NodeName, Part> {
+    let mut parts = BTreeMap::new();
+    let mut open: Vec<&NodeName> = hands.nodes.iter().collect();
+    let mut tries = 0;
+    loop {
+        let answers = each(open.clone(), usize::MAX, |node| {
+            hush_one(hands, node, tries)
+        })
+        .await;
+        let mut left = Vec::new();
+        for (node, answer) in open.into_iter().zip(answers) {
+            match answer {
+                Ok(Some(part)) => {
+                    parts.insert(node.clone(), part);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%node, %error, "failed to make a node silent; trying again");
+                    left.push(node);
+                }
+            }
+        }
+        tries += 1;
+        if left.is_empty() || parts.is_empty() && tries > 1 {
+            return parts;
+        }
+        open = left;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn hush_one(
+    hands: &Hands<'_>,
+    node: &NodeName,
+    tries: usize,
+) -> Result<Option<Part>, AgentError> {
+    if let (0, Some(agent)) = (tries, hands.engine.fleet.get(node)) {
+        return agent.hush(hands.tx).await;
+    }
+    let agent = fresh(hands.engine, node).await?;
+    let answer = agent.hush(hands.tx).await;
+    agent.close().await;
+    answer
+}

@@ -1,0 +1,225 @@
+//! Who belongs to the cluster by the records of its hosts, and who the inventory no longer names.
+//!
+//! A node that is only taken out of the inventory goes on with the VIP in its files, and the others no longer
+//! talk to it: it hears nobody, and becomes a second owner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::context::Loaded;
+use super::error::OpsError;
+use crate::agent::{Agent, LiveFile, Observation, Question};
+use crate::model::{Cluster, HostPath};
+use crate::plan::{MEMBERS, unicast_ends};
+
+/// A node of the last generation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Member {
+    /// Its name; `None` where only its address was recorded.
+    pub name: Option<String>,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+impl std::fmt::Display for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} ({})", self.address),
+            None => write!(f, "{}", self.address),
+        }
+    }
+}
+
+impl Member {
+    /// What the user calls it.
+    pub fn called(&self) -> String {
+        self.name
+            .clone()
+            .unwrap_or_else(|| self.address.to_string())
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name) || self.address.to_string() == name
+    }
+}
+
+/// A member that the inventory does not name, and what the wire says of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Missing {
+    /// Who.
+    pub member: Member,
+    /// Somebody answers at its address.
+    pub answers: bool,
+    /// VIPs that it answers for.
+    pub holds: Vec<IpAddr>,
+}
+
+/// The members by the last generation that any host has.
+fn members(seen: &[&Observation]) -> BTreeSet<Member> {
+    // In generation 0 hosts are as they were before hactl, and nobody's.
+    let last = seen.iter().filter_map(|seen| seen.generation()).max();
+    let last = last.filter(|last| *last > 0);
+    let of_last = seen
+        .iter()
+        .filter(|seen| last.is_some() && seen.generation() == last);
+    of_last.flat_map(|seen| recorded(seen)).collect()
+}
+
+fn recorded(seen: &Observation) -> Vec<Member> {
+    let Some(manifest) = &seen.recorded else {
+        return Vec::new();
+    };
+    if let Some(members) = manifest.get(MEMBERS) {
+        let member = |word: &str| {
+            let (name, address) = word.split_once('=')?;
+            Some(Member {
+                name: Some(name.to_owned()),
+                address: address.parse().ok()?,
+            })
+        };
+        return members.split(' ').filter_map(member).collect();
+    }
+    // Set up by a version that did not record them: those that it talks to.
+    let asked = manifest.get("peers").unwrap_or_default();
+    let asked = asked.split(' ').filter_map(|word| word.parse().ok());
+    let (_, heard) = ends(seen);
+    let addresses: BTreeSet<IpAddr> = asked.chain(heard).collect();
+    addresses
+        .into_iter()
+        .map(|address| Member {
+            name: None,
+            address,
+        })
+        .collect()
+}
+
+/// The unicast sources and peers of the file that lies there.
+fn ends(seen: &Observation) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
+    let path = HostPath::new("/etc/keepalived/keepalived.conf").ok();
+    let content = path
+        .and_then(|path| seen.files.get(&path))
+        .and_then(LiveFile::content);
+    content.map_or_else(Default::default, |content| {
+        unicast_ends(&String::from_utf8_lossy(content))
+    })
+}
+
+/// The members that the inventory does not name. One is named by its address, by an address that its host
+/// has or had, or by its name where that host was set up before: a new host with an old name is not it.
+pub(super) fn missing(cluster: &Cluster, seen: &[&Observation]) -> Vec<Member> {
+    let is_own = |address: IpAddr| {
+        cluster.nodes.iter().any(|node| node.address == address)
+            || seen.iter().any(|seen| {
+                seen.addresses.iter().any(|(_, own)| own.addr() == address)
+                    || ends(seen).0.contains(&address)
+            })
+    };
+    let is_same_host = |name: &str| {
+        let is_there = cluster.nodes.iter().any(|node| node.name.as_str() == name);
+        let host = seen.iter().find(|seen| seen.node.as_str() == name);
+        is_there && host.is_none_or(|host| host.generation().is_some())
+    };
+    members(seen)
+        .into_iter()
+        .filter(|member| !is_own(member.address))
+        .filter(|member| !member.name.as_deref().is_some_and(is_same_host))
+        .collect()
+}
+
+/// Asks the wire about them, from one node: which of them answers, and for which of the VIPs that no node
+/// of the inventory has.
+pub(super) async fn look_for(
+    missing: Vec<Member>,
+    free: &[IpAddr],
+    agent: Option<&Agent>,
+) -> Vec<Missing> {
+    let neighbours = match agent {
+        Some(agent) if !missing.is_empty() => {
+            let question = Question {
+                neighbours: missing
+                    .iter()
+                    .map(|member| member.address)
+                    .chain(free.iter().copied())
+                    .collect(),
+                ..Question::default()
+            };
+            let seen = agent.observe(&question).await;
+            seen.map(|seen| seen.neighbours).unwrap_or_default()
+        }
+        _ => BTreeMap::new(),
+    };
+    let look = |member: Member| {
+        let hardware = neighbours.get(&member.address);
+        let is_its = |vip: &&IpAddr| hardware.is_some() && neighbours.get(*vip) == hardware;
+        Missing {
+            answers: hardware.is_some(),
+            holds: free.iter().filter(is_its).copied().collect(),
+            member,
+        }
+    };
+    missing.into_iter().map(look).collect()
+}
+
+/// Refuses to go on without a member that nobody has spoken of, and to forget who is no such member.
+pub(super) fn refuse_missing(
+    loaded: &Loaded,
+    missing: &[Missing],
+    forget: &[String],
+) -> Result<(), OpsError> {
+    let unknown = forget
+        .iter()
+        .find(|name| !missing.iter().any(|one| one.member.is_called(name)));
+    if let Some(name) = unknown {
+        let in_inventory = loaded
+            .cluster
+            .nodes
+            .iter()
+            .any(|node| node.name.as_str() == name);
+        return Err(OpsError::NotAMember {
+            name: name.clone(),
+            in_inventory,
+            missing: missing.iter().map(|one| one.member.called()).collect(),
+        });
+    }
+    let left: Vec<Missing> = missing
+        .iter()
+        .filter(|one| !forget.iter().any(|name| one.member.is_called(name)))
+        .cloned()
+        .collect();
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(OpsError::MembersMissing { missing: left })
+    }
+}
+
+/// All of them, for a message.
+pub(super) fn name_all(missing: &[Missing]) -> String {
+    let names: Vec<String> = missing.iter().map(|one| one.member.to_string()).collect();
+    names.join(", ")
+}
+
+/// What members that nobody talks to would do, and how to take them out.
+pub(super) fn how_to_take_out(missing: &[Missing]) -> String {
+    let seen = |one: &Missing| {
+        let name = one.member.called();
+        let vips: Vec<String> = one.holds.iter().map(ToString::to_string).collect();
+        match (vips.is_empty(), one.answers) {
+            (false, _) => format!("{name} owns {} now. ", vips.join(", ")),
+            (true, true) => format!("{name} still answers. "),
+            (true, false) => String::new(),
+        }
+    };
+    let seen: String = missing.iter().map(seen).collect();
+    let names: Vec<String> = missing.iter().map(|one| one.member.called()).collect();
+    let forget: Vec<String> = names
+        .iter()
+        .map(|name| format!("--forget {name}"))
+        .collect();
+    format!(
+        "{} would go on with the virtual IP and hear nobody: two owners. {seen}Stop it by hand (`systemctl disable \
+         --now keepalived nginx`), or make sure that it stays off; then add `{}`",
+        names.join(", "),
+        forget.join(" ")
+    )
+}

@@ -1,0 +1,190 @@
+//! A change that all nodes make at once: one of them goes on alone, and the others stop keepalived before it
+//! loads what is new, and start it after that.
+
+use std::time::Duration;
+
+use hactl::agent::{Activation, Agent, AgentError, Part, Switch};
+
+use crate::in_every_shell;
+use crate::scene::*;
+use crate::world::World;
+
+in_every_shell!(
+    a_silent_node_stops_first_and_starts_at_the_signal,
+    the_keeper_loads_nothing_before_the_signal,
+    a_signal_may_come_before_the_activation,
+    without_a_signal_nothing_is_loaded,
+    what_is_called_off_is_loaded_nowhere,
+    silent_nodes_are_silent_before_the_keeper_goes_back,
+    without_an_operator_the_keeper_goes_back_while_the_others_are_silent,
+);
+
+const OLD: &str = "aaaaaaaaaaaa";
+
+fn activation_as(part: Part) -> Activation {
+    Activation {
+        keepalived: match part {
+            Part::Keeper => "reload",
+            Part::Silent => "restart",
+        },
+        switch: Some(Switch {
+            part,
+            patience: Duration::from_secs(5),
+        }),
+        ..activation()
+    }
+}
+
+async fn ready_to_activate(world: &World) -> Agent {
+    inhabited(world);
+    let agent = world.agent();
+    staged(&agent, TX, &tree(TX, 1, ID, vec![])).await.unwrap();
+    agent
+}
+
+/// It has changed, as `part`.
+async fn switched(agent: &Agent, part: Part) {
+    agent.signal(TX, true).await.unwrap();
+    agent.activate(TX, &activation_as(part)).await.unwrap();
+}
+
+fn loaded(world: &World) -> String {
+    world.read("/run/keepalived.loaded").trim().to_owned()
+}
+
+fn keepalived(world: &World) -> String {
+    let state = world.sh("systemctl is-active keepalived.service || :");
+    state.trim().to_owned()
+}
+
+/// Activates as `part`, and has `look` done, then the signal given, once the node waits for it.
+fn activates_at_the_signal(world: &World, part: Part, look: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mark = match part {
+                Part::Silent => "silent",
+                Part::Keeper => "switch",
+            };
+            while !world.exists(&format!("/var/lib/hactl/tx/{TX}/{mark}")) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            look();
+            world.raw(&["signal", TX, "go"], b"");
+        });
+        // The test's hosts block who calls them.
+        let agent = world.agent();
+        let activation = activation_as(part);
+        futures::executor::block_on(agent.activate(TX, &activation)).unwrap();
+    });
+    assert_eq!(
+        (keepalived(world).as_str(), loaded(world).as_str()),
+        ("active", ID)
+    );
+}
+
+async fn a_silent_node_stops_first_and_starts_at_the_signal(world: &World) {
+    ready_to_activate(world).await;
+    activates_at_the_signal(world, Part::Silent, || {
+        assert_ne!(keepalived(world), "active");
+        assert_eq!(loaded(world), OLD);
+    });
+}
+
+async fn the_keeper_loads_nothing_before_the_signal(world: &World) {
+    ready_to_activate(world).await;
+    activates_at_the_signal(world, Part::Keeper, || {
+        assert_eq!(
+            (keepalived(world).as_str(), loaded(world).as_str()),
+            ("active", OLD)
+        );
+    });
+}
+
+async fn a_signal_may_come_before_the_activation(world: &World) {
+    let agent = ready_to_activate(world).await;
+    switched(&agent, Part::Keeper).await;
+    assert_eq!(loaded(world), ID);
+    let unknown = agent.signal("another", true).await.unwrap_err();
+    assert_eq!(unknown.code(), "not-active");
+}
+
+async fn without_a_signal_nothing_is_loaded(world: &World) {
+    world.write("/run/clock-moves", "");
+    for part in [Part::Silent, Part::Keeper] {
+        let agent = ready_to_activate(world).await;
+        let late = agent.activate(TX, &activation_as(part)).await;
+        goes_back(world, &agent, late, "late").await;
+    }
+    let agent = ready_to_activate(world).await;
+    let late = agent.ready(TX, Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!(late.code(), "late");
+}
+
+async fn what_is_called_off_is_loaded_nowhere(world: &World) {
+    for part in [Part::Silent, Part::Keeper] {
+        let agent = ready_to_activate(world).await;
+        agent.signal(TX, false).await.unwrap();
+        let off = agent.activate(TX, &activation_as(part)).await;
+        goes_back(world, &agent, off, "called-off").await;
+    }
+}
+
+async fn goes_back(world: &World, agent: &Agent, failed: Result<(), AgentError>, code: &str) {
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.code(), code, "{failed}");
+    assert_eq!(loaded(world), OLD);
+    agent.revert(TX, "test").await.unwrap();
+    agent.unlock(TX).await.unwrap();
+    assert_eq!(
+        (keepalived(world).as_str(), loaded(world).as_str()),
+        ("active", OLD)
+    );
+    nothing_is_left(world);
+}
+
+async fn silent_nodes_are_silent_before_the_keeper_goes_back(world: &World) {
+    let agent = ready_to_activate(world).await;
+    assert_eq!(agent.hush(TX).await.unwrap(), None);
+    switched(&agent, Part::Silent).await;
+    for _ in 0..2 {
+        assert_eq!(agent.hush(TX).await.unwrap(), Some(Part::Silent));
+        assert_ne!(keepalived(world), "active");
+    }
+    // From then on it is being undone.
+    let refused = agent.confirm(TX).await.unwrap_err();
+    assert_eq!(refused.code(), "not-active");
+    agent.revert(TX, "test").await.unwrap();
+    agent.unlock(TX).await.unwrap();
+    assert_eq!(
+        (keepalived(world).as_str(), loaded(world).as_str()),
+        ("active", OLD)
+    );
+
+    let agent = ready_to_activate(world).await;
+    switched(&agent, Part::Keeper).await;
+    assert_eq!(agent.hush(TX).await.unwrap(), Some(Part::Keeper));
+    assert_eq!(
+        (keepalived(world).as_str(), loaded(world).as_str()),
+        ("active", ID)
+    );
+    agent.confirm(TX).await.unwrap();
+    assert_eq!(agent.hush(TX).await.unwrap(), None);
+}
+
+async fn without_an_operator_the_keeper_goes_back_while_the_others_are_silent(world: &World) {
+    for (part, seen) in [
+        (Part::Keeper, format!("50 active {ID}")),
+        (Part::Silent, format!("115 inactive {ID}")),
+    ] {
+        world.write("/run/apart", "");
+        let agent = ready_to_activate(world).await;
+        switched(&agent, part).await;
+        assert!(world.timer("expire", TX).status.success());
+        assert_eq!(world.read("/run/apart").trim(), seen);
+        assert_eq!(
+            (keepalived(world).as_str(), loaded(world).as_str()),
+            ("active", OLD)
+        );
+        nothing_is_left(world);
+    }
+}

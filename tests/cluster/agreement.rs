@@ -1,0 +1,175 @@
+//! Changes of how nodes hear each other, of who belongs to the cluster, and of some of its nodes only: on
+//! clusters that run, with users, and with the VIP's owners looked at from outside all the while.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::clients::Load;
+use crate::cluster::{Cluster, Ended, VIP, machines};
+
+/// Runs `work`, and tells when several nodes had the VIP meanwhile: each time in two looks in a row, since
+/// the nodes of one look are not looked at in the same instant.
+fn two_owners_during(cluster: &Cluster, work: impl FnOnce() -> Ended) -> (Ended, Vec<String>) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looks = scope.spawn(|| {
+            let begun = Instant::now();
+            let mut found = Vec::new();
+            let mut before = 0;
+            while !over.load(Ordering::Relaxed) {
+                let owners = cluster.owners(VIP);
+                if owners.len() > 1 && before > 1 {
+                    found.push(format!("{:?}: {}", begun.elapsed(), owners.join(" and ")));
+                }
+                before = owners.len();
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            found
+        });
+        let ended = work();
+        over.store(true, Ordering::Relaxed);
+        (ended, looks.join().unwrap())
+    })
+}
+
+/// The order in which a plan would change the nodes.
+fn strategy(cluster: &Cluster) -> String {
+    let plan = cluster.run(&["plan", "--format", "json"]).exits(0);
+    let json = plan.json();
+    let kind = &json["plan"]["strategy"]["kind"];
+    kind.as_str().unwrap_or_else(|| panic!("{plan}")).to_owned()
+}
+
+/// Applies under load what must reach all nodes at once.
+#[track_caller]
+fn applies_without_a_second_owner(cluster: &Cluster, what: &str) {
+    assert_eq!(strategy(cluster), "at_once", "{what}");
+    let (ended, found) = two_owners_during(cluster, || cluster.run(&["apply", "--yes"]));
+    let ended = ended.exits(0);
+    assert!(found.is_empty(), "{what}: {found:#?}\n{ended}");
+    assert_eq!(cluster.owners(VIP).len(), 1, "{what}");
+    cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn nodes_that_hear_each_other_otherwise_never_both_own_the_vip() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    let owner = cluster.owner(VIP);
+    let plain = cluster.inventory();
+    let load = Load::start(&cluster.netns("ctl"), &format!("{VIP}:80"), 4);
+    load.wait_for_answers(20);
+    cluster.set_inventory(&format!("{plain}vrrp: {{ peering: multicast }}\n"));
+    applies_without_a_second_owner(&cluster, "unicast to multicast");
+    cluster.set_inventory(&plain);
+    applies_without_a_second_owner(&cluster, "multicast to unicast");
+    load.wait_for_answers(20);
+    let seen = load.end_without_failures();
+    assert_eq!(cluster.owner(VIP), owner, "{seen:?}");
+}
+
+#[test]
+fn a_node_joins_and_leaves_and_is_never_a_second_owner() {
+    let mut spec = machines();
+    spec.nodes = 4;
+    let Some(cluster) = Cluster::up(&spec) else {
+        return;
+    };
+    let four = cluster.inventory();
+    let without = |node: &str| {
+        let own = format!("name: {node},");
+        let lines = four.split_inclusive('\n');
+        lines
+            .filter(|line| !line.contains(&own))
+            .collect::<String>()
+    };
+    cluster.set_inventory(&without("lb4"));
+    cluster.apply();
+    let load = Load::start(&cluster.netns("ctl"), &format!("{VIP}:80"), 4);
+    load.wait_for_answers(20);
+    cluster.set_inventory(&four);
+    applies_without_a_second_owner(&cluster, "a node joins");
+    load.wait_for_answers(20);
+    load.end_without_failures();
+
+    // A backup, then the owner, is only taken out of the inventory.
+    let etc = cluster.all_etc();
+    cluster.set_inventory(&without("lb3"));
+    for verb in [&["plan"][..], &["apply", "--yes"]] {
+        let refused = cluster.run(verb).exits(1);
+        refused.says("lb3 (10.0.0.13)").says("--forget lb3");
+    }
+    cluster
+        .run(&["apply", "--yes", "--forget", "lb9"])
+        .exits(64);
+    cluster.set_inventory(&without("lb1"));
+    let refused = cluster.run(&["apply", "--yes"]).exits(1);
+    refused.says(&format!("lb1 (10.0.0.11) has {VIP}"));
+    cluster.assert_etc(&etc);
+
+    cluster.set_inventory(&without("lb3"));
+    cluster.on("lb3", "systemctl disable -q --now keepalived nginx");
+    let done = cluster.run(&["apply", "--yes", "--forget", "lb3"]);
+    done.exits(0);
+    // From then on nobody is missing.
+    cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
+    cluster.run(&["plan", "--forget", "lb3"]).exits(64);
+    assert_eq!(cluster.owners(VIP), ["lb1"]);
+}
+
+#[test]
+fn some_nodes_are_changed_and_the_others_only_looked_at() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    let owner = cluster.owner(VIP);
+    let etc = cluster.all_etc();
+    // A backup alone, while another node owns the VIP.
+    cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
+    cluster.run(&["plan", "--limit", "lb3"]).exits(0);
+    cluster.run(&["apply", "--yes", "--limit", "lb3"]).exits(0);
+    let status = cluster.run(&["status", "--limit", "lb3", "--format", "json"]);
+    let json = status.json();
+    assert_eq!(json["vips"][0]["owners"][0], owner.as_str(), "{status}");
+    assert_eq!(json["nodes"].as_array().unwrap().len(), 1, "{status}");
+    cluster
+        .run(&["rollback", "--yes", "--limit", "lb3"])
+        .exits(0);
+    cluster.assert_etc(&etc);
+
+    // A change that all must agree on is refused before anything is sent.
+    let plain = cluster.inventory();
+    cluster.set_inventory(&format!("{plain}vrrp: {{ peering: multicast }}\n"));
+    for verb in ["plan", "apply"] {
+        let refused = cluster.run(&[verb, "--yes", "--limit", "lb3"]).exits(1);
+        refused.says("unicast to multicast");
+    }
+    cluster.assert_etc(&etc);
+
+    // With a node down, the others can be changed, but not in what all must agree on.
+    cluster.power_off("lb3").unwrap();
+    let refused = cluster
+        .run(&["apply", "--yes", "--connect-timeout", "3s"])
+        .exits(1);
+    refused
+        .says("unicast to multicast")
+        .never_says("--limit lb1,lb2");
+    cluster.set_inventory(&plain);
+    let refused = cluster
+        .run(&["apply", "--yes", "--connect-timeout", "3s"])
+        .exits(1);
+    refused.says("--limit lb1,lb2").says("lb3");
+    let done = cluster.run(&[
+        "apply",
+        "--yes",
+        "--limit",
+        "lb1,lb2",
+        "--connect-timeout",
+        "3s",
+    ]);
+    done.exits(0).says("lb3");
+    assert_eq!(cluster.owner(VIP), owner);
+}
