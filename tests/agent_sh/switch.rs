@@ -172,15 +172,28 @@ async fn silent_nodes_are_silent_before_the_keeper_goes_back(world: &World) {
 }
 
 async fn without_an_operator_the_keeper_goes_back_while_the_others_are_silent(world: &World) {
-    for (part, seen) in [
-        (Part::Keeper, format!("50 active {ID}")),
-        (Part::Silent, format!("115 inactive {ID}")),
+    for (part, apart, state) in [
+        (Part::Keeper, 50, "active"),
+        (Part::Silent, 115, "inactive"),
     ] {
         world.write("/run/apart", "");
         let agent = ready_to_activate(world).await;
         switched(&agent, part).await;
+        // The timer calls again and again, and nobody confirms it any more.
+        for _ in 0..2 {
+            assert!(world.timer("expire", TX).status.success());
+            assert_eq!(keepalived(world), state);
+            assert_eq!(loaded(world), ID);
+        }
+        assert_eq!(agent.confirm(TX).await.unwrap_err().code(), "not-active");
+        assert_eq!(world.read("/run/apart"), "");
+        let later = format!(
+            "read -r up rest </proc/uptime; echo \"$((${{up%%.*}} + {apart} - 10)).00 $rest\" >/proc/uptime"
+        );
+        world.sh(&later);
         assert!(world.timer("expire", TX).status.success());
-        assert_eq!(world.read("/run/apart").trim(), seen);
+        let slept = world.read("/run/apart");
+        assert_eq!(slept.trim(), format!("10 {state} {ID}"));
         assert_eq!(
             (keepalived(world).as_str(), loaded(world).as_str()),
             ("active", OLD)

@@ -42,6 +42,7 @@ mod serving;
 mod shapes;
 mod spread;
 mod stranger;
+mod switch;
 mod tabs;
 mod trouble;
 mod unreached;

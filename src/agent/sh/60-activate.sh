@@ -28,7 +28,7 @@ END
 Description=Time left to confirm a change of hactl's
 [Timer]
 OnActiveSec=$2
-OnUnitInactiveSec=30
+OnUnitInactiveSec=$timer_again
 AccuracySec=100ms
 END2
 [Unit]

@@ -4,6 +4,8 @@
 # once it is known to have, they start. The operator, who sees them all, gives these signals: a node that
 # hears none goes no further. Clocks decide only where there is no operator any more.
 
+timer_again=30 # seconds after which the revert timer calls again
+
 # switch_in TX: this node's part, or nothing.
 switch_in() { value_in "$state/tx/$1/switch" role; }
 
@@ -73,23 +75,34 @@ fall_silent() {
 
 # go_back_apart TX: nobody gives signals when the timers end. They end within the patience of each other, and
 # nodes that ask the others do so for some peer_grace: the keeper goes back when the others are silent for
-# certain, and these when it has gone back. The mutex is not held meanwhile: an operator may come.
+# certain, and these when it has gone back. Until then the program ends here, and the timer calls it again: a
+# service that runs for longer than systemd's default of 90 s is killed once its unit is removed.
 go_back_apart() {
     role=$(switch_in "$1")
     case $(value_in "$state/journal" phase) in '' | confirmed) return 0 ;; esac
     [ -n "$role" ] || return 0
-    patience=$(value_in "$state/tx/$1/switch" patience)
-    number "$patience"
-    apart=$((patience + peer_grace + 15))
-    stays_undone "$1"
-    if [ "$role" = silent ]; then
-        systemctl stop keepalived.service 2>/dev/null || :
-        apart=$((2 * apart + 15))
+    part=$state/tx/$1/switch
+    patience=$(value_in "$part" patience)
+    until=$(value_in "$part" until)
+    if [ -z "$until" ]; then
+        number "$patience"
+        apart=$((patience + peer_grace + 15))
+        stays_undone "$1"
+        if [ "$role" = silent ]; then
+            systemctl stop keepalived.service 2>/dev/null || :
+            apart=$((2 * apart + 15))
+        fi
+        until=$(($(uptime_seconds) + apart))
+        printf 'role\t%s\npatience\t%s\nuntil\t%s\n' "$role" "$patience" "$until" | put "$part" || :
     fi
+    number "$until"
+    left=$((until - $(uptime_seconds)))
+    [ "$left" -le "$timer_again" ] || exit 0
+    # The mutex is not held meanwhile: an operator may come.
     exec 9>&-
-    sleep "$apart"
+    [ "$left" -le 0 ] || sleep "$left"
     with_mutex 600
     [ "$(value_in "$state/journal" tx)" = "$1" ] || exit 0
     # Where a step of the undo fails it is tried again, without all this.
-    rm -f "$state/tx/$1/switch"
+    rm -f "$part"
 }
