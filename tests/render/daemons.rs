@@ -9,6 +9,10 @@ use std::sync::OnceLock;
 
 use hactl::model::{Cluster, InterfaceName, Node};
 use hactl::render::RenderedNode;
+use tokio::sync::Semaphore;
+
+/// How many stages run at once: their daemons have a fraction of a second to answer.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// Runs with the stage as `$1`, this node's address as `$2`, what to do as `$3`, and the names of its
 /// interfaces after that, the one with the address first.
@@ -274,6 +278,7 @@ impl Stage {
 
     /// Runs an sh `script` with the stage's folder and `args` in namespaces of its own.
     pub(crate) fn in_namespace(&self, script: &str, args: &[&str]) -> Output {
+        let _turn = futures::executor::block_on(TURNS.acquire()).unwrap();
         Command::new("unshare")
             .args([
                 "-mnpf",
