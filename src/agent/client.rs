@@ -87,7 +87,7 @@ async fn has_route(vip: IpAddr) -> bool {
 
 /// The hardware address that this machine's kernel has for `vip`; none behind a router.
 async fn learned(vip: IpAddr) -> Option<String> {
-    let look = move || local_answer(&["ip", "neigh", "show", "to", &vip.to_string()], &[]);
+    let look = move || local_answer(&["ip", "neigh", "show", "to", &vip.to_string()]);
     let text = tokio::task::spawn_blocking(look).await.ok()??;
     lladdr(&text)
 }

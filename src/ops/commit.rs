@@ -9,8 +9,7 @@ use crate::remote::local_answer;
 /// The first twelve digits of the commit that the inventory's repository is at: with a `+` when something in
 /// it was modified since, or the inventory is not part of it; with a `?` where that is not known, since there
 /// is no git here or it does not trust that folder. `None` outside a repository, and before a first commit.
-/// git, and what it is configured to run, gets none of the environment variables `secret`.
-pub(super) fn git_commit(inventory: &Utf8Path, secret: &[String]) -> Option<String> {
+pub(super) fn git_commit(inventory: &Utf8Path) -> Option<String> {
     let inventory = inventory.canonicalize_utf8().ok()?;
     let folder = inventory.parent()?;
     let short = |commit: &str| -> Option<String> {
@@ -18,12 +17,7 @@ pub(super) fn git_commit(inventory: &Utf8Path, secret: &[String]) -> Option<Stri
         let is_commit = commit.len() >= 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_commit.then(|| commit[..12].to_owned())
     };
-    let withheld: Vec<String> = OTHER_REPOSITORY
-        .map(str::to_owned)
-        .into_iter()
-        .chain(secret.iter().cloned())
-        .collect();
-    let git = |arguments: &[&str]| git(folder, arguments, &withheld);
+    let git = |arguments: &[&str]| git(folder, arguments);
     let Some(commit) = git(&["rev-parse", "--verify", "HEAD"]) else {
         return short(&commit_on_disk(folder)?).map(|commit| format!("{commit}?"));
     };
@@ -37,14 +31,11 @@ pub(super) fn git_commit(inventory: &Utf8Path, secret: &[String]) -> Option<Stri
     ))
 }
 
-/// A hook's environment names the repository that it runs for, which need not be the inventory's.
-const OTHER_REPOSITORY: [&str; 4] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"];
-
 /// What git says; `None` where it fails, or is not there. It takes no lock in the repository.
-fn git(folder: &Utf8Path, arguments: &[&str], withheld: &[String]) -> Option<String> {
+fn git(folder: &Utf8Path, arguments: &[&str]) -> Option<String> {
     let mut argv = vec!["git", "--no-optional-locks", "-C", folder.as_str()];
     argv.extend(arguments);
-    local_answer(&argv, withheld)
+    local_answer(&argv)
 }
 
 /// The commit that HEAD names, read from Git's own files, also in a worktree and with packed references.
@@ -121,22 +112,18 @@ mod tests {
         let repository = Repository::new();
         let inventory = repository.path("hactl.yml");
         let head = repository.head();
-        assert_eq!(git_commit(&inventory, &[]), Some(head.clone()));
+        assert_eq!(git_commit(&inventory), Some(head.clone()));
         fs::write(repository.path("untracked"), "").unwrap();
-        assert_eq!(git_commit(&inventory, &[]), Some(head.clone()));
+        assert_eq!(git_commit(&inventory), Some(head.clone()));
         for name in ["notes", "hactl.yml"] {
             fs::write(repository.path(name), "cluster: other\n").unwrap();
-            assert_eq!(
-                git_commit(&inventory, &[]),
-                Some(format!("{head}+")),
-                "{name}"
-            );
+            assert_eq!(git_commit(&inventory), Some(format!("{head}+")), "{name}");
             repository.git(&["checkout", "-q", "."]);
         }
         // An inventory that is not part of the commit is not told by it.
         let other = repository.path("other.yml");
         fs::write(&other, "cluster: other\n").unwrap();
-        assert_eq!(git_commit(&other, &[]), Some(format!("{head}+")));
+        assert_eq!(git_commit(&other), Some(format!("{head}+")));
     }
 
     #[test]
@@ -147,11 +134,7 @@ mod tests {
         repository.git(&["worktree", "add", "-q", "-b", "side", "tree"]);
         for folder in ["", "tree"] {
             let inventory = repository.path(folder).join("hactl.yml");
-            assert_eq!(
-                git_commit(&inventory, &[]),
-                Some(head.clone()),
-                "{folder:?}"
-            );
+            assert_eq!(git_commit(&inventory), Some(head.clone()), "{folder:?}");
             let folder = inventory.parent().unwrap();
             let read = commit_on_disk(folder).unwrap();
             assert_eq!(read.trim()[..12], head, "without git: {folder}");
@@ -165,12 +148,12 @@ mod tests {
             .unwrap()
             .join("hactl.yml");
         fs::write(&inventory, "").unwrap();
-        assert_eq!(git_commit(&inventory, &[]), None);
+        assert_eq!(git_commit(&inventory), None);
         let init = Command::new("git")
             .args(["init", "-q"])
             .arg(folder.path())
             .status();
         assert!(init.unwrap().success());
-        assert_eq!(git_commit(&inventory, &[]), None);
+        assert_eq!(git_commit(&inventory), None);
     }
 }

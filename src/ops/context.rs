@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::commit::git_commit;
 use super::error::OpsError;
-use super::secrets::{fetch_secrets, secret_variables};
+use super::secrets::fetch_secrets;
 use crate::agent::sha256_hex;
 use crate::check::{self, Finding, Severity};
 use crate::inventory::{self, Source};
@@ -225,6 +225,6 @@ pub(super) fn provenance(path: &Utf8Path, inventory: &inventory::Inventory) -> P
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
         inventory: sha256_hex(inventory.source.text().as_bytes()),
-        commit: git_commit(path, &secret_variables(&inventory.cluster)).unwrap_or_default(),
+        commit: git_commit(path).unwrap_or_default(),
     }
 }

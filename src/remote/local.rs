@@ -22,16 +22,19 @@ pub fn local_output(argv: &[String], withheld: &[String]) -> Result<String, Stri
     String::from_utf8(output.stdout).map_err(|_| format!("{program} printed no UTF-8"))
 }
 
-/// What `argv` prints on standard output, run without the environment variables `withheld`; `None` where it
-/// cannot be run, or fails. What it says on standard error is dropped.
-pub fn local_answer(argv: &[&str], withheld: &[String]) -> Option<String> {
+/// The environment variables that a program asked by `local_answer` gets. Others may hold secrets, whatever they
+/// are called.
+const PASSED_ON: [&str; 3] = ["PATH", "HOME", "XDG_CONFIG_HOME"];
+
+/// What `argv` prints on standard output; `None` where it cannot be run, or fails. What it says on standard
+/// error is dropped. It gets next to nothing of hactl's environment.
+pub fn local_answer(argv: &[&str]) -> Option<String> {
     let (program, args) = argv.split_first()?;
-    let mut command = Command::new(program);
-    for name in withheld {
-        command.env_remove(name);
-    }
-    let output = command
+    let passed_on = PASSED_ON.map(|name| Some((name, std::env::var_os(name)?)));
+    let output = Command::new(program)
         .args(args)
+        .env_clear()
+        .envs(passed_on.into_iter().flatten())
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
