@@ -11,7 +11,7 @@ pub enum DemoStep {
     Run {
         /// Why, in one line.
         why: &'static str,
-        /// hactl's arguments; one that begins with [`IN_LAB`] is a file in the lab's folder.
+        /// hactl's arguments; one that begins with `LAB/` is a file in the lab's folder.
         args: &'static [&'static str],
     },
     /// The inventory is edited.
