@@ -17,6 +17,7 @@ in_every_shell!(
     what_is_called_off_is_loaded_nowhere,
     silent_nodes_are_silent_before_the_keeper_goes_back,
     without_an_operator_the_keeper_goes_back_while_the_others_are_silent,
+    a_host_that_cannot_keep_the_time_waits_in_one_call,
 );
 
 const OLD: &str = "aaaaaaaaaaaa";
@@ -200,4 +201,16 @@ async fn without_an_operator_the_keeper_goes_back_while_the_others_are_silent(wo
         );
         nothing_is_left(world);
     }
+}
+
+async fn a_host_that_cannot_keep_the_time_waits_in_one_call(world: &World) {
+    world.write("/run/apart", "");
+    let agent = ready_to_activate(world).await;
+    switched(&agent, Part::Keeper).await;
+    // As with a full disk: what the wait began with cannot be written down.
+    world.sh(&format!("mkdir /var/lib/hactl/tx/{TX}/switch.new"));
+    assert!(world.timer("expire", TX).status.success());
+    assert_eq!(world.read("/run/apart").trim(), format!("50 active {ID}"));
+    assert_eq!(loaded(world), OLD);
+    nothing_is_left(world);
 }

@@ -2,7 +2,7 @@
 # run the old and the new one side by side: each would be an owner. So one of them, the keeper, goes on
 # alone. The others stop keepalived; once all of them are known to have, the keeper loads what is new; and
 # once it is known to have, they start. The operator, who sees them all, gives these signals: a node that
-# hears none goes no further. Clocks decide only where there is no operator any more.
+# receives none stops there. Clocks decide only where there is no operator any more.
 
 timer_again=30 # seconds after which the revert timer calls again
 
@@ -93,7 +93,9 @@ go_back_apart() {
             apart=$((2 * apart + 15))
         fi
         until=$(($(uptime_seconds) + apart))
-        printf 'role\t%s\npatience\t%s\nuntil\t%s\n' "$role" "$patience" "$until" | put "$part" || :
+        printf 'role\t%s\npatience\t%s\nuntil\t%s\n' "$role" "$patience" "$until" | put "$part" ||
+            # What cannot be kept would begin anew at every call: then all of it passes in this one.
+            timer_again=$apart
     fi
     number "$until"
     left=$((until - $(uptime_seconds)))
