@@ -16,7 +16,7 @@ pub struct BackendState {
     pub cause: Option<NoConnection>,
 }
 
-/// Why a connection does not come about.
+/// Why a connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoConnection {

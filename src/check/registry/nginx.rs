@@ -103,7 +103,7 @@ NG018 {
     Warning, [Host, Plan, Doctor], Checked,
     title: "a node cannot connect to a server",
     reason: "nginx asks the servers that are left, and this one again and again: every such try costs a client up to the connect timeout. A typed address, a firewall or a server that is not up yet looks the same from here.",
-    fix: "start the server or correct its address; where it shall be away, set `down: true`",
+    fix: "start the server or correct its address; if it is down on purpose, set `down: true`",
 }
 NG019 {
     Warning, [Host, Plan, Doctor], Checked,
