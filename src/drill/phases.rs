@@ -6,30 +6,40 @@ use crate::model::NodeName;
 /// The clocks of hosts agree no better than this, in milliseconds.
 const BLUR: f64 = 5.0;
 
-/// The node that took the VIP over from `from`. Where the timers of several ended together, it is the one
-/// that kept it: the others gave it up as soon as they heard of each other.
+/// The node that took the VIP over from `from`. Where timers ended close together, several nodes take it
+/// and all but one go back to BACKUP when they hear of a higher priority: it is the one that kept it.
 pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a NodeName> {
-    let (_, first) = taken_over(timeline, from)?;
-    // All that have it at the moment, in the order in which they took it.
-    let mut having: Vec<&NodeName> = Vec::new();
-    let others = timeline.iter().filter_map(|event| match &event.node {
-        Some(node) if node != from && event.at_ms > -BLUR => Some((node, &event.what)),
-        _ => None,
-    });
-    for (node, what) in others {
-        match what {
-            What::Owns => having.push(node),
-            What::Released => {
-                having.retain(|other| *other != node);
-                if having.len() < 2 {
-                    // Whoever takes it later takes it over from somebody else.
-                    return having.first().copied().or(Some(first));
-                }
+    let until = returned(timeline, from).unwrap_or(Millis::INFINITY) - BLUR;
+    let takes = |event: &&Event| event.what == What::Owns && event.node.as_ref() != Some(from);
+    let mut owners = timeline
+        .iter()
+        .filter(|event| event.at_ms > -BLUR && event.at_ms < until)
+        .filter(takes)
+        .filter_map(|event| Some((event.node.as_ref()?, event.at_ms)));
+    let kept_it = |owner: &NodeName, since: Millis| {
+        let states = timeline.iter().filter_map(|event| match &event.what {
+            What::State { state } if event.node.as_ref() == Some(owner) => {
+                Some((event.at_ms, state))
             }
-            _ => {}
-        }
-    }
-    Some(first)
+            _ => None,
+        });
+        let after = |(at_ms, state): &(Millis, &String)| {
+            (since..until).contains(at_ms) && *state != "MASTER"
+        };
+        let next = states.filter(after).map(|(_, state)| state.as_str()).next();
+        next != Some("BACKUP")
+    };
+    let last = owners.clone().next_back();
+    let kept = owners.find(|&(owner, since)| kept_it(owner, since));
+    kept.or(last).map(|(owner, _)| owner)
+}
+
+/// When `from`, which had given the VIP up, took it again.
+fn returned(timeline: &[Event], from: &NodeName) -> Option<Millis> {
+    let (taken, _) = taken_over(timeline, from)?;
+    let own = |event: &&Event| event.node.as_ref() == Some(from) && event.what == What::Owns;
+    let back = timeline.iter().filter(|event| event.at_ms > taken + BLUR);
+    back.filter(own).map(|event| event.at_ms).next()
 }
 
 fn taken_over<'a>(timeline: &'a [Event], from: &NodeName) -> Option<(Millis, &'a NodeName)> {
@@ -162,10 +172,11 @@ mod tests {
         assert_eq!(next_owner(&takeover(), &name("lb1")), Some(&name("lb2")));
     }
 
-    /// As it was seen on a busy machine.
+    /// As they were seen on busy machines.
     #[test]
-    fn of_two_whose_timers_ended_together_the_next_owner_is_who_kept_it() {
-        let mut timeline = vec![
+    fn of_several_whose_timers_ended_together_the_next_owner_is_who_kept_it() {
+        let lb1 = name("lb1");
+        let at_once = vec![
             event(-900.0, "lb1", What::Owns),
             event(22.2, "lb1", state("FAULT")),
             event(23.2, "lb1", What::Released),
@@ -173,26 +184,43 @@ mod tests {
             event(174.6, "lb2", state("MASTER")),
             event(174.7, "lb3", What::Owns),
             event(174.8, "lb2", What::Owns),
+            event(175.3, "lb3", state("BACKUP")),
             event(175.4, "lb3", What::Released),
+            event(3276.5, "lb2", state("BACKUP")),
             event(3276.7, "lb1", What::Owns),
             event(3277.5, "lb2", What::Released),
         ];
-        let lb1 = name("lb1");
-        assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
+        assert_eq!(next_owner(&at_once, &lb1), Some(&name("lb2")));
         // With one more, which gives it up last.
-        let mut three = timeline.clone();
+        let mut three = at_once.clone();
         three.insert(6, event(174.7, "lb4", What::Owns));
-        three.insert(9, event(175.6, "lb4", What::Released));
+        three.insert(10, event(175.5, "lb4", state("BACKUP")));
+        three.insert(11, event(175.6, "lb4", What::Released));
         assert_eq!(next_owner(&three, &lb1), Some(&name("lb2")));
         // The other way round, lb3 was there for a moment too, and changed nothing.
-        timeline.swap(5, 6);
-        assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
-        // One after the other: the first is the next owner, who failed in its turn.
-        timeline[6] = event(176.0, "lb3", What::Owns);
-        timeline[5] = event(174.8, "lb2", What::Owns);
-        timeline[7] = event(175.4, "lb2", What::Released);
-        timeline.swap(6, 7);
-        assert_eq!(next_owner(&timeline, &lb1), Some(&name("lb2")));
+        let mut swapped = at_once.clone();
+        swapped.swap(5, 6);
+        assert_eq!(next_owner(&swapped, &lb1), Some(&name("lb2")));
+        // lb3 had given it up before lb2 took it.
+        let mut in_turn = at_once;
+        in_turn[6].at_ms = 175.6;
+        in_turn[6..9].rotate_left(1);
+        assert_eq!(next_owner(&in_turn, &lb1), Some(&name("lb2")));
+    }
+
+    #[test]
+    fn an_owner_that_fails_in_its_turn_was_the_next_one() {
+        let timeline = [
+            event(-900.0, "lb1", What::Owns),
+            event(23.2, "lb1", What::Released),
+            event(24.8, "lb2", What::Owns),
+            event(1025.3, "lb2", state("FAULT")),
+            event(1025.4, "lb2", What::Released),
+            event(1026.0, "lb3", What::Owns),
+            event(2000.0, "lb2", state("BACKUP")),
+            event(3001.0, "lb1", What::Owns),
+        ];
+        assert_eq!(next_owner(&timeline, &name("lb1")), Some(&name("lb2")));
     }
 
     #[test]
