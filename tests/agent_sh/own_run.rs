@@ -11,6 +11,7 @@ in_every_shell!(
     a_tracked_file_that_is_missing_is_there_for_the_test_only,
     a_tracked_file_that_is_there_is_the_one_that_is_tested,
     what_the_test_writes_is_not_left_in_run,
+    a_program_of_any_length_reaches_its_private_mounts,
 );
 
 const TRACKED: &str = "/run/hactl/nginx";
@@ -111,4 +112,14 @@ async fn what_the_test_writes_is_not_left_in_run(world: &World) {
     let before = world.snapshot("/run");
     tested(world, &tree).await;
     assert_eq!(world.snapshot("/run"), before);
+}
+
+/// The kernel takes no argument of more than 128 KiB.
+async fn a_program_of_any_length_reaches_its_private_mounts(world: &World) {
+    inhabited(world);
+    let padding = format!("# {}\n", "x".repeat(98)).repeat(3000);
+    let long = padding + &hactl::agent::agent_script();
+    let said = world.raw_of(long, &["validate"], b"no manifest\n");
+    assert!(said.contains("fail\tprotocol"), "{said}");
+    assert!(said.ends_with("end\n"), "{said}");
 }

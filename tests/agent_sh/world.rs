@@ -211,7 +211,11 @@ impl World {
 
     /// The program's answer to a call with any payload, also one that hactl would never send.
     pub(crate) fn raw(&self, argv: &[&str], payload: &[u8]) -> String {
-        let script = agent_script();
+        self.raw_of(agent_script(), argv, payload)
+    }
+
+    /// The same of another text of the program.
+    pub(crate) fn raw_of(&self, script: String, argv: &[&str], payload: &[u8]) -> String {
         let length = script.len().to_string();
         let bootstrap =
             r#"script=$(dd bs="$1" count=1 iflag=fullblock 2>/dev/null); shift; eval "$script""#;

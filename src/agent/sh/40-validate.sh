@@ -4,8 +4,12 @@
 # in_private_mounts VERB [ARGUMENT...]: runs this program again in a mount namespace of its own.
 in_private_mounts() {
     command -v unshare >/dev/null 2>&1 || die lacking "unshare is missing: install util-linux"
-    # shellcheck disable=SC2154 # this program's own text, as the call's first step received it
-    exec unshare -m /bin/sh -c "$script" hactl-agent "$@"
+    exec 4<&0
+    # As a stream: one argument may have 128 KiB, which this text has outgrown.
+    # shellcheck disable=SC2016,SC2154 # the inner shell expands it; the call's first step received it
+    printf '%s\n' "$script" |
+        unshare -m /bin/sh -c 'script=$(cat); exec <&4 4<&-; eval "$script"' hactl-agent "$@"
+    exit
 }
 
 # validate_inside [DIR]: within that namespace. Without DIR the tree comes on standard input and
