@@ -169,6 +169,7 @@ fn planned(
     show(|ui| {
         let view = ui.clone().follow_change("apply", PlanDetail::Diffs);
         view.show_proposal(&Proposal {
+            problems: &[],
             recovery: &Recovery::find(std::slice::from_ref(seen), true),
             plan: &plan,
             notices: &report.notices,

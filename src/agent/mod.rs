@@ -9,6 +9,7 @@ mod call;
 mod client;
 mod error;
 mod fault;
+mod keepalived;
 mod manifest;
 mod observation;
 mod observe;
@@ -27,10 +28,11 @@ pub use call::{Activation, Agent, LockRequest, Part, PeerSide, Switch};
 pub use client::{Client, ThisMachine};
 pub use error::AgentError;
 pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, FaultStep};
+pub use keepalived::{InstanceState, Tracked, TrackedKind, VrrpState};
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
-    Deadline, InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service,
-    UnsupportedHost, VrrpState,
+    Deadline, Hook, HookState, Journal, LiveFile, LockInfo, Observation, Outcome, PeerAnswer,
+    PeerPort, Program, Service, UnsupportedHost,
 };
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};

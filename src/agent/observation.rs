@@ -7,10 +7,10 @@ use ipnet::IpNet;
 
 use super::backend::BackendState;
 use super::fault::ArmedFault;
+use super::keepalived::{Tracked, VrrpState};
 use super::manifest::Manifest;
 use super::reply::Record;
 use super::serving::Serving;
-use super::wire::Wire;
 use crate::model::{
     HostPath, NodeFacts, NodeName, OsFamily, OwnAddress, UserName, Version, clipped,
     packaged_versions,
@@ -268,78 +268,52 @@ impl LockInfo {
     }
 }
 
-/// What a virtual router is on a node, by its keepalived's word.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum InstanceState {
-    /// It has started, and not yet heard or waited enough.
-    #[default]
-    Init,
-    /// It stands by.
-    Backup,
-    /// It owns its addresses.
-    Master,
-    /// Something that it waits for is not there, so that it takes no part in the election.
-    Fault,
-    /// A word that hactl does not know.
-    Other(String),
+/// What became of a connection to a peer's listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerAnswer {
+    /// It was accepted.
+    Open,
+    /// It was refused: nothing listens there, or a firewall rejects it.
+    Refused,
+    /// Nothing came back: a firewall drops it, or the host is gone.
+    Silent,
 }
 
-impl InstanceState {
-    /// keepalived's word.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Init => "INIT",
-            Self::Backup => "BACKUP",
-            Self::Master => "MASTER",
-            Self::Fault => "FAULT",
-            Self::Other(word) => word,
-        }
-    }
-
-    /// True where the node owns the addresses, or would take them over.
-    pub fn is_electable(&self) -> bool {
-        matches!(self, Self::Master | Self::Backup)
-    }
+/// A listener of a peer, asked from one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerPort {
+    /// The peer's own address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: u16,
+    /// What became of the connection.
+    pub answer: PeerAnswer,
 }
 
-impl From<&str> for InstanceState {
-    fn from(word: &str) -> Self {
-        match word {
-            "INIT" => Self::Init,
-            "BACKUP" => Self::Backup,
-            "MASTER" => Self::Master,
-            "FAULT" => Self::Fault,
-            other => Self::Other(other.to_owned()),
-        }
-    }
+/// A script that the live keepalived.conf names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Where it should be.
+    pub path: String,
+    /// What lies there.
+    pub state: HookState,
 }
 
-impl std::fmt::Display for InstanceState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl serde::Serialize for InstanceState {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// One VRRP instance as the running keepalived describes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct VrrpState {
-    /// Its name.
-    pub instance: String,
-    /// Its state.
-    pub state: InstanceState,
-    /// The priority it was configured with.
-    pub base_priority: u8,
-    /// The priority it stands with now.
-    pub effective_priority: u8,
-    /// What its peers meet.
-    #[serde(skip)]
-    pub wire: Wire,
+/// What lies at a script's path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookState {
+    /// A program that keepalived can run.
+    Ready,
+    /// Nothing.
+    Missing,
+    /// Something that is not executable.
+    NotExecutable,
+    /// keepalived's script security refuses it, since others than root can change this part of its path.
+    Unsafe {
+        /// The part of the path.
+        component: String,
+    },
 }
 
 /// Everything that was seen of one host, at one moment.
@@ -406,6 +380,14 @@ pub struct Observation {
     pub vrrp: Vec<VrrpState>,
     /// What it serves, where that was asked.
     pub serving: Option<Serving>,
+    /// What they watch.
+    pub tracked: Vec<Tracked>,
+    /// How the scripts failed that keepalived runs, by their names there; the newest last.
+    pub script_failures: Vec<(String, String)>,
+    /// The scripts that the live keepalived.conf names.
+    pub hooks: Vec<Hook>,
+    /// The peers' listeners that were asked for.
+    pub peers: Vec<PeerPort>,
 }
 
 /// keepalived's configuration, where every distribution has it.
@@ -507,6 +489,10 @@ impl Observation {
             loaded: None,
             vrrp: Vec::new(),
             serving: None,
+            tracked: Vec::new(),
+            script_failures: Vec::new(),
+            hooks: Vec::new(),
+            peers: Vec::new(),
         }
     }
 
@@ -586,6 +572,13 @@ impl Observation {
         let is_it =
             |(interface, net): &(String, ipnet::IpNet)| interface != "lo" && net.addr() == address;
         self.addresses.iter().any(is_it)
+    }
+
+    /// How many seconds ago `since` was, by the host's own clock.
+    pub fn seconds_since(&self, since: u64) -> u64 {
+        let since = std::time::Duration::from_secs(since);
+        let now = std::time::Duration::try_from_secs_f64(self.clock).unwrap_or_default();
+        now.saturating_sub(since).as_secs()
     }
 
     /// A service by its program's name.

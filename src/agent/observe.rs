@@ -6,18 +6,21 @@ use std::net::IpAddr;
 
 use super::backend::{BackendState, NoConnection};
 use super::fault::ArmedFault;
+use super::keepalived;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{
-    InstanceState, Journal, LiveFile, LockInfo, Observation, Outcome, Program, Service, VrrpState,
+    Hook, HookState, Journal, LiveFile, LockInfo, Observation, Outcome, PeerAnswer, PeerPort,
+    Program, Service,
 };
 use super::reply::Record;
-use super::wire::add_wires;
 use crate::model::{HostPath, NodeName, Version, clipped};
 
 /// The most units, addresses and VRRP instances that are read of a host.
 const MAX_ITEMS: usize = 10_000;
 /// The most characters of a name or word that stands in a table.
 const MAX_WORD: usize = 64;
+/// The most characters of a path or a message.
+const MAX_TEXT: usize = 200;
 
 /// What to look at, besides what every observation tells.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +35,10 @@ pub struct Question {
     pub backends: Vec<(String, u16)>,
     /// Names that nginx resolves when it starts.
     pub names: Vec<String>,
+    /// Programs that a script of hactl's may call.
+    pub hooks: Vec<HostPath>,
+    /// Listeners of peers: each one's own address and the port.
+    pub peers: Vec<(IpAddr, u16)>,
     /// nginx's status port, unless the live generation has its own.
     pub status_port: u16,
     /// What the host serves now: nginx's sockets, and all files of both daemons.
@@ -60,6 +67,12 @@ impl Question {
         }
         for name in &self.names {
             let _ = writeln!(text, "name\t{name}");
+        }
+        for hook in &self.hooks {
+            let _ = writeln!(text, "hook\t{hook}");
+        }
+        for (address, port) in &self.peers {
+            let _ = writeln!(text, "peer\t{address}\t{port}");
         }
         text.push_str("end\n");
         text
@@ -158,12 +171,47 @@ fn take(seen: &mut Observation, record: &Record) {
         "serves" => seen.serves = Some(field(0)).filter(|id| !id.is_empty()),
         "loaded" => {
             seen.loaded = Some(field(0)).filter(|id| !id.is_empty());
-            let dump = record.body_text();
-            seen.vrrp = vrrp_states(&dump);
-            add_wires(&mut seen.vrrp, &dump);
+            let dump = keepalived::dump(&record.body_text());
+            (seen.vrrp, seen.tracked) = (dump.instances, dump.tracked);
         }
+        "script_failed" => seen.script_failures.push((
+            clipped(record.field(0), MAX_WORD),
+            clipped(record.field(1), MAX_TEXT),
+        )),
+        "hook" => seen.hooks.extend(hook(record)),
+        "peer" => seen.peers.extend(peer_port(record)),
         _ => {}
     }
+}
+
+fn hook(record: &Record) -> Option<Hook> {
+    let state = match record.field(1) {
+        "ready" => HookState::Ready,
+        "missing" => HookState::Missing,
+        "not_executable" => HookState::NotExecutable,
+        "unsafe" => HookState::Unsafe {
+            component: clipped(record.field(2), MAX_TEXT),
+        },
+        _ => return None,
+    };
+    Some(Hook {
+        path: clipped(record.field(0), MAX_TEXT),
+        state,
+    })
+}
+
+fn peer_port(record: &Record) -> Option<PeerPort> {
+    let answer = match record.field(2) {
+        "open" => PeerAnswer::Open,
+        "refused" => PeerAnswer::Refused,
+        "silent" => PeerAnswer::Silent,
+        _ => return None,
+    };
+    Some(PeerPort {
+        address: record.field(0).parse().ok()?,
+        port: record.field(1).parse().ok()?,
+        answer,
+    })
 }
 
 fn take_program(seen: &mut Observation, record: &Record) {
@@ -241,35 +289,6 @@ fn addresses(text: &str) -> Vec<(String, ipnet::IpNet)> {
     text.lines().take(MAX_ITEMS).filter_map(address).collect()
 }
 
-/// Reads the VRRP instances of keepalived's state dump.
-fn vrrp_states(text: &str) -> Vec<VrrpState> {
-    let mut states: Vec<VrrpState> = Vec::new();
-    // An instance has a few dozens of lines.
-    for line in text.lines().take(10 * MAX_ITEMS) {
-        let Some((key, value)) = line.split_once('=') else {
-            continue;
-        };
-        let value = value.trim();
-        match (key.trim(), states.last_mut()) {
-            ("VRRP Instance", _) => {
-                states.push(VrrpState {
-                    instance: clipped(value, MAX_WORD),
-                    ..VrrpState::default()
-                });
-            }
-            ("State", Some(state)) if state.state == InstanceState::default() => {
-                state.state = InstanceState::from(clipped(value, MAX_WORD).as_str());
-            }
-            ("Priority", Some(state)) => state.base_priority = value.parse().unwrap_or_default(),
-            ("Effective priority", Some(state)) => {
-                state.effective_priority = value.parse().unwrap_or_default();
-            }
-            _ => {}
-        }
-    }
-    states
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,18 +325,5 @@ mod tests {
         assert_eq!(read.len(), 3);
         assert_eq!(read[1].0, "eth0");
         assert_eq!(read[1].1.to_string(), "10.0.0.100/24");
-    }
-
-    #[test]
-    fn vrrp_instances_as_keepalived_dumps_them() {
-        let text = "------< VRRP Topology >------\n VRRP Instance = web\n   VRRP Version = 3\n   State = MASTER\n   \
-                    Wantstate = MASTER\n   Priority = 254\n   Effective priority = 254\n VRRP Instance = two\n   State = BACKUP\n";
-        let read = vrrp_states(text);
-        assert_eq!(read.len(), 2);
-        assert_eq!(
-            (&read[0].state, read[0].effective_priority),
-            (&InstanceState::Master, 254)
-        );
-        assert_eq!(read[1].state, InstanceState::Backup);
     }
 }

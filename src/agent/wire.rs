@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::observation::VrrpState;
+use super::keepalived::VrrpState;
 use crate::model::clipped;
 
 /// The most addresses and peers of one instance.

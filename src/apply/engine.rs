@@ -1,6 +1,7 @@
 //! The phases, in order, and the way back.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use super::outside::Outside;
 use crate::agent::{
     Agent, AgentError, Client, LockRequest, PeerKey, PeerSide, TestResult, VipDoors,
 };
-use crate::model::{Node, NodeName};
+use crate::health::Problem;
+use crate::model::{HostPath, Node, NodeName};
 use crate::plan::{Goal, NodePlan, Plan, Provenance};
 use crate::remote::Connector;
 
@@ -56,6 +58,12 @@ pub struct ApplyOptions {
     pub peer_key: Option<PeerKey>,
     /// The cluster's VIPs, and what their users may reach there.
     pub vips: Vec<VipDoors>,
+    /// What the nodes ask each other for, to see that each can be reached.
+    pub peer_ports: Vec<(IpAddr, u16)>,
+    /// Programs of the user's that the nodes' scripts call.
+    pub hooks: Vec<HostPath>,
+    /// What was wrong before, which the change is not failed for.
+    pub before: Vec<Problem>,
     /// Who applies what.
     pub provenance: Provenance,
     /// Set from outside, when the user wants to stop.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::agent::TestResult;
+use crate::health::Problem;
 use crate::model::NodeName;
 
 /// A phase of the protocol.
@@ -144,6 +145,11 @@ pub enum Event {
     ReachedAgain {
         /// VIP and owner.
         owners: Vec<(IpAddr, NodeName)>,
+    },
+    /// Problems that were there before the change are there still.
+    ProblemsRemain {
+        /// Each.
+        problems: Vec<Problem>,
     },
     /// Something failed; what follows undoes what was done.
     Failed {

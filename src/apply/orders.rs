@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::event::{Event, Step};
 use super::fleet::each;
 use super::outcome::FailureCause;
-use super::prove::{all_wait, one_owner_each};
+use super::prove::{all_wait, whole};
 use super::switch::Switchboard;
 use crate::agent::{Activation, Agent, AgentError, Deadline, LockRequest, Question};
 use crate::health::{MustAnswer, Served};
@@ -175,8 +175,8 @@ async fn activate(hands: &Hands<'_>, plan: &Plan, node: &NodePlan, index: NodeIn
     }
 }
 
-/// One owner of every VIP, unless neither daemon was touched, or they go back to what they were
-/// before hactl, which is not hactl's to judge.
+/// A whole cluster, as far as it was one before, unless neither a daemon nor a script of keepalived's was
+/// touched, or they go back to what they were before hactl, which is not hactl's to judge.
 ///
 /// Where all nodes are activated at once, one whose time was over early may have asked the first one
 /// before that was active, and gone back; the first one would not know, and could be confirmed. Nodes
@@ -194,10 +194,15 @@ async fn prove(
             return Told::bad(News::NotProved, Step::Prove, FailureCause::OutOfTime);
         }
     }
-    let untouched = plans
-        .iter()
-        .all(|node| node.keepalived == UnitAction::None && node.nginx == UnitAction::None);
-    if untouched || matches!(plan.goal, Goal::Rollback { to: 0 }) {
+    let is_untouched = |node: &&NodePlan| {
+        let mut scripts = node
+            .files
+            .iter()
+            .filter(|file| file.role.ends_with("_script"));
+        (node.keepalived, node.nginx) == (UnitAction::None, UnitAction::None)
+            && scripts.next().is_none()
+    };
+    if plans.iter().all(is_untouched) || matches!(plan.goal, Goal::Rollback { to: 0 }) {
         return Told::good(News::Proved);
     }
     // What an earlier generation listened on is not the inventory's to say.
@@ -205,9 +210,17 @@ async fn prove(
         Goal::Apply => MustAnswer::All,
         Goal::Rollback { .. } => MustAnswer::WhatTheOwnerServes,
     };
-    match one_owner_each(engine, must, tx, served).await {
-        Ok(owners) => {
-            engine.say(Event::OwnersSeen { owners });
+    let nodes: Vec<&NodeName> = plans.iter().map(|plan| &plan.node).collect();
+    match whole(engine, &nodes, must, tx, served).await {
+        Ok(proof) => {
+            engine.say(Event::OwnersSeen {
+                owners: proof.owners,
+            });
+            if !proof.remaining.is_empty() {
+                engine.say(Event::ProblemsRemain {
+                    problems: proof.remaining,
+                });
+            }
             Told::good(News::Proved)
         }
         Err(problems) => Told::bad(

@@ -1,4 +1,5 @@
-//! Proof across the cluster: every VIP has exactly one owner, and all nodes reach it there.
+//! Proof across the cluster: every VIP has exactly one owner, all nodes reach it there, and every node could
+//! serve and take over.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,45 +13,97 @@ use crate::agent::{Observation, Question};
 use crate::health::{self, MustAnswer, Problem, Served};
 use crate::model::NodeName;
 
-/// The VIPs, each with its one owner; or what is wrong. Nodes that have not activated the change `tx` yet need
-/// not serve what it opens; the client is held to what it was `served` before.
-pub(super) async fn one_owner_each(
+/// A change that repairs a node has done so before its check has passed often enough.
+const RECOVERY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a change is proven by.
+pub(super) struct Proof {
+    /// The VIPs, each with its one owner.
+    pub(super) owners: Vec<(IpAddr, NodeName)>,
+    /// Problems that were there before the change, and still are.
+    pub(super) remaining: Vec<Problem>,
+}
+
+/// Waits until every VIP has one owner and is reached there, and every node could serve and take over, but
+/// for what was wrong before the change; or returns what is still wrong. Without that exception no change
+/// would get through while a node has a fault that the change is not about, not even the one that repairs
+/// half of it.
+///
+/// `nodes` are those of the change `tx`. One that it has not reached yet is judged once it has, need not
+/// serve what the change opens, and what the nodes disagree on counts once it has reached all. The client is
+/// held to what it was `served` before.
+pub(super) async fn whole(
     engine: &Engine<'_>,
+    nodes: &[&NodeName],
     must: MustAnswer,
     tx: &str,
     served: &Served,
-) -> Result<Vec<(IpAddr, NodeName)>, Vec<Problem>> {
-    let (fleet, vips) = (engine.fleet, &engine.options.vips);
-    let deadline = Instant::now() + engine.options.owner_patience;
+) -> Result<Proof, Vec<Problem>> {
+    let (fleet, options) = (engine.fleet, &engine.options);
+    let started = Instant::now();
+    let deadline = started + options.owner_patience;
+    let recovered_by = started + options.owner_patience.min(RECOVERY_PATIENCE);
+    let vips = &options.vips;
     let addresses: Vec<IpAddr> = vips.iter().map(|doors| doors.vip).collect();
+    let question = Question {
+        hooks: options.hooks.clone(),
+        peers: match must {
+            MustAnswer::All => options.peer_ports.clone(),
+            MustAnswer::WhatTheOwnerServes => Vec::new(),
+        },
+        ..Question::default()
+    };
     loop {
-        let question = Question::default();
         let seen = each(fleet.agents(), usize::MAX, |agent| agent.observe(&question)).await;
         let seen: Vec<Observation> = seen.into_iter().flatten().collect();
         let owners: Option<Vec<_>> = health::owners(&seen, &addresses)
             .into_iter()
             .map(|vip| Some((vip.address, vip.sole()?.clone())))
             .collect();
-        let problems = match &owners {
-            Some(_) => {
-                let agents: Vec<_> = fleet.agents().collect();
-                let looks = announce_and_look(&agents, engine.client, vips, &seen).await;
-                let mut problems = health::disagreements(&looks, must);
-                served.judge(&mut problems);
-                problems.retain(|problem| match problem {
-                    Problem::NotServed { node, .. } => has_change(&seen, node, tx),
-                    _ => true,
-                });
-                problems
-            }
-            None => health::problems(&seen, &addresses),
-        };
+        let mut problems = health::problems(&seen, &addresses);
+        drop_premature(&mut problems, &seen, nodes, tx);
+        let (remaining, mut new): (Vec<_>, Vec<_>) = problems
+            .into_iter()
+            .partition(|problem| problem.is_in(&options.before));
+        // Where something is wrong that the nodes see of themselves, how it looks from outside follows from it.
+        if owners.is_some() && new.is_empty() {
+            let agents: Vec<_> = fleet.agents().collect();
+            let looks = announce_and_look(&agents, engine.client, vips, &seen).await;
+            new = health::disagreements(&looks, must);
+            served.judge(&mut new);
+            new.retain(|problem| match problem {
+                Problem::NotServed { node, .. } => has_change(&seen, node, tx),
+                _ => true,
+            });
+        }
         match owners {
-            Some(owners) if problems.is_empty() => return Ok(owners),
-            _ if Instant::now() >= deadline => return Err(problems),
+            Some(owners)
+                if new.is_empty() && (remaining.is_empty() || Instant::now() >= recovered_by) =>
+            {
+                return Ok(Proof { owners, remaining });
+            }
+            _ if Instant::now() >= deadline => return Err(new),
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
+}
+
+/// Drops what is about nodes that the change has not reached yet.
+fn drop_premature(
+    problems: &mut Vec<Problem>,
+    seen: &[Observation],
+    nodes: &[&NodeName],
+    tx: &str,
+) {
+    let to_come: Vec<&NodeName> = nodes
+        .iter()
+        .copied()
+        .filter(|node| !has_change(seen, node, tx))
+        .collect();
+    problems.retain(|problem| match problem {
+        Problem::Mismatch { .. } => to_come.is_empty(),
+        other => other.node().is_none_or(|node| !to_come.contains(&node)),
+    });
 }
 
 fn has_change(seen: &[Observation], node: &NodeName, tx: &str) -> bool {

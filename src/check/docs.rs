@@ -8,12 +8,12 @@ use super::rule::{Coverage, Rule, When};
 const HEAD: &str = "\
 # Rules
 
-Every rule that hactl knows. This page is written from the table in `src/check/registry/`; a test
+Every rule that hactl checks. This page is written from the table in `src/check/registry/`; a test
 fails when it is stale (`UPDATE=1 cargo test --test check_docs` writes it).
 
-`hactl check` needs the inventory alone. What needs a host, a plan or a running cluster is looked at
-where hactl has one. Some mistakes cannot happen, because hactl renders the files; they are listed
-so that nobody has to wonder.
+`when` says which command checks it first: `check` needs the inventory alone, `plan` looks at the hosts
+before anything changes, and `status` and the proof of every `apply` look at the running cluster. Some
+mistakes cannot happen, because hactl renders the files; they are listed for completeness.
 
 An **error** will fail, or fail over wrongly. A **warning** works, but not as well or as safely as it
 should. A **note** states the price of a choice.
@@ -41,8 +41,13 @@ pub fn rules_page() -> String {
 }
 
 fn when(rule: &Rule) -> String {
-    let labels: Vec<_> = rule.when.iter().map(|when| when.label()).collect();
-    labels.join(", ")
+    let mut commands: Vec<&str> = Vec::new();
+    for command in rule.when.iter().flat_map(|when| when.commands()) {
+        if !commands.contains(command) {
+            commands.push(command);
+        }
+    }
+    commands.join(", ")
 }
 
 fn section(page: &mut String, rule: &Rule) {

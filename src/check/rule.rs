@@ -8,22 +8,21 @@ use super::finding::Severity;
 pub enum When {
     /// On the inventory alone.
     Inventory,
-    /// On a host, before anything is changed there.
+    /// On the hosts, before anything is changed there.
     Host,
     /// On a plan, which knows both the host and the files to come.
     Plan,
-    /// On a running cluster.
-    Doctor,
+    /// On a running cluster: after a change, and when `status` looks.
+    Status,
 }
 
 impl When {
-    /// The word for it in documents.
-    pub fn label(self) -> &'static str {
+    /// The commands that look then.
+    pub fn commands(self) -> &'static [&'static str] {
         match self {
-            Self::Inventory => "inventory",
-            Self::Host => "host",
-            Self::Plan => "plan",
-            Self::Doctor => "running cluster",
+            Self::Inventory => &["check"],
+            Self::Host | Self::Plan => &["plan"],
+            Self::Status => &["plan", "apply", "status"],
         }
     }
 }

@@ -6,6 +6,9 @@
 mod client;
 #[cfg(test)]
 mod client_tests;
+mod excuse;
+mod fault;
+mod find;
 mod outside;
 #[cfg(test)]
 mod outside_tests;
@@ -15,6 +18,9 @@ mod problem;
 mod tests;
 
 pub use client::{Served, split_doubtful};
+pub use excuse::known_problems;
+pub use fault::FaultCause;
+pub use find::{ownership, problems};
 pub use outside::{MustAnswer, disagreements, doors, reach_question};
 pub use owners::{VipOwners, owners};
-pub use problem::{Daemon, Problem, ownership, problems};
+pub use problem::{Daemon, Problem, UnusableScript};

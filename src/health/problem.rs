@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::owners::{VipOwners, owners};
-use crate::agent::{InstanceState, Observation, Viewpoint};
+use super::fault::FaultCause;
+use crate::agent::{InstanceState, PeerAnswer, Viewpoint};
+use crate::check::Rule;
+use crate::check::registry::{DR001, DR002, DR003, KA020, KA040, KA041};
 use crate::model::NodeName;
 
 /// A daemon that every node runs.
@@ -47,6 +49,24 @@ pub enum Problem {
         /// Its owners.
         owners: Vec<NodeName>,
     },
+    /// A VIP on a node whose nginx is down, while another node could serve it.
+    #[error("{owner}: owns {vip} without a running nginx, while {peer} could serve")]
+    OwnerCannotServe {
+        /// The VIP.
+        vip: IpAddr,
+        /// Its owner.
+        owner: NodeName,
+        /// A node that could serve.
+        peer: NodeName,
+    },
+    /// A VIP on a node where no keepalived could take it away again.
+    #[error("{node}: has {vip} without a running keepalived")]
+    Orphaned {
+        /// The node.
+        node: NodeName,
+        /// The VIP.
+        vip: IpAddr,
+    },
     /// A daemon that does not run.
     #[error("{node}: {} is not running", daemon.name())]
     DaemonDown {
@@ -56,7 +76,7 @@ pub enum Problem {
         daemon: Daemon,
     },
     /// A virtual router that takes no part in the election.
-    #[error("{node}: {instance} is in {state}")]
+    #[error("{node}: {instance} is in {state}{}{}", since_words(*seconds), cause_words(causes))]
     NotElectable {
         /// The node.
         node: NodeName,
@@ -64,6 +84,43 @@ pub enum Problem {
         instance: String,
         /// Its state.
         state: InstanceState,
+        /// For how many seconds, where keepalived tells.
+        seconds: Option<u64>,
+        /// What it waits for, as far as that can be seen.
+        causes: Vec<FaultCause>,
+    },
+    /// An instance that sends adverts from an address that its host lacks.
+    #[error("{node}: {instance} sends its adverts from {address}, which is on no interface there")]
+    SourceMissing {
+        /// The node.
+        node: NodeName,
+        /// The VRRP instance.
+        instance: String,
+        /// The address.
+        address: IpAddr,
+    },
+    /// A port that no peer could connect to.
+    #[error("{node}: no peer can connect to {address} port {port}: {}", answer_words(*answer))]
+    Unreachable {
+        /// The node.
+        node: NodeName,
+        /// Its own address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// What became of the connections.
+        answer: PeerAnswer,
+    },
+    /// A script of keepalived's that it cannot run.
+    #[error("{node}: keepalived cannot run {path}: {}", hook_words(script))]
+    ScriptUnusable {
+        /// The node.
+        node: NodeName,
+        /// Where the script should be.
+        path: String,
+        /// What is wrong with it.
+        #[serde(flatten)]
+        script: UnusableScript,
     },
     /// A machine that sends what is for a VIP to somebody else than its owner, as others may do.
     #[error("{from}: sends to {vip} at {learned}{}, and {owner} owns it", whose(learned_is.as_ref()))]
@@ -113,6 +170,37 @@ pub enum Problem {
         /// The TCP port.
         port: u16,
     },
+    /// A node whose keepalived runs with another setting than the first one's.
+    #[error("{node}: {instance} runs with {setting} {value}, {peer} with {expected}")]
+    Mismatch {
+        /// The node.
+        node: NodeName,
+        /// The VRRP instance.
+        instance: String,
+        /// The setting.
+        setting: &'static str,
+        /// What it is there.
+        value: String,
+        /// A node on which it is different.
+        peer: NodeName,
+        /// What it is there.
+        expected: String,
+    },
+}
+
+/// Why keepalived cannot run a script.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "script", rename_all = "snake_case")]
+pub enum UnusableScript {
+    /// It does not exist.
+    Missing,
+    /// It is not an executable file.
+    NotExecutable,
+    /// Script security refuses it.
+    Unsafe {
+        /// The part of its path that others than root can change.
+        component: String,
+    },
 }
 
 impl Problem {
@@ -120,27 +208,61 @@ impl Problem {
     pub fn node(&self) -> Option<&NodeName> {
         match self {
             Self::NoOwner { .. } | Self::SeveralOwners { .. } => None,
-            Self::DaemonDown { node, .. }
+            Self::OwnerCannotServe { owner: node, .. }
+            | Self::Orphaned { node, .. }
+            | Self::DaemonDown { node, .. }
             | Self::NotElectable { node, .. }
+            | Self::SourceMissing { node, .. }
+            | Self::Unreachable { node, .. }
+            | Self::ScriptUnusable { node, .. }
+            | Self::Mismatch { node, .. }
             | Self::NotServed { node, .. } => Some(node),
             Self::WrongHardware { from, .. }
             | Self::NotReached { from, .. }
             | Self::OtherGeneration { from, .. } => from.node(),
         }
     }
-}
 
-impl Problem {
+    /// The rule that it breaks, where there is one with more to say.
+    pub fn rule(&self) -> Option<&'static Rule> {
+        match self {
+            Self::NoOwner { .. } | Self::SeveralOwners { .. } => Some(&DR001),
+            Self::OwnerCannotServe { .. } => Some(&DR002),
+            Self::Orphaned { .. } => Some(&DR003),
+            Self::Mismatch { .. } => Some(&KA020),
+            Self::ScriptUnusable {
+                script: UnusableScript::Unsafe { .. },
+                ..
+            } => Some(&KA041),
+            Self::ScriptUnusable { .. } => Some(&KA040),
+            Self::DaemonDown { .. }
+            | Self::NotElectable { .. }
+            | Self::SourceMissing { .. }
+            | Self::Unreachable { .. }
+            | Self::WrongHardware { .. }
+            | Self::NotReached { .. }
+            | Self::OtherGeneration { .. }
+            | Self::NotServed { .. } => None,
+        }
+    }
+
     /// The VIP that it is about, if it is about one.
     pub fn vip(&self) -> Option<IpAddr> {
         match self {
             Self::NoOwner { vip }
             | Self::SeveralOwners { vip, .. }
+            | Self::OwnerCannotServe { vip, .. }
+            | Self::Orphaned { vip, .. }
             | Self::WrongHardware { vip, .. }
             | Self::NotReached { vip, .. }
             | Self::OtherGeneration { vip, .. }
             | Self::NotServed { vip, .. } => Some(*vip),
-            Self::DaemonDown { .. } | Self::NotElectable { .. } => None,
+            Self::DaemonDown { .. }
+            | Self::NotElectable { .. }
+            | Self::SourceMissing { .. }
+            | Self::Unreachable { .. }
+            | Self::ScriptUnusable { .. }
+            | Self::Mismatch { .. } => None,
         }
     }
 }
@@ -157,53 +279,38 @@ fn names(nodes: &[NodeName]) -> String {
     names.join(" and ")
 }
 
-/// What keeps the nodes of `seen` from being a whole cluster that serves `vips`: the VIPs first, then the
-/// nodes in their order.
-pub fn problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
-    let of_vips = ownership(&owners(seen, vips));
-    of_vips
-        .into_iter()
-        .chain(seen.iter().flat_map(of_node))
-        .collect()
+fn since_words(seconds: Option<u64>) -> String {
+    match seconds {
+        None => String::new(),
+        Some(seconds @ 0..120) => format!(" for {seconds} s"),
+        Some(seconds @ 120..7200) => format!(" for {} min", seconds / 60),
+        Some(seconds) => format!(" for {} h", seconds / 3600),
+    }
 }
 
-/// The VIPs that have no owner, or several.
-pub fn ownership(vips: &[VipOwners]) -> Vec<Problem> {
-    let of_vip = |vip: &VipOwners| match vip.owners.as_slice() {
-        [_] => None,
-        [] => Some(Problem::NoOwner { vip: vip.address }),
-        _ => Some(Problem::SeveralOwners {
-            vip: vip.address,
-            owners: vip.owners.clone(),
-        }),
-    };
-    vips.iter().filter_map(of_vip).collect()
+fn cause_words(causes: &[FaultCause]) -> String {
+    let words: Vec<String> = causes.iter().map(FaultCause::to_string).collect();
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", words.join(", "))
+    }
 }
 
-/// Beside others, an instance is hactl's where its last generation has it.
-fn is_own(seen: &Observation, instance: &str) -> bool {
-    let recorded = seen.recorded.as_ref();
-    let names = recorded.and_then(|recorded| recorded.get("instances"));
-    names.is_none_or(|names| names.split(' ').any(|name| name == instance))
+fn answer_words(answer: PeerAnswer) -> &'static str {
+    match answer {
+        PeerAnswer::Open => "connected",
+        PeerAnswer::Refused => "refused, so nothing listens there or a firewall rejects it",
+        PeerAnswer::Silent => "no answer, as when a firewall drops it",
+    }
 }
 
-fn of_node(seen: &Observation) -> Vec<Problem> {
-    let node = &seen.node;
-    let down = Daemon::ALL
-        .into_iter()
-        .filter(|daemon| !seen.service(daemon.name()).is_active())
-        .map(|daemon| Problem::DaemonDown {
-            node: node.clone(),
-            daemon,
-        });
-    let out = seen
-        .vrrp
-        .iter()
-        .filter(|vrrp| !vrrp.state.is_electable() && is_own(seen, &vrrp.instance))
-        .map(|vrrp| Problem::NotElectable {
-            node: node.clone(),
-            instance: vrrp.instance.clone(),
-            state: vrrp.state.clone(),
-        });
-    down.chain(out).collect()
+fn hook_words(script: &UnusableScript) -> String {
+    match script {
+        UnusableScript::Missing => "it does not exist".to_owned(),
+        UnusableScript::NotExecutable => "it is not an executable file".to_owned(),
+        UnusableScript::Unsafe { component } => {
+            format!("others than root can change {component}")
+        }
+    }
 }

@@ -3,7 +3,11 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::agent::{InstanceState, Observation, Service, VrrpState};
+use crate::agent::{
+    Hook, HookState, InstanceState, Observation, PeerAnswer, PeerPort, Service, Serving, Tracked,
+    TrackedKind, VrrpState, Wire,
+};
+use crate::check::When;
 use crate::model::NodeName;
 
 fn vip() -> IpAddr {
@@ -76,6 +80,289 @@ fn an_address_handed_over_on_the_loopback_is_not_owned() {
     assert_eq!(problems(&pair, &[vip()]), []);
 }
 
+/// A second node that something is wrong with, beside a first one that is whole.
+fn beside(change: impl FnOnce(&mut Observation)) -> Vec<Observation> {
+    let mut pair = pair(InstanceState::Master, InstanceState::Backup);
+    change(&mut pair[1]);
+    pair
+}
+
+fn hook(state: HookState) -> Vec<Observation> {
+    beside(|lb2| {
+        lb2.hooks.push(Hook {
+            path: "/etc/keepalived/notify.sh".to_owned(),
+            state,
+        });
+    })
+}
+
+fn peers(answers: [PeerAnswer; 2]) -> Vec<Observation> {
+    let mut three = beside(|lb2| {
+        let own = ("eth0".to_owned(), "10.0.0.12/24".parse().unwrap());
+        lb2.addresses.push(own);
+    });
+    three.push(seen("lb3", InstanceState::Backup));
+    for (index, answer) in [0, 2].into_iter().zip(answers) {
+        three[index].peers.push(PeerPort {
+            address: "10.0.0.12".parse().unwrap(),
+            port: 80,
+            answer,
+        });
+    }
+    three
+}
+
+/// What is said of a cluster, and by which rule.
+fn said(seen: &[Observation]) -> Vec<String> {
+    let words = |problem: &Problem| match problem.rule() {
+        Some(rule) => format!("{} {problem}", rule.id),
+        None => problem.to_string(),
+    };
+    problems(seen, &[vip()]).iter().map(words).collect()
+}
+
+#[test]
+fn each_problem_trips_and_passes() {
+    let unwell = [
+        (
+            hook(HookState::Missing),
+            "KA040 lb2: keepalived cannot run /etc/keepalived/notify.sh: it does not exist",
+        ),
+        (
+            hook(HookState::NotExecutable),
+            "KA040 lb2: keepalived cannot run /etc/keepalived/notify.sh: it is not an executable file",
+        ),
+        (
+            hook(HookState::Unsafe {
+                component: "/etc/keepalived".to_owned(),
+            }),
+            "KA041 lb2: keepalived cannot run /etc/keepalived/notify.sh: others than root can change \
+             /etc/keepalived",
+        ),
+        (
+            peers([PeerAnswer::Silent; 2]),
+            "lb2: no peer can connect to 10.0.0.12 port 80: no answer, as when a firewall drops it",
+        ),
+        (
+            peers([PeerAnswer::Refused; 2]),
+            "lb2: no peer can connect to 10.0.0.12 port 80: refused, so nothing listens there or a \
+             firewall rejects it",
+        ),
+        (
+            beside(|lb2| lb2.vrrp[0].source = Some("10.0.0.12".parse().unwrap())),
+            "lb2: VI_1 sends its adverts from 10.0.0.12, which is on no interface there",
+        ),
+    ];
+    for (seen, words) in unwell {
+        assert_eq!(said(&seen), [words]);
+    }
+    let well = [
+        hook(HookState::Ready),
+        // A port that nobody listens on yet.
+        {
+            let mut seen = peers([PeerAnswer::Refused; 2]);
+            seen[1].serving = Some(Serving::default());
+            seen
+        },
+        peers([PeerAnswer::Open; 2]),
+        peers([PeerAnswer::Silent, PeerAnswer::Open]),
+        beside(|lb2| {
+            lb2.vrrp[0].source = Some("10.0.0.12".parse().unwrap());
+            let own = ("eth0".to_owned(), "10.0.0.12/24".parse().unwrap());
+            lb2.addresses.push(own);
+        }),
+    ];
+    for seen in well {
+        assert_eq!(said(&seen), [""; 0]);
+    }
+}
+
+#[test]
+fn an_owner_that_should_not_be_one() {
+    let mut pair = pair(InstanceState::Master, InstanceState::Backup);
+    pair[0].services.remove("nginx.service");
+    assert_eq!(
+        said(&pair),
+        [
+            "DR002 lb1: owns 10.0.0.100 without a running nginx, while lb2 could serve",
+            "lb1: nginx is not running",
+        ]
+    );
+    pair[0].services.remove("keepalived.service");
+    pair[0].vrrp.clear();
+    assert_eq!(
+        said(&pair)[0],
+        "DR003 lb1: has 10.0.0.100 without a running keepalived"
+    );
+}
+
+#[test]
+fn settings_that_the_nodes_do_not_share() {
+    let wire = |router_id| Wire {
+        router_id: Some(router_id),
+        version: Some(3),
+        ..Wire::default()
+    };
+    let mut pair = beside(|lb2| lb2.vrrp[0].wire = wire(52));
+    // A keepalived that does not tell is not taken for a different one.
+    assert_eq!(said(&pair), [""; 0]);
+    pair[0].vrrp[0].wire = wire(51);
+    assert_eq!(
+        said(&pair),
+        ["KA020 lb2: VI_1 runs with virtual_router_id 52, lb1 with 51"]
+    );
+    pair[0].vrrp[0].wire = wire(52);
+    assert_eq!(said(&pair), [""; 0]);
+}
+
+#[test]
+fn a_fault_has_its_causes_and_its_age() {
+    let tracked = |name: &str, kind, instance: &str| Tracked {
+        name: name.to_owned(),
+        kind,
+        instances: vec![instance.to_owned()],
+    };
+    let pair = beside(|lb2| {
+        lb2.clock = 1_000_060.5;
+        lb2.vrrp[0].state = InstanceState::Fault;
+        lb2.vrrp[0].since = Some(1_000_000);
+        lb2.vrrp[0].source = Some("10.0.0.12".parse().unwrap());
+        let check = TrackedKind::Script {
+            path: "/etc/keepalived/check_nginx.sh".to_owned(),
+            is_failing: true,
+        };
+        let file = |value| TrackedKind::File {
+            path: "/run/hactl/nginx".to_owned(),
+            value,
+        };
+        lb2.tracked = vec![
+            tracked("check_nginx", check.clone(), "VI_1"),
+            tracked("other", check, "VI_2"),
+            tracked("hactl_nginx", file(-254), "VI_1"),
+            tracked("weighed", file(-30), "VI_1"),
+            tracked("eth1", TrackedKind::Interface { is_up: false }, "VI_1"),
+            tracked("eth0", TrackedKind::Interface { is_up: true }, "VI_1"),
+        ];
+        let failed = |text: &str| ("check_nginx".to_owned(), text.to_owned());
+        lb2.script_failures = vec![
+            failed("failed (timed out)"),
+            failed("failed (exited with status 3)"),
+        ];
+    });
+    assert_eq!(
+        said(&pair),
+        [
+            "lb2: VI_1 is in FAULT for 60 s: the host does not have its address 10.0.0.12, the check \
+             /etc/keepalived/check_nginx.sh failed (exited with status 3), /run/hactl/nginx says -254, \
+             the interface eth1 is down"
+        ]
+    );
+}
+
+/// The file says so for as long as nginx does not run, and for a moment after.
+#[test]
+fn a_tracked_file_is_explained_by_an_nginx_that_does_not_run() {
+    let waits = |lb2: &mut Observation| {
+        lb2.vrrp[0].state = InstanceState::Fault;
+        lb2.tracked = vec![Tracked {
+            name: "hactl_nginx".to_owned(),
+            kind: TrackedKind::File {
+                path: "/run/hactl/nginx".to_owned(),
+                value: -254,
+            },
+            instances: vec!["VI_1".to_owned()],
+        }];
+    };
+    let fault = "lb2: VI_1 is in FAULT: /run/hactl/nginx says -254";
+    assert_eq!(said(&beside(waits)), [fault]);
+    let stopped = beside(|lb2| {
+        waits(lb2);
+        let nginx = lb2.services.get_mut("nginx.service").unwrap();
+        nginx.active = "inactive".to_owned();
+    });
+    assert_eq!(
+        said(&stopped),
+        [
+            "lb2: nginx is not running",
+            &format!("{fault}, and nginx is not running"),
+        ]
+    );
+}
+
+/// A change is not failed for what was wrong before it, but for what it makes wrong.
+#[test]
+fn what_was_wrong_before_excuses_the_same_on_the_same_node_only() {
+    let fault_for = |node: &str, causes: &[FaultCause]| Problem::NotElectable {
+        node: name(node),
+        instance: "VI_1".to_owned(),
+        state: InstanceState::Fault,
+        seconds: None,
+        causes: causes.to_vec(),
+    };
+    let fault = |node: &str| fault_for(node, &[]);
+    let check = |failure: &str| FaultCause::ScriptFailing {
+        name: "check_nginx".to_owned(),
+        path: "/etc/keepalived/check_nginx.sh".to_owned(),
+        failure: Some(failure.to_owned()),
+    };
+    let address = FaultCause::AddressMissing {
+        address: "10.0.0.63".parse().unwrap(),
+    };
+    let failing = [fault_for("lb3", &[check("timed out")])];
+    assert!(fault_for("lb3", &[check("exited with status 3")]).is_in(&failing));
+    // The change's own, on a node that was not well anyway.
+    assert!(!fault_for("lb3", &[check("timed out"), address.clone()]).is_in(&failing));
+    assert!(!fault_for("lb3", &[address]).is_in(&failing));
+    let down = |node: &str, daemon| Problem::DaemonDown {
+        node: name(node),
+        daemon,
+    };
+    let before = [down("lb3", Daemon::Keepalived)];
+    assert!(fault("lb3").is_in(&before));
+    assert!(!fault("lb2").is_in(&before));
+    assert!(!down("lb3", Daemon::Nginx).is_in(&before));
+    let no_owner = Problem::NoOwner { vip: vip() };
+    assert!(!no_owner.is_in(std::slice::from_ref(&no_owner)));
+}
+
+/// The rules' page lists what is looked at, and nothing else.
+#[test]
+fn the_rules_on_running_clusters_are_those_of_problems() {
+    let mut owner_down = pair(InstanceState::Master, InstanceState::Backup);
+    owner_down[0].services.remove("nginx.service");
+    let mut orphaned = pair(InstanceState::Master, InstanceState::Backup);
+    orphaned[0].services.remove("keepalived.service");
+    let mut differing = beside(|lb2| lb2.vrrp[0].wire.version = Some(3));
+    differing[0].vrrp[0].wire.version = Some(2);
+    let component = "/etc/keepalived".to_owned();
+    let clusters = [
+        pair(InstanceState::Master, InstanceState::Master),
+        owner_down,
+        orphaned,
+        differing,
+        hook(HookState::Missing),
+        hook(HookState::Unsafe { component }),
+    ];
+    let broken = |seen: &Vec<Observation>| {
+        let problems = problems(seen, &[vip()]);
+        problems
+            .iter()
+            .filter_map(Problem::rule)
+            .map(|rule| rule.id)
+            .collect::<Vec<_>>()
+    };
+    let mut broken: Vec<&str> = clusters.iter().flat_map(broken).collect();
+    broken.sort_unstable();
+    broken.dedup();
+    // Activation proves that nginx serves what it was given.
+    let listed = crate::check::rules()
+        .into_iter()
+        .map(|rule| (rule.id, rule.when));
+    let listed = listed.filter(|(id, when)| *when == [When::Status] && *id != "NG007");
+    let listed: Vec<&str> = listed.map(|(id, _)| id).collect();
+    assert_eq!(broken, listed);
+}
+
 #[test]
 fn a_node_that_could_not_take_over() {
     let mut pair = pair(InstanceState::Master, InstanceState::Fault);
@@ -88,6 +375,8 @@ fn a_node_that_could_not_take_over() {
         node: name("lb2"),
         instance: "VI_1".to_owned(),
         state: InstanceState::Fault,
+        seconds: None,
+        causes: Vec::new(),
     };
     assert_eq!(fault.to_string(), "lb2: VI_1 is in FAULT");
     assert_eq!(problems(&pair, &[vip()]), [nginx, keepalived, fault]);

@@ -11,7 +11,7 @@ use super::notice::{Notice, note_all};
 use super::plan::{Planned, test_files};
 use super::plan_file::{PlanFile, PlanFileError, is_same};
 use super::recovery::{self, Recoverer, Recovery, require_no_pending_change};
-use super::survey::{Survey, fit_profile, owner_patience};
+use super::survey::{Survey, fit_profile, owner_patience, peer_ports, vips};
 use super::unreachable::survey_for;
 use crate::agent::{AgentError, Observation, PeerKey, ThisMachine};
 use crate::apply::{
@@ -19,7 +19,7 @@ use crate::apply::{
     Fleet, Step,
 };
 use crate::check::Finding;
-use crate::health;
+use crate::health::{self, Problem};
 use crate::inventory::Source;
 use crate::plan::{Loss, Plan, Provenance};
 
@@ -47,6 +47,8 @@ pub struct Proposal<'a> {
     pub plan: &'a Plan,
     /// What the hosts tell of earlier changes.
     pub notices: &'a [Notice],
+    /// What keeps nodes that hactl has set up from serving or taking over now.
+    pub problems: &'a [Problem],
     /// What the hosts' versions make of the inventory.
     pub findings: &'a [Finding],
     /// For the findings' places.
@@ -82,6 +84,8 @@ pub struct ApplyReport {
     pub is_recovered: bool,
     /// What the hosts tell of earlier changes.
     pub notices: Vec<Notice>,
+    /// What kept nodes that hactl has set up from serving or taking over before.
+    pub problems: Vec<Problem>,
     /// What the hosts' versions make of the inventory.
     pub findings: Vec<Finding>,
     /// How it ended; `None` when the user did not agree.
@@ -144,6 +148,7 @@ impl<P: Planner> Course<'_, P> {
         let mut report = ApplyReport {
             plan: planned.plan,
             notices: recovery.without_own(survey.notices()),
+            problems: self.problems(survey),
             recovery,
             is_recovered: false,
             findings: planned.findings,
@@ -168,6 +173,7 @@ impl<P: Planner> Course<'_, P> {
             self.recover(&report.recovery, survey).await?;
             report.is_recovered = true;
             let planned = self.plan(survey, &survey.seen).await?;
+            report.problems = self.problems(survey);
             let is_as_agreed = is_same(&report.plan, &planned.plan);
             (report.plan, report.findings) = (planned.plan, planned.findings);
             if !is_as_agreed && !self.is_agreed(&report, true)? {
@@ -176,6 +182,10 @@ impl<P: Planner> Course<'_, P> {
         }
         report.outcome = Some(self.carry_out(&report.plan, survey).await?);
         Ok(report)
+    }
+
+    fn problems(&self, survey: &Survey) -> Vec<Problem> {
+        health::known_problems(&survey.seen, &vips(&self.loaded.cluster))
     }
 
     /// The plan, unless a change is under way that is not to be recovered, or another one was saved.
@@ -201,6 +211,7 @@ impl<P: Planner> Course<'_, P> {
             },
             plan: &report.plan,
             notices: &report.notices,
+            problems: &report.problems,
             findings: &report.findings,
             source: &self.loaded.source,
             is_revised,
@@ -316,6 +327,9 @@ impl<P: Planner> Course<'_, P> {
                 owner_patience: owner_patience(&loaded.cluster),
                 peer_key: Some(peer_key),
                 vips: health::doors(&loaded.cluster),
+                peer_ports: peer_ports(&loaded.cluster),
+                hooks: loaded.cluster.notify_hook.iter().cloned().collect(),
+                before: self.problems(survey),
                 provenance: loaded.provenance.clone(),
                 stop: context.stop.clone(),
             },

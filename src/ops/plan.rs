@@ -14,6 +14,7 @@ use super::unreachable::survey_for;
 use crate::agent::Observation;
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
+use crate::health::{self, Problem};
 use crate::plan::{Goal, LeftOut, NodePlan, Plan, Request, build};
 
 /// A plan and what else was noticed.
@@ -29,6 +30,8 @@ pub struct PlanReport {
     pub findings: Vec<Finding>,
     /// What the hosts tell of earlier changes.
     pub notices: Vec<Notice>,
+    /// What keeps nodes that hactl has set up from serving or taking over now.
+    pub problems: Vec<Problem>,
     /// What faults would cost users with it; `None` where its files are not hactl's.
     pub expected: Option<Expected>,
 }
@@ -76,6 +79,7 @@ async fn look(
     Ok(PlanReport {
         expected: Expected::of_plan(&loaded.cluster, &plan, &foreseen),
         notices: recovery.without_own(survey.notices()),
+        problems: health::known_problems(&survey.seen, &vips(&loaded.cluster)),
         loaded,
         plan,
         recovery,

@@ -88,6 +88,23 @@ pub(super) fn vips(cluster: &Cluster) -> Vec<IpAddr> {
         .collect()
 }
 
+/// Every node's own address with each port on which its nginx listens at all addresses: what peers can
+/// ask it for, whoever owns the VIPs.
+pub(super) fn peer_ports(cluster: &Cluster) -> Vec<(IpAddr, u16)> {
+    let ports = |node: &Node| {
+        let listens = cluster.sites.iter().flat_map(|site| &site.listen);
+        let open = listens.filter(|listen| {
+            listen.address.is_none_or(|address| {
+                address.is_unspecified() && address.is_ipv4() == node.address.is_ipv4()
+            })
+        });
+        let ports: BTreeSet<u16> = open.map(|listen| listen.port).collect();
+        let address = node.address;
+        ports.into_iter().map(move |port| (address, port))
+    };
+    cluster.nodes.iter().flat_map(ports).collect()
+}
+
 /// How long an election may take, all timers of the cluster at their worst, and some air.
 pub(super) fn owner_patience(cluster: &Cluster) -> Duration {
     let health = cluster.health.interval * (cluster.health.rise + cluster.health.fall);
@@ -222,6 +239,7 @@ async fn observe(
 ) -> Result<(Vec<Observation>, Vec<AgentError>), OpsError> {
     let guess = NodeFacts::debian_12();
     let mut questions = Vec::new();
+    let peers = peer_ports(&loaded.cluster);
     for node in &loaded.cluster.nodes {
         let rendered = render_node(loaded, node, &guess)?;
         let paths = rendered
@@ -229,7 +247,12 @@ async fn observe(
             .iter()
             .map(|file| file.path.clone())
             .collect();
-        questions.push((node, question(&loaded.cluster, paths)));
+        let peers = peers.iter().filter(|(peer, _)| *peer != node.address);
+        let question = Question {
+            peers: peers.copied().collect(),
+            ..question(&loaded.cluster, paths)
+        };
+        questions.push((node, question));
     }
     let answers = each(questions.iter(), context.parallel, |(node, question)| {
         ask(fleet.get(&node.name), question)
@@ -286,6 +309,8 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
             .map(|sysctl| sysctl.key.to_string())
             .collect(),
         neighbours: Vec::new(),
+        hooks: cluster.notify_hook.iter().cloned().collect(),
+        peers: Vec::new(),
         backends: backends.into_iter().collect(),
         names: check::names_to_resolve(cluster).into_iter().collect(),
         status_port: cluster.nginx.status_port,

@@ -64,6 +64,8 @@ pub(crate) struct FakeHost {
     pub(crate) opens_with_change: bool,
     /// It hears no announcement.
     pub(crate) is_deaf: bool,
+    /// What its instance is, where that does not follow from the VIPs it holds.
+    pub(crate) instance: Option<&'static str>,
     /// It answers nobody.
     pub(crate) is_gone: bool,
     staged: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
@@ -490,7 +492,22 @@ impl FakeHost {
     }
 
     fn observe(&self, payload: &[u8]) -> String {
-        let mut answer = "host\tfake\t6.1\t0\naddresses\n".to_owned();
+        let mut answer = "host\tfake\t6.1\t0\nservices\n".to_owned();
+        let services = ["nginx", "keepalived"]
+            .map(|daemon| format!("Id={daemon}.service\nActiveState=active\n"));
+        let state = match (self.instance, self.holds.is_empty()) {
+            (Some(state), _) => state,
+            (None, true) => "BACKUP",
+            (None, false) => "MASTER",
+        };
+        let dump =
+            format!("------< VRRP Topology >------\n VRRP Instance = VI_1\n   State = {state}\n");
+        let _ = writeln!(
+            answer,
+            " {}\nloaded\t\n {}\naddresses",
+            STANDARD.encode(services.join("\n")),
+            STANDARD.encode(dump)
+        );
         let mut addresses = String::new();
         for vip in &self.holds {
             // Writing to a String cannot fail.

@@ -13,10 +13,12 @@ use super::document::Document;
 use super::findings::findings_text;
 use super::losses::losses_question;
 use super::plan::{PlanDetail, notices_text, plan_text};
+use super::problems::{problems_text, remaining_text};
 use super::progress::Progress;
 use super::recovery::recovery_text;
 use super::ui::Ui;
 use crate::apply::{ApplyResult, Event};
+use crate::health::Problem;
 use crate::model::NodeName;
 use crate::ops::{ApplyReport, Proposal};
 use crate::plan::Loss;
@@ -36,6 +38,8 @@ struct State {
     progress: Option<Progress>,
     events: Vec<Value>,
     owners: Vec<(IpAddr, NodeName)>,
+    /// What was wrong before, and still is.
+    problems: Vec<Problem>,
 }
 
 impl Ui {
@@ -50,6 +54,7 @@ impl Ui {
                 progress: None,
                 events: Vec::new(),
                 owners: Vec::new(),
+                problems: Vec::new(),
             }),
         }
     }
@@ -65,7 +70,7 @@ impl ChangeView {
         let text = if proposal.is_revised {
             revised_text().to_owned()
         } else {
-            notices_text(proposal.notices)
+            notices_text(proposal.notices) + &problems_text(proposal.problems)
         };
         self.ui.status(&text);
         self.ui.status(&recovery_text(proposal.recovery));
@@ -111,6 +116,9 @@ impl ChangeView {
         if let Event::OwnersSeen { owners } = event {
             owners.clone_into(&mut state.owners);
         }
+        if let Event::ProblemsRemain { problems } = event {
+            problems.clone_into(&mut state.problems);
+        }
         if let Some(progress) = &mut state.progress {
             progress.event(event);
         }
@@ -134,6 +142,7 @@ impl ChangeView {
                 .with("recovered", &report.is_recovered)
                 .with("plan", &report.plan)
                 .with("notices", &report.notices)
+                .with("problems", &report.problems)
                 .with("events", &state.events)
                 .with("outcome", &outcome_json(report));
             self.ui.document(&document);
@@ -143,9 +152,12 @@ impl ChangeView {
             // No plan was shown, and these with it.
             self.ui.status(&notices_text(&report.notices));
         }
+        if is_nothing(report) {
+            self.ui.status(&problems_text(&report.problems));
+        }
         let text = outcome_text(report, &state.owners, Ui::is_unicode());
         if exit_code == 0 {
-            self.ui.data(&text);
+            self.ui.data(&(text + &remaining_text(&state.problems)));
         } else {
             self.ui.raw_error(&text);
         }

@@ -8,7 +8,7 @@ use super::recovery::recovery_text;
 use super::samples::*;
 use crate::agent::{AgentError, InstanceState};
 use crate::apply::{ApplyResult, Event, FailureCause, RecoveryDirection, Step};
-use crate::health::{Daemon, Problem};
+use crate::health::{Daemon, FaultCause, Problem};
 use crate::model::NodeName;
 use crate::ops::{ApplyReport, InterruptedChange, Recovery, StaleLock};
 use crate::plan::{Goal, Plan};
@@ -137,6 +137,10 @@ fn mixed() -> ApplyResult {
                         node: name("lb1"),
                         instance: "VI_1".to_owned(),
                         state: InstanceState::Fault,
+                        seconds: Some(42),
+                        causes: vec![FaultCause::InterfaceDown {
+                            interface: "eth1".to_owned(),
+                        }],
                     },
                     Problem::DaemonDown {
                         node: name("lb2"),

@@ -44,7 +44,9 @@ fn proof_help(problems: &[Problem]) -> &'static str {
         Problem::NotServed { .. } => Some("look at `ss -ltn` and nginx's error log on that node"),
         _ => None,
     };
-    problems.iter().find_map(of_problem).unwrap_or(
+    let of_rule = || problems.iter().find_map(Problem::rule).map(|rule| rule.fix);
+    let first = problems.iter().find_map(of_problem).or_else(of_rule);
+    first.unwrap_or(
         "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other \
          (IP protocol 112)",
     )
@@ -65,5 +67,14 @@ pub(super) fn failure_text(failure: &Failure, unicode: bool) -> String {
 /// The same as JSON.
 pub(super) fn failure_json(failure: &Failure) -> Value {
     let causes: Vec<Value> = complaints(failure).iter().map(Complaint::json).collect();
-    json!({ "step": failure.step, "causes": causes })
+    let problems = failure.errors.iter().filter_map(|cause| match cause {
+        FailureCause::NotProven { problems } => Some(problems),
+        _ => None,
+    });
+    let problems: Vec<&Problem> = problems.flatten().collect();
+    let mut json = json!({ "step": failure.step, "causes": causes });
+    if !problems.is_empty() {
+        json["problems"] = json!(problems);
+    }
+    json
 }

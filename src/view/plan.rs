@@ -13,6 +13,7 @@ use super::losses::losses_text;
 use super::node_plan::nodes_text;
 use super::paint;
 use super::prediction::expected_text;
+use super::problems::problems_text;
 use super::recovery::recovery_text;
 use super::text::{and, comma, count, wrap};
 use super::ui::Ui;
@@ -28,6 +29,7 @@ impl Ui {
                 .with("refused", &report.plan.is_refused())
                 .with("plan", &report.plan)
                 .with("notices", &report.notices)
+                .with("problems", &report.problems)
                 .with("recovery", &report.recovery)
                 .with("warnings", &report.warnings())
                 .with("expected", &report.expected)
@@ -36,6 +38,7 @@ impl Ui {
             return;
         }
         self.status(&notices_text(&report.notices));
+        self.status(&problems_text(&report.problems));
         self.status(&recovery_text(&report.recovery));
         self.status(&warnings_text(&report.loaded.warnings));
         let (findings, source) = (&report.findings, &report.loaded.source);

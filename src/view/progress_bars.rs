@@ -59,7 +59,8 @@ impl Bars {
             | Event::LockNotHandedOver { .. }
             | Event::Tested { .. }
             | Event::OwnersSeen { .. }
-            | Event::ReachedAgain { .. } => {}
+            | Event::ReachedAgain { .. }
+            | Event::ProblemsRemain { .. } => {}
         }
     }
 

@@ -85,6 +85,7 @@ impl Lines {
                 };
                 owners.iter().map(line).collect()
             }
+            Event::ProblemsRemain { .. } => String::new(),
             Event::Failed { step, message } => {
                 let before = self.flush();
                 // All that failed is told at the end; here, that something did, and what first.

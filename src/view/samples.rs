@@ -239,6 +239,7 @@ pub(super) fn report(plan: Plan, result: ApplyResult) -> ApplyReport {
         recovery: Recovery::default(),
         is_recovered: false,
         notices: Vec::new(),
+        problems: Vec::new(),
         findings: Vec::new(),
         outcome: Some(ApplyOutcome {
             result,

@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::drift::{by_words, drift_words, notice_words};
 use super::paint;
+use super::problems::problem_words;
 use super::text::{and, columns, count, lines, wrap};
 use super::ui::Ui;
 use crate::agent::{InstanceState, Service};
@@ -125,10 +126,13 @@ fn troubles(report: &StatusReport) -> Vec<String> {
         said.push((&node.node, paint::bad(format!("nothing is known: {why}"))));
     }
     for problem in &report.problems {
-        // Who owns a VIP and which daemons run stands above.
-        if let (Some(node), Some(_)) = (problem.node(), problem.vip()) {
-            let words = problem.to_string();
-            let words = words.trim_start_matches(node.as_str());
+        // Daemons are in the table, and owners below it.
+        if let (Some(node), false) = (
+            problem.node(),
+            matches!(problem, Problem::DaemonDown { .. }),
+        ) {
+            let words = problem_words(problem);
+            let words = words.strip_prefix(node.as_str()).unwrap_or(&words);
             said.push((node, paint::bad(words.trim_start_matches(": "))));
         }
     }

@@ -1,6 +1,6 @@
 //! Hosts that are full, read-only, strange or hostile.
 
-use hactl::agent::{LiveFile, Question};
+use hactl::agent::{HookState, LiveFile, PeerAnswer, Question};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -11,6 +11,7 @@ in_every_shell!(
     a_link_that_no_text_can_tell_is_refused,
     what_a_host_says_commands_no_terminal,
     answers_do_not_mix,
+    scripts_and_peers_are_looked_at,
     arguments_are_no_paths_and_no_programs,
     a_read_only_folder_is_found_while_staging,
     a_full_disk_is_said_to_be_full,
@@ -105,6 +106,52 @@ async fn answers_do_not_mix(world: &World) {
         assert_eq!(seen.loaded.as_deref(), Some("aaaaaaaaaaaa"));
         assert_eq!(seen.vrrp.len(), 1);
     }
+}
+
+/// A script that keepalived.conf names is looked at where it lies, and a peer's listener from here.
+async fn scripts_and_peers_are_looked_at(world: &World) {
+    world.write(
+        "/etc/keepalived/keepalived.conf",
+        "global_defs {\n    enable_script_security\n}\nvrrp_script check {\n    script \"/etc/hooks/check.sh fast\"\n}\n\
+         vrrp_instance VI_1 {\n    notify_master \"/etc/hooks/gone.sh INSTANCE\"\n    notify /etc/hooks/text.sh\n    \
+         notify_fault '/etc/open/hook.sh'\n}\n",
+    );
+    for script in ["hooks/check.sh", "hooks/text.sh", "open/hook.sh"] {
+        world.write(&format!("/etc/{script}"), "#!/bin/sh\n");
+    }
+    world.write("/etc/hooks/text.sh", "#!/bin/sh\n'/opt/page' \"$1\"\n");
+    world.sh("chmod 755 /etc/hooks/check.sh /etc/open/hook.sh; chmod 644 /etc/hooks/text.sh; chmod 777 /etc/open");
+    let question = Question {
+        hooks: vec![path("/opt/page"), path("/opt/not-yet")],
+        // The second one is what nothing listens at in this world.
+        peers: ["192.0.2.1", "192.0.2.66"]
+            .map(|peer| (peer.parse().unwrap(), 80))
+            .into(),
+        ..Question::default()
+    };
+    let seen = world.agent().observe(&question).await.unwrap();
+    let hook = |path: &str| {
+        let hook = seen.hooks.iter().find(|hook| hook.path == path);
+        hook.map(|hook| hook.state.clone())
+    };
+    assert_eq!(hook("/etc/hooks/check.sh"), Some(HookState::Ready));
+    assert_eq!(hook("/etc/hooks/gone.sh"), Some(HookState::Missing));
+    assert_eq!(hook("/etc/hooks/text.sh"), Some(HookState::NotExecutable));
+    let component = "/etc/open".to_owned();
+    assert_eq!(
+        hook("/etc/open/hook.sh"),
+        Some(HookState::Unsafe { component })
+    );
+    // Called by a script that is live; the other one is not.
+    assert_eq!(hook("/opt/page"), Some(HookState::Missing));
+    assert_eq!(seen.hooks.len(), 5);
+    let answer = |peer: &str| {
+        let peer: std::net::IpAddr = peer.parse().unwrap();
+        let seen = seen.peers.iter().find(|seen| seen.address == peer);
+        seen.map(|seen| seen.answer)
+    };
+    assert_eq!(answer("192.0.2.1"), Some(PeerAnswer::Open));
+    assert_eq!(answer("192.0.2.66"), Some(PeerAnswer::Refused));
 }
 
 async fn arguments_are_no_paths_and_no_programs(world: &World) {

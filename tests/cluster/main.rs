@@ -13,6 +13,7 @@ mod lab;
 #[path = "../support/snapshot.rs"]
 mod snapshot;
 
+mod able;
 mod agreement;
 mod alone;
 mod atomic;

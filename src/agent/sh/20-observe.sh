@@ -9,12 +9,14 @@ observe() {
     observe_drill
     observe_services
     observe_addresses
-    port=$(value_in "$state/live/manifest" status_port) network='' serving=no
+    port=$(value_in "$state/live/manifest" status_port) network='' hooks='' serving=no
     while IFS=$tab read -r what one two; do
         case $what in
         path) observe_path "$one" ;;
         sysctl) observe_sysctl "$one" ;;
-        backend | neighbour | name) network="$network$what $one ${two:--}
+        backend | neighbour | name | peer) network="$network$what $one ${two:--}
+" ;;
+        hook) hooks="$hooks$one
 " ;;
         status_port) port=${port:-$one} ;;
         serving) serving=yes ;;
@@ -151,6 +153,7 @@ observe_network() {
         backend) observe_backend "$host" "$port" & ;;
         neighbour) observe_neighbour "$host" & ;;
         name) observe_name "$host" & ;;
+        peer) observe_peer "$host" "$port" & ;;
         esac
     done <<END
 $network
@@ -186,6 +189,18 @@ observe_name() {
     say name "$name" "$*"
 }
 
+# What becomes of a connection to a peer's listener, made from here: only a firewall leaves it without an
+# answer where the kernel has one.
+# shellcheck disable=SC2016 # bash expands it, with the values as its arguments
+observe_peer() {
+    timeout 2 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>/dev/null
+    case $? in
+    0) say peer "$1" "$2" open ;;
+    124) say peer "$1" "$2" silent ;;
+    *) say peer "$1" "$2" refused ;;
+    esac
+}
+
 # Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
 # owner (ARP, or neighbour discovery), and what the kernel learned is read back. What it knew before
 # goes first: it remembers for minutes a neighbour that is gone.
@@ -207,40 +222,136 @@ observe_running() {
         [ -z "$1" ] || say serves "$(served_id "$1")"
     fi
     if is_active keepalived.service; then
+        # Whatever ends this program meanwhile, nothing of it stays there.
+        trap 'forget_dump; exit 1' HUP INT PIPE TERM
         keepalived_dump "$(main_pid keepalived.service)"
+        trap - HUP INT PIPE TERM
         say loaded "$loaded_id"
         body_text "$dump"
+        observe_failed_scripts
+    fi
+    observe_hooks
+}
+
+# observe_failed_scripts: the last that keepalived logged of each check that fails, by the name that it
+# has in the dump.
+observe_failed_scripts() {
+    case $dump in *'Status = BAD'*) ;; *) return 0 ;; esac
+    journalctl -u keepalived.service -o cat -n 1000 --no-pager 2>/dev/null |
+        sed -n 's/^\(Keepalived_vrrp[^:]*: \)\{0,1\}VRRP_Script(\([^)]*\)) \(failed.*\)$/\2\t\3/p' | tail -n 20 |
+        while IFS=$tab read -r name text; do say script_failed "$name" "$text"; done
+}
+
+# observe_hooks: every script that the live keepalived.conf names, or that such a script calls, and what lies
+# there. keepalived itself goes on without one that is missing.
+observe_hooks() {
+    conf=/etc/keepalived/keepalived.conf
+    [ -f "$conf" ] || return 0
+    secure=no
+    if grep -q '^[[:space:]]*enable_script_security' "$conf"; then secure=yes; fi
+    scripts=$(sed -n 's/^[[:space:]]*\(script\|notify\|notify_[a-z_]*\)[[:space:]]\{1,\}["'"'"']\{0,1\}\(\/[^"'"'"' 	]*\).*/\2/p' "$conf" | sort -u)
+    while IFS= read -r hook; do
+        [ -z "$hook" ] || observe_hook "$hook" "$secure"
+    done <<END
+$scripts
+END
+    # What a script of hactl's calls itself, once the one that is live does.
+    while IFS= read -r hook; do
+        [ -n "$hook" ] && is_called "$hook" && observe_hook "$hook" no
+    done <<END
+$hooks
+END
+    return 0
+}
+
+# observe_hook PATH SECURE: with `yes`, keepalived's script security looks at it.
+observe_hook() {
+    if [ ! -e "$1" ]; then
+        say hook "$1" missing
+    elif [ ! -f "$1" ] || [ ! -x "$1" ]; then
+        say hook "$1" not_executable
+    elif [ "$2" = yes ] && open=$(writable_by_others "$1"); then
+        say hook "$1" unsafe "$open"
+    else
+        say hook "$1" ready
     fi
 }
 
+# is_called PATH: true where one of the scripts speaks of it.
+is_called() {
+    while IFS= read -r script; do
+        if [ -f "$script" ] && grep -qF -- "$1" "$script"; then return 0; fi
+    done <<END
+$scripts
+END
+    return 1
+}
+
+# writable_by_others PATH: the first of the path's components that somebody besides root can write to;
+# false where there is no such one. keepalived's script security looks at the same.
+writable_by_others() {
+    component=$(readlink -f -- "$1") || return 1
+    while [ -n "$component" ]; do
+        owner=$(stat -c '%u %g %a' -- "$component") || return 1
+        mode=${owner##* }
+        group=${owner#* }
+        group=${group%% *}
+        case $mode in
+        1???) ;; # sticky
+        *[2367])
+            printf '%s' "$component"
+            return 0
+            ;;
+        *[2367]?)
+            if [ "$group" != 0 ]; then
+                printf '%s' "$component"
+                return 0
+            fi
+            ;;
+        esac
+        if [ "${owner%% *}" != 0 ]; then
+            printf '%s' "$component"
+            return 0
+        fi
+        component=${component%/*}
+    done
+    return 1
+}
+
 # keepalived_dump PID: asks the running keepalived for its state (SIGUSR1): sets loaded_id, the
-# configuration it runs by hactl's mark in it, and dump, its VRRP instances without their passwords.
+# configuration it runs by hactl's mark in it, and dump, its VRRP instances without their passwords and
+# what they track.
 # It writes to its own /tmp; what it wrote is removed again.
 keepalived_dump() {
     dump_dir=/proc/$1/root/tmp
-    loaded_id='' dump='' asked=0
+    loaded_id='' dump='' asked=0 dump_size='' dump_before=''
     # To process 0, which it is while keepalived restarts, a signal would be one to all of us.
     [ "${1:-0}" -gt 0 ] || return 0
     # Two that ask at the same time would remove each other's answers. Only root can open this folder,
     # so that nobody else can make us wait.
     if [ -d /root ]; then exec 8</root && flock -w 3 8; fi
-    rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
+    forget_dump
     kill -s USR1 "$1" 2>/dev/null || return 0
-    # The section after the instances tells that they are complete.
-    until dump_is_complete "$dump_dir/keepalived.data"; do
+    # The section after the instances tells that they are complete; what they track follows it at once, and
+    # is there when the file no longer grows.
+    until dump_is_complete "$dump_dir/keepalived.data" && [ "$dump_size" = "${dump_before:--}" ]; do
+        dump_before=$dump_size
+        dump_size=$(stat -c %s "$dump_dir/keepalived.data" 2>/dev/null)
         # A name of its own: the variables of a function are its caller's too, and that one counts as well.
         asked=$((asked + 1))
-        [ "$asked" -lt 100 ] || break
-        sleep 0.02
+        [ "$asked" -lt 200 ] || break
+        sleep 0.01
     done
     # Where /tmp is everybody's, another user may have put a file of that name there.
     if [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ]; then
         loaded_id=$(loaded_mark "$dump_dir/keepalived.data")
-        dump=$(sed -n '/VRRP Topology/,/VRRP Sockpool/p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
+        dump=$(sed -n '/VRRP Topology/,$p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
     fi
-    rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"
+    forget_dump
     exec 8<&-
 }
+
+forget_dump() { rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"; }
 
 # The check script's name in a file that a keepalived.conf of somebody else's includes.
 shared_script=hactl_check_nginx

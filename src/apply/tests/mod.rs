@@ -202,6 +202,9 @@ async fn run_with(
         owner_patience: Duration::ZERO,
         peer_key: Some(PeerKey::random().unwrap()),
         vips: vec![doors()],
+        peer_ports: Vec::new(),
+        hooks: Vec::new(),
+        before: Vec::new(),
         provenance: Provenance::default(),
         stop: Arc::default(),
     };

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::agent::AgentError;
+use crate::agent::{AgentError, InstanceState};
 use crate::apply::FailureCause;
+use crate::health::Problem;
 
 #[tokio::test]
 async fn the_holder_comes_last_and_all_is_confirmed() {
@@ -372,4 +373,38 @@ async fn a_lock_that_cannot_be_released_is_told() {
         })
         .collect();
     assert_eq!(told, [name(1)]);
+}
+
+#[tokio::test]
+async fn a_node_in_fault_fails_the_proof_unless_it_was_so_before() {
+    let broken = || {
+        let cluster = cluster();
+        for host in cluster.state().hosts.values_mut().skip(2) {
+            host.instance = Some("FAULT");
+        }
+        cluster
+    };
+    let fault = Problem::NotElectable {
+        node: name(2),
+        instance: "VI_1".to_owned(),
+        state: InstanceState::Fault,
+        seconds: Some(7),
+        causes: Vec::new(),
+    };
+    let cluster = broken();
+    let run = run(&cluster, &plan()).await;
+    assert_eq!((run.kind(), truth(&cluster)), ("rolled back", "old"));
+    assert_eq!(run.failed_step(), Some(Step::Prove));
+    let cluster = broken();
+    let before = vec![fault];
+    let run = run_with(
+        &cluster,
+        &plan(),
+        |options| options.before = before,
+        &|_| (),
+    )
+    .await;
+    assert_eq!((run.kind(), truth(&cluster)), ("applied", "new"));
+    let told = |event: &Event| matches!(event, Event::ProblemsRemain { problems } if problems[0].node() == Some(&name(2)));
+    assert!(run.events.iter().any(told));
 }

@@ -3,12 +3,6 @@
 use crate::check::rule::Coverage::{CannotHappen, Checked, Observed};
 
 rules! { KEEPALIVED:
-KA001 {
-    Error, [Host], Observed("the installed keepalived's version"),
-    title: "this keepalived cannot test a file",
-    reason: "Before 2.0.4 `keepalived -t` prints \"invalid option\" and exits 0, so that a broken file looks good.",
-    fix: "install keepalived 2.0.4 or later; until then only hactl's own rules stand between a mistake and the cluster",
-}
 KA003 {
     Error, [Host], Observed("`keepalived -t` on the staged file, its exit status read by version"),
     title: "keepalived refuses the file",
@@ -46,8 +40,8 @@ KA008 {
     fix: "close every `{` with a `}` on its own line",
 }
 KA020 {
-    Error, [Host], Observed("all nodes' live files and adverts, compared"),
-    title: "nodes disagree on virtual_router_id, version, interval, VIPs or authentication",
+    Error, [Status], Observed("what the running keepalived of each node has, compared"),
+    title: "nodes disagree on virtual_router_id, version, interval or VIPs",
     reason: "Any of these being different makes two owners. One inventory renders all nodes alike, so this is a node changed by hand or not yet converged.",
     fix: "apply the inventory on all nodes",
 }
@@ -68,12 +62,6 @@ KA023 {
     title: "VRRPv3 by unicast on a keepalived whose checksums are wrong",
     reason: "Before 1.3.7 every second unicast peer gets a wrong VRRPv3 checksum (\"Invalid VRRPv3 checksum\", measured on 1.3.5 with three nodes) and drops the adverts: two owners.",
     fix: "use VRRPv2 or multicast on this cluster, or upgrade keepalived to 1.3.7 or later on all nodes",
-}
-KA024 {
-    Error, [Host], Observed("5 s of adverts on the interface"),
-    title: "someone else speaks this virtual_router_id on this wire",
-    reason: "Two clusters with one id fight: each takes the other's adverts for its own.",
-    fix: "choose another virtual_router_id",
 }
 KA025 {
     Error, [Inventory, Host], Checked,
@@ -118,13 +106,13 @@ KA033 {
     fix: "apply: hactl writes such files with mode 0600",
 }
 KA040 {
-    Error, [Host], Observed("the scripts on the host"),
+    Error, [Status], Observed("the scripts that the live keepalived.conf names"),
     title: "a script is missing or not executable",
     reason: "keepalived then disables the check and keeps MASTER (measured): it fails open, silently.",
     fix: "apply: hactl installs its scripts with mode 0755; an own notify hook has to be there before",
 }
 KA041 {
-    Error, [Host], Observed("owner and mode of each component of the scripts' paths"),
+    Error, [Status], Observed("owner and mode of each component of the scripts' paths"),
     title: "an unsafe path to a script",
     reason: "With script security keepalived runs no script as root whose path others can write to.",
     fix: "make every folder of the path root's and writable by root alone",
@@ -134,18 +122,6 @@ KA043 {
     title: "the check script acts instead of reading",
     reason: "A script that starts nginx again makes a crash loop look healthy, and the failover never comes (measured: 16 s and more).",
     fix: "let the script only read",
-}
-KA044 {
-    Warning, [Host], Observed("how long the check script takes there"),
-    title: "the check script is slower than its interval",
-    reason: "keepalived starts no check while the last one runs.",
-    fix: "find out what is slow on that host, or lengthen the interval",
-}
-KA045 {
-    Error, [Doctor], Observed("SELinux labels and denials"),
-    title: "SELinux forbids the script",
-    reason: "keepalived runs scripts in its own domain; a script with the wrong label fails there and works by hand.",
-    fix: "restore the labels (`restorecon`) of /etc/keepalived",
 }
 KA050 {
     Warning, [Inventory], Checked,

@@ -21,12 +21,6 @@ NG003 {
     reason: "A reload cannot make that change: the bind fails and the old configuration goes on serving, while the reload reports success (measured).",
     fix: "let apply restart nginx on the nodes one by one",
 }
-NG005 {
-    Warning, [Host], Observed("the file limits of the running nginx"),
-    title: "fewer files than twice the connections",
-    reason: "A proxied request uses two, and systemd's soft limit is 1024: 2,200 of 5,000 clients got through (measured).",
-    fix: "apply: hactl sets worker_rlimit_nofile and LimitNOFILE from worker_connections",
-}
 NG006 {
     Warning, [Inventory, Plan], Checked,
     title: "one server left in an upstream",
@@ -34,7 +28,7 @@ NG006 {
     fix: "add a second server, or put one back in service",
 }
 NG007 {
-    Error, [Doctor], Observed("the generation that the running nginx serves"),
+    Error, [Status], Observed("the generation that the running nginx serves"),
     title: "a reload was not applied",
     reason: "`nginx -s reload` exits 0 while the old configuration goes on serving.",
     fix: "read nginx's error log for [emerg]; free the port it names, or restart nginx",
@@ -94,25 +88,25 @@ NG016 {
     fix: "name the servers behind the proxy, not the proxy",
 }
 NG017 {
-    Error, [Host, Plan, Doctor], Checked,
+    Error, [Host, Plan, Status], Checked,
     title: "a node cannot resolve a server's name",
     reason: "nginx resolves the names of servers once, those in raw snippets among them, when it starts or reloads. A name that stops resolving changes nothing for the nginx that runs, but every reload is refused and the next start fails, on each node that cannot resolve it (measured).",
     fix: "make the name resolve there, by DNS or /etc/hosts, or use the server's address; nginx 1.27.3 and later can look names up while it runs, with `resolve` and a `resolver` in an upstream of your own in `nginx.raw_http`",
 }
 NG018 {
-    Warning, [Host, Plan, Doctor], Checked,
+    Warning, [Host, Plan, Status], Checked,
     title: "a node cannot connect to a server",
     reason: "nginx asks the servers that are left, and this one again and again: every such try costs a client up to the connect timeout. A typed address, a firewall or a server that is not up yet looks the same from here.",
     fix: "start the server or correct its address; if it is down on purpose, set `down: true`",
 }
 NG019 {
-    Warning, [Host, Plan, Doctor], Checked,
+    Warning, [Host, Plan, Status], Checked,
     title: "a node cannot connect to any server of an upstream",
     reason: "The node answers every request for it with 502, while it may own the VIP. plan and apply say so before they ask, and status for as long as it lasts; but it is no failure of a change, which would be undone for servers that are down with or without it, and a proxy may be set up before what is behind it.",
     fix: "start the servers, or correct their addresses and the way from this node to them",
 }
 SY001 {
-    Warning, [Inventory, Doctor], Checked,
+    Warning, [Inventory], Checked,
     title: "the ephemeral port range covers a port that nginx listens on",
     reason: "An outgoing connection can take the port before nginx does, and nginx then does not start.",
     fix: "reserve the port in net.ipv4.ip_local_reserved_ports, or narrow net.ipv4.ip_local_port_range",

@@ -6,8 +6,6 @@ mod losses;
 mod properties;
 mod tables;
 
-use std::collections::BTreeMap;
-
 use super::{Desired, Goal, NodePlan, Plan, PlanError, Redactor, Request, UnitAction, build};
 use crate::agent::{
     Entry, LiveFile, Manifest, Observation, Program, ServiceRecord, Tree, TreeFile, sha256_hex,
@@ -82,36 +80,11 @@ fn desired(id: &str, more: Vec<TreeFile>) -> Desired {
 /// A bare host: nothing installed, nothing there.
 fn bare() -> Observation {
     Observation {
-        node: NodeName::new("lb1").unwrap(),
         hostname: "lb1".to_owned(),
         kernel: "6.1".to_owned(),
-        clock: 0.0,
-        uptime: 0,
-        boot_id: String::new(),
         os: ("debian".to_owned(), "12".to_owned(), String::new()),
-        keepalived: Program::Missing { candidate: None },
-        nginx: Program::Missing { candidate: None },
-        nginx_streams: false,
-        lacking: vec![],
-        recorded: None,
-        highest_generation: 0,
-        original: None,
-        journal: None,
-        lock: None,
-        outcome: None,
-        drill: None,
-        services: BTreeMap::new(),
-        addresses: vec![],
-        neighbours: BTreeMap::new(),
-        interfaces: BTreeMap::new(),
-        files: BTreeMap::new(),
         sysctls: [("net.core.somaxconn".to_owned(), Some("4096".to_owned()))].into(),
-        backends: vec![],
-        names: BTreeMap::new(),
-        serves: None,
-        loaded: None,
-        vrrp: vec![],
-        serving: None,
+        ..Observation::of(NodeName::new("lb1").unwrap())
     }
 }
 

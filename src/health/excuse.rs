@@ -1,0 +1,89 @@
+//! What a change is not failed for: a node that was not well before it.
+//!
+//! Without that no change would get through while a node is in FAULT, not even one that repairs half of
+//! what is wrong. A cause that was not there before is the change's own, also on such a node.
+
+use std::net::IpAddr;
+
+use super::fault::FaultCause;
+use super::find::problems;
+use super::problem::{Daemon, Problem};
+use crate::agent::Observation;
+use crate::model::NodeName;
+
+/// What is wrong with nodes that hactl has set up before. One that it has not must come out whole.
+pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
+    let is_managed = |node: &NodeName| {
+        let seen = seen.iter().find(|seen| seen.node == *node);
+        seen.is_some_and(|seen| seen.generation().is_some())
+    };
+    let mut problems = problems(seen, vips);
+    problems.retain(|problem| match problem.node() {
+        Some(node) => is_managed(node),
+        None => seen.iter().any(|seen| is_managed(&seen.node)),
+    });
+    problems
+}
+
+impl Problem {
+    /// True where it was so before: the same on the same node, or what could not be seen while the daemon
+    /// was down. The VIPs are never excused.
+    pub fn is_in(&self, before: &[Self]) -> bool {
+        let was_down = |node: &NodeName, daemon: Daemon| {
+            before.contains(&Self::DaemonDown {
+                node: node.clone(),
+                daemon,
+            })
+        };
+        match self {
+            Self::DaemonDown { node, daemon } => was_down(node, *daemon),
+            Self::NotElectable { node, causes, .. } => {
+                let is_known = |cause: &FaultCause| {
+                    before.iter().any(|earlier| earlier.has_cause(node, cause))
+                };
+                was_down(node, Daemon::Keepalived)
+                    || (before.iter().any(|earlier| earlier.keeps_from_election(node))
+                        && causes.iter().all(is_known))
+            }
+            Self::SourceMissing { node, address, .. } => {
+                let cause = FaultCause::AddressMissing { address: *address };
+                was_down(node, Daemon::Keepalived)
+                    || before.iter().any(|earlier| earlier.has_cause(node, &cause))
+            }
+            Self::Unreachable { node, port, .. } => {
+                let is_it = |earlier: &Self| matches!(earlier, Self::Unreachable { node: other, port: same, .. } if other == node && same == port);
+                was_down(node, Daemon::Nginx) || before.iter().any(is_it)
+            }
+            Self::ScriptUnusable { node, path, .. } => before.iter().any(|earlier| {
+                matches!(earlier, Self::ScriptUnusable { node: other, path: same, .. } if other == node && same == path)
+            }),
+            Self::Mismatch { node, setting, .. } => before.iter().any(|earlier| {
+                matches!(earlier, Self::Mismatch { node: other, setting: same, .. } if other == node && same == setting)
+            }),
+            Self::NoOwner { .. }
+            | Self::SeveralOwners { .. }
+            | Self::OwnerCannotServe { .. }
+            | Self::Orphaned { .. }
+            | Self::WrongHardware { .. }
+            | Self::NotReached { .. }
+            | Self::OtherGeneration { .. }
+            | Self::NotServed { .. } => false,
+        }
+    }
+
+    fn keeps_from_election(&self, of: &NodeName) -> bool {
+        matches!(self, Self::NotElectable { node, .. } | Self::SourceMissing { node, .. } if node == of)
+    }
+
+    fn has_cause(&self, of: &NodeName, cause: &FaultCause) -> bool {
+        match self {
+            Self::NotElectable { node, causes, .. } => {
+                node == of && causes.iter().any(|own| own.is_same(cause))
+            }
+            Self::SourceMissing { node, address, .. } => {
+                node == of && *cause == (FaultCause::AddressMissing { address: *address })
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Finds what is wrong with a cluster, in what was seen of its nodes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::fault::fault_causes;
+use super::owners::{VipOwners, owners};
+use super::problem::{Daemon, Problem, UnusableScript};
+use crate::agent::{HookState, Observation, PeerAnswer, VrrpState, Wire};
+use crate::model::{NodeName, Socket, Transport};
+
+/// What keeps the nodes of `seen` from being a whole cluster that serves `vips`: the VIPs first, then the
+/// nodes in their order, then what they disagree on.
+pub fn problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
+    let owners = owners(seen, vips);
+    let mut found = ownership(&owners);
+    found.extend(owned_in_vain(seen, &owners));
+    for node in seen {
+        found.extend(of_node(node));
+        found.extend(unreachable(node, seen));
+    }
+    found.extend(mismatches(seen));
+    found
+}
+
+/// The VIPs that have no owner, or several.
+pub fn ownership(vips: &[VipOwners]) -> Vec<Problem> {
+    let of_vip = |vip: &VipOwners| match vip.owners.as_slice() {
+        [_] => None,
+        [] => Some(Problem::NoOwner { vip: vip.address }),
+        _ => Some(Problem::SeveralOwners {
+            vip: vip.address,
+            owners: vip.owners.clone(),
+        }),
+    };
+    vips.iter().filter_map(of_vip).collect()
+}
+
+/// The VIPs on nodes that do not serve them, or could not give them up.
+fn owned_in_vain(seen: &[Observation], vips: &[VipOwners]) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for VipOwners { address, owners } in vips {
+        let vip = *address;
+        for holder in seen.iter().filter(|seen| owners.contains(&seen.node)) {
+            let node = holder.node.clone();
+            if !runs(holder, Daemon::Keepalived) {
+                found.push(Problem::Orphaned { node, vip });
+            } else if !runs(holder, Daemon::Nginx)
+                && let Some(peer) = seen.iter().find(|peer| could_serve(peer))
+            {
+                found.push(Problem::OwnerCannotServe {
+                    vip,
+                    owner: node,
+                    peer: peer.node.clone(),
+                });
+            }
+        }
+    }
+    found
+}
+
+fn runs(seen: &Observation, daemon: Daemon) -> bool {
+    seen.service(daemon.name()).is_active()
+}
+
+fn could_serve(seen: &Observation) -> bool {
+    Daemon::ALL.iter().all(|daemon| runs(seen, *daemon))
+        && own_instances(seen).all(|vrrp| vrrp.state.is_electable())
+}
+
+/// Beside others, an instance is hactl's where its last generation has it.
+fn own_instances(seen: &Observation) -> impl Iterator<Item = &VrrpState> {
+    let recorded = seen.recorded.as_ref();
+    let names = recorded.and_then(|recorded| recorded.get("instances"));
+    seen.vrrp.iter().filter(move |vrrp| {
+        names.is_none_or(|names| names.split(' ').any(|name| name == vrrp.instance))
+    })
+}
+
+fn of_node(seen: &Observation) -> Vec<Problem> {
+    let node = &seen.node;
+    let down = Daemon::ALL
+        .into_iter()
+        .filter(|daemon| !runs(seen, *daemon))
+        .map(|daemon| Problem::DaemonDown {
+            node: node.clone(),
+            daemon,
+        });
+    let mut found: Vec<Problem> = down.collect();
+    for vrrp in own_instances(seen) {
+        let instance = vrrp.instance.clone();
+        if !vrrp.state.is_electable() {
+            found.push(Problem::NotElectable {
+                node: node.clone(),
+                instance,
+                state: vrrp.state.clone(),
+                seconds: vrrp.since.map(|since| seen.seconds_since(since)),
+                causes: fault_causes(seen, vrrp),
+            });
+        } else if let Some(address) = vrrp.source.filter(|source| !seen.holds(*source)) {
+            found.push(Problem::SourceMissing {
+                node: node.clone(),
+                instance,
+                address,
+            });
+        }
+    }
+    found.extend(seen.hooks.iter().filter_map(|hook| {
+        let script = match &hook.state {
+            HookState::Ready => return None,
+            HookState::Missing => UnusableScript::Missing,
+            HookState::NotExecutable => UnusableScript::NotExecutable,
+            HookState::Unsafe { component } => UnusableScript::Unsafe {
+                component: component.clone(),
+            },
+        };
+        Some(Problem::ScriptUnusable {
+            node: node.clone(),
+            path: hook.path.clone(),
+            script,
+        })
+    }));
+    found
+}
+
+/// False where nginx is seen not to listen on `port`, which a change may only be about to open.
+fn may_listen(node: &Observation, port: u16) -> bool {
+    let sockets = node.serving.as_ref().map(|serving| &serving.sockets);
+    sockets.is_none_or(|sockets| {
+        let is_it = |socket: &Socket| socket.port == port && socket.transport == Transport::Tcp;
+        sockets.iter().any(is_it)
+    })
+}
+
+/// The listeners of `node` that every peer that asked was kept from. One that gets through tells that the
+/// listener is there, and that what the others met is meant for them.
+fn unreachable(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
+    if !runs(node, Daemon::Nginx) {
+        return Vec::new();
+    }
+    let asked = seen.iter().filter(|peer| peer.node != node.node);
+    let mut answers: BTreeMap<(IpAddr, u16), Vec<PeerAnswer>> = BTreeMap::new();
+    for peer in asked
+        .flat_map(|peer| &peer.peers)
+        .filter(|peer| node.holds(peer.address) && may_listen(node, peer.port))
+    {
+        let key = (peer.address, peer.port);
+        answers.entry(key).or_default().push(peer.answer);
+    }
+    let closed = answers
+        .into_iter()
+        .filter_map(|((address, port), answers)| {
+            let is_open = answers.contains(&PeerAnswer::Open);
+            let answer = *answers.first()?;
+            (!is_open).then(|| Problem::Unreachable {
+                node: node.node.clone(),
+                address,
+                port,
+                answer,
+            })
+        });
+    closed.collect()
+}
+
+/// What the running keepalived of each node has otherwise than the first node's.
+fn mismatches(seen: &[Observation]) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut first: BTreeMap<&str, (&NodeName, &Wire)> = BTreeMap::new();
+    for node in seen {
+        for vrrp in own_instances(node) {
+            let own = (&node.node, &vrrp.wire);
+            let (peer, expected) = *first.entry(&vrrp.instance).or_insert(own);
+            let differing = settings(expected).into_iter().zip(settings(&vrrp.wire));
+            for ((setting, expected), (_, value)) in differing {
+                // A keepalived that does not tell is not different.
+                let (Some(expected), Some(value)) = (expected, value) else {
+                    continue;
+                };
+                if expected != value {
+                    found.push(Problem::Mismatch {
+                        node: node.node.clone(),
+                        instance: vrrp.instance.clone(),
+                        setting,
+                        value,
+                        peer: peer.clone(),
+                        expected,
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What the nodes of a virtual router must agree on.
+fn settings(wire: &Wire) -> [(&'static str, Option<String>); 4] {
+    let addresses: Vec<String> = wire.addresses.iter().map(IpAddr::to_string).collect();
+    [
+        ("virtual_router_id", wire.router_id.map(|id| id.to_string())),
+        (
+            "VRRP version",
+            wire.version.map(|version| version.to_string()),
+        ),
+        (
+            "an advert interval of",
+            wire.advert_interval.map(|interval| format!("{interval:?}")),
+        ),
+        (
+            "the addresses",
+            Some(addresses.join(" ")).filter(|all| !all.is_empty()),
+        ),
+    ]
+}

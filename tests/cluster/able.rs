@@ -1,0 +1,249 @@
+//! Proved means able to serve and to take over: what keeps a node from it fails the change that brings
+//! it, is named by `status`, and does not keep a later change from the others.
+
+use serde_json::Value;
+
+use crate::cluster::{Cluster, Ended, VIP, machines};
+use crate::lab::wait_for;
+
+const FIREWALL: &str = "nft add table inet t
+    nft add chain inet t i '{ type filter hook input priority 0; }'
+    nft add rule inet t i iifname eth0 tcp dport 80 drop";
+
+/// The problems of a status report.
+fn problems_of(ended: &Ended) -> Vec<Value> {
+    let json = ended.json();
+    json["problems"].as_array().unwrap().clone()
+}
+
+fn status(cluster: &Cluster) -> Ended {
+    cluster.run(&["status", "--format", "json"])
+}
+
+#[track_caller]
+fn whole(cluster: &Cluster) {
+    let mut last = None;
+    wait_for("the cluster to be whole", || {
+        let ended = status(cluster);
+        let is_whole = ended.code() == Some(0) && problems_of(&ended).is_empty();
+        last = Some(ended);
+        is_whole
+    });
+}
+
+/// The one problem of the cluster, once it is seen.
+#[track_caller]
+fn the_problem(cluster: &Cluster, kind: &str) -> Value {
+    let mut found = Value::Null;
+    wait_for(kind, || {
+        let ended = status(cluster);
+        let mut problems = problems_of(&ended);
+        let is_it = problems.len() == 1 && problems[0]["problem"] == kind;
+        if is_it {
+            assert_eq!(ended.code(), Some(1), "{ended}");
+            found = problems.remove(0);
+        }
+        is_it
+    });
+    found
+}
+
+#[test]
+fn status_names_what_keeps_a_backup_from_taking_over() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    whole(&cluster);
+
+    // A firewall before nginx, on a node that nobody asks as long as it is a backup.
+    cluster.on("lb2", FIREWALL);
+    let problem = the_problem(&cluster, "unreachable");
+    assert_eq!(problem["node"], "lb2");
+    assert_eq!(problem["port"], 80);
+    assert_eq!(problem["answer"], "silent");
+    cluster.on("lb2", "nft delete table inet t");
+    whole(&cluster);
+
+    // A hook that is gone.
+    let hook = "/etc/keepalived/notify.sh";
+    cluster.on("lb3", &format!("chmod a-x {hook}"));
+    let problem = the_problem(&cluster, "script_unusable");
+    assert_eq!(
+        (&problem["node"], &problem["path"]),
+        (&"lb3".into(), &hook.into())
+    );
+    assert_eq!(problem["script"], "not_executable");
+    cluster.on("lb3", &format!("chmod a+x {hook}"));
+    whole(&cluster);
+
+    // A check that fails for a reason of its own.
+    let check = "/etc/keepalived/check_nginx.sh";
+    cluster.on(
+        "lb3",
+        &format!("cp -p {check} /root/; printf '#!/bin/sh\nexit 3\n' >{check}"),
+    );
+    let problem = the_problem(&cluster, "not_electable");
+    assert_eq!(
+        (&problem["node"], &problem["state"]),
+        (&"lb3".into(), &"FAULT".into())
+    );
+    assert!(problem["seconds"].is_u64(), "{problem}");
+    let cause = &problem["causes"][0];
+    assert_eq!(
+        (&cause["cause"], &cause["path"]),
+        (&"script_failing".into(), &check.into())
+    );
+    assert_eq!(cause["failure"], "failed (exited with status 3)");
+    cluster.on("lb3", &format!("cat /root/check_nginx.sh >{check}"));
+    whole(&cluster);
+}
+
+/// Applies, and returns why it was undone.
+#[track_caller]
+fn undone(cluster: &Cluster) -> Vec<Value> {
+    let before = cluster.all_etc();
+    let ended = cluster
+        .run(&["apply", "--yes", "--format", "json"])
+        .exits(4);
+    cluster.assert_etc(&before);
+    let json = ended.json();
+    let problems = json["outcome"]["failure"]["problems"].as_array();
+    problems.unwrap_or_else(|| panic!("{ended}")).clone()
+}
+
+#[test]
+fn a_change_that_leaves_a_node_unable_is_undone() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    whole(&cluster);
+    let inventory = cluster.inventory();
+
+    // An address for adverts that lb3 lacks.
+    cluster.edit(
+        "name: lb3, address: 10.0.0.13",
+        "name: lb3, host: 10.0.0.13, address: 10.0.0.63",
+    );
+    let names_it =
+        |problem: &Value| problem["node"] == "lb3" && problem.to_string().contains("10.0.0.63");
+    let problems = undone(&cluster);
+    assert!(problems.iter().any(names_it), "{problems:?}");
+    cluster.set_inventory(&inventory);
+    whole(&cluster);
+
+    // A port that the change opens, and a firewall on a backup drops.
+    let listen = "listen: [80]";
+    cluster.on("lb2", &FIREWALL.replace("dport 80 ", "dport 8088 "));
+    cluster.edit(listen, "listen: [80, 8088]");
+    let problems = undone(&cluster);
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    assert_eq!(problem["problem"], "unreachable");
+    assert_eq!(
+        (&problem["node"], &problem["port"]),
+        (&"lb2".into(), &8088.into())
+    );
+    cluster.set_inventory(&inventory);
+    cluster.on("lb2", "nft delete table inet t");
+
+    // A hook that one node does not have.
+    cluster.set_inventory(&format!(
+        "{inventory}notify: {{ hook: /usr/local/bin/page }}\n"
+    ));
+    for node in ["lb1", "lb2"] {
+        cluster.on(node, "ln -s /bin/true /usr/local/bin/page");
+    }
+    let problems = undone(&cluster);
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    assert_eq!(problem["problem"], "script_unusable");
+    assert_eq!(
+        (&problem["node"], &problem["path"]),
+        (&"lb3".into(), &"/usr/local/bin/page".into())
+    );
+    cluster.on("lb3", "ln -s /bin/true /usr/local/bin/page");
+    cluster.apply();
+    whole(&cluster);
+
+    // Adverts that a backup does not hear.
+    cluster.on(
+        "lb3",
+        &FIREWALL.replace("tcp dport 80 drop", "ip protocol 112 drop"),
+    );
+    let several = |problem: &Value| problem["problem"] == "several_owners";
+    wait_for("a second owner", || {
+        let ended = status(&cluster);
+        ended.code() == Some(1) && problems_of(&ended).iter().any(several)
+    });
+    cluster.edit("192.168.1.12:8080", "192.168.1.12:8081");
+    let problems = undone(&cluster);
+    assert!(problems.iter().any(several), "{problems:?}");
+    cluster.on("lb3", "nft delete table inet t");
+}
+
+#[test]
+fn a_node_that_was_not_well_before_fails_no_change_but_for_what_it_adds() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    whole(&cluster);
+
+    // A fault that this change is not about.
+    cluster.on("lb3", "echo -254 >/run/hactl/nginx");
+    let problem = the_problem(&cluster, "not_electable");
+    assert_eq!(problem["causes"][0]["cause"], "tracked_file");
+    assert_eq!(problem["causes"][0]["value"], -254);
+    cluster.edit("192.168.1.12:8080", "192.168.1.12:8081");
+    let plan = cluster.run(&["plan", "--format", "json"]).exits(0).json();
+    assert_eq!(plan["problems"][0]["problem"], "not_electable", "{plan}");
+    cluster
+        .run(&["plan"])
+        .exits(0)
+        .says("problem: lb3: VI_1 is in FAULT for");
+    let inventory = cluster.inventory();
+    let ended = cluster
+        .run(&["apply", "--yes", "--format", "json"])
+        .exits(0);
+    let json = ended.json();
+    let events = json["events"].as_array().unwrap();
+    let is_it = |event: &&Value| event["event"] == "problems_remain";
+    let remains = events.iter().rfind(is_it).unwrap();
+    assert_eq!(remains["problems"][0]["node"], "lb3", "{ended}");
+    assert_eq!(cluster.owner(VIP), "lb1");
+
+    // One that adds a cause of its own to that node.
+    cluster.edit(
+        "name: lb3, address: 10.0.0.13",
+        "name: lb3, host: 10.0.0.13, address: 10.0.0.63",
+    );
+    let problems = undone(&cluster);
+    assert!(
+        problems[0].to_string().contains("10.0.0.63"),
+        "{problems:?}"
+    );
+    cluster.set_inventory(&inventory);
+    cluster.on("lb3", "echo 0 >/run/hactl/nginx");
+    whole(&cluster);
+
+    // One that repairs it.
+    cluster.on(
+        "lb3",
+        "printf '#!/bin/sh\nexit 3\n' >/etc/keepalived/check_nginx.sh",
+    );
+    the_problem(&cluster, "not_electable");
+    let ended = cluster
+        .run(&["apply", "--yes", "--format", "json"])
+        .exits(0);
+    let json = ended.json();
+    let remains = |event: &Value| event["event"] == "problems_remain";
+    assert!(
+        !json["events"].as_array().unwrap().iter().any(remains),
+        "{ended}"
+    );
+    whole(&cluster);
+}
