@@ -268,6 +268,15 @@ impl LockInfo {
     }
 }
 
+/// Who has an address, as a host's kernel has learned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its hardware address.
+    pub hardware: String,
+    /// The kernel knew it from before, and has not asked it since: it may be gone.
+    pub is_remembered: bool,
+}
+
 /// What became of a connection to a peer's listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -361,9 +370,10 @@ pub struct Observation {
     pub addresses: Vec<(String, IpNet)>,
     /// Its interfaces, with their state.
     pub interfaces: BTreeMap<String, String>,
-    /// Those of the addresses asked about for which somebody on the wire answers, with the hardware
-    /// address that did.
-    pub neighbours: BTreeMap<IpAddr, String>,
+    /// Its interfaces' hardware addresses.
+    pub hardware: Vec<String>,
+    /// Those of the addresses asked about that the host knows a neighbour for.
+    pub neighbours: BTreeMap<IpAddr, Neighbour>,
     /// The paths that were asked about.
     pub files: BTreeMap<HostPath, LiveFile>,
     /// The kernel settings that were asked about; `None` where the kernel has no such key.
@@ -480,6 +490,7 @@ impl Observation {
             services: BTreeMap::new(),
             addresses: Vec::new(),
             interfaces: BTreeMap::new(),
+            hardware: Vec::new(),
             neighbours: BTreeMap::new(),
             files: BTreeMap::new(),
             sysctls: BTreeMap::new(),

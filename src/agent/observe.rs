@@ -9,8 +9,8 @@ use super::fault::ArmedFault;
 use super::keepalived;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{
-    Hook, HookState, Journal, LiveFile, LockInfo, Observation, Outcome, PeerAnswer, PeerPort,
-    Program, Service,
+    Hook, HookState, Journal, LiveFile, LockInfo, Neighbour, Observation, Outcome, PeerAnswer,
+    PeerPort, Program, Service,
 };
 use super::reply::Record;
 use crate::model::{HostPath, NodeName, Version, clipped};
@@ -139,10 +139,15 @@ fn take(seen: &mut Observation, record: &Record) {
         "addresses" => seen.addresses = addresses(&record.body_text()),
         "interface" => {
             seen.interfaces.insert(field(0), field(1));
+            seen.hardware.push(field(2));
         }
         "neighbour" => {
             if let Ok(address) = field(0).parse() {
-                seen.neighbours.insert(address, field(1));
+                let neighbour = Neighbour {
+                    hardware: field(1),
+                    is_remembered: record.field(2) == "remembered",
+                };
+                seen.neighbours.insert(address, neighbour);
             }
         }
         "path" => {

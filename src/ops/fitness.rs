@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use super::context::Loaded;
 use super::error::OpsError;
 use super::membership::{self, Member, Missing};
+use super::neighbours::strangers;
 use super::survey::{Other, vips};
-use crate::agent::{Observation, Question};
+use crate::agent::Observation;
 use crate::apply::Fleet;
 use crate::model::{InterfaceName, NodeName};
 
@@ -113,20 +114,14 @@ pub(super) async fn require_fit(
         .collect();
     let agent = seen.first().and_then(|seen| fleet.get(&seen.node));
     let missing = membership::missing(&loaded.cluster, &all);
-    let missing = membership::look_for(missing, &free, agent).await;
+    let missing = membership::look_for(missing, &free, agent, &all).await;
     if let (false, Some(agent)) = (free.is_empty(), agent) {
-        let question = Question {
-            neighbours: free,
-            ..Question::default()
-        };
-        let asked = agent
-            .observe(&question)
-            .await
-            .map_err(|error| OpsError::Hosts {
-                errors: vec![error],
-            })?;
-        problems.extend(asked.neighbours.into_iter().map(|(vip, hardware)| {
-            let node = asked.node.clone();
+        let taken = strangers(agent, free, &all).await;
+        let taken = taken.map_err(|error| OpsError::Hosts {
+            errors: vec![error],
+        })?;
+        problems.extend(taken.into_iter().map(|(vip, hardware)| {
+            let node = agent.node().clone();
             match missing.iter().find(|one| one.holds.contains(&vip)) {
                 Some(one) => HostProblem::VipOfRemoved {
                     node,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::context::Loaded;
 use super::error::OpsError;
+use super::neighbours::strangers;
 use crate::agent::{Agent, LiveFile, Observation, Question};
 use crate::model::{Cluster, HostPath};
 use crate::plan::{MEMBERS, unicast_ends};
@@ -132,19 +133,13 @@ pub(super) async fn look_for(
     missing: Vec<Member>,
     free: &[IpAddr],
     agent: Option<&Agent>,
+    nodes: &[&Observation],
 ) -> Vec<Missing> {
     let neighbours = match agent {
         Some(agent) if !missing.is_empty() => {
-            let question = Question {
-                neighbours: missing
-                    .iter()
-                    .map(|member| member.address)
-                    .chain(free.iter().copied())
-                    .collect(),
-                ..Question::default()
-            };
-            let seen = agent.observe(&question).await;
-            seen.map(|seen| seen.neighbours).unwrap_or_default()
+            let own = missing.iter().map(|member| member.address);
+            let addresses = own.chain(free.iter().copied()).collect();
+            strangers(agent, addresses, nodes).await.unwrap_or_default()
         }
         _ => BTreeMap::new(),
     };

@@ -20,6 +20,7 @@ mod lab;
 mod lab_demo;
 mod lock;
 mod membership;
+mod neighbours;
 mod notice;
 mod plan;
 mod plan_file;

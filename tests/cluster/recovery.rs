@@ -1,7 +1,7 @@
 //! What only looks writes nothing, whatever state the hosts are in; and an interrupted change is ended only
 //! once its end was shown and agreed to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -20,6 +20,13 @@ const RUNS: &str = "systemctl list-units --all --plain --no-legend --type servic
     done
     cat /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/tcp_fin_timeout
     ip -o addr show; ip rule show; ls -l /tmp /run/hactl 2>/dev/null | grep -v -e '^total' -e ' check_nginx$'; :";
+
+/// The neighbours that a host knows, each without its state, which the kernel changes by itself.
+const NEIGHBOURS: &str =
+    "ip neigh show | while read -r address _ interface _; do echo \"$address $interface\"; done";
+
+/// Writes down what becomes of them.
+const WATCH_NEIGHBOURS: &str = "setsid ip monitor neigh >/run/neighbours 2>&1 </dev/null &";
 
 /// Below these nothing may be written.
 const KEPT: [&str; 5] = [
@@ -50,10 +57,19 @@ fn look(cluster: &Cluster) -> BTreeMap<String, Host> {
     nodes.map(|node| (node.clone(), host(&node))).collect()
 }
 
+fn neighbours(cluster: &Cluster, node: &str) -> BTreeSet<String> {
+    let known = cluster.on(node, NEIGHBOURS);
+    known.lines().map(str::to_owned).collect()
+}
+
 /// Runs everything that only looks, and returns what plan and check told.
 #[track_caller]
 fn only_looks(cluster: &Cluster, when: &str) -> (Value, Value) {
     let before = look(cluster);
+    let nodes = cluster.nodes().into_iter();
+    let known: BTreeMap<String, BTreeSet<String>> = nodes
+        .map(|node| (node.clone(), neighbours(cluster, &node)))
+        .collect();
     let check = |arguments: &[&str]| {
         let ended = cluster.run(arguments);
         let after = look(cluster);
@@ -63,6 +79,18 @@ fn only_looks(cluster: &Cluster, when: &str) -> (Value, Value) {
                 assert_same(before, &after[node].0[path], &what);
             }
             assert_eq!(*runs, after[node].1, "{when}: {node}: {ended}");
+            let known_now = neighbours(cluster, node);
+            let forgotten: Vec<_> = known[node].difference(&known_now).collect();
+            assert!(
+                forgotten.is_empty(),
+                "{when}: {node}: {forgotten:?}: {ended}"
+            );
+            // Those without a state of their own are multicast, which the kernel drops when it likes.
+            let events = cluster.on(node, "grep -v NOARP /run/neighbours || :");
+            assert!(
+                !events.contains("Deleted"),
+                "{when}: {node}: {events}{ended}"
+            );
         }
         ended
     };
@@ -99,6 +127,12 @@ fn plan_status_and_check_only_write_nothing() {
         wait_for("duplicate address detection to end", || {
             cluster.on(&node, "ip -o addr show tentative").is_empty()
         });
+        // A neighbour that had the VIP and is gone, which is neither forgotten nor taken for its owner.
+        cluster.on(
+            &node,
+            "ip neigh replace 10.0.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud stale",
+        );
+        cluster.on(&node, WATCH_NEIGHBOURS);
     }
     let (plan, check) = only_looks(&cluster, "hosts that hactl has never seen");
     assert_eq!(plan["recovery"]["changes"], json!([]));
@@ -110,6 +144,21 @@ fn plan_status_and_check_only_write_nothing() {
     assert_eq!(check["outcome"]["result"], "nothing_to_do");
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     only_looks(&cluster, "a change to make");
+
+    // A look that is cut off leaves no answer of keepalived's behind.
+    for moment in 1..=12 {
+        let mut hactl = cluster.start(&["status"]);
+        std::thread::sleep(std::time::Duration::from_millis(60 * moment));
+        hactl.kill().unwrap();
+        hactl.wait().unwrap();
+    }
+    for node in cluster.nodes() {
+        wait_for("the answer to go", || {
+            cluster
+                .on(&node, "ls /tmp | grep keepalived || :")
+                .is_empty()
+        });
+    }
 
     // Killed with a lock, and perhaps with something staged.
     let lock = cluster.node_root("lb1").join("var/lib/hactl/lock");

@@ -111,7 +111,9 @@ observe_addresses() {
     for link in /sys/class/net/*; do
         operstate=unknown
         read -r operstate <"$link/operstate"
-        say interface "${link##*/}" "$operstate"
+        hardware=''
+        [ ! -r "$link/address" ] || read -r hardware <"$link/address"
+        say interface "${link##*/}" "$operstate" "$hardware"
     done
     say addresses
     body_text "$(ip -o addr show 2>/dev/null)"
@@ -202,18 +204,17 @@ observe_peer() {
 }
 
 # Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
-# owner (ARP, or neighbour discovery), and what the kernel learned is read back. What it knew before
-# goes first: it remembers for minutes a neighbour that is gone.
-# shellcheck disable=SC2016 # bash expands it, with the value as its argument
+# owner (ARP, or neighbour discovery), and what the kernel learned is read back. What it knows already is
+# left alone, and said to be `remembered` until the kernel has asked that neighbour anew: a stale entry
+# may be of one that is gone.
 observe_neighbour() {
-    ip neigh flush to "$1" 2>/dev/null
-    timeout 0.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null
-    found=$(ip neigh show "$1" 2>/dev/null)
+    touch_address "$1"
+    found=$(ip neigh show to "$1" 2>/dev/null | grep -m1 lladdr)
+    [ -n "$found" ] || return 0
+    hardware=${found##*lladdr }
     case $found in
-    *lladdr*)
-        found=${found##*lladdr }
-        say neighbour "$1" "${found%% *}"
-        ;;
+    *STALE* | *DELAY* | *PROBE*) say neighbour "$1" "${hardware%% *}" remembered ;;
+    *) say neighbour "$1" "${hardware%% *}" answered ;;
     esac
 }
 

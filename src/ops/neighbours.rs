@@ -1,0 +1,38 @@
+//! Who on the wire has an address, as a node finds when it asks.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::agent::{Agent, AgentError, Neighbour, Observation, Question};
+
+/// A kernel asks a neighbour that it remembers 5 s after a packet to it, and up to three times within 3 s more.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(9);
+
+/// The hardware addresses of those that have `addresses` and are not of `nodes`. What a kernel only remembers
+/// tells nothing, and least of all where it is a node that had the address last.
+pub(super) async fn strangers(
+    agent: &Agent,
+    addresses: Vec<IpAddr>,
+    nodes: &[&Observation],
+) -> Result<BTreeMap<IpAddr, String>, AgentError> {
+    let deadline = Instant::now() + MEMORY_PATIENCE;
+    let question = Question {
+        neighbours: addresses,
+        ..Question::default()
+    };
+    let is_node = |neighbour: &Neighbour| {
+        let mut own = nodes.iter().flat_map(|seen| &seen.hardware);
+        own.any(|hardware| *hardware == neighbour.hardware)
+    };
+    loop {
+        let mut found = agent.observe(&question).await?.neighbours;
+        found.retain(|_, neighbour| !is_node(neighbour));
+        let is_known = !found.values().any(|neighbour| neighbour.is_remembered);
+        if is_known || Instant::now() >= deadline {
+            let known = found.into_iter().filter(|(_, it)| !it.is_remembered);
+            return Ok(known.map(|(address, it)| (address, it.hardware)).collect());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
