@@ -392,6 +392,8 @@ pub struct Observation {
     pub serving: Option<Serving>,
     /// What they watch.
     pub tracked: Vec<Tracked>,
+    /// Tracked files that keepalived would not see a change of.
+    pub unwatched: Vec<String>,
     /// How the scripts failed that keepalived runs, by their names there; the newest last.
     pub script_failures: Vec<(String, String)>,
     /// The scripts that the live keepalived.conf names.
@@ -501,6 +503,7 @@ impl Observation {
             vrrp: Vec::new(),
             serving: None,
             tracked: Vec::new(),
+            unwatched: Vec::new(),
             script_failures: Vec::new(),
             hooks: Vec::new(),
             peers: Vec::new(),

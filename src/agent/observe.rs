@@ -183,6 +183,7 @@ fn take(seen: &mut Observation, record: &Record) {
             clipped(record.field(0), MAX_WORD),
             clipped(record.field(1), MAX_TEXT),
         )),
+        "unwatched" => seen.unwatched.push(clipped(record.field(0), MAX_TEXT)),
         "hook" => seen.hooks.extend(hook(record)),
         "peer" => seen.peers.extend(peer_port(record)),
         _ => {}

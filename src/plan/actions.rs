@@ -37,7 +37,9 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
     };
 
     let keepalived = seen.service("keepalived");
-    let reloads = changed(&["keepalived_conf"]) || seen.loaded.as_deref() != id("keepalived");
+    let reloads = changed(&["keepalived_conf"])
+        || seen.loaded.as_deref() != id("keepalived")
+        || !seen.unwatched.is_empty();
     let keepalived_action = if !is_installed(seen.keepalived) || !keepalived.is_active() {
         UnitAction::Start
     } else if reloads || keepalived.enabled != "enabled" || keepalived.needs_daemon_reload {

@@ -456,6 +456,10 @@ fn drift(seen: &Observation) -> Vec<RunningDrift> {
         if service.needs_daemon_reload {
             found.push(RunningDrift::DaemonReloadNeeded { unit });
         }
+        if program == "keepalived" {
+            let unwatched = seen.unwatched.iter().cloned();
+            found.extend(unwatched.map(|file| RunningDrift::Unwatched { file }));
+        }
         let applied = recorded
             .get(&format!("{program}_id"))
             .unwrap_or_default()

@@ -121,6 +121,11 @@ pub enum RunningDrift {
         /// What it loaded, by its own word.
         loaded: Option<String>,
     },
+    /// keepalived would not see a change of a file that it tracks: the file or its folder was removed.
+    Unwatched {
+        /// The file.
+        file: String,
+    },
     /// A daemon does not run.
     Down {
         /// Its unit.

@@ -27,6 +27,9 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
             None => "keepalived does not run the configuration that was applied",
         }
         .to_owned(),
+        RunningDrift::Unwatched { file } => format!(
+            "keepalived no longer watches {file}, which somebody removed: a dead nginx is noticed late"
+        ),
         RunningDrift::Down { unit, state } => format!("{unit} does not run ({state})"),
         RunningDrift::NotEnabled { unit } => format!("{unit} would not start at boot"),
         RunningDrift::DaemonReloadNeeded { unit } => {

@@ -247,3 +247,47 @@ fn a_node_that_was_not_well_before_fails_no_change_but_for_what_it_adds() {
     );
     whole(&cluster);
 }
+
+/// How long it takes until another node than lb1 owns the VIP, once lb1's nginx is killed.
+fn takeover(cluster: &Cluster) -> std::time::Duration {
+    let killed = std::time::Instant::now();
+    cluster.on("lb1", "systemctl kill -s KILL nginx.service");
+    wait_for("a take-over", || {
+        let own = |node: &&str| cluster.on(node, "ip -o addr show eth0").contains(VIP);
+        ["lb2", "lb3"].iter().any(own)
+    });
+    killed.elapsed()
+}
+
+#[test]
+fn a_tracked_file_that_is_not_watched_any_more_is_named_and_watched_again() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.apply();
+    whole(&cluster);
+    let unwatched = |ended: &Ended| {
+        let nodes = ended.json()["nodes"].as_array().unwrap().clone();
+        let lb1 = nodes.iter().find(|node| node["node"] == "lb1").unwrap();
+        lb1["drift"].to_string().contains("unwatched")
+    };
+    // A cleaner; and one after which nginx has written the file again, so that it looks as before.
+    for what in [
+        "rm /run/hactl/nginx",
+        "rm -r /run/hactl",
+        "rm -r /run/hactl; mkdir /run/hactl; echo 0 >/run/hactl/nginx",
+    ] {
+        cluster.on("lb1", what);
+        let ended = status(&cluster).exits(1);
+        assert!(unwatched(&ended), "{what}: {ended}");
+        cluster
+            .run(&["plan"])
+            .exits(0)
+            .says("keepalived no longer watches /run/hactl/nginx");
+        cluster.apply();
+        whole(&cluster);
+        assert_eq!(cluster.on("lb1", "cat /run/hactl/nginx"), "0\n");
+    }
+    let took = takeover(&cluster);
+    assert!(took < std::time::Duration::from_secs(1), "{took:?}");
+}

@@ -230,6 +230,7 @@ observe_running() {
         say loaded "$loaded_id"
         body_text "$dump"
         observe_failed_scripts
+        observe_watches "$(main_pid keepalived.service)"
     fi
     observe_hooks
 }
@@ -241,6 +242,27 @@ observe_failed_scripts() {
     journalctl -u keepalived.service -o cat -n 1000 --no-pager 2>/dev/null |
         sed -n 's/^\(Keepalived_vrrp[^:]*: \)\{0,1\}VRRP_Script(\([^)]*\)) \(failed.*\)$/\2\t\3/p' | tail -n 20 |
         while IFS=$tab read -r name text; do say script_failed "$name" "$text"; done
+}
+
+# observe_watches PID: the tracked files of the dump that keepalived would not see a change of. It watches
+# their folder, by its inode: when somebody removes that, the watch goes with it, and one that takes its
+# place is not watched until keepalived reads its configuration again.
+observe_watches() {
+    children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || return 0
+    watched=$(for child in "$1" $children; do
+        cat "/proc/$child/fdinfo/"* 2>/dev/null
+    done | sed -n 's/^inotify wd:[^ ]* ino:\([0-9a-f]*\) .*/\1/p')
+    printf '%s\n' "$dump" | sed -n '/^ Track file = /,/^   Status/s/^   File = //p' | while IFS= read -r file; do
+        inode=$(stat -c %i -- "${file%/*}" 2>/dev/null) || inode=0
+        case "
+$watched
+" in
+        *"
+$(printf '%x' "$inode")
+"*) [ -e "$file" ] || say unwatched "$file" ;;
+        *) say unwatched "$file" ;;
+        esac
+    done
 }
 
 # observe_hooks: every script that the live keepalived.conf names, or that such a script calls, and what lies

@@ -175,6 +175,9 @@ fn carry_out(plan: &Plan, node: &NodePlan, seen: &mut Observation) {
             UnitAction::Stop => false,
             UnitAction::Reload | UnitAction::Restart | UnitAction::Start => true,
         };
+        if program == "keepalived" {
+            seen.unwatched.clear();
+        }
         service.active = if runs { "active" } else { "inactive" }.to_owned();
         service.enabled = if runs { "enabled" } else { "disabled" }.to_owned();
         service.needs_daemon_reload = false;

@@ -116,7 +116,7 @@ fn what_runs_is_compared_with_what_was_applied() {
     let applied = desired(OLD, vec![]);
     let (none, reload, start) = (UnitAction::None, UnitAction::Reload, UnitAction::Start);
     let nginx = "nginx.service".to_owned();
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         (
             |seen| {
                 let key = "net.core.somaxconn".to_owned();
@@ -144,6 +144,14 @@ fn what_runs_is_compared_with_what_was_applied() {
             RunningDrift::KeepalivedLoaded {
                 applied: OLD.to_owned(),
                 loaded: None,
+            },
+            none,
+            reload,
+        ),
+        (
+            |seen| seen.unwatched.push("/run/hactl/nginx".to_owned()),
+            RunningDrift::Unwatched {
+                file: "/run/hactl/nginx".to_owned(),
             },
             none,
             reload,
