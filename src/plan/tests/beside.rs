@@ -65,6 +65,8 @@ fn running(instance: &str, id: u8) -> VrrpState {
         state: crate::agent::InstanceState::Master,
         base_priority: 100,
         effective_priority: 100,
+        since: None,
+        source: None,
         wire: crate::agent::Wire::default(),
     };
     state.wire.router_id = Some(id);
