@@ -208,7 +208,7 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(
-            started.elapsed() < Duration::from_mins(2),
+            started.elapsed() < Duration::from_mins(5),
             "waited too long for {what}"
         );
         thread::sleep(Duration::from_millis(20));
