@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::actions::actions;
-use super::agreement::{Strictness, disagreement, pending_disagreement};
 use super::beside::{self, BesideError};
 use super::desired::{Desired, MEMBERS};
 use super::diff::Redactor;
 use super::owner::{AnotherCluster, require_own_nodes};
 use super::packages::missing_packages;
 use super::serving::losses;
+use super::strategy::{be_silent_meanwhile, refuse_partial, strategy, strictness};
 use super::types::{
-    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
-    UnitAction,
+    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, SysctlChange,
 };
 use crate::agent::{Entry, LiveFile, Manifest, Observation, TreeFile, sha256_hex};
 use crate::model::{ClusterName, HostPath, NodeName};
@@ -106,83 +105,8 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
         losses,
         nodes,
     };
-    be_silent_meanwhile(&mut plan);
+    be_silent_meanwhile(&mut plan, &request.nodes);
     Ok(plan)
-}
-
-/// Where all change at once, all nodes but the keeper stop keepalived before it loads what is new, and start
-/// it after that.
-fn be_silent_meanwhile(plan: &mut Plan) {
-    let Some(keeper) = plan.keeper().cloned() else {
-        return;
-    };
-    for node in plan.nodes.iter_mut().filter(|node| node.node != keeper) {
-        if node.keepalived == UnitAction::Reload {
-            node.keepalived = UnitAction::Restart;
-        }
-    }
-}
-
-fn strictness(request: &Request) -> Strictness {
-    let left_out = request
-        .left_out
-        .iter()
-        .filter_map(|left_out| match left_out {
-            LeftOut::Seen(node) => Some(&node.1),
-            LeftOut::Unseen(_) => None,
-        });
-    Strictness::of(request.nodes.iter().map(|(_, seen)| seen).chain(left_out))
-}
-
-fn strategy(request: &Request, strictness: Strictness) -> Strategy {
-    let is_alone = request.nodes.len() + request.left_out.len() < 2;
-    let found: Vec<_> = request
-        .nodes
-        .iter()
-        .filter_map(|(desired, seen)| disagreement(desired, seen, strictness))
-        .collect();
-    match found.first() {
-        Some(first) if !is_alone => Strategy::AtOnce {
-            reason: first.change.to_string(),
-            reelects: found.iter().any(|found| found.reelects),
-        },
-        _ => Strategy::Rolling,
-    }
-}
-
-/// Nodes that are not changed must agree with those that are: one that cannot be seen does not where the
-/// change is one that all must agree on, and one that can be seen does not where it waits for such a
-/// change itself.
-fn refuse_partial(
-    left_out: &[LeftOut],
-    strategy: &Strategy,
-    nodes: &[NodePlan],
-    strictness: Strictness,
-) -> Result<(), PlanError> {
-    if nodes.iter().all(|node| node.keepalived == UnitAction::None) {
-        return Ok(());
-    }
-    for one in left_out {
-        match (one, strategy) {
-            (LeftOut::Unseen(node), Strategy::AtOnce { reason, .. }) => {
-                return Err(PlanError::Partial {
-                    reason: reason.clone(),
-                    without: node.clone(),
-                });
-            }
-            (LeftOut::Unseen(_), Strategy::Rolling) => {}
-            (LeftOut::Seen(node), _) => {
-                let (desired, seen) = &**node;
-                if let Some(found) = pending_disagreement(desired, seen, strictness) {
-                    return Err(PlanError::Partial {
-                        reason: found.change.to_string(),
-                        without: seen.node.clone(),
-                    });
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 fn node_plan(

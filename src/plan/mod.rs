@@ -14,6 +14,7 @@ mod listeners;
 mod owner;
 mod packages;
 mod serving;
+mod strategy;
 #[cfg(test)]
 mod tests;
 mod timers;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::packages::STREAM_MODULE;
 use super::serving::Loss;
@@ -32,10 +33,19 @@ pub enum Strategy {
     AtOnce {
         /// What they would disagree on.
         reason: String,
-        /// keepalived makes the virtual router anew for it, so that the VIP has no owner until the next
-        /// election is over: up to 4.7 s in the changes of an id that were watched (keepalived 2.2.7).
-        reelects: bool,
+        /// How long VIPs have no owner meanwhile, by VRRP's timers; `None` where these do not tell.
+        #[serde(rename = "without_owner_ms", serialize_with = "milliseconds")]
+        without_owner: Option<Duration>,
     },
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
+fn milliseconds<S: serde::Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let time = time.map(|time| time.as_secs_f64() * 1000.0);
+    serde::Serialize::serialize(&time, serializer)
 }
 
 /// Why a file has to change.

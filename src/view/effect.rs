@@ -1,7 +1,11 @@
 //! What a change does to the service, in words.
 
+use std::time::Duration;
+
 use super::paint;
+use super::prediction::time_words;
 use super::text::{and, comma};
+use crate::model::NodeName;
 use crate::plan::{NodePlan, Plan, Strategy, UnitAction};
 
 /// What happens to a daemon, as a verb for one and for two.
@@ -76,6 +80,26 @@ fn by_action<'a>(nodes: &[&'a NodePlan], of: impl Fn(&NodePlan) -> UnitAction) -
     groups
 }
 
+fn time_without_owner(plan: &Plan) -> Option<Duration> {
+    match plan.strategy {
+        Strategy::AtOnce { without_owner, .. } => without_owner,
+        Strategy::Rolling => None,
+    }
+}
+
+/// The node that goes on alone, where nobody can answer for its nginx.
+fn keepers_nginx_restarts(plan: &Plan) -> Option<&NodeName> {
+    let keeper = plan.keeper()?;
+    let mut nodes = plan.nodes.iter();
+    let own = nodes.find(|node| node.node == *keeper)?;
+    (own.nginx == UnitAction::Restart).then_some(keeper)
+}
+
+/// True where VIPs have no owner until the node that goes on alone is elected again.
+pub(super) fn has_election(plan: &Plan) -> bool {
+    plan.strategy != Strategy::Rolling && time_without_owner(plan) != Some(Duration::ZERO)
+}
+
 /// What becomes of the VIPs, over all nodes of a plan.
 pub(super) fn vip_words(plan: &Plan) -> String {
     let all = &plan.nodes;
@@ -89,9 +113,16 @@ pub(super) fn vip_words(plan: &Plan) -> String {
     match (held.as_slice(), moving.as_slice()) {
         ([], _) => String::new(),
         (held, _) if none_stays => paint::warn(format!("Nobody holds {} afterwards.", and(held))),
-        (held, _) if matches!(plan.strategy, Strategy::AtOnce { reelects: true, .. }) => {
+        (held, _) if has_election(plan) => {
+            let have = if held.len() == 1 { "has" } else { "have" };
+            let time = time_without_owner(plan).map_or(String::new(), |time| {
+                format!(" for {} by VRRP's timers,", time_words(time))
+            });
+            let refused = keepers_nginx_restarts(plan).map_or(String::new(), |node| {
+                format!(" While nginx restarts on {node}, connections may be refused.")
+            });
             paint::warn(format!(
-                "{} has no owner for some seconds, until the next election.",
+                "{} {have} no owner{time} until the next election.{refused}",
                 and(held)
             ))
         }

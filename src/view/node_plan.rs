@@ -2,11 +2,11 @@
 
 use super::cause::{action_mark, cause_words, is_by_hand};
 use super::drift::drift_words;
-use super::effect::service_words;
+use super::effect::{has_election, service_words};
 use super::paint;
 use super::text::{and, comma, indent, without_log_prefix, wrap};
 use crate::agent::TestVerdict;
-use crate::plan::{FileChange, NodePlan, Plan, Strategy, SysctlChange};
+use crate::plan::{FileChange, NodePlan, Plan, SysctlChange};
 
 /// Where a row's words begin.
 const LABEL: usize = 12;
@@ -147,7 +147,7 @@ fn vip_row(nodes: &[&NodePlan], plan: &Plan) -> String {
     let holders = nodes.iter().filter(|node| !node.holds.is_empty());
     let words = holders.map(|node| {
         let vips = comma(&node.holds);
-        if matches!(plan.strategy, Strategy::AtOnce { reelects: true, .. }) {
+        if has_election(plan) {
             paint::warn(format!("{} holds {vips} until the election", node.node))
         } else if node.moves_vip() {
             paint::warn(format!("{} gives up {vips} first", node.node))

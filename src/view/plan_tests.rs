@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
 use super::losses::losses_question;
@@ -132,16 +134,24 @@ fn a_restart_says_why_and_where_the_vip_goes() {
 }
 
 #[test]
-fn all_at_once_says_why() {
-    let plan = Plan {
-        strategy: Strategy::AtOnce {
-            reason: "nodes that disagree on virtual_router_id would elect two owners (KA053)"
-                .to_owned(),
-            reelects: true,
-        },
-        ..upstream_change()
+fn all_at_once_says_why_and_how_long_nobody_has_the_vip() {
+    let at_once = |without_owner, nginx| {
+        let mut plan = Plan {
+            strategy: Strategy::AtOnce {
+                reason: "VI_1 changes from unicast to multicast".to_owned(),
+                without_owner,
+            },
+            ..upstream_change()
+        };
+        plan.nodes.iter_mut().for_each(|node| node.nginx = nginx);
+        plain(&plan_text(&plan, PlanDetail::Summary))
     };
-    assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
+    let text = [
+        at_once(Some(Duration::from_millis(160)), UnitAction::Reload),
+        at_once(Some(Duration::ZERO), UnitAction::Reload),
+        at_once(None, UnitAction::Restart),
+    ];
+    assert_snapshot!(text.join("=====\n"));
 }
 
 #[test]

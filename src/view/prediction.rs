@@ -94,7 +94,7 @@ fn cost_words(cost: Cost) -> String {
 }
 
 /// `none`, `<1 ms`, `151 ms`, `3.1 s`: rounded up, since a promise must hold.
-fn time_words(time: Duration) -> String {
+pub(super) fn time_words(time: Duration) -> String {
     let micros = time.as_micros();
     match micros {
         0 => "none".to_owned(),

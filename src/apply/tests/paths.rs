@@ -34,7 +34,7 @@ async fn at_once_activates_all_before_it_looks_for_owners() {
     let mut plan = plan();
     plan.strategy = Strategy::AtOnce {
         reason: "version".to_owned(),
-        reelects: false,
+        without_owner: None,
     };
     faults(&cluster, &[(1, "activate", 0, Fault::FailedAfter)]);
     let run = run(&cluster, &plan).await;
@@ -50,7 +50,7 @@ async fn at_once_confirms_nobody_while_a_node_asks_the_others() {
     let mut plan = plan();
     plan.strategy = Strategy::AtOnce {
         reason: "version".to_owned(),
-        reelects: false,
+        without_owner: None,
     };
     // Its time was over before the first node was active: it has heard from that one already.
     let run = run_with(&cluster, &plan, |_| (), &|event| {

@@ -9,14 +9,7 @@ use super::Strictness;
 use super::router::{Key, Peering, Router};
 use crate::model::NodeName;
 
-/// What a change would make nodes disagree on.
-pub(in crate::plan) struct Disagreement {
-    pub(in crate::plan) change: Change,
-    /// keepalived makes the virtual router anew for it: the VIP has no owner until an election is over.
-    pub(in crate::plan) reelects: bool,
-}
-
-/// One setting that peers judge adverts by. As text it is a clause; no secret is in it.
+/// One setting that peers judge adverts by, on which a change would make nodes disagree. As text it is a clause; no secret is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) enum Change {
     Moved {
@@ -108,7 +101,7 @@ impl Change {
 }
 
 /// What peers notice between two routers that meet at the same place.
-pub(super) fn between(old: &Router, new: &Router, strictness: Strictness) -> Option<Disagreement> {
+pub(super) fn between(old: &Router, new: &Router, strictness: Strictness) -> Option<Change> {
     let router = || new.name.clone();
     let minus = |a: &BTreeSet<IpAddr>, b: &BTreeSet<IpAddr>| a.difference(b).copied().collect();
     let change = if old.version != new.version {
@@ -147,8 +140,7 @@ pub(super) fn between(old: &Router, new: &Router, strictness: Strictness) -> Opt
     } else {
         return None;
     };
-    let reelects = matches!(change, Change::Addresses { .. });
-    Some(Disagreement { change, reelects })
+    Some(change)
 }
 
 fn peering(old: &Router, new: &Router) -> Option<Change> {

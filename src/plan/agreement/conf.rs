@@ -201,6 +201,14 @@ fn router(instance: &Statement, global: &Global) -> Router {
             "version" => version = value.and_then(|v| v.parse().ok()).unwrap_or(version),
             "advert_int" => advert = value.and_then(seconds).unwrap_or(advert),
             "strict_mode" => strict = is_on(value),
+            "down_timer_adverts" => {
+                router.missing = value.and_then(|v| v.parse().ok()).unwrap_or(router.missing);
+            }
+            "priority" => {
+                router.priority = value
+                    .and_then(|v| v.parse().ok())
+                    .unwrap_or(router.priority);
+            }
             "unicast_src_ip" | "mcast_src_ip" => source = value.and_then(|v| v.parse().ok()),
             "mcast_dst_ip" => group = value.and_then(|v| v.parse().ok()),
             "unicast_peer" => peers.extend(listed(statement)),

@@ -6,14 +6,16 @@
 
 mod change;
 mod conf;
+mod gap;
 mod router;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
-use self::change::{Change, Disagreement};
+use self::change::Change;
 use self::router::{Auth, Key, Peering, Router};
 use super::beside::shares;
 use super::desired::Desired;
@@ -61,7 +63,7 @@ pub(super) fn disagreement(
     desired: &Desired,
     seen: &Observation,
     strictness: Strictness,
-) -> Option<Disagreement> {
+) -> Option<Change> {
     if !seen.service("keepalived").is_active() {
         return None;
     }
@@ -73,7 +75,7 @@ pub(super) fn pending_disagreement(
     desired: &Desired,
     seen: &Observation,
     strictness: Strictness,
-) -> Option<Disagreement> {
+) -> Option<Change> {
     let (path, after) = keepalived_conf(desired)?;
     let file = seen.files.get(path).and_then(LiveFile::content);
     if file.is_none() && seen.vrrp.is_empty() {
@@ -84,13 +86,26 @@ pub(super) fn pending_disagreement(
     let before = running(seen, desired, file.as_deref());
     match before.map(|all| without_others(all, desired, seen)) {
         Some(before) => compare(&before, &after, strictness),
-        None => Some(Disagreement {
-            change: Change::Unreadable {
-                node: seen.node.clone(),
-            },
-            reelects: false,
+        None => Some(Change::Unreadable {
+            node: seen.node.clone(),
         }),
     }
+}
+
+/// How long VIPs have no owner while the keeper loads what is new, all others being silent: by the timers of
+/// that. `None` where they do not tell.
+pub(super) fn without_owner(
+    desired: &Desired,
+    seen: &Observation,
+    held: &[(IpAddr, bool)],
+) -> Option<Duration> {
+    let (path, after) = keepalived_conf(desired)?;
+    let after = conf::read(&String::from_utf8_lossy(after));
+    let file = seen.files.get(path).and_then(LiveFile::content);
+    let file = file.map(String::from_utf8_lossy);
+    let before = running(seen, desired, file.as_deref())?;
+    let before = without_others(before, desired, seen);
+    (!after.includes).then(|| gap::without_owner(&before, &after.routers, held))?
 }
 
 fn keepalived_conf(desired: &Desired) -> Option<(&HostPath, &[u8])> {
@@ -164,7 +179,7 @@ fn is_edited(seen: &Observation, desired: &Desired) -> bool {
 }
 
 /// The first change that a peer would notice, the gravest kind first.
-fn compare(before: &[Router], after: &[Router], strictness: Strictness) -> Option<Disagreement> {
+fn compare(before: &[Router], after: &[Router], strictness: Strictness) -> Option<Change> {
     let homes = |routers: &[Router]| -> BTreeMap<IpAddr, Key> {
         let pairs = routers.iter().flat_map(|router| {
             let key = router.key();
@@ -177,19 +192,13 @@ fn compare(before: &[Router], after: &[Router], strictness: Strictness) -> Optio
     // hear each other about it.
     for (vip, old) in &old_homes {
         if let Some(new) = new_homes.get(vip).filter(|new| *new != old) {
-            return Some(Disagreement {
-                change: Change::moved(*vip, old, new),
-                reelects: true,
-            });
+            return Some(Change::moved(*vip, old, new));
         }
     }
     let find = |routers: &[Router], key: &Key| routers.iter().position(|own| own.key() == *key);
     for old in before {
         let Some(new) = find(after, &old.key()).and_then(|at| after.get(at)) else {
-            return Some(Disagreement {
-                change: Change::gone(old),
-                reelects: false,
-            });
+            return Some(Change::gone(old));
         };
         if let Some(found) = change::between(old, new, strictness) {
             return Some(found);
@@ -199,8 +208,5 @@ fn compare(before: &[Router], after: &[Router], strictness: Strictness) -> Optio
         .iter()
         .find(|new| find(before, &new.key()).is_none())?;
     // A host that has run none yet joins; whether the others have to change for it shows on them.
-    (!before.is_empty()).then(|| Disagreement {
-        change: Change::added(new),
-        reelects: false,
-    })
+    (!before.is_empty()).then(|| Change::added(new))
 }

@@ -50,6 +50,9 @@ pub(super) struct Router {
     pub(super) id: u8,
     pub(super) version: u8,
     pub(super) advert: Duration,
+    /// How many adverts must be missing before it takes over: `down_timer_adverts`.
+    pub(super) missing: u32,
+    pub(super) priority: u8,
     pub(super) strict: bool,
     pub(super) auth: Auth,
     pub(super) source: Option<IpAddr>,
@@ -69,6 +72,8 @@ impl Default for Router {
             id: 0,
             version: 2,
             advert: Duration::from_secs(1),
+            missing: 3,
+            priority: 100,
             strict: false,
             auth: Auth::None,
             source: None,
@@ -82,6 +87,21 @@ impl Default for Router {
 impl Router {
     pub(super) fn key(&self) -> Key {
         (self.interface.clone(), self.is_v6, self.id)
+    }
+
+    /// RFC 9568's `Skew_Time`, and RFC 3768's.
+    pub(super) fn skew(&self) -> Duration {
+        let unit = if self.version == 2 {
+            Duration::from_secs(1)
+        } else {
+            self.advert
+        };
+        unit * (256 - u32::from(self.priority)) / 256
+    }
+
+    /// How long it waits for adverts of others before it becomes the owner.
+    pub(super) fn down_time(&self) -> Duration {
+        self.advert * self.missing + self.skew()
     }
 
     /// Every VIP that it brings.

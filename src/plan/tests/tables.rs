@@ -1,5 +1,7 @@
 //! Three-way causes, drift, restarts, what is managed no longer, order and generation 0.
 
+use std::time::Duration;
+
 use super::*;
 use crate::agent::Service;
 use crate::plan::{Cause, FileAction, FileChange, RunningDrift, Strategy};
@@ -339,7 +341,8 @@ fn nodes_that_would_elect_two_owners_change_at_once() {
     let at_once = Strategy::AtOnce {
         reason: "10.0.0.100 moves from virtual router 51 on eth0 to virtual router 52 on eth0"
             .to_owned(),
-        reelects: true,
+        // Nobody has the VIP.
+        without_owner: Some(Duration::ZERO),
     };
     assert_eq!(two(&new, &old), at_once);
     assert_eq!(two(&desired(NEW, vec![]), &old), Strategy::Rolling);

@@ -1,0 +1,108 @@
+//! In which order a plan changes the nodes, and what that costs.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::agreement::{Strictness, disagreement, pending_disagreement, without_owner};
+use super::build::{LeftOut, PlanError, Request};
+use super::desired::Desired;
+use super::types::{NodePlan, Plan, Strategy, UnitAction};
+use crate::agent::Observation;
+use crate::model::NodeName;
+
+/// Where all change at once, all nodes but the keeper stop keepalived before it loads what is new, and start
+/// it after that.
+pub(super) fn be_silent_meanwhile(plan: &mut Plan, nodes: &[(Desired, Observation)]) {
+    let Some(keeper) = plan.keeper().cloned() else {
+        return;
+    };
+    let time = time_without_owner(plan, &keeper, nodes);
+    if let Strategy::AtOnce { without_owner, .. } = &mut plan.strategy {
+        *without_owner = time;
+    }
+    for node in plan.nodes.iter_mut().filter(|node| node.node != keeper) {
+        if node.keepalived == UnitAction::Reload {
+            node.keepalived = UnitAction::Restart;
+        }
+    }
+}
+
+fn time_without_owner(
+    plan: &Plan,
+    keeper: &NodeName,
+    nodes: &[(Desired, Observation)],
+) -> Option<Duration> {
+    let held: Vec<(IpAddr, bool)> = plan
+        .nodes
+        .iter()
+        .flat_map(|node| node.holds.iter().map(|vip| (*vip, node.node == *keeper)))
+        .collect();
+    let own = plan.nodes.iter().find(|node| node.node == *keeper)?;
+    let (desired, seen) = nodes.iter().find(|(_, seen)| seen.node == *keeper)?;
+    // One that is restarted gives up what it has, and one that did not run has nothing. Without nginx it is
+    // in FAULT, and the checks' timers count, too.
+    let is_timed = own.keepalived == UnitAction::Reload && own.nginx != UnitAction::Restart;
+    is_timed.then(|| without_owner(desired, seen, &held))?
+}
+
+pub(super) fn strictness(request: &Request) -> Strictness {
+    let left_out = request
+        .left_out
+        .iter()
+        .filter_map(|left_out| match left_out {
+            LeftOut::Seen(node) => Some(&node.1),
+            LeftOut::Unseen(_) => None,
+        });
+    Strictness::of(request.nodes.iter().map(|(_, seen)| seen).chain(left_out))
+}
+
+pub(super) fn strategy(request: &Request, strictness: Strictness) -> Strategy {
+    let is_alone = request.nodes.len() + request.left_out.len() < 2;
+    let found: Vec<_> = request
+        .nodes
+        .iter()
+        .filter_map(|(desired, seen)| disagreement(desired, seen, strictness))
+        .collect();
+    match found.first() {
+        Some(first) if !is_alone => Strategy::AtOnce {
+            reason: first.to_string(),
+            without_owner: None,
+        },
+        _ => Strategy::Rolling,
+    }
+}
+
+/// Nodes that are not changed must agree with those that are: one that cannot be seen does not where the
+/// change is one that all must agree on, and one that can be seen does not where it waits for such a
+/// change itself.
+pub(super) fn refuse_partial(
+    left_out: &[LeftOut],
+    strategy: &Strategy,
+    nodes: &[NodePlan],
+    strictness: Strictness,
+) -> Result<(), PlanError> {
+    if nodes.iter().all(|node| node.keepalived == UnitAction::None) {
+        return Ok(());
+    }
+    for one in left_out {
+        match (one, strategy) {
+            (LeftOut::Unseen(node), Strategy::AtOnce { reason, .. }) => {
+                return Err(PlanError::Partial {
+                    reason: reason.clone(),
+                    without: node.clone(),
+                });
+            }
+            (LeftOut::Unseen(_), Strategy::Rolling) => {}
+            (LeftOut::Seen(node), _) => {
+                let (desired, seen) = &**node;
+                if let Some(found) = pending_disagreement(desired, seen, strictness) {
+                    return Err(PlanError::Partial {
+                        reason: found.to_string(),
+                        without: seen.node.clone(),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
