@@ -9,10 +9,12 @@ use hactl::agent::{AgentError, Answer, Observation};
 use hactl::check;
 use hactl::inventory::{self, Inventory};
 use hactl::model::{NodeFacts, SecretRef, Secrets, harmless, is_harmful};
-use hactl::ops::{HistoryReport, OpsError, PlanFile, Proposal, Recovery, StatusReport};
+use hactl::ops::{Basis, HistoryReport, OpsError, PlanFile, Proposal, Recovery, StatusReport};
 use hactl::plan::{Desired, Goal, Plan, Redactor, Request, build};
 use hactl::render::{RenderedNode, Templates, render};
 use hactl::view::{Complaint, Format, PlanDetail, Ui};
+
+thread_local!(static TEMPLATES: Templates = Templates::embedded().unwrap());
 
 /// The inventory whose hosts answer.
 const INVENTORY: &str = include_str!("../inventories/small.yml");
@@ -57,7 +59,6 @@ fn rendered(
     facts: &NodeFacts,
     secrets: &Secrets,
 ) -> Result<RenderedNode, OpsError> {
-    thread_local!(static TEMPLATES: Templates = Templates::embedded().unwrap());
     TEMPLATES.with(|templates| {
         render(&inventory.cluster, node, facts, secrets, templates).map_err(OpsError::Render)
     })
@@ -178,8 +179,14 @@ fn planned(
             is_revised: false,
         });
     });
-    let file = PlanFile::new(&plan);
-    assert!(file.matches(&plan), "a plan is the one that it is");
+    let text = inventory.source.text();
+    let seen = std::slice::from_ref(seen);
+    let basis = TEMPLATES.with(|templates| Basis::of(text, templates, seen));
+    let file = PlanFile::new(&plan, &basis);
+    assert!(
+        file.require(&plan, &basis).is_ok(),
+        "a plan is the one that it is"
+    );
 }
 
 fn hosts_failed(error: AgentError) {

@@ -38,7 +38,7 @@ pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
     let context = args.take_over.context(app).forgetting(&args.forget);
     let report = app.look(ops::plan(&context))?;
     if let Some(path) = &args.out {
-        ops::write_plan_file(path, &report.plan)?;
+        ops::write_plan_file(path, &report)?;
     }
     let detail = if args.no_diff {
         PlanDetail::Nodes

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::context::{Context, Loaded};
 use super::error::OpsError;
+use super::fingerprint::{Basis, is_same};
 use super::holder::own_origin;
 use super::membership::refuse_missing;
 use super::notice::{Notice, note_all};
 use super::plan::{Planned, test_files};
-use super::plan_file::{PlanFile, PlanFileError, is_same};
+use super::plan_file::PlanFile;
 use super::recovery::{self, Recoverer, Recovery, require_no_pending_change};
 use super::survey::{Survey, fit_profile, owner_patience, peer_ports, vips};
 use super::unreachable::survey_for;
@@ -192,12 +193,13 @@ impl<P: Planner> Course<'_, P> {
     async fn plan(&self, survey: &Survey, seen: &[Observation]) -> Result<Planned, OpsError> {
         require_no_pending_change(&survey.with_others(seen))?;
         let planned = self.planner.plan(self.loaded, survey, seen).await?;
-        match &self.request.plan_file {
-            Some(file) if !file.matches(&planned.plan) => {
-                Err(OpsError::PlanFile(PlanFileError::MovedOn))
-            }
-            _ => Ok(planned),
+        if let Some(file) = &self.request.plan_file {
+            let loaded = self.loaded;
+            let basis = Basis::of(loaded.source.text(), &loaded.templates, seen);
+            file.require(&planned.plan, &basis)
+                .map_err(OpsError::PlanFile)?;
         }
+        Ok(planned)
     }
 
     /// True when there is nothing to agree to, too.

@@ -340,7 +340,7 @@ impl OpsError {
             Self::NothingKept => {
                 Some("make one: hactl failover-test --drill nginx-kill".to_owned())
             }
-            Self::PlanFile(PlanFileError::MovedOn) => {
+            Self::PlanFile(PlanFileError::MovedOn { .. }) => {
                 Some("look at what would change now: hactl plan".to_owned())
             }
             Self::PlanFile(PlanFileError::OtherFormat { .. }) => {

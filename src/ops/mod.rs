@@ -12,6 +12,7 @@ mod demo;
 mod error;
 mod expected;
 mod failover_test;
+mod fingerprint;
 mod fitness;
 mod history;
 mod holder;
@@ -20,6 +21,7 @@ mod lab;
 mod lab_demo;
 mod lock;
 mod membership;
+mod moved;
 mod neighbours;
 mod notice;
 mod plan;
@@ -45,6 +47,7 @@ pub use failover_test::{
     CutShort, DrillIntent, DrillProgress, Earlier, FailoverOutcome, FailoverRequest,
     earlier_drills, failover_test, keep_drills, try_to_write_drills, write_drills,
 };
+pub use fingerprint::Basis;
 pub use fitness::HostProblem;
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use init::{InitReport, InitRequest, init};
@@ -52,6 +55,7 @@ pub use lab::{DEFAULT_LAB, lab_command, lab_down, lab_status, lab_up};
 pub use lab_demo::{DemoError, demo_args, demo_edit, demo_lab, demo_run};
 pub use lock::{LockBreakRequest, LockReport, NodeLock, lock_break, lock_show};
 pub use membership::{Member, Missing};
+pub use moved::{Difference, Moved};
 pub use notice::Notice;
 pub use plan::{PlanReport, plan};
 pub use plan_file::{PlanFile, PlanFileError, read_plan_file, write_plan_file};

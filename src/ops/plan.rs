@@ -4,6 +4,7 @@ use super::apply::ToInventory;
 use super::context::{Context, Loaded, load, refuse_errors};
 use super::error::OpsError;
 use super::expected::Expected;
+use super::fingerprint::Basis;
 use super::membership::refuse_missing;
 use super::notice::Notice;
 use super::recovery::{self, Recovery, require_no_pending_change};
@@ -24,6 +25,8 @@ pub struct PlanReport {
     /// The plan, its tests filled in; where there is something to recover, for the hosts as they will be
     /// then.
     pub plan: Plan,
+    /// What it is made of.
+    pub basis: Basis,
     /// What an apply would end first.
     pub recovery: Recovery,
     /// What the hosts' versions make of the inventory.
@@ -78,6 +81,7 @@ async fn look(
     test_files(&survey.fleet, &mut plan, context.parallel).await?;
     Ok(PlanReport {
         expected: Expected::of_plan(&loaded.cluster, &plan, &foreseen),
+        basis: Basis::of(loaded.source.text(), &loaded.templates, &foreseen),
         notices: recovery.without_own(survey.notices()),
         problems: health::known_problems(&survey.seen, &vips(&loaded.cluster)),
         loaded,

@@ -1,11 +1,10 @@
 //! Saved plans: what was reviewed is what is applied, or nothing is.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
 use super::error::OpsError;
-use crate::agent::sha256_hex;
-use crate::model::{NodeName, harmless_json};
+use super::fingerprint::{Basis, Fingerprint};
+use super::moved::Moved;
+use super::plan::PlanReport;
+use crate::model::harmless_json;
 use crate::plan::Plan;
 use camino::Utf8Path;
 
@@ -15,10 +14,8 @@ use camino::Utf8Path;
 pub struct PlanFile {
     /// The file's format.
     pub format: u32,
-    /// The cluster's name.
-    pub cluster: String,
-    /// Per node, a hash over what lies there and what is to come.
-    pub fingerprints: BTreeMap<String, String>,
+    /// What it was made of and what it does, by subject.
+    pub(super) fingerprint: Fingerprint,
     /// The plan as `plan --format json` shows it, for people and their tools.
     pub plan: serde_json::Value,
 }
@@ -42,82 +39,51 @@ pub enum PlanFileError {
         /// Its path.
         path: String,
         /// Its format.
-        format: u32,
+        format: u64,
     },
-    /// The hosts, or the inventory, are no longer what it was made for.
-    #[error(
-        "the plan is out of date: the hosts or the inventory have changed since it was made; nothing was changed"
-    )]
-    MovedOn,
+    /// The hosts, or what the plan is made of, are no longer what it was made for.
+    #[error("the plan is out of date; nothing was changed")]
+    MovedOn {
+        /// What is different.
+        moved: Vec<Moved>,
+    },
 }
 
 /// The format that is written, and the only one that is read: of another one it is not known what its
-/// fingerprints are made of.
-const FORMAT: u32 = 2;
-
-fn fingerprints(plan: &Plan) -> BTreeMap<String, String> {
-    let of = |node: &crate::plan::NodePlan| {
-        let mut text = String::new();
-        for (path, before) in &node.expected {
-            // Writing to a String can't fail.
-            let _ = writeln!(text, "{path}\t{}", before.as_deref().unwrap_or("-"));
-        }
-        text.push_str(&node.tree.full_manifest().to_text());
-        let losses = plan.losses.iter().filter(|loss| loss.node == node.node);
-        for loss in losses {
-            let _ = writeln!(text, "stops\t{}", loss.name);
-        }
-        for (unit, action) in [("nginx", node.nginx), ("keepalived", node.keepalived)] {
-            let _ = writeln!(text, "action\t{unit}\t{}", action.word());
-        }
-        for sysctl in &node.sysctls {
-            let kernel = sysctl.kernel.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "sysctl\t{}\t{kernel}\t{}", sysctl.key, sysctl.wanted);
-        }
-        sha256_hex(text.as_bytes())
-    };
-    let name = |node: &NodeName| node.to_string();
-    plan.nodes
-        .iter()
-        .map(|node| (name(&node.node), of(node)))
-        .collect()
-}
-
-/// True when both do the same to the same hosts.
-pub(super) fn is_same(one: &Plan, other: &Plan) -> bool {
-    one.cluster == other.cluster
-        && one.goal == other.goal
-        && one.strategy == other.strategy
-        && fingerprints(one) == fingerprints(other)
-}
+/// fingerprint is made of.
+const FORMAT: u32 = 3;
 
 impl PlanFile {
-    /// The file for `plan`.
-    pub fn new(plan: &Plan) -> Self {
+    /// The file for `plan`, made of `basis`.
+    pub fn new(plan: &Plan, basis: &Basis) -> Self {
         Self {
             format: FORMAT,
-            cluster: plan.cluster.to_string(),
-            fingerprints: fingerprints(plan),
+            fingerprint: Fingerprint::of(plan, basis),
             plan: serde_json::to_value(plan).unwrap_or_default(),
         }
     }
 
-    /// True when `plan` is the one that was saved.
-    pub fn matches(&self, plan: &Plan) -> bool {
-        self.cluster == plan.cluster.as_str() && self.fingerprints == fingerprints(plan)
+    /// Refuses `plan`, which is made now, unless it does what was saved.
+    pub fn require(&self, plan: &Plan, basis: &Basis) -> Result<(), PlanFileError> {
+        let moved = self.fingerprint.moved(&Fingerprint::of(plan, basis));
+        if moved.is_empty() {
+            Ok(())
+        } else {
+            Err(PlanFileError::MovedOn { moved })
+        }
     }
 }
 
 /// Saves a plan, readable by its owner only: it tells how a cluster is built.
-pub fn write_plan_file(path: &Utf8Path, plan: &Plan) -> Result<(), OpsError> {
+pub fn write_plan_file(path: &Utf8Path, report: &PlanReport) -> Result<(), OpsError> {
     use std::io::Write;
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let failed = |source| OpsError::Write {
         path: path.to_owned(),
         source,
     };
-    let text =
-        serde_json::to_string_pretty(&PlanFile::new(plan)).map_err(|error| failed(error.into()))?;
+    let text = serde_json::to_string_pretty(&PlanFile::new(&report.plan, &report.basis))
+        .map_err(|error| failed(error.into()))?;
     let text = harmless_json(&text);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -141,14 +107,41 @@ pub fn read_plan_file(path: &Utf8Path) -> Result<PlanFile, OpsError> {
         })
     };
     let text = std::fs::read_to_string(path).map_err(|error| not_a_plan(error.to_string()))?;
-    let file: PlanFile =
+    let file: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| not_a_plan(error.to_string()))?;
-    if file.format == FORMAT {
-        Ok(file)
-    } else {
-        Err(OpsError::PlanFile(PlanFileError::OtherFormat {
-            path: path.to_string(),
-            format: file.format,
-        }))
+    match file["format"].as_u64() {
+        Some(format) if format != u64::from(FORMAT) => {
+            Err(OpsError::PlanFile(PlanFileError::OtherFormat {
+                path: path.to_string(),
+                format,
+            }))
+        }
+        _ => serde_json::from_value(file).map_err(|error| not_a_plan(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_format_is_told_from_one_that_is_no_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan");
+        let path = Utf8Path::from_path(&path).unwrap();
+        let said = |text: &str| {
+            std::fs::write(path, text).unwrap();
+            let error = read_plan_file(path).err().unwrap();
+            error.to_string().replace(path.as_str(), "FILE")
+        };
+        // What the version before this one saved.
+        let before =
+            r#"{ "format": 2, "cluster": "web", "fingerprints": { "lb1": "0a" }, "plan": {} }"#;
+        assert_eq!(
+            said(before),
+            "cannot apply FILE: it has format 2, and this version of hactl reads format 3"
+        );
+        assert!(said("{ \"half\": ").starts_with("FILE is no plan of hactl's: "));
+        assert!(said("{ \"format\": 3 }").starts_with("FILE is no plan of hactl's: "));
     }
 }

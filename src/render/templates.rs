@@ -1,5 +1,8 @@
 //! The templates, parsed: the embedded ones, and those that replace them.
 
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
 use tera::{Context, ErrorKind, Tera};
 
 use super::error::{RenderError, TemplateError};
@@ -59,6 +62,23 @@ impl Templates {
                 })?;
         }
         Ok(Self { tera, sources })
+    }
+
+    /// A hash over all of them.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, text) in &self.sources {
+            for part in [*name, text] {
+                hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+                hash.update(part);
+            }
+        }
+        let mut text = String::new();
+        for byte in hash.finalize() {
+            // Writing to a String can't fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 
     /// The text that `spec` makes of `view`.

@@ -16,7 +16,7 @@ use crate::check::{Finding, Severity};
 use crate::inventory::{InventoryErrors, Source};
 use crate::lab::LabError;
 use crate::model::NodeName;
-use crate::ops::{HostProblem, OpsError, SettleRefusal};
+use crate::ops::{HostProblem, OpsError, PlanFileError, SettleRefusal};
 
 use super::findings::{findings_text, inventory_errors_text};
 
@@ -109,6 +109,13 @@ impl Complaint {
             OpsError::Settle(SettleRefusal::Unreachable { errors, .. }) => {
                 let mut complaint = Self::new(error.to_string());
                 for one in errors {
+                    complaint = complaint.detail(one.to_string());
+                }
+                complaint.help(error.hint().unwrap_or_default())
+            }
+            OpsError::PlanFile(PlanFileError::MovedOn { moved }) => {
+                let mut complaint = Self::new(error.to_string());
+                for one in moved {
                     complaint = complaint.detail(one.to_string());
                 }
                 complaint.help(error.hint().unwrap_or_default())

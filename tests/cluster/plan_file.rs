@@ -19,15 +19,16 @@ fn a_saved_plan_is_carried_out_as_it_was_or_not_at_all() {
         .exits(0)
         .says("generation 1 is live");
     let applied = cluster.all_etc();
-    let refused = || {
-        for plan in [first, second] {
-            cluster
-                .run(&["apply", plan, "--yes"])
-                .exits(1)
-                .says("the plan is out of date")
-                .says("nothing was changed");
-        }
+    let refused = |plan: &str, why: &str| {
+        cluster
+            .run(&["apply", plan, "--yes"])
+            .exits(1)
+            .says("the plan is out of date")
+            .says("nothing was changed")
+            .says(why)
     };
+    let applied_since = "lb1, lb2: generation 1 is live, not none";
+    refused(first, applied_since);
 
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     cluster.run(&["plan", "--out", second]).exits(0);
@@ -37,13 +38,18 @@ fn a_saved_plan_is_carried_out_as_it_was_or_not_at_all() {
         "cp -a /etc/nginx/nginx.conf /root; echo '# by hand' >>/etc/nginx/nginx.conf",
     );
     let by_hand = cluster.all_etc();
-    refused();
+    let edited = "lb2: /etc/nginx/nginx.conf changed";
+    refused(second, edited).never_says("the inventory's text has changed");
     cluster.assert_etc(&by_hand);
     cluster.on("lb2", "cp -a /root/nginx.conf /etc/nginx");
 
-    // Or at the inventory.
+    // Or at the inventory: first at a part that makes no difference.
+    cluster.set_inventory(&format!("# a remark\n{}", cluster.inventory()));
+    cluster
+        .run(&["apply", second, "--yes", "--check-only"])
+        .exits(0);
     cluster.edit("192.168.1.13:8080", "192.168.1.14:8080");
-    refused();
+    refused(second, "the inventory's text has changed").never_says(edited);
     cluster.assert_etc(&applied);
     cluster.edit("192.168.1.14:8080", "192.168.1.13:8080");
 
@@ -53,7 +59,7 @@ fn a_saved_plan_is_carried_out_as_it_was_or_not_at_all() {
         .says("generation 2 is live");
     let whole = cluster.on("lb2", "nginx -T 2>/dev/null");
     assert!(whole.contains("server 192.168.1.13:8080"), "{whole}");
-    refused();
+    refused(second, "lb1, lb2: generation 2 is live, not generation 1");
 
     std::fs::write(second, "{ \"half\": ").unwrap();
     cluster
