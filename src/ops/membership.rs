@@ -218,3 +218,7 @@ pub(super) fn how_to_take_out(missing: &[Missing]) -> String {
         forget.join(" ")
     )
 }
+
+#[cfg(test)]
+#[path = "membership_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::agent::Service;
-use crate::plan::{Cause, FileAction, FileChange, RunningDrift, Strategy};
+use crate::plan::{Cause, FileAction, FileChange, MEMBERS, RunningDrift, Strategy};
 
 /// The only node's only change at `at`.
 fn change(plan: &Plan, at: &str) -> Option<FileChange> {
@@ -405,4 +405,30 @@ fn generation_0_brings_the_daemons_back_as_they_were() {
         assert!(plan.nodes[0].remove_packages && plan.nodes[0].install.is_empty());
         assert_eq!(plan.generation_to_come(), 0);
     }
+}
+
+/// A generation of a version that recorded no members: it is not changed for that alone, and what is changed
+/// next names them.
+#[test]
+fn a_record_without_members_is_left_until_something_else_changes() {
+    let old = after(&desired(OLD, vec![]));
+    let with_members = |id: &str| {
+        let mut wanted = desired(id, vec![]);
+        let members = "lb1=10.0.0.11 lb2=10.0.0.12".to_owned();
+        wanted
+            .tree
+            .manifest
+            .meta
+            .insert(MEMBERS.to_owned(), members);
+        wanted
+    };
+    assert!(plan_one(&with_members(OLD), &old).is_empty());
+    let plan = plan_one(&with_members(NEW), &old);
+    assert!(!plan.is_empty() && !plan.nodes[0].records_members);
+    // From then on another list of them is recorded by itself.
+    let mut new = after(&with_members(NEW));
+    let recorded = new.recorded.as_mut().unwrap();
+    let alone = "lb1=10.0.0.11".to_owned();
+    recorded.meta.insert(MEMBERS.to_owned(), alone);
+    assert!(plan_one(&with_members(NEW), &new).nodes[0].records_members);
 }
