@@ -152,6 +152,7 @@ fn node_plan(
             .copied()
             .filter(|vip| seen.holds(*vip))
             .collect(),
+        displaces: Vec::new(),
         install,
         remove_packages: desired.is_original && seen.recorded.is_some(),
         files,

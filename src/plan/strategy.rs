@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::agreement::{Strictness, disagreement, pending_disagreement, without_owner};
+use super::beside::shares;
 use super::build::{LeftOut, PlanError, Request};
 use super::desired::Desired;
+use super::serving::Beside;
 use super::types::{NodePlan, Plan, Strategy, UnitAction};
-use crate::agent::Observation;
+use crate::agent::{Observation, TreeFile};
 use crate::model::NodeName;
 
 /// Where all change at once, all nodes but the keeper stop keepalived before it loads what is new, and start
@@ -23,8 +25,27 @@ pub(super) fn be_silent_meanwhile(plan: &mut Plan, nodes: &[(Desired, Observatio
     for node in plan.nodes.iter_mut().filter(|node| node.node != keeper) {
         if node.keepalived == UnitAction::Reload {
             node.keepalived = UnitAction::Restart;
+            node.displaces = nodes
+                .iter()
+                .find(|(_, seen)| seen.node == node.node)
+                .map_or_else(Vec::new, |(desired, seen)| vips_of_others(desired, seen));
         }
     }
+}
+
+/// Those that a node has now beside hactl's.
+fn vips_of_others(desired: &Desired, seen: &Observation) -> Vec<IpAddr> {
+    let file = |file: &&TreeFile| file.role == "keepalived_conf";
+    let own = desired.tree.files.iter().find(file);
+    let (Some(own), Some(serving)) = (own, &seen.serving) else {
+        return Vec::new();
+    };
+    if !shares(&desired.tree.manifest, "keepalived") {
+        return Vec::new();
+    }
+    let others = Beside::of(&desired.tree, serving, own.path.as_str()).others_instances;
+    let addresses = others.into_iter().flat_map(|instance| instance.addresses);
+    addresses.filter(|vip| seen.holds(*vip)).collect()
 }
 
 fn time_without_owner(

@@ -196,6 +196,10 @@ pub struct NodePlan {
     pub ids: Option<ConfigIds>,
     /// VIPs that it holds now.
     pub holds: Vec<IpAddr>,
+    /// VIPs of others beside hactl that it has now, and that leave it while its keepalived is stopped for the
+    /// change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub displaces: Vec<IpAddr>,
     /// Packages to install.
     pub install: Vec<String>,
     /// The packages that hactl installed are removed (generation 0).

@@ -138,3 +138,26 @@ pub(super) fn vip_words(plan: &Plan) -> String {
         )),
     }
 }
+
+/// What others have on nodes whose keepalived is stopped while all change at once.
+pub(super) fn displaced_words(plan: &Plan) -> String {
+    let of_node = |node: &NodePlan| {
+        let is = if node.displaces.len() == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        let vips = and(&node.displaces);
+        format!(
+            "{} gives up {vips}, which {is} not hactl's: its keepalived is stopped meanwhile.",
+            node.node
+        )
+    };
+    let nodes = plan.nodes.iter().filter(|node| !node.displaces.is_empty());
+    let words: Vec<String> = nodes.map(of_node).collect();
+    if words.is_empty() {
+        String::new()
+    } else {
+        paint::warn(words.join(" "))
+    }
+}

@@ -7,7 +7,7 @@ use super::complaint::labelled;
 use super::diff::diffs_text;
 use super::document::Document;
 use super::drift::{by_words, notice_words};
-use super::effect::{service_words, vip_words};
+use super::effect::{displaced_words, service_words, vip_words};
 use super::findings::findings_text;
 use super::losses::losses_text;
 use super::node_plan::nodes_text;
@@ -139,6 +139,7 @@ fn summary(plan: &Plan) -> String {
         format!("{subject}: {goal}."),
         format!("{}.", service_words(&changing)),
         vip_words(plan),
+        displaced_words(plan),
     ];
     let words: Vec<String> = sentences
         .into_iter()

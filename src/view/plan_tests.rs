@@ -155,6 +155,13 @@ fn all_at_once_says_why_and_how_long_nobody_has_the_vip() {
 }
 
 #[test]
+fn what_leaves_nodes_beside_others_is_said() {
+    let mut plan = upstream_change();
+    plan.nodes[1].displaces = vec!["10.0.0.50".parse().unwrap()];
+    assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Summary)));
+}
+
+#[test]
 fn a_rollback_to_a_generation_and_to_the_time_before_hactl() {
     let back = Plan {
         goal: Goal::Rollback { to: 2 },

@@ -68,6 +68,7 @@ pub(super) fn node(node: &str) -> NodePlan {
         files: Vec::new(),
         sysctls: Vec::new(),
         records_members: false,
+        displaces: Vec::new(),
         drift: Vec::new(),
         nginx: UnitAction::None,
         keepalived: UnitAction::None,

@@ -51,6 +51,22 @@ fn applies_without_a_second_owner(cluster: &Cluster, what: &str) {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
 }
 
+/// Those who send to the VIP send to its owner.
+#[track_caller]
+fn everybody_knows(cluster: &Cluster, owner: &str) {
+    let own = cluster.on(owner, "cat /sys/class/net/eth0/address");
+    let show = format!("ip neigh show to {VIP}");
+    let nodes = cluster.nodes();
+    let others = nodes.iter().filter(|node| *node != owner);
+    let mut known: Vec<String> = others.map(|node| cluster.on(node, &show)).collect();
+    known.push(cluster.on_controller("ip", &["neigh", "show", "to", VIP]));
+    for known in known {
+        // A node that never sent anything there knows nobody.
+        let is_right = known.is_empty() || known.contains(own.trim());
+        assert!(is_right, "{known} is not {own}");
+    }
+}
+
 #[test]
 fn nodes_that_hear_each_other_otherwise_never_both_own_the_vip() {
     let Some(cluster) = Cluster::up(&machines()) else {
@@ -62,7 +78,23 @@ fn nodes_that_hear_each_other_otherwise_never_both_own_the_vip() {
     let load = Load::start(&cluster.netns("ctl"), &format!("{VIP}:80"), 4);
     load.wait_for_answers(20);
     cluster.set_inventory(&format!("{plain}vrrp: {{ peering: multicast }}\n"));
-    applies_without_a_second_owner(&cluster, "unicast to multicast");
+    let etc = cluster.all_etc();
+    let manual = ["apply", "--yes", "--confirm", "manual"];
+    for then in ["cancel", "confirm"] {
+        assert_eq!(strategy(&cluster), "at_once");
+        for verb in [&manual[..], &[then]] {
+            let (ended, found) = two_owners_during(&cluster, || cluster.run(verb));
+            let ended = ended.exits(0);
+            assert!(found.is_empty(), "{then}: {verb:?}: {found:#?}\n{ended}");
+            assert_eq!(cluster.owner(VIP), owner, "{then}: {verb:?}");
+            everybody_knows(&cluster, &owner);
+        }
+        if then == "cancel" {
+            cluster.assert_etc(&etc);
+        }
+        cluster.assert_no_traces();
+    }
+    cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.set_inventory(&plain);
     applies_without_a_second_owner(&cluster, "multicast to unicast");
     load.wait_for_answers(20);

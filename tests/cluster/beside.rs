@@ -142,6 +142,34 @@ fn what_others_serve_is_served_before_meanwhile_and_after() {
     assert_eq!(since(&cluster), daemons);
     println!("their users, meanwhile: {:?}", users.end_without_failures());
 
+    // A change of all nodes stops keepalived on those that do not go on alone, and what others have there moves.
+    cluster.on(
+        "lb2",
+        "sed -i 's/priority .*/priority 110/' /etc/keepalived/keepalived.conf && systemctl reload keepalived",
+    );
+    wait_for("their VIP on lb2", || {
+        cluster.owner_now(THEIR_VIP).as_deref() == Some("lb2")
+    });
+    let plain = cluster.inventory();
+    cluster.set_inventory(&format!("{plain}vrrp: {{ advert_interval: 100ms }}\n"));
+    let said = "lb2 gives up 10.0.0.50, which is not hactl's: its keepalived is stopped meanwhile";
+    cluster.run(&["plan"]).exits(0).says(said);
+    let own = own_users(&cluster);
+    own.wait_for_answers(20);
+    cluster.apply().says(said);
+    own.wait_for_answers(20);
+    println!("own users, all at once: {:?}", own.end_without_failures());
+    wait_for("their VIP back on lb2", || {
+        cluster.owner_now(THEIR_VIP).as_deref() == Some("lb2")
+    });
+    cluster.on(
+        "lb2",
+        "sed -i 's/priority .*/priority 99/' /etc/keepalived/keepalived.conf && systemctl reload keepalived",
+    );
+    wait_for("their VIP on lb1", || {
+        cluster.owner_now(THEIR_VIP).as_deref() == Some("lb1")
+    });
+
     // nginx serves both, so a drill that kills it is one for them, too.
     let drill = ["failover-test", "--drill", "nginx-kill", "--yes"];
     println!("{}", cluster.run(&drill).exits(0).stdout);

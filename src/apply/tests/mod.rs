@@ -97,6 +97,7 @@ fn node_plan(index: usize, install: &[&str]) -> NodePlan {
         files: vec![],
         sysctls: vec![],
         records_members: false,
+        displaces: Vec::new(),
         drift: vec![],
         nginx: UnitAction::Reload,
         keepalived: UnitAction::None,

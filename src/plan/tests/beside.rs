@@ -219,3 +219,41 @@ fn a_port_that_moves_between_all_addresses_and_one_needs_a_restart_whoever_has_i
             .contains("port 80")
     );
 }
+
+/// Nodes that are silent while another one changes stop their keepalived, whoever's else it is.
+#[test]
+fn vips_of_others_that_leave_a_node_for_a_change_of_all_are_named() {
+    let conf = CONF.replace("51", "52");
+    let on = |name: &str, vip: Option<&str>| {
+        let mut seen = host(&[
+            (NGINX, DEBIAN),
+            (KEEPALIVED, THEIRS),
+            (OWN_NGINX, SITE),
+            (OWN_KEEPALIVED, CONF),
+        ]);
+        seen.node = NodeName::new(name).unwrap();
+        seen.vrrp = vec![running("VI_50", 50), running("web", 51)];
+        let addresses = vip.map(|vip| ("eth0".to_owned(), format!("{vip}/32").parse().unwrap()));
+        seen.addresses.extend(addresses);
+        let mut wanted = shared(SITE, &conf);
+        wanted.node = seen.node.clone();
+        (wanted, seen)
+    };
+    let displaced = |nodes| {
+        let plan = planned(Goal::Apply, nodes).unwrap();
+        assert!(matches!(plan.strategy, Strategy::AtOnce { .. }));
+        let nodes = plan.nodes.iter();
+        let nodes = nodes.filter(|node| !node.displaces.is_empty());
+        let told = nodes.map(|node| format!("{} {:?}", node.node, node.displaces));
+        told.collect::<Vec<_>>()
+    };
+    let theirs = "10.0.0.50";
+    assert_eq!(
+        displaced(vec![on("lb1", Some(VIP)), on("lb2", Some(theirs))]),
+        ["lb2 [10.0.0.50]"]
+    );
+    // The node that goes on alone only reloads.
+    let mut both = on("lb1", Some(VIP));
+    both.1.addresses.extend(on("lb1", Some(theirs)).1.addresses);
+    assert!(displaced(vec![both, on("lb2", None)]).is_empty());
+}
