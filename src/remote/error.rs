@@ -61,6 +61,14 @@ pub enum RemoteError {
         /// What was being done.
         label: String,
     },
+    /// sshd opens no session for it, although the connection stands.
+    #[error("{node}: sshd opens no session for {label}")]
+    NoSession {
+        /// The node.
+        node: NodeName,
+        /// What was to be done.
+        label: String,
+    },
     /// sudo's password cannot be had.
     #[error("{node}: sudo asks for a password, which cannot be had: {reason}")]
     SudoPassword {
@@ -101,6 +109,7 @@ impl RemoteError {
             | Self::Unreachable { node, .. }
             | Self::NoSsh { node, .. }
             | Self::Disconnected { node, .. }
+            | Self::NoSession { node, .. }
             | Self::SudoPassword { node, .. }
             | Self::TimedOut { node, .. }
             | Self::TooMuch { node, .. } => node,
@@ -116,6 +125,7 @@ impl RemoteError {
             | Self::Unreachable { host, .. } => Some(host),
             Self::NoSsh { .. }
             | Self::Disconnected { .. }
+            | Self::NoSession { .. }
             | Self::SudoPassword { .. }
             | Self::TimedOut { .. }
             | Self::TooMuch { .. } => None,
@@ -141,6 +151,9 @@ impl RemoteError {
             Self::NoSsh { .. } => "install OpenSSH's client (openssh-client)".to_owned(),
             Self::Disconnected { .. } | Self::TimedOut { .. } => {
                 "run `hactl status`: it tells in which state the host is; an unconfirmed change undoes itself there".to_owned()
+            }
+            Self::NoSession { .. } => {
+                "raise `MaxSessions` in the host's sshd_config (10 is sshd's own default), then run it again".to_owned()
             }
             Self::SudoPassword { .. } => {
                 "put it, alone, into a file that only you can read (chmod 600), and give that: --sudo-password-file FILE".to_owned()

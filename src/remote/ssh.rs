@@ -17,6 +17,10 @@ use crate::model::{Login, Node, NodeName};
 /// More than any host's answer: all managed files and a few generations fit many times over.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
+/// For this long is asked again where sshd opens no further session: the one before has only just ended, or
+/// another is still at work where it allows a connection one at a time (`MaxSessions 1`).
+const SESSION_PATIENCE: Duration = Duration::from_secs(15);
+
 /// More than any line of a conversation.
 const LINE_LIMIT: u64 = 256;
 
@@ -164,18 +168,24 @@ impl SshHost {
             Escalation::Quiet => sudo::QUIET,
             Escalation::Asking(_) => sudo::ASKING,
         };
-        let mut argv = escalate.iter().chain(&call.argv).copied();
-        let program = argv.next().unwrap_or("true");
-        let mut child = self
-            .session
-            .command(program)
-            .args(argv)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .await
-            .map_err(|_| self.disconnected(call.label))?;
+        let argv: Vec<&str> = escalate.iter().chain(&call.argv).copied().collect();
+        let until = Instant::now() + SESSION_PATIENCE;
+        let mut child = loop {
+            match self.open(&argv).await {
+                Ok(child) => break child,
+                // Nothing was started by it.
+                Err(error) if is_refused(&error) => {
+                    if Instant::now() >= until {
+                        return Err(RemoteError::NoSession {
+                            node: self.node.clone(),
+                            label: call.label.to_owned(),
+                        });
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(_) => return Err(self.disconnected(call.label)),
+            }
+        };
         let streams = (
             child.stdin().take(),
             child.stdout().take(),
@@ -190,6 +200,17 @@ impl SshHost {
             stdout,
             stderr,
         })
+    }
+
+    async fn open(&self, argv: &[&str]) -> Result<Child<&'_ Session>, openssh::Error> {
+        let (program, arguments) = argv.split_first().unwrap_or((&"true", &[]));
+        let mut command = self.session.command(*program);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().await
     }
 
     async fn run_unbounded(
@@ -283,6 +304,11 @@ impl SshHost {
         }
         Ok(bytes)
     }
+}
+
+/// True when the connection stands, and sshd opens no session over it now. Only ssh's words tell.
+fn is_refused(error: &openssh::Error) -> bool {
+    matches!(error, openssh::Error::SshMux(mux) if mux.to_string().contains("Session open refused"))
 }
 
 #[async_trait]
