@@ -102,6 +102,9 @@ fn code_hint(code: &str) -> &'static str {
         "read-only" | "write" | "state-unwritable" => {
             "make the file system writable (`mount | grep ' ro[,)]'`, and `dmesg` for why it is not), then run it again"
         }
+        "fixed" => {
+            "let it be replaced on the host (`chattr -i`, `umount`; `lsattr` and `findmnt` tell which), then run it again"
+        }
         "unsafe" => {
             "make root its owner and let nobody else write there (`chown root:root`, `chmod go-w`), look at what others may have put there, then run it again"
         }

@@ -15,6 +15,7 @@ in_every_shell!(
     units_are_not_written_through_links,
     validation_writes_nothing_through_links,
     what_is_kept_is_for_root_only,
+    what_cannot_be_replaced_is_told_before_anything_is,
 );
 
 const OURS: &str = "/etc/site/conf.d/x.conf";
@@ -273,4 +274,34 @@ async fn what_is_kept_is_for_root_only(world: &World) {
     agent.unlock(TX).await.unwrap();
     let mode = world.sh("stat -c '%a %U:%G' /var/lib/hactl");
     assert_eq!(mode, "700 root:root\n");
+}
+
+async fn what_cannot_be_replaced_is_told_before_anything_is(world: &World) {
+    inhabited(world);
+    world.sh(&format!(
+        "mkdir -p /etc/site/conf.d; echo old >{OURS}; mount --bind {OURS} {OURS}"
+    ));
+    let agent = world.agent();
+    let wanted = tree(TX, 1, ID, vec![file(OURS, "new\n")]);
+    let looked = agent.validate(&wanted).await.unwrap_err();
+    let problem = staged(&agent, TX, &wanted).await.unwrap_err();
+    for problem in [looked, problem] {
+        let words = format!("cannot replace {OURS}: it is a mount of its own");
+        assert!(problem.to_string().ends_with(&words), "{problem}");
+        assert!(problem.hint().contains("umount"), "{}", problem.hint());
+    }
+    agent.unlock(TX).await.unwrap();
+    // What need not change may be what it is.
+    let same = tree(TX, 1, ID, vec![file(OURS, "old\n")]);
+    agent.validate(&same).await.unwrap();
+    // A mount that comes later is told by the step that meets it.
+    world.sh(&format!("umount {OURS}"));
+    staged(&agent, TX, &wanted).await.unwrap();
+    world.sh(&format!("mount --bind {OURS} {OURS}"));
+    let problem = agent.activate(TX, &activation()).await.unwrap_err();
+    assert!(
+        problem.to_string().contains("it is a mount of its own"),
+        "{problem}"
+    );
+    world.sh(&format!("umount {OURS}"));
 }

@@ -205,11 +205,44 @@ place_tree() {
     done <"$1/manifest"
 }
 
+# is_fixed PATH: true, with the reason in fixed, when what lies there cannot be replaced whoever may write in
+# its folder: it is immutable, or a mount.
+is_fixed() {
+    [ -e "$1" ] && [ ! -L "$1" ] || return 1
+    fixed='it is immutable (chattr +i)'
+    case $(lsattr -d -- "$1" 2>/dev/null) in
+    *[ia]*' '*) return 0 ;;
+    esac
+    env test -w "$1" || return 0
+    fixed='it is a mount of its own'
+    while read -r _ _ _ _ point _; do
+        [ "$point" != "$1" ] || return 0
+    done </proc/self/mountinfo
+    return 1
+}
+
+# refuse_fixed MANIFEST: ends the program where a file that has to change cannot be replaced.
+refuse_fixed() {
+    while IFS=$tab read -r kind a b c d e f; do
+        case $kind in
+        file)
+            is_same_file "$b" "$c" "$d" "$e" "$f" && continue
+            place=$f
+            ;;
+        absent) place=$a ;;
+        *) continue ;;
+        esac
+        ! is_fixed "$place" || die fixed "cannot replace $place: $fixed"
+    done <"$1"
+}
+
 # place_failed PATH: says why as far as the system tells. place_on_error is `die` while activating,
 # where the caller undoes it, and `note` while undoing, where every other file still is to be tried.
 place_failed() {
     if [ -d "$1" ] && [ ! -L "$1" ]; then
         reason='a folder is in the way'
+    elif is_fixed "$1"; then
+        reason=$fixed
     elif reason=$(mktemp "${1%/*}/.hactl.XXXXXX" 2>&1); then
         rm -f -- "$reason"
         reason=$(space "${1%/*}")

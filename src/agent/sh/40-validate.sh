@@ -53,6 +53,7 @@ refuse_unwritable() {
         existing_dir "$path"
         env test -w "${dir:-/}" || die read-only "cannot write in ${dir:-/}: Read-only file system"
     done <"$1"
+    refuse_fixed "$1"
     existing_dir "$state/tx"
     env test -w "${dir:-/}" || die state-unwritable "cannot write in ${dir:-/}: Read-only file system"
 }

@@ -112,5 +112,6 @@ check_writable() {
         probe=$(mktemp "${dir:-/}/.hactl.XXXXXX" 2>&1) || die read-only "cannot write in ${dir:-/}: ${probe##*: }"
         rm -f -- "$probe"
     done <"$1/manifest"
+    refuse_fixed "$1/manifest"
 }
 
