@@ -61,16 +61,11 @@ async fn make(
     to: Option<u64>,
     parallel: usize,
 ) -> Result<Plan, OpsError> {
-    let live = seen
+    let live: Vec<&Manifest> = seen
         .iter()
         .filter_map(|seen| seen.recorded.as_ref())
-        .max_by_key(|live| live.generation());
-    let previous = live.map(|live| {
-        let told = live.get("previous").and_then(|number| number.parse().ok());
-        told.or_else(|| live.generation()?.checked_sub(1))
-            .unwrap_or(0)
-    });
-    let Some(to) = to.or(previous) else {
+        .collect();
+    let Some(to) = to.or_else(|| previous(&live)) else {
         return Err(OpsError::NoGeneration {
             reason: "hactl has applied nothing to these nodes yet".to_owned(),
         });
@@ -115,6 +110,21 @@ async fn make(
         take_over: loaded.take_over.clone(),
     })
     .map_err(OpsError::Plan)
+}
+
+/// The generation that the cluster had before its last change. That change concerned the nodes with the
+/// highest number; the others may have changed since those did before.
+fn previous(live: &[&Manifest]) -> Option<u64> {
+    let newest = live.iter().filter_map(|own| own.generation()).max()?;
+    let before = |own: &&Manifest| {
+        let number = own.generation()?;
+        if number < newest {
+            return Some(number);
+        }
+        let told = own.get("previous").and_then(|number| number.parse().ok());
+        told.or_else(|| number.checked_sub(1))
+    };
+    Some(live.iter().filter_map(before).max().unwrap_or(0))
 }
 
 /// A number that no node knows is a mistake of the user's, whatever came before it.
@@ -168,4 +178,29 @@ async fn fetch(agent: &Agent, to: u64) -> Result<Fetched, AgentError> {
         numbers,
         generation,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(generation: u64, before: u64) -> Manifest {
+        let text = format!("generation\t{generation}\nprevious\t{before}\n");
+        Manifest::parse(&text)
+    }
+
+    #[test]
+    fn only_the_last_change_is_taken_back() {
+        let of = |nodes: &[(u64, u64)]| {
+            let live: Vec<Manifest> = nodes.iter().map(|(own, told)| live(*own, *told)).collect();
+            previous(&live.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[(6, 5), (6, 5)]), Some(5));
+        // The last change concerned the second node only, and the one before it only the first.
+        assert_eq!(of(&[(2, 1), (3, 1)]), Some(2));
+        // The third node was new in the last change.
+        assert_eq!(of(&[(6, 5), (6, 5), (6, 0)]), Some(5));
+        assert_eq!(of(&[(1, 0)]), Some(0));
+        assert_eq!(of(&[]), None);
+    }
 }
