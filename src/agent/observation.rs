@@ -94,6 +94,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// True when nobody can start or reload it: `systemctl mask`. systemd may not have read that yet.
+    pub fn is_masked(&self) -> bool {
+        self.load == "masked" || self.enabled.starts_with("masked")
+    }
+
     /// True when it runs.
     pub fn is_active(&self) -> bool {
         matches!(self.active.as_str(), "active" | "reloading")

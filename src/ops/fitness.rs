@@ -45,6 +45,14 @@ pub enum HostProblem {
         /// Who holds it.
         member: Member,
     },
+    /// A daemon's unit is masked: systemd neither starts nor reloads it.
+    #[error("{node}: {unit}.service is masked, and can be neither started nor reloaded")]
+    Masked {
+        /// The node.
+        node: NodeName,
+        /// The unit.
+        unit: &'static str,
+    },
     /// A VIP that no node of the cluster holds is answered for (rule KA025).
     #[error("{node}: somebody else has {vip}: {hardware} answers for it")]
     VipTaken {
@@ -64,6 +72,7 @@ impl HostProblem {
             Self::NoInterface { node, .. }
             | Self::SameMachine { node, .. }
             | Self::VipOfRemoved { node, .. }
+            | Self::Masked { node, .. }
             | Self::VipTaken { node, .. } => node,
         }
     }
@@ -80,6 +89,11 @@ impl HostProblem {
             Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
             Self::SameMachine { .. } => {
                 "correct `address` or `host` of one of them, or what ssh's own configuration makes of it"
+            }
+            Self::Masked { node, unit } => {
+                return format!(
+                    "find out who masked it and why; then `systemctl unmask {unit}` on {node}, or leave the node out with --limit"
+                );
             }
             Self::VipTaken { .. } => {
                 "take another VIP, or find that host: `ip neigh` and the switch's table tell its port; nothing was changed"
@@ -102,6 +116,7 @@ pub(super) async fn require_fit(
         .flat_map(|seen| missing_interfaces(loaded, seen))
         .collect();
     problems.extend(same_machines(seen));
+    problems.extend(seen.iter().flat_map(masked));
     let all: Vec<&Observation> = seen
         .iter()
         .chain(others.iter().filter_map(Other::seen))
@@ -166,6 +181,17 @@ fn missing_interfaces(loaded: &Loaded, seen: &Observation) -> Vec<HostProblem> {
             has: has(),
         })
         .collect()
+}
+
+fn masked(seen: &Observation) -> impl Iterator<Item = HostProblem> {
+    let is_masked = |unit: &&str| seen.service(unit).is_masked();
+    ["nginx", "keepalived"]
+        .into_iter()
+        .filter(is_masked)
+        .map(|unit| HostProblem::Masked {
+            node: seen.node.clone(),
+            unit,
+        })
 }
 
 /// Nodes that lead to a machine which an earlier node leads to as well: changed twice, it would have

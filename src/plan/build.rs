@@ -369,16 +369,19 @@ fn drift(seen: &Observation) -> Vec<RunningDrift> {
     for program in ["nginx", "keepalived"] {
         let (unit, service) = (format!("{program}.service"), seen.service(program));
         if !service.is_active() {
+        if service.is_masked() {
+            found.push(RunningDrift::Masked { unit: unit.clone() });
+        }
             found.push(RunningDrift::Down {
                 unit,
                 state: service.active,
             });
             continue;
         }
-        if service.enabled != "enabled" {
+        if !service.is_masked() && service.enabled != "enabled" {
             found.push(RunningDrift::NotEnabled { unit: unit.clone() });
         }
-        if service.needs_daemon_reload {
+        if !service.is_masked() && service.needs_daemon_reload {
             found.push(RunningDrift::DaemonReloadNeeded { unit });
         }
         if program == "keepalived" {

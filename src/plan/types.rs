@@ -143,6 +143,11 @@ pub enum RunningDrift {
         /// systemd's word for its state.
         state: String,
     },
+    /// A daemon's unit is masked: systemd neither starts nor reloads it.
+    Masked {
+        /// Its unit.
+        unit: String,
+    },
     /// A daemon would not be started at boot.
     NotEnabled {
         /// Its unit.

@@ -31,6 +31,9 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
             "keepalived no longer watches {file}, which somebody removed: a dead nginx is noticed late"
         ),
         RunningDrift::Down { unit, state } => format!("{unit} does not run ({state})"),
+        RunningDrift::Masked { unit } => {
+            format!("{unit} is masked: systemd neither starts nor reloads it")
+        }
         RunningDrift::NotEnabled { unit } => format!("{unit} would not start at boot"),
         RunningDrift::DaemonReloadNeeded { unit } => {
             format!("systemd has not read the file of {unit} since it changed")
