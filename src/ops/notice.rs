@@ -3,6 +3,8 @@
 //! How a change ended is told to everybody who looks, until somebody who was told goes on to change the
 //! cluster, or for a week: by then who made it has asked.
 
+use std::net::IpAddr;
+
 use super::under_way::under_way;
 use crate::agent::{Deadline, LockInfo, Observation, Outcome};
 use crate::apply::Fleet;
@@ -96,6 +98,16 @@ pub enum Notice {
         /// Why.
         why: String,
     },
+    /// It lacks the last change that was made on it: it was brought back from a backup, or was kept from
+    /// being confirmed.
+    Behind {
+        /// The node.
+        node: NodeName,
+        /// Its generation.
+        generation: u64,
+        /// The one that another node knows it to have got.
+        newest: u64,
+    },
     /// Somebody else works on the host.
     Locked {
         /// The node.
@@ -141,6 +153,7 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
                 seconds_left: drill.seconds_left,
             });
         }
+        found.extend(behind(host, seen));
         let is_told = |lock: &&LockInfo| !lock.stale && !lock.pid.is_empty();
         if let Some(lock) = host.lock.as_ref().filter(is_told) {
             found.push(Notice::Locked {
@@ -150,6 +163,27 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
         }
     }
     found
+}
+
+/// What others tell of a change that was made on this host, too, and that it does not know.
+fn behind(host: &Observation, seen: &[Observation]) -> Option<Notice> {
+    let generation = host.generation().filter(|own| *own > 0)?;
+    let is_its = |address: &str| {
+        let address = address.parse::<IpAddr>();
+        address.is_ok_and(|address| host.holds(address))
+    };
+    let told_by = |other: &Observation| {
+        let recorded = other.recorded.as_ref()?;
+        let concerned = recorded.get("peers")?.split(' ').any(is_its);
+        concerned.then(|| recorded.generation()).flatten()
+    };
+    let newest = seen.iter().filter_map(told_by).max()?;
+    // One that is under way, or waits, may end either way.
+    (newest > generation && seen.iter().all(|one| one.journal.is_none())).then(|| Notice::Behind {
+        node: host.node.clone(),
+        generation,
+        newest,
+    })
 }
 
 /// How the last change ended, where its maker may not know.
@@ -200,5 +234,42 @@ pub(super) async fn note_all(fleet: &Fleet, notices: &[Notice]) {
         {
             tracing::debug!(%node, %error, "failed to note that the user was told");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::{Journal, Manifest};
+
+    /// A node at `address` with a generation that was made on `peers`, too.
+    fn host(name: &str, address: &str, generation: u64, peers: &str) -> Observation {
+        let mut host = Observation::of(NodeName::new(name).unwrap());
+        let address = format!("{address}/24").parse().unwrap();
+        host.addresses.push(("eth0".to_owned(), address));
+        let text = format!("generation\t{generation}\npeers\t{peers}\n");
+        host.recorded = Some(Manifest::parse(&text));
+        host
+    }
+
+    #[test]
+    fn a_node_that_lacks_a_change_that_was_made_on_it_is_behind() {
+        let hosts = |made_on| {
+            let lb1 = host("lb1", "10.0.0.11", 10, made_on);
+            vec![lb1, host("lb2", "10.0.0.12", 9, "10.0.0.11 10.0.0.13")]
+        };
+        // The last change did not concern it.
+        assert_eq!(notices(&hosts("10.0.0.13")), []);
+        let behind = Notice::Behind {
+            node: NodeName::new("lb2").unwrap(),
+            generation: 9,
+            newest: 10,
+        };
+        let told = notices(&hosts("10.0.0.12 10.0.0.13"));
+        assert_eq!(told, std::slice::from_ref(&behind));
+        // While a change lies on any of them, that is what there is to tell.
+        let mut unfinished = hosts("10.0.0.12 10.0.0.13");
+        unfinished[0].journal = Some(Journal::default());
+        assert!(!notices(&unfinished).contains(&behind));
     }
 }

@@ -115,6 +115,7 @@ impl StatusReport {
                 Notice::Unfinished { .. }
                     | Notice::Waiting { .. }
                     | Notice::Incomplete { .. }
+                    | Notice::Behind { .. }
                     | Notice::Drilling { .. }
             )
         });

@@ -115,6 +115,17 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
                  `journalctl -u hactl-revert` there"
             ),
         ),
+        Notice::Behind {
+            node,
+            generation,
+            newest,
+        } => (
+            node,
+            format!(
+                "it has generation {generation}, though generation {newest} was made on it, too: was it \
+                 brought back from a backup? `hactl apply` brings it up to date"
+            ),
+        ),
         Notice::Locked { node, lock } => (node, lock.words()),
         Notice::NotSeen { node, why } => (
             node,
