@@ -11,13 +11,23 @@ use super::problem::{Daemon, Problem};
 use crate::agent::Observation;
 use crate::model::NodeName;
 
-/// What is wrong with nodes that hactl has set up before. One that it has not must come out whole.
+/// What is wrong with nodes that hactl has set up before, and with the VIPs that they have since. One that it has not must come out whole.
 pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
     let is_managed = |node: &NodeName| {
         let seen = seen.iter().find(|seen| seen.node == *node);
         seen.is_some_and(|seen| seen.generation().is_some())
     };
-    let mut problems = problems(seen, vips);
+    let is_new = |vip: &IpAddr| {
+        let vip = vip.to_string();
+        let records = seen
+            .iter()
+            .filter_map(|seen| seen.recorded.as_ref()?.get("vips"));
+        let mut records = records.peekable();
+        records.peek().is_some() && records.all(|own| own.split(' ').all(|own| own != vip))
+    };
+    // One that is only to come has no owner yet.
+    let vips: Vec<IpAddr> = vips.iter().copied().filter(|vip| !is_new(vip)).collect();
+    let mut problems = problems(seen, &vips);
     problems.retain(|problem| match problem.node() {
         Some(node) => is_managed(node),
         None => seen.iter().any(|seen| is_managed(&seen.node)),

@@ -381,3 +381,15 @@ fn a_node_that_could_not_take_over() {
     assert_eq!(fault.to_string(), "lb2: VI_1 is in FAULT");
     assert_eq!(problems(&pair, &[vip()]), [nginx, keepalived, fault]);
 }
+
+#[test]
+fn a_vip_that_is_only_to_come_has_no_problem_yet() {
+    let mut pair = pair(InstanceState::Backup, InstanceState::Backup);
+    for node in &mut pair {
+        let text = "generation\t1\nvips\t10.0.0.99 10.0.0.100\n";
+        node.recorded = Some(crate::agent::Manifest::parse(text));
+    }
+    let to_come: IpAddr = "10.0.0.101".parse().unwrap();
+    let found = known_problems(&pair, &[vip(), to_come]);
+    assert_eq!(found, [Problem::NoOwner { vip: vip() }]);
+}
