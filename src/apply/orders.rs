@@ -211,7 +211,7 @@ async fn prove(
         Goal::Rollback { .. } => MustAnswer::WhatTheOwnerServes,
     };
     let nodes: Vec<&NodeName> = plans.iter().map(|plan| &plan.node).collect();
-    match whole(engine, &nodes, must, tx, served).await {
+    match whole(engine, &nodes, must, tx, served, &plan.preferred).await {
         Ok(proof) => {
             engine.say(Event::OwnersSeen {
                 owners: proof.owners,

@@ -1,6 +1,7 @@
 //! Proof across the cluster: every VIP has exactly one owner, all nodes reach it there, and every node could
 //! serve and take over.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub(super) struct Proof {
 /// would get through while a node has a fault that the change is not about, not even the one that repairs
 /// half of it.
 ///
+/// Once the change `tx` has reached all of its `nodes`, VIPs are waited for that go to the node `preferred`
+/// then: proven is the owner that users will have. One that stays where it is, is no failure.
+///
 /// `nodes` are those of the change `tx`. One that it has not reached yet is judged once it has, need not
 /// serve what the change opens, and what the nodes disagree on counts once it has reached all. The client is
 /// held to what it was `served` before.
@@ -38,6 +42,7 @@ pub(super) async fn whole(
     must: MustAnswer,
     tx: &str,
     served: &Served,
+    preferred: &BTreeMap<IpAddr, NodeName>,
 ) -> Result<Proof, Vec<Problem>> {
     let (fleet, options) = (engine.fleet, &engine.options);
     let started = Instant::now();
@@ -60,6 +65,14 @@ pub(super) async fn whole(
             .into_iter()
             .map(|vip| Some((vip.address, vip.sole()?.clone())))
             .collect();
+        let is_over = nodes.iter().all(|node| has_change(&seen, node, tx));
+        let will_move = |(vip, owner): &(IpAddr, NodeName)| {
+            preferred.get(vip).is_some_and(|next| next != owner)
+        };
+        if is_over && owners.iter().flatten().any(will_move) && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        }
         let mut problems = health::problems(&seen, &addresses);
         drop_premature(&mut problems, &seen, nodes, tx);
         let (remaining, mut new): (Vec<_>, Vec<_>) = problems

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::actions::actions;
+use super::agreement::preferred;
 use super::beside::{self, BesideError};
 use super::desired::{Desired, MEMBERS};
 use super::diff::Redactor;
@@ -98,6 +99,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     // The VIPs' holders last, so that a bad change meets the nodes that serve nobody first.
     nodes.sort_by_key(|node| node.holds.len());
     let mut plan = Plan {
+        preferred: preferred(&request, &nodes),
         cluster: request.cluster,
         goal: request.goal,
         next_generation: highest.unwrap_or(0) + 1,
@@ -368,10 +370,10 @@ fn drift(seen: &Observation) -> Vec<RunningDrift> {
     }
     for program in ["nginx", "keepalived"] {
         let (unit, service) = (format!("{program}.service"), seen.service(program));
-        if !service.is_active() {
         if service.is_masked() {
             found.push(RunningDrift::Masked { unit: unit.clone() });
         }
+        if !service.is_active() {
             found.push(RunningDrift::Down {
                 unit,
                 state: service.active,

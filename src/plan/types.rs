@@ -276,6 +276,9 @@ pub struct Plan {
     pub strategy: Strategy,
     /// What the hosts serve now and would serve no more.
     pub losses: Vec<Loss>,
+    /// Who has each VIP once the election is over, where the change decides that and it can be told.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub preferred: BTreeMap<IpAddr, NodeName>,
     /// The nodes, in the order of their activation.
     pub nodes: Vec<NodePlan>,
 }
@@ -312,6 +315,12 @@ impl Plan {
             .filter(takes_part)
             .last()
             .map(|node| &node.node)
+    }
+
+    /// The node that takes a VIP over from `node`, since it is preferred from now on.
+    pub fn taken_over_by(&self, node: &NodePlan, vip: IpAddr) -> Option<&NodeName> {
+        let next = self.preferred.get(&vip)?;
+        (node.holds.contains(&vip) && *next != node.node).then_some(next)
     }
 
     /// The nodes where something will happen.

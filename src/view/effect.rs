@@ -1,5 +1,6 @@
 //! What a change does to the service, in words.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::paint;
@@ -104,11 +105,17 @@ pub(super) fn has_election(plan: &Plan) -> bool {
 pub(super) fn vip_words(plan: &Plan) -> String {
     let all = &plan.nodes;
     let held: Vec<_> = all.iter().flat_map(|node| &node.holds).collect();
-    let moving: Vec<_> = all
+    let (mut moving, mut targets) = (Vec::new(), BTreeSet::new());
+    for (node, vip) in all
         .iter()
-        .filter(|node| node.moves_vip())
-        .flat_map(|node| &node.holds)
-        .collect();
+        .flat_map(|node| node.holds.iter().map(move |vip| (node, vip)))
+    {
+        let next = plan.taken_over_by(node, *vip);
+        if node.moves_vip() || next.is_some() {
+            moving.push(vip);
+            targets.insert(next);
+        }
+    }
     let none_stays = all.iter().all(|node| node.keepalived == UnitAction::Stop);
     match (held.as_slice(), moving.as_slice()) {
         ([], _) => String::new(),
@@ -131,11 +138,16 @@ pub(super) fn vip_words(plan: &Plan) -> String {
             and(held),
             if held.len() == 1 { "stays" } else { "stay" }
         ),
-        (_, moving) => paint::warn(format!(
-            "{} {} to another node.",
-            and(moving),
-            if moving.len() == 1 { "moves" } else { "move" }
-        )),
+        (_, moving) => {
+            let targets: Vec<_> = targets.into_iter().collect();
+            let target = match targets.as_slice() {
+                [Some(only)] => only.to_string(),
+                _ if moving.len() > 1 => "other nodes".to_owned(),
+                _ => "another node".to_owned(),
+            };
+            let verb = if moving.len() == 1 { "moves" } else { "move" };
+            paint::warn(format!("{} {verb} to {target}.", and(moving)))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What happens on a node; nodes on which the same happens share a block.
 
+use std::net::IpAddr;
+
 use super::cause::{action_mark, cause_words, is_by_hand};
 use super::drift::drift_words;
 use super::effect::{has_election, service_words};
@@ -145,14 +147,29 @@ fn row(label: &str, words: &str) -> String {
 /// Who holds what, and whether that changes.
 fn vip_row(nodes: &[&NodePlan], plan: &Plan) -> String {
     let holders = nodes.iter().filter(|node| !node.holds.is_empty());
-    let words = holders.map(|node| {
+    let words = holders.flat_map(|node| {
+        let (taken, kept): (Vec<IpAddr>, Vec<IpAddr>) =
+            (node.holds.iter().copied()).partition(|vip| plan.taken_over_by(node, *vip).is_some());
         let vips = comma(&node.holds);
         if has_election(plan) {
-            paint::warn(format!("{} holds {vips} until the election", node.node))
+            vec![paint::warn(format!(
+                "{} holds {vips} until the election",
+                node.node
+            ))]
         } else if node.moves_vip() {
-            paint::warn(format!("{} gives up {vips} first", node.node))
+            vec![paint::warn(format!("{} gives up {vips} first", node.node))]
         } else {
-            format!("{} holds {vips} and keeps it", node.node)
+            let taken = taken.into_iter().filter_map(|vip| {
+                let next = plan.taken_over_by(node, vip)?;
+                let words = format!(
+                    "{} holds {vip} until {next}, preferred then, takes over",
+                    node.node
+                );
+                Some(paint::warn(words))
+            });
+            let kept = (!kept.is_empty())
+                .then(|| format!("{} holds {} and keeps it", node.node, comma(&kept)));
+            kept.into_iter().chain(taken).collect()
         }
     });
     let words: Vec<String> = words.collect();

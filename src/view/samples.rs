@@ -1,5 +1,6 @@
 //! Plans, outcomes and reports built by hand, for the snapshots.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use similar::TextDiff;
@@ -89,6 +90,7 @@ pub(super) fn plan(nodes: Vec<NodePlan>) -> Plan {
         next_generation: 4,
         strategy: Strategy::Rolling,
         losses: Vec::new(),
+        preferred: BTreeMap::new(),
         nodes,
     }
 }

@@ -123,6 +123,7 @@ fn plan() -> Plan {
         next_generation: 2,
         strategy: Strategy::Rolling,
         losses: Vec::new(),
+        preferred: BTreeMap::new(),
         nodes: [1, 2, 0].map(|index| node_plan(index, &[])).into(),
     }
 }

@@ -198,6 +198,7 @@ fn router(instance: &Statement, global: &Global) -> Router {
         match statement.keyword() {
             "interface" => value.unwrap_or_default().clone_into(&mut router.interface),
             "virtual_router_id" => router.id = value.and_then(|id| id.parse().ok()).unwrap_or(0),
+            "nopreempt" | "preempt_delay" => router.yields = true,
             "version" => version = value.and_then(|v| v.parse().ok()).unwrap_or(version),
             "advert_int" => advert = value.and_then(seconds).unwrap_or(advert),
             "strict_mode" => strict = is_on(value),

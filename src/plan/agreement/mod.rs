@@ -7,6 +7,7 @@
 mod change;
 mod conf;
 mod gap;
+mod preferred;
 mod router;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use self::change::Change;
+pub(super) use self::preferred::preferred;
 use self::router::{Auth, Key, Peering, Router};
 use super::beside::shares;
 use super::desired::Desired;
@@ -106,6 +108,10 @@ pub(super) fn without_owner(
     let before = running(seen, desired, file.as_deref())?;
     let before = without_others(before, desired, seen);
     (!after.includes).then(|| gap::without_owner(&before, &after.routers, held))?
+}
+
+fn keepalived_path(desired: &Desired) -> Option<&HostPath> {
+    keepalived_conf(desired).map(|(path, _)| path)
 }
 
 fn keepalived_conf(desired: &Desired) -> Option<(&HostPath, &[u8])> {

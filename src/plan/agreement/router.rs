@@ -48,6 +48,8 @@ pub(super) struct Router {
     pub(super) interface: String,
     pub(super) is_v6: bool,
     pub(super) id: u8,
+    /// It does not take over at once from an owner with a lower priority.
+    pub(super) yields: bool,
     pub(super) version: u8,
     pub(super) advert: Duration,
     /// How many adverts must be missing before it takes over: `down_timer_adverts`.
@@ -70,6 +72,7 @@ impl Default for Router {
             interface: String::new(),
             is_v6: false,
             id: 0,
+            yields: false,
             version: 2,
             advert: Duration::from_secs(1),
             missing: 3,

@@ -3,6 +3,7 @@
 
 mod beside;
 mod losses;
+mod preferred;
 mod properties;
 mod tables;
 
