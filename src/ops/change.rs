@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::context::{Context, Loaded};
 use super::error::OpsError;
 use super::fingerprint::{Basis, is_same};
+use super::fitness::refuse_masked;
 use super::holder::own_origin;
 use super::membership::refuse_missing;
 use super::notice::{Notice, note_all};
@@ -114,6 +115,7 @@ pub(super) async fn change(
 ) -> Result<ApplyReport, OpsError> {
     let mut survey = survey_for(context, loaded, &planner).await?;
     let fits = refuse_missing(loaded, &survey.missing, &context.forget)
+        .and_then(|()| refuse_masked(&survey.seen))
         .and_then(|()| fit_profile(loaded, &survey.all()));
     if let Err(error) = fits {
         survey.fleet.close().await;

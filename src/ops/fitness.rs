@@ -116,7 +116,6 @@ pub(super) async fn require_fit(
         .flat_map(|seen| missing_interfaces(loaded, seen))
         .collect();
     problems.extend(same_machines(seen));
-    problems.extend(seen.iter().flat_map(masked));
     let all: Vec<&Observation> = seen
         .iter()
         .chain(others.iter().filter_map(Other::seen))
@@ -181,6 +180,17 @@ fn missing_interfaces(loaded: &Loaded, seen: &Observation) -> Vec<HostProblem> {
             has: has(),
         })
         .collect()
+}
+
+/// Refuses to change hosts whose daemons systemd can neither start nor reload: it would fail halfway, and so
+/// would its undo. To look at them is no fault.
+pub(super) fn refuse_masked(seen: &[Observation]) -> Result<(), OpsError> {
+    let problems: Vec<HostProblem> = seen.iter().flat_map(masked).collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(OpsError::Unfit { problems })
+    }
 }
 
 fn masked(seen: &Observation) -> impl Iterator<Item = HostProblem> {

@@ -5,6 +5,7 @@ use super::context::{Context, Loaded, load, refuse_errors};
 use super::error::OpsError;
 use super::expected::Expected;
 use super::fingerprint::Basis;
+use super::fitness::refuse_masked;
 use super::membership::refuse_missing;
 use super::notice::Notice;
 use super::recovery::{self, Recovery, require_no_pending_change};
@@ -76,6 +77,7 @@ async fn look(
     let all = survey.with_others(&foreseen);
     require_no_pending_change(&all)?;
     refuse_missing(&loaded, &survey.missing, &context.forget)?;
+    refuse_masked(&survey.seen)?;
     fit_profile(&mut loaded, &all)?;
     let Planned { mut plan, findings } = make(&loaded, survey, &foreseen)?;
     test_files(&survey.fleet, &mut plan, context.parallel).await?;
