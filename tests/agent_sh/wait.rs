@@ -1,6 +1,8 @@
 //! A change that waits for a person, and the locks around it.
 
-use hactl::agent::{AgentError, LockRequest, Question, Tree};
+use std::collections::BTreeMap;
+
+use hactl::agent::{AgentError, LockRequest, Question, ReachQuestion, Tree};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -17,6 +19,7 @@ in_every_shell!(
     an_end_is_noted_once,
     a_broken_lock_leaves_nothing_half_done,
     a_lock_is_broken_during_a_change_only_on_request,
+    a_look_writes_nothing_whatever_a_change_has_come_to,
 );
 
 /// A tree of a change that a person confirms.
@@ -202,4 +205,49 @@ async fn a_lock_is_broken_during_a_change_only_on_request(world: &World) {
     assert!(world.timer("expire", TX).status.success());
     assert_eq!(world.snapshot("/etc"), before);
     nothing_is_left(world);
+}
+
+async fn a_look_writes_nothing_whatever_a_change_has_come_to(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    activated(&agent, TX, &manual(0)).await.unwrap();
+    let journal = world.read("/var/lib/hactl/journal");
+    for phase in [
+        "activating",
+        "activated",
+        "offered",
+        "asking",
+        "undoing",
+        "confirmed",
+    ] {
+        world.write(
+            "/var/lib/hactl/journal",
+            journal.replace("phase\tactivated", &format!("phase\t{phase}")),
+        );
+        let before = look(world);
+        let seen = agent.observe(&Question::default()).await.unwrap();
+        assert_eq!(seen.journal.unwrap().phase, phase);
+        agent.glance().await.unwrap();
+        agent.history().await.unwrap();
+        agent.reach(&ReachQuestion::default()).await.unwrap();
+        let after = look(world);
+        let changed: Vec<_> = before
+            .iter()
+            .chain(&after)
+            .filter(|(path, _)| before.get(*path) != after.get(*path))
+            .collect();
+        assert!(changed.is_empty(), "{phase}: {changed:?}");
+    }
+}
+
+fn look(world: &World) -> BTreeMap<String, String> {
+    let folders = ["/etc", "/var", "/run", "/tmp"].into_iter();
+    let found = folders.flat_map(|top| {
+        let found = world.snapshot(top).into_iter();
+        found.map(move |(path, what)| (format!("{top}/{path}"), what))
+    });
+    // Where the world notes what it is asked.
+    found
+        .filter(|(path, _)| path != "/run/count" && path != "/run/systemctl.log")
+        .collect()
 }
