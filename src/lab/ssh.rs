@@ -86,11 +86,12 @@ fn config(names: &Names, spec: &LabSpec) -> String {
         let _ = writeln!(text, "Host {}\n  HostName {address}", node_name(index));
     }
     let (key, known_hosts) = (names.client_key(), names.known_hosts());
+    // OpenSSH 9's own choice, sntrup761x25519, takes 0.1 s of CPU time for each connection.
     let _ = write!(
         text,
         "Host *\n  User {}\n  IdentityFile \"{}\"\n  IdentitiesOnly yes\n  UserKnownHostsFile \"{}\"\n  \
          GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n  ConnectTimeout 5\n  \
-         LogLevel ERROR\n",
+         LogLevel ERROR\n  KexAlgorithms curve25519-sha256\n",
         spec.login.user(),
         key.display(),
         known_hosts.display(),
