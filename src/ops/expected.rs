@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::Observation;
+use crate::agent::{Observation, TreeFile};
 use crate::check::{Prediction, predictions};
 use crate::model::{Cluster, NodeFacts, NodeName, Version};
-use crate::plan::{NodePlan, Plan, with_timers_of};
+use crate::plan::{NodePlan, Plan, TimerFiles, with_timers_of};
 
 /// The predictions of `hactl check` and `plan`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -33,29 +33,26 @@ impl Expected {
     pub(super) fn of_plan(cluster: &Cluster, plan: &Plan, seen: &[Observation]) -> Option<Self> {
         let versions = seen.iter().map(|seen| Some(seen.facts().ok()?.keepalived));
         let keepalived = versions.collect::<Option<Vec<_>>>()?.into_iter().min()?;
-        let conf = |node: &NodePlan| {
-            let files = &node.tree.files;
-            files
-                .iter()
-                .find(|file| file.role == "keepalived_conf")
-                .cloned()
-        };
-        let (mut then, mut now): (BTreeMap<NodeName, String>, BTreeMap<NodeName, String>) =
-            Default::default();
+        let (mut then, mut now): (
+            BTreeMap<NodeName, TimerFiles>,
+            BTreeMap<NodeName, TimerFiles>,
+        ) = Default::default();
         for node in &plan.nodes {
-            let file = conf(node)?;
-            let live = seen.iter().find(|seen| seen.node == node.node);
-            let live = live.and_then(|seen| seen.files.get(&file.path)?.content());
-            now.extend(live.map(|live| {
-                (
-                    node.node.clone(),
-                    String::from_utf8_lossy(live).into_owned(),
-                )
-            }));
-            then.insert(
-                node.node.clone(),
-                String::from_utf8_lossy(&file.content).into_owned(),
-            );
+            let conf = file_of(node, "keepalived_conf")?;
+            let check = file_of(node, "check_script");
+            let text = |content: &[u8]| String::from_utf8_lossy(content).into_owned();
+            let host = seen.iter().find(|seen| seen.node == node.node);
+            let live = |file: &TreeFile| Some(text(host?.files.get(&file.path)?.content()?));
+            let before = live(conf).map(|keepalived| TimerFiles {
+                keepalived,
+                check: check.and_then(live),
+            });
+            now.extend(before.map(|before| (node.node.clone(), before)));
+            let after = TimerFiles {
+                keepalived: text(&conf.content),
+                check: check.map(|file| text(&file.content)),
+            };
+            then.insert(node.node.clone(), after);
         }
         let of = |files| Some(predictions(&with_timers_of(cluster, files)?, keepalived));
         let predictions = of(&then)?;
@@ -66,4 +63,8 @@ impl Expected {
             before,
         })
     }
+}
+
+fn file_of<'a>(node: &'a NodePlan, role: &str) -> Option<&'a TreeFile> {
+    node.tree.files.iter().find(|file| file.role == role)
 }

@@ -99,7 +99,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     // The VIPs' holders last, so that a bad change meets the nodes that serve nobody first.
     nodes.sort_by_key(|node| node.holds.len());
     let mut plan = Plan {
-        preferred: preferred(&request, &nodes),
+        preferred: BTreeMap::new(),
         cluster: request.cluster,
         goal: request.goal,
         next_generation: highest.unwrap_or(0) + 1,
@@ -108,6 +108,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
         nodes,
     };
     be_silent_meanwhile(&mut plan, &request.nodes);
+    plan.preferred = preferred(&request.nodes, &request.left_out, &request.vips, &plan);
     Ok(plan)
 }
 

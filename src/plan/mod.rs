@@ -8,6 +8,7 @@ mod actions;
 mod agreement;
 mod beside;
 mod build;
+mod course;
 mod desired;
 mod diff;
 mod listeners;
@@ -23,11 +24,12 @@ mod types;
 pub use agreement::unicast_ends;
 pub use beside::BesideError;
 pub use build::{LeftOut, PlanError, Request, build};
+pub use course::{Course, VipCourse};
 pub use desired::{Desired, MEMBERS, Provenance};
 pub use diff::Redactor;
 pub use owner::{AnotherCluster, Owner};
 pub use serving::{Loss, LostService, StopServing};
-pub use timers::with_timers_of;
+pub use timers::{TimerFiles, with_timers_of};
 pub use types::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
     UnitAction,

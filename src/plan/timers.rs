@@ -9,11 +9,24 @@ use crate::model::{
     VrrpVersion, Weight,
 };
 
+/// What a node's files say of its timers.
+#[derive(Debug)]
+pub struct TimerFiles {
+    /// keepalived.conf.
+    pub keepalived: String,
+    /// The script that asks nginx.
+    pub check: Option<String>,
+}
+
 /// `cluster` as the nodes' files have it; `None` where a node has no file, or one that lacks a virtual
 /// router of the cluster or says what the model cannot hold.
-pub fn with_timers_of(cluster: &Cluster, files: &BTreeMap<NodeName, String>) -> Option<Cluster> {
+pub fn with_timers_of(
+    cluster: &Cluster,
+    files: &BTreeMap<NodeName, TimerFiles>,
+) -> Option<Cluster> {
     let mut found = cluster.clone();
-    let first = Settings::of(files.get(&cluster.nodes.first()?.name)?);
+    let of_first = files.get(&cluster.nodes.first()?.name)?;
+    let first = Settings::of(&of_first.keepalived);
     let shared = first
         .instances
         .get(cluster.instances.first()?.name.as_str())?;
@@ -41,12 +54,15 @@ pub fn with_timers_of(cluster: &Cluster, files: &BTreeMap<NodeName, String>) -> 
     };
     let script = |key: &str| first.script.get(key).copied();
     found.health.interval = seconds(script("interval")?)?;
-    found.health.timeout = seconds(script("timeout").or(script("interval"))?)?;
+    // keepalived waits for hactl's script longer than that waits for nginx.
+    let own = of_first.check.as_deref().and_then(time_for_nginx);
+    let timeout = own.or(script("timeout")).or(script("interval"));
+    found.health.timeout = seconds(timeout?)?;
     found.health.fall = script("fall").unwrap_or("1").parse().ok()?;
     found.health.rise = script("rise").unwrap_or("1").parse().ok()?;
     for instance in &mut found.instances {
         for (node, priority) in &mut instance.ladder {
-            let settings = Settings::of(files.get(node)?);
+            let settings = Settings::of(&files.get(node)?.keepalived);
             let own = settings.instances.get(instance.name.as_str())?;
             let value = own.get("priority").copied().unwrap_or("100");
             *priority = Priority::new(value.parse().ok()?).ok()?;
@@ -56,6 +72,12 @@ pub fn with_timers_of(cluster: &Cluster, files: &BTreeMap<NodeName, String>) -> 
             .sort_by_key(|(_, priority)| std::cmp::Reverse(priority.get()));
     }
     Some(found)
+}
+
+/// The time that hactl's script gives nginx for its answer.
+fn time_for_nginx(script: &str) -> Option<&str> {
+    let (_, rest) = script.split_once("\nanswer=$(timeout ")?;
+    rest.split(' ').next()
 }
 
 fn seconds(text: &str) -> Option<Duration> {
@@ -107,7 +129,7 @@ mod tests {
     use crate::{inventory, render};
 
     /// The cluster, and its files as hactl renders them.
-    fn rendered(yaml: &str) -> (Cluster, BTreeMap<NodeName, String>) {
+    fn rendered(yaml: &str) -> (Cluster, BTreeMap<NodeName, TimerFiles>) {
         let cluster = inventory::load("hactl.yml", yaml).unwrap().cluster;
         let facts = NodeFacts::debian_12();
         let file_of = |node: &crate::model::Node| {
@@ -119,10 +141,16 @@ mod tests {
                 &render::Templates::embedded().unwrap(),
             )
             .unwrap();
-            let file = rendered.files.into_iter();
-            let mut file = file.filter(|file| file.path.as_str().ends_with("keepalived.conf"));
-            let content = file.next().unwrap().content;
-            (node.name.clone(), String::from_utf8(content).unwrap())
+            let text = |name: &str| {
+                let mut files = rendered.files.iter();
+                let file = files.find(|file| file.path.as_str().ends_with(name));
+                String::from_utf8(file.unwrap().content.clone()).unwrap()
+            };
+            let files = TimerFiles {
+                keepalived: text("keepalived.conf"),
+                check: Some(text("check_nginx.sh")),
+            };
+            (node.name.clone(), files)
         };
         let files = cluster.nodes.iter().map(file_of).collect();
         (cluster, files)
@@ -150,18 +178,35 @@ sites: [{ listen: [80], proxy: backend }]
         assert_eq!(found.vrrp.version, slow.vrrp.version);
         assert_eq!(found.vrrp.preemption, slow.vrrp.preemption);
         assert_eq!(found.vrrp.on_nginx_failure, slow.vrrp.on_nginx_failure);
-        // keepalived waits for the script a little longer than the script for nginx, here in whole seconds.
-        let mut health = slow.health.clone();
-        health.timeout = Duration::from_secs(3);
-        assert_eq!(found.health, health);
+        assert_eq!(found.health, slow.health);
         assert_eq!(found.instances[0].ladder, slow.instances[0].ladder);
+    }
+
+    #[test]
+    fn the_files_predict_what_the_inventory_does() {
+        for more in [
+            "",
+            "vrrp: { peering: multicast }\nhealth: { interval: 700ms, timeout: 600ms }\n",
+        ] {
+            let (cluster, files) = rendered(&format!("{NODES}{more}"));
+            let keepalived = NodeFacts::debian_12().keepalived;
+            let found = with_timers_of(&cluster, &files).unwrap();
+            assert_eq!(
+                crate::check::predictions(&found, keepalived),
+                crate::check::predictions(&cluster, keepalived)
+            );
+        }
     }
 
     #[test]
     fn a_file_of_somebody_elses_is_no_basis() {
         let (mine, mut files) = rendered(NODES);
         let lb2 = files.keys().last().cloned().unwrap();
-        files.insert(lb2.clone(), "vrrp_instance other {\n}\n".to_owned());
+        let other = TimerFiles {
+            keepalived: "vrrp_instance other {\n}\n".to_owned(),
+            check: None,
+        };
+        files.insert(lb2.clone(), other);
         assert!(with_timers_of(&mine, &files).is_none());
         files.remove(&lb2);
         assert!(with_timers_of(&mine, &files).is_none());

@@ -251,6 +251,11 @@ impl NodePlan {
         !self.holds.is_empty() && (interrupts(self.nginx) || interrupts(self.keepalived))
     }
 
+    /// True when another node may be elected for what happens here.
+    pub(super) fn changes_election(&self) -> bool {
+        self.keepalived != UnitAction::None || self.nginx == UnitAction::Start
+    }
+
     /// False while the program still lacks what it needs to understand its files: a package that brings
     /// it is yet to be installed.
     pub fn can_test(&self, program: &str) -> bool {
@@ -315,12 +320,6 @@ impl Plan {
             .filter(takes_part)
             .last()
             .map(|node| &node.node)
-    }
-
-    /// The node that takes a VIP over from `node`, since it is preferred from now on.
-    pub fn taken_over_by(&self, node: &NodePlan, vip: IpAddr) -> Option<&NodeName> {
-        let next = self.preferred.get(&vip)?;
-        (node.holds.contains(&vip) && *next != node.node).then_some(next)
     }
 
     /// The nodes where something will happen.

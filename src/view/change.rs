@@ -141,6 +141,7 @@ impl ChangeView {
                 .with("recovery", &report.recovery)
                 .with("recovered", &report.is_recovered)
                 .with("plan", &report.plan)
+                .with("vips", &report.plan.courses())
                 .with("notices", &report.notices)
                 .with("problems", &report.problems)
                 .with("events", &state.events)

@@ -1,13 +1,13 @@
 //! What a change does to the service, in words.
 
-use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::paint;
 use super::prediction::time_words;
 use super::text::{and, comma};
 use crate::model::NodeName;
-use crate::plan::{NodePlan, Plan, Strategy, UnitAction};
+use crate::plan::{Course, NodePlan, Plan, Strategy, UnitAction, VipCourse};
 
 /// What happens to a daemon, as a verb for one and for two.
 fn verbs(action: UnitAction) -> (&'static str, &'static str) {
@@ -101,54 +101,71 @@ pub(super) fn has_election(plan: &Plan) -> bool {
     plan.strategy != Strategy::Rolling && time_without_owner(plan) != Some(Duration::ZERO)
 }
 
-/// What becomes of the VIPs, over all nodes of a plan.
+/// What becomes of the VIPs, over all nodes of a plan. Of one of which that cannot be told nothing is said.
 pub(super) fn vip_words(plan: &Plan) -> String {
-    let all = &plan.nodes;
-    let held: Vec<_> = all.iter().flat_map(|node| &node.holds).collect();
-    let (mut moving, mut targets) = (Vec::new(), BTreeSet::new());
-    for (node, vip) in all
+    let mut courses: Vec<(Vec<NodeName>, Course, Vec<IpAddr>)> = Vec::new();
+    for VipCourse { vip, from, course } in plan.courses() {
+        // Where it stays, it does not matter where that is.
+        let from = if course == Course::Stays {
+            Vec::new()
+        } else {
+            from
+        };
+        match courses
+            .iter_mut()
+            .find(|(known, of, _)| (known, of) == (&from, &course))
+        {
+            Some((.., vips)) => vips.push(vip),
+            None => courses.push((from, course, vec![vip])),
+        }
+    }
+    let waiting = courses
         .iter()
-        .flat_map(|node| node.holds.iter().map(move |vip| (node, vip)))
-    {
-        let next = plan.taken_over_by(node, *vip);
-        if node.moves_vip() || next.is_some() {
-            moving.push(vip);
-            targets.insert(next);
-        }
+        .filter(|(_, course, _)| *course != Course::Ends);
+    let waiting: Vec<IpAddr> = waiting.flat_map(|(.., vips)| vips).copied().collect();
+    let has_election = has_election(plan) && !waiting.is_empty();
+    let election = has_election.then(|| paint::warn(election_words(plan, &waiting)));
+    let of_course = |(from, course, vips): &(Vec<NodeName>, Course, Vec<IpAddr>)| {
+        let is_said = !has_election || matches!(course, Course::Moves { .. } | Course::Ends);
+        is_said.then(|| course_words(from, course, vips))
+    };
+    let words = courses
+        .iter()
+        .filter_map(of_course)
+        .filter(|words| !words.is_empty());
+    election
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn course_words(from: &[NodeName], course: &Course, vips: &[IpAddr]) -> String {
+    let (s, from, vips_are) = (if vips.len() == 1 { "s" } else { "" }, and(from), and(vips));
+    match course {
+        Course::Stays => format!("{vips_are} stay{s} put."),
+        Course::Moves { to } => paint::warn(format!("{vips_are} move{s} from {from} to {to}.")),
+        Course::Returns => paint::warn(format!(
+            "{vips_are} leave{s} {from} meanwhile, and return{s}."
+        )),
+        Course::Leaves => paint::warn(format!("{vips_are} move{s} from {from} to another node.")),
+        Course::Ends => paint::warn(format!("Nobody holds {vips_are} afterwards.")),
+        Course::Unknown => String::new(),
     }
-    let none_stays = all.iter().all(|node| node.keepalived == UnitAction::Stop);
-    match (held.as_slice(), moving.as_slice()) {
-        ([], _) => String::new(),
-        (held, _) if none_stays => paint::warn(format!("Nobody holds {} afterwards.", and(held))),
-        (held, _) if has_election(plan) => {
-            let have = if held.len() == 1 { "has" } else { "have" };
-            let time = time_without_owner(plan).map_or(String::new(), |time| {
-                format!(" for {} by VRRP's timers,", time_words(time))
-            });
-            let refused = keepers_nginx_restarts(plan).map_or(String::new(), |node| {
-                format!(" While nginx restarts on {node}, connections may be refused.")
-            });
-            paint::warn(format!(
-                "{} {have} no owner{time} until the next election.{refused}",
-                and(held)
-            ))
-        }
-        (held, []) => format!(
-            "{} {} put.",
-            and(held),
-            if held.len() == 1 { "stays" } else { "stay" }
-        ),
-        (_, moving) => {
-            let targets: Vec<_> = targets.into_iter().collect();
-            let target = match targets.as_slice() {
-                [Some(only)] => only.to_string(),
-                _ if moving.len() > 1 => "other nodes".to_owned(),
-                _ => "another node".to_owned(),
-            };
-            let verb = if moving.len() == 1 { "moves" } else { "move" };
-            paint::warn(format!("{} {verb} to {target}.", and(moving)))
-        }
-    }
+}
+
+fn election_words(plan: &Plan, vips: &[IpAddr]) -> String {
+    let have = if vips.len() == 1 { "has" } else { "have" };
+    let time = time_without_owner(plan).map_or(String::new(), |time| {
+        format!(" for {} by VRRP's timers,", time_words(time))
+    });
+    let refused = keepers_nginx_restarts(plan).map_or(String::new(), |node| {
+        format!(" While nginx restarts on {node}, connections may be refused.")
+    });
+    format!(
+        "{} {have} no owner{time} until the next election.{refused}",
+        and(vips)
+    )
 }
 
 /// What others have on nodes whose keepalived is stopped while all change at once.

@@ -8,7 +8,7 @@ use super::effect::{has_election, service_words};
 use super::paint;
 use super::text::{and, comma, indent, without_log_prefix, wrap};
 use crate::agent::TestVerdict;
-use crate::plan::{FileChange, NodePlan, Plan, SysctlChange};
+use crate::plan::{Course, FileChange, NodePlan, Plan, SysctlChange};
 
 /// Where a row's words begin.
 const LABEL: usize = 12;
@@ -146,38 +146,42 @@ fn row(label: &str, words: &str) -> String {
 
 /// Who holds what, and whether that changes.
 fn vip_row(nodes: &[&NodePlan], plan: &Plan) -> String {
-    let holders = nodes.iter().filter(|node| !node.holds.is_empty());
-    let words = holders.flat_map(|node| {
-        let (taken, kept): (Vec<IpAddr>, Vec<IpAddr>) =
-            (node.holds.iter().copied()).partition(|vip| plan.taken_over_by(node, *vip).is_some());
-        let vips = comma(&node.holds);
-        if has_election(plan) {
-            vec![paint::warn(format!(
-                "{} holds {vips} until the election",
-                node.node
-            ))]
-        } else if node.moves_vip() {
-            vec![paint::warn(format!("{} gives up {vips} first", node.node))]
-        } else {
-            let taken = taken.into_iter().filter_map(|vip| {
-                let next = plan.taken_over_by(node, vip)?;
-                let words = format!(
-                    "{} holds {vip} until {next}, preferred then, takes over",
-                    node.node
-                );
-                Some(paint::warn(words))
-            });
-            let kept = (!kept.is_empty())
-                .then(|| format!("{} holds {} and keeps it", node.node, comma(&kept)));
-            kept.into_iter().chain(taken).collect()
-        }
-    });
-    let words: Vec<String> = words.collect();
+    let words: Vec<String> = nodes
+        .iter()
+        .flat_map(|node| held_words(node, plan))
+        .collect();
     if words.is_empty() {
         String::new()
     } else {
         row("vip", &comma(&words))
     }
+}
+
+fn held_words(node: &NodePlan, plan: &Plan) -> Vec<String> {
+    let mut groups: Vec<((&str, String), Vec<IpAddr>)> = Vec::new();
+    for vip in &node.holds {
+        let words = match plan.course(*vip) {
+            Course::Ends => ("gives up", " for good".to_owned()),
+            _ if has_election(plan) => ("holds", " until the election".to_owned()),
+            _ if node.moves_vip() => ("gives up", " first".to_owned()),
+            Course::Moves { to } => ("holds", format!(" until {to}, preferred then, takes over")),
+            Course::Stays => ("keeps", String::new()),
+            Course::Returns | Course::Leaves | Course::Unknown => ("holds", String::new()),
+        };
+        match groups.iter_mut().find(|(own, _)| *own == words) {
+            Some((_, vips)) => vips.push(*vip),
+            None => groups.push((words, vec![*vip])),
+        }
+    }
+    let of_group = |((verb, rest), vips): &((&str, String), Vec<IpAddr>)| {
+        let words = format!("{} {verb} {}{rest}", node.node, comma(vips));
+        if rest.is_empty() {
+            words
+        } else {
+            paint::warn(words)
+        }
+    };
+    groups.iter().map(of_group).collect()
 }
 
 /// One line for those that passed, a daemon's own words when it refuses.

@@ -28,6 +28,7 @@ impl Ui {
                 .with("changes", &report.changes())
                 .with("refused", &report.plan.is_refused())
                 .with("plan", &report.plan)
+                .with("vips", &report.plan.courses())
                 .with("notices", &report.notices)
                 .with("problems", &report.problems)
                 .with("recovery", &report.recovery)

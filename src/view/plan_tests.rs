@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::losses::losses_question;
 use super::plan::{PlanDetail, notices_text, plan_text};
 use super::samples::*;
-use crate::model::Socket;
+use crate::model::{NodeName, Socket};
 use crate::ops::Notice;
 use crate::plan::{
     Cause, FileAction, FileChange, Goal, Loss, LostService, NodePlan, Plan, RunningDrift, Strategy,
@@ -152,6 +152,68 @@ fn all_at_once_says_why_and_how_long_nobody_has_the_vip() {
         at_once(None, UnitAction::Restart),
     ];
     assert_snapshot!(text.join("=====\n"));
+}
+
+#[test]
+fn where_every_vip_goes_is_said() {
+    let (vip, other) = ("10.0.0.100", "10.0.0.150");
+    let next = |plan: &mut Plan, name: Option<&str>| {
+        plan.preferred.clear();
+        let name = name.map(|name| NodeName::new(name).unwrap());
+        plan.preferred
+            .extend(name.map(|name| (vip.parse().unwrap(), name)));
+    };
+    let said = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = upstream_change();
+        plan.nodes
+            .iter_mut()
+            .for_each(|node| node.keepalived = UnitAction::Reload);
+        change(&mut plan);
+        plain(&plan_text(&plan, PlanDetail::Nodes))
+    };
+    let at_once = |time: u64| Strategy::AtOnce {
+        reason: "the advert interval of VI_1 changes".to_owned(),
+        without_owner: Some(Duration::from_millis(time)),
+    };
+    let owner = |plan: &Plan| {
+        plan.nodes
+            .iter()
+            .position(|node| !node.holds.is_empty())
+            .unwrap()
+    };
+    let texts = [
+        said(&|plan| next(plan, Some("lb3"))),
+        said(&|plan| {
+            next(plan, Some("lb3"));
+            plan.strategy = at_once(0);
+        }),
+        said(&|plan| {
+            next(plan, Some("lb3"));
+            plan.strategy = at_once(160);
+        }),
+        // Nobody knows; two own it; one is given up, one is restarted.
+        said(&|plan| next(plan, None)),
+        said(&|plan| {
+            plan.nodes
+                .iter_mut()
+                .for_each(|node| node.holds = vec![vip.parse().unwrap()]);
+        }),
+        said(&|plan| {
+            let at = owner(plan);
+            let node = &mut plan.nodes[at];
+            node.holds.push(other.parse().unwrap());
+            node.nginx = UnitAction::Restart;
+            plan.losses = vec![Loss {
+                node: node.node.clone(),
+                name: other.to_owned(),
+                service: LostService::Vip {
+                    instance: "VI_2".to_owned(),
+                    address: other.parse().unwrap(),
+                },
+            }];
+        }),
+    ];
+    assert_snapshot!(texts.join("=====\n"));
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub(super) fn plan(nodes: Vec<NodePlan>) -> Plan {
         next_generation: 4,
         strategy: Strategy::Rolling,
         losses: Vec::new(),
-        preferred: BTreeMap::new(),
+        preferred: BTreeMap::from([("10.0.0.100".parse().unwrap(), NodeName::new("lb1").unwrap())]),
         nodes,
     }
 }

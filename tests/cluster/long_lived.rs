@@ -135,7 +135,7 @@ fn a_change_that_prefers_another_node_is_over_when_that_has_the_vip() {
     let ended = cluster.apply();
     assert_eq!(cluster.owner_now(VIP).as_deref(), Some("lb2"), "{ended}");
     ended
-        .says("10.0.0.100 moves to lb2.")
+        .says("10.0.0.100 moves from lb1 to lb2.")
         .says("lb1 holds 10.0.0.100 until lb2, preferred then, takes over")
         .says("proven and confirmed")
         .says("10.0.0.100 is on lb2.")

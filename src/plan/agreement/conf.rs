@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::router::{Auth, Peering, Router};
+use super::router::{Auth, Peering, Preemption, Router};
 use crate::agent::sha256_hex;
 
 /// What a file says, and whether it says all.
@@ -198,7 +198,10 @@ fn router(instance: &Statement, global: &Global) -> Router {
         match statement.keyword() {
             "interface" => value.unwrap_or_default().clone_into(&mut router.interface),
             "virtual_router_id" => router.id = value.and_then(|id| id.parse().ok()).unwrap_or(0),
-            "nopreempt" | "preempt_delay" => router.yields = true,
+            "nopreempt" => router.preemption = Preemption::Never,
+            "preempt_delay" if router.preemption == Preemption::AtOnce => {
+                router.preemption = Preemption::Later;
+            }
             "version" => version = value.and_then(|v| v.parse().ok()).unwrap_or(version),
             "advert_int" => advert = value.and_then(seconds).unwrap_or(advert),
             "strict_mode" => strict = is_on(value),

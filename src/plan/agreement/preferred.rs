@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::conf;
-use super::router::Router;
+use super::router::{Preemption, Router};
 use super::{keepalived_conf, keepalived_path};
-use crate::agent::{LiveFile, Observation};
+use crate::agent::{LiveFile, Observation, TrackedKind};
 use crate::model::NodeName;
-use crate::plan::build::{LeftOut, Request};
-use crate::plan::types::{NodePlan, UnitAction};
+use crate::plan::build::LeftOut;
+use crate::plan::desired::Desired;
+use crate::plan::types::{NodePlan, Plan, Strategy, UnitAction};
 
 /// A node that may own VIPs after the change.
 struct Candidate<'a> {
@@ -19,42 +20,61 @@ struct Candidate<'a> {
     routers: Vec<Router>,
     /// Nothing keeps it from being elected then.
     is_able: bool,
+    /// It gives up what it owns for the time of the change.
+    leaves: bool,
+}
+
+/// How a candidate stands for one VIP.
+struct Stand<'a> {
+    node: &'a NodeName,
+    priority: u8,
+    preemption: Preemption,
+    owns: bool,
+    leaves: bool,
 }
 
 /// The owner to come of each VIP where that can be told: a change of the election, among nodes that can all
-/// be seen. One that would not take over from another, or only after a delay, is left out.
+/// be seen, by files that say all, while nothing but
+/// priorities counts; and of an owner that gives them up for the time of the change.
 pub(in crate::plan) fn preferred(
-    request: &Request,
-    plans: &[NodePlan],
+    nodes: &[(Desired, Observation)],
+    left_out: &[LeftOut],
+    vips: &[IpAddr],
+    plan: &Plan,
 ) -> BTreeMap<IpAddr, NodeName> {
-    let changes_election =
-        |plan: &NodePlan| plan.keepalived != UnitAction::None || plan.nginx == UnitAction::Start;
-    if !plans.iter().any(changes_election) {
-        return BTreeMap::new();
+    let unknown = BTreeMap::new();
+    let counts = |node: &NodePlan| node.changes_election() || node.moves_vip();
+    if !plan.nodes.iter().any(counts) {
+        return unknown;
     }
     let mut candidates = Vec::new();
-    for (desired, seen) in &request.nodes {
-        let plan = plans.iter().find(|plan| plan.node == seen.node);
+    for (desired, seen) in nodes {
+        let plan = plan.nodes.iter().find(|plan| plan.node == seen.node);
         let conf = keepalived_conf(desired).map(|(_, text)| text);
         candidates.push(candidate(seen, conf, plan));
     }
-    for left_out in &request.left_out {
-        let LeftOut::Seen(node) = left_out else {
-            return BTreeMap::new();
+    for one in left_out {
+        let LeftOut::Seen(node) = one else {
+            return unknown;
         };
         let (desired, seen) = &**node;
         let file = keepalived_path(desired).and_then(|path| seen.files.get(path));
         candidates.push(candidate(seen, file.and_then(LiveFile::content), None));
     }
-    let of_vip = |vip: &IpAddr| Some((*vip, winner(&candidates, *vip)?.clone()));
-    request.vips.iter().filter_map(of_vip).collect()
+    let Some(candidates) = candidates.into_iter().collect::<Option<Vec<_>>>() else {
+        return unknown;
+    };
+    let is_rolling = plan.strategy == Strategy::Rolling;
+    let of_vip = |vip: &IpAddr| Some((*vip, winner(&candidates, *vip, is_rolling)?.clone()));
+    vips.iter().filter_map(of_vip).collect()
 }
 
+/// `None` where it does not tell how it will stand.
 fn candidate<'a>(
     seen: &'a Observation,
     conf: Option<&[u8]>,
     plan: Option<&NodePlan>,
-) -> Candidate<'a> {
+) -> Option<Candidate<'a>> {
     let action = |of: fn(&NodePlan) -> UnitAction| plan.map_or(UnitAction::None, of);
     let (nginx, keepalived) = (action(|plan| plan.nginx), action(|plan| plan.keepalived));
     let will_run = |program: &str, action: UnitAction| match action {
@@ -65,39 +85,101 @@ fn candidate<'a>(
     // What else a node is in FAULT for, the change may not end.
     let is_mended = nginx == UnitAction::Start && !seen.service("nginx").is_active();
     let is_electable = seen.vrrp.iter().all(|vrrp| vrrp.state.is_electable());
+    let is_able = will_run("nginx", nginx)
+        && will_run("keepalived", keepalived)
+        && (is_electable || is_mended);
     let text = conf.map(String::from_utf8_lossy).unwrap_or_default();
-    Candidate {
+    let conf = conf::read(&text);
+    let is_known = !conf.includes && (!is_able || is_mended || !is_held_back(seen));
+    is_known.then(|| Candidate {
         node: &seen.node,
         seen,
-        routers: conf::read(&text).routers,
-        is_able: will_run("nginx", nginx)
-            && will_run("keepalived", keepalived)
-            && (is_electable || is_mended),
-    }
+        routers: conf.routers,
+        is_able,
+        leaves: plan.is_some_and(NodePlan::moves_vip),
+    })
 }
 
-fn winner<'a>(candidates: &[Candidate<'a>], vip: IpAddr) -> Option<&'a NodeName> {
-    let router = |one: &Candidate<'_>| {
+/// True where a check counts against it, by how much its file alone does not tell.
+fn is_held_back(seen: &Observation) -> bool {
+    seen.tracked.iter().any(|tracked| match tracked.kind {
+        TrackedKind::Script { is_failing, .. } => is_failing,
+        TrackedKind::File { value, .. } => value != 0,
+        TrackedKind::Interface { is_up } => !is_up,
+    })
+}
+
+fn winner<'a>(candidates: &[Candidate<'a>], vip: IpAddr, is_rolling: bool) -> Option<&'a NodeName> {
+    let stand = |one: &Candidate<'a>| {
         let own = one
             .routers
             .iter()
-            .find(|own| own.vips().any(|it| it == vip));
-        own.map(|own| (own.priority, own.yields))
+            .find(|own| own.vips().any(|it| it == vip))?;
+        Some(Stand {
+            node: one.node,
+            priority: own.priority,
+            preemption: own.preemption,
+            owns: one.seen.holds(vip),
+            leaves: one.leaves,
+        })
     };
-    let able: Vec<_> = candidates
+    let able: Vec<Stand<'a>> = candidates
         .iter()
         .filter(|one| one.is_able)
-        .filter_map(|one| Some((one, router(one)?)))
+        .filter_map(stand)
         .collect();
-    let highest = able.iter().map(|(_, (priority, _))| *priority).max()?;
-    let mut best = able
-        .iter()
-        .filter(|(_, (priority, _))| *priority == highest);
-    let (first, (_, yields)) = best.next()?;
-    // Among equals the owner stays, or addresses decide.
-    if best.next().is_some() {
-        return None;
+    let mut owners = able.iter().filter(|one| one.owns);
+    match (owners.next(), owners.next()) {
+        (Some(owner), None) if owner.leaves => after_its_leave(owner, &able, is_rolling),
+        (Some(owner), None) => challenged(owner, &able),
+        _ => highest(&able)
+            .filter(|best| best.preemption == Preemption::AtOnce)
+            .map(|best| best.node),
     }
-    let may_wait = *yields && !first.seen.holds(vip);
-    (!may_wait).then_some(first.node)
+}
+
+/// `None` where several are equal: then addresses decide, or who was first.
+fn highest<'a, 's>(all: impl IntoIterator<Item = &'s Stand<'a>>) -> Option<&'s Stand<'a>>
+where
+    'a: 's,
+{
+    let all: Vec<_> = all.into_iter().collect();
+    let top = all.iter().map(|one| one.priority).max()?;
+    let mut best = all.into_iter().filter(|one| one.priority == top);
+    best.next().filter(|_| best.next().is_none())
+}
+
+/// An owner that goes on keeps the VIP against its equals.
+fn challenged<'a>(owner: &Stand<'a>, able: &[Stand<'a>]) -> Option<&'a NodeName> {
+    let is_rival =
+        |one: &&Stand<'_>| one.priority > owner.priority && one.preemption != Preemption::Never;
+    let rivals: Vec<_> = able.iter().filter(is_rival).collect();
+    if rivals.is_empty() {
+        return Some(owner.node);
+    }
+    let is_prompt = rivals
+        .iter()
+        .all(|one| one.preemption == Preemption::AtOnce);
+    is_prompt.then(|| highest(rivals).map(|one| one.node))?
+}
+
+fn after_its_leave<'a>(
+    owner: &Stand<'a>,
+    able: &[Stand<'a>],
+    is_rolling: bool,
+) -> Option<&'a NodeName> {
+    let others: Vec<_> = able.iter().filter(|one| one.node != owner.node).collect();
+    if others.is_empty() {
+        return Some(owner.node);
+    }
+    let next = highest(others)?;
+    // Where all change at once, whoever goes on alone has it first.
+    let is_next_certain = next.preemption == Preemption::AtOnce || is_rolling && !next.leaves;
+    if owner.priority > next.priority && owner.preemption == Preemption::AtOnce {
+        Some(owner.node)
+    } else if owner.priority > next.priority && owner.preemption == Preemption::Later {
+        None
+    } else {
+        is_next_certain.then_some(next.node)
+    }
 }

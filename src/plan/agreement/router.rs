@@ -37,6 +37,14 @@ impl Auth {
     }
 }
 
+/// When a router takes over from an owner with a lower priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Preemption {
+    AtOnce,
+    Later,
+    Never,
+}
+
 /// Where adverts meet: routers with the same key hear each other, others do not.
 pub(super) type Key = (String, bool, u8);
 
@@ -48,8 +56,7 @@ pub(super) struct Router {
     pub(super) interface: String,
     pub(super) is_v6: bool,
     pub(super) id: u8,
-    /// It does not take over at once from an owner with a lower priority.
-    pub(super) yields: bool,
+    pub(super) preemption: Preemption,
     pub(super) version: u8,
     pub(super) advert: Duration,
     /// How many adverts must be missing before it takes over: `down_timer_adverts`.
@@ -72,7 +79,7 @@ impl Default for Router {
             interface: String::new(),
             is_v6: false,
             id: 0,
-            yields: false,
+            preemption: Preemption::AtOnce,
             version: 2,
             advert: Duration::from_secs(1),
             missing: 3,

@@ -1,7 +1,8 @@
 //! Who has the VIP once the election is over.
 
 use super::*;
-use crate::agent::{InstanceState, VrrpState};
+use crate::agent::{InstanceState, Tracked, TrackedKind, VrrpState};
+use crate::plan::{Course, Loss, LostService, Strategy};
 
 /// A node with the priority `now`, which gets `then`.
 fn node(name: &str, now: u8, then: u8, holds: bool) -> (Desired, Observation) {
@@ -37,8 +38,7 @@ fn preferred(nodes: Vec<(Desired, Observation)>) -> Option<(String, bool)> {
     let vip = VIP.parse().unwrap();
     let plan = planned(Goal::Apply, nodes).unwrap();
     let next = plan.preferred.get(&vip)?.to_string();
-    let holder = plan.nodes.iter().find(|node| node.holds.contains(&vip));
-    Some((next, plan.taken_over_by(holder.unwrap(), vip).is_some()))
+    Some((next, matches!(plan.course(vip), Course::Moves { .. })))
 }
 
 fn next(name: &str, moves: bool) -> (String, bool) {
@@ -52,18 +52,33 @@ fn a_node_that_is_preferred_from_now_on_takes_over() {
     let same = vec![node("lb1", 100, 100, true), node("lb2", 90, 90, false)];
     assert_eq!(preferred(same), Some(next("lb1", false)));
     let equal = vec![node("lb1", 100, 90, true), node("lb2", 90, 90, false)];
-    assert_eq!(preferred(equal), None);
+    assert_eq!(preferred(equal), Some(next("lb1", false)));
 
-    // One that waits for an owner's end, or for a while, does not.
-    for word in ["nopreempt", "preempt_delay 60"] {
+    // One that waits for an owner's end does not, and one that waits for a while does at a time of its own.
+    let with = |word: &str| {
         let mut waits = swapped();
         let conf = &mut waits[1].0.tree.files[1].content;
         let text = String::from_utf8(conf.clone()).unwrap();
         *conf = text
             .replace("    priority", &format!("    {word}\n    priority"))
             .into_bytes();
-        assert_eq!(preferred(waits), None, "{word}");
-    }
+        waits
+    };
+    assert_eq!(preferred(with("nopreempt")), Some(next("lb1", false)));
+    assert_eq!(preferred(with("preempt_delay 60")), None);
+    // What a file includes may say anything.
+    assert_eq!(preferred(with("include more.conf")), None);
+    // A check that fails counts by a weight that the priority does not tell.
+    let mut lowered = swapped();
+    lowered[1].1.tracked.push(Tracked {
+        name: "check".to_owned(),
+        kind: TrackedKind::Script {
+            path: "/bin/false".to_owned(),
+            is_failing: true,
+        },
+        instances: vec!["web".to_owned()],
+    });
+    assert_eq!(preferred(lowered), None);
     // Nor one that is in FAULT.
     let mut fault = swapped();
     fault[1].1.vrrp[0].state = InstanceState::Fault;
@@ -77,4 +92,75 @@ fn a_node_whose_nginx_is_started_takes_over() {
     let nginx = nodes[1].1.services.get_mut("nginx.service").unwrap();
     nginx.active = "inactive".to_owned();
     assert_eq!(preferred(nodes), Some(next("lb2", true)));
+}
+
+fn course(nodes: Vec<(Desired, Observation)>) -> Course {
+    let plan = planned(Goal::Apply, nodes).unwrap();
+    plan.course(VIP.parse().unwrap())
+}
+
+fn moves(to: &str) -> Course {
+    let to = NodeName::new(to).unwrap();
+    Course::Moves { to }
+}
+
+#[test]
+fn a_move_is_told_where_all_change_at_once_too() {
+    let mut nodes = vec![node("lb1", 100, 90, true), node("lb2", 90, 100, false)];
+    for (desired, _) in &mut nodes {
+        let conf = &mut desired.tree.files[1].content;
+        let text = String::from_utf8(conf.clone()).unwrap();
+        *conf = text.replace("_id 51", "_id 52").into_bytes();
+    }
+    let plan = planned(Goal::Apply, nodes).unwrap();
+    assert!(matches!(plan.strategy, Strategy::AtOnce { .. }));
+    assert_eq!(plan.course(VIP.parse().unwrap()), moves("lb2"));
+}
+
+#[test]
+fn what_cannot_be_told_is_no_stay() {
+    let swapped = || vec![node("lb1", 100, 100, true), node("lb2", 90, 90, false)];
+    assert_eq!(course(swapped()), Course::Stays);
+    // Two that own it.
+    let vip = || ("eth0".to_owned(), "10.0.0.100/32".parse().unwrap());
+    let mut split = swapped();
+    split[1].1.addresses.push(vip());
+    assert_eq!(course(split), Course::Unknown);
+    // One that is given up.
+    let mut plan = planned(Goal::Apply, swapped()).unwrap();
+    let address = VIP.parse().unwrap();
+    plan.losses.push(Loss {
+        node: NodeName::new("lb1").unwrap(),
+        name: VIP.to_owned(),
+        service: LostService::Vip {
+            instance: "web".to_owned(),
+            address,
+        },
+    });
+    assert_eq!(plan.course(address), Course::Ends);
+}
+
+#[test]
+fn an_owner_that_is_restarted_gets_its_vip_back_where_it_may() {
+    let restarted = |then: u8, word: &str| {
+        let mut nodes = vec![node("lb1", 100, then, true), node("lb2", 90, 90, false)];
+        let (desired, seen) = &mut nodes[0];
+        let conf = &mut desired.tree.files[1].content;
+        let text = String::from_utf8(conf.clone()).unwrap();
+        *conf = text
+            .replace("    priority", &format!("{word}    priority"))
+            .into_bytes();
+        let limit = "/etc/systemd/system/nginx.service.d/50-hactl.conf";
+        let unit = tree_file("nginx_unit", limit, "[Service]\nLimitNOFILE=9\n");
+        desired.tree.files.push(unit);
+        seen.files.insert(path(limit), live("[Service]\n"));
+        let plan = planned(Goal::Apply, nodes).unwrap();
+        let of_lb1 = plan.nodes.iter().find(|node| node.node.as_str() == "lb1");
+        assert!(of_lb1.unwrap().moves_vip());
+        plan.course(VIP.parse().unwrap())
+    };
+    assert_eq!(restarted(100, ""), Course::Returns);
+    assert_eq!(restarted(100, "    nopreempt\n"), moves("lb2"));
+    assert_eq!(restarted(100, "    preempt_delay 60\n"), Course::Leaves);
+    assert_eq!(restarted(80, ""), moves("lb2"));
 }

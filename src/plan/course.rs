@@ -1,0 +1,90 @@
+//! What becomes of the VIPs that nodes have now.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::serving::LostService;
+use super::types::{NodePlan, Plan, UnitAction};
+use crate::model::NodeName;
+
+/// Where a VIP goes.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "course")]
+pub enum Course {
+    /// Nowhere.
+    Stays,
+    /// To the node that is elected from now on.
+    Moves {
+        /// It.
+        to: NodeName,
+    },
+    /// To another node for the time of the change, and back.
+    Returns,
+    /// To another node; which one cannot be told.
+    Leaves,
+    /// No node has it afterwards.
+    Ends,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// A VIP's way through a change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct VipCourse {
+    /// The VIP.
+    pub vip: IpAddr,
+    /// The nodes that have it now.
+    pub from: Vec<NodeName>,
+    /// Where it goes.
+    #[serde(flatten)]
+    pub course: Course,
+}
+
+impl Plan {
+    /// What becomes of every VIP that a node has now, in the order of the addresses.
+    pub fn courses(&self) -> Vec<VipCourse> {
+        let held: BTreeSet<IpAddr> = self
+            .nodes
+            .iter()
+            .flat_map(|node| &node.holds)
+            .copied()
+            .collect();
+        let course = |vip: IpAddr| VipCourse {
+            vip,
+            from: self.holders(vip).map(|node| node.node.clone()).collect(),
+            course: self.course(vip),
+        };
+        held.into_iter().map(course).collect()
+    }
+
+    /// What becomes of one.
+    pub fn course(&self, vip: IpAddr) -> Course {
+        let is_lost = self.losses.iter().any(
+            |loss| matches!(&loss.service, LostService::Vip { address, .. } if *address == vip),
+        );
+        let all_stop = self
+            .nodes
+            .iter()
+            .all(|node| node.keepalived == UnitAction::Stop);
+        if is_lost || all_stop {
+            return Course::Ends;
+        }
+        let mut holders = self.holders(vip);
+        let (Some(holder), None) = (holders.next(), holders.next()) else {
+            return Course::Unknown;
+        };
+        match self.preferred.get(&vip) {
+            Some(next) if *next != holder.node => Course::Moves { to: next.clone() },
+            Some(_) if holder.moves_vip() => Course::Returns,
+            None if holder.moves_vip() => Course::Leaves,
+            None if self.nodes.iter().any(NodePlan::changes_election) => Course::Unknown,
+            Some(_) | None => Course::Stays,
+        }
+    }
+
+    fn holders(&self, vip: IpAddr) -> impl Iterator<Item = &NodePlan> {
+        self.nodes
+            .iter()
+            .filter(move |node| node.holds.contains(&vip))
+    }
+}
