@@ -31,8 +31,8 @@ pub use fault::{ArmedFault, FaultEvent, FaultHits, FaultRequest, FaultState, Fau
 pub use keepalived::{InstanceState, Tracked, TrackedKind, VrrpState};
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
-    Deadline, Hook, HookState, Journal, LiveFile, LockInfo, Neighbour, Observation, Outcome,
-    PeerAnswer, PeerPort, Program, Service, UnsupportedHost,
+    Deadline, Hook, HookState, Journal, ListensAt, LiveFile, LockInfo, Neighbour, Observation,
+    Outcome, PeerAnswer, PeerDoor, PeerPort, Program, Service, UnsupportedHost,
 };
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};

@@ -294,13 +294,31 @@ pub enum PeerAnswer {
     Silent,
 }
 
-/// A listener of a peer, asked from one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerPort {
+/// A port to ask a peer for at its own address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeerDoor {
     /// The peer's own address.
     pub address: IpAddr,
     /// The port.
     pub port: u16,
+    /// Where nginx listens on it.
+    pub listens: ListensAt,
+}
+
+/// Where nginx listens on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ListensAt {
+    /// At all addresses, the node's own with them.
+    All,
+    /// At VIPs alone: at its own address the kernel of a node refuses a connection.
+    Vips,
+}
+
+/// A port of a peer, asked from one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerPort {
+    /// What was asked for.
+    pub door: PeerDoor,
     /// What became of the connection.
     pub answer: PeerAnswer,
 }

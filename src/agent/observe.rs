@@ -9,8 +9,8 @@ use super::fault::ArmedFault;
 use super::keepalived;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{
-    Hook, HookState, Journal, LiveFile, LockInfo, Neighbour, Observation, Outcome, PeerAnswer,
-    PeerPort, Program, Service,
+    Hook, HookState, Journal, ListensAt, LiveFile, LockInfo, Neighbour, Observation, Outcome,
+    PeerAnswer, PeerDoor, PeerPort, Program, Service,
 };
 use super::reply::Record;
 use crate::model::{HostPath, NodeName, Version, clipped};
@@ -37,8 +37,8 @@ pub struct Question {
     pub names: Vec<String>,
     /// Programs that a script of hactl's may call.
     pub hooks: Vec<HostPath>,
-    /// Listeners of peers: each one's own address and the port.
-    pub peers: Vec<(IpAddr, u16)>,
+    /// Ports of peers, at each one's own address.
+    pub peers: Vec<PeerDoor>,
     /// nginx's status port, unless the live generation has its own.
     pub status_port: u16,
     /// What the host serves now: nginx's sockets, and all files of both daemons.
@@ -71,8 +71,12 @@ impl Question {
         for hook in &self.hooks {
             let _ = writeln!(text, "hook\t{hook}");
         }
-        for (address, port) in &self.peers {
-            let _ = writeln!(text, "peer\t{address}\t{port}");
+        for door in &self.peers {
+            let what = match door.listens {
+                ListensAt::All => "peer",
+                ListensAt::Vips => "peer_vip",
+            };
+            let _ = writeln!(text, "{what}\t{}\t{}", door.address, door.port);
         }
         text.push_str("end\n");
         text
@@ -185,7 +189,8 @@ fn take(seen: &mut Observation, record: &Record) {
         )),
         "unwatched" => seen.unwatched.push(clipped(record.field(0), MAX_TEXT)),
         "hook" => seen.hooks.extend(hook(record)),
-        "peer" => seen.peers.extend(peer_port(record)),
+        "peer" => seen.peers.extend(peer_port(record, ListensAt::All)),
+        "peer_vip" => seen.peers.extend(peer_port(record, ListensAt::Vips)),
         _ => {}
     }
 }
@@ -206,7 +211,7 @@ fn hook(record: &Record) -> Option<Hook> {
     })
 }
 
-fn peer_port(record: &Record) -> Option<PeerPort> {
+fn peer_port(record: &Record, listens: ListensAt) -> Option<PeerPort> {
     let answer = match record.field(2) {
         "open" => PeerAnswer::Open,
         "refused" => PeerAnswer::Refused,
@@ -214,8 +219,11 @@ fn peer_port(record: &Record) -> Option<PeerPort> {
         _ => return None,
     };
     Some(PeerPort {
-        address: record.field(0).parse().ok()?,
-        port: record.field(1).parse().ok()?,
+        door: PeerDoor {
+            address: record.field(0).parse().ok()?,
+            port: record.field(1).parse().ok()?,
+            listens,
+        },
         answer,
     })
 }

@@ -136,6 +136,8 @@ impl ReachedVip {
 pub enum Answered {
     /// It refused the connection, or said nothing.
     Closed,
+    /// The same on the owner itself, where something listens on it.
+    Shut,
     /// It took the connection.
     Open,
     /// It took the connection and answered in HTTP.
@@ -198,6 +200,7 @@ pub(super) fn reach<'r>(
                 };
                 let answered = match record.field(2) {
                     "open" => Answered::http(record.field(3), record.field(4), asked),
+                    "shut" => Answered::Shut,
                     _ => Answered::Closed,
                 };
                 vip.answers.insert(port, answered);

@@ -1,7 +1,6 @@
 //! The phases, in order, and the way back.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use super::fleet::{Fleet, each};
 use super::outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
 use super::outside::Outside;
 use crate::agent::{
-    Agent, AgentError, Client, LockRequest, PeerKey, PeerSide, TestResult, VipDoors,
+    Agent, AgentError, Client, LockRequest, PeerDoor, PeerKey, PeerSide, TestResult, VipDoors,
 };
 use crate::health::Problem;
 use crate::model::{HostPath, Node, NodeName};
@@ -59,7 +58,7 @@ pub struct ApplyOptions {
     /// The cluster's VIPs, and what their users may reach there.
     pub vips: Vec<VipDoors>,
     /// What the nodes ask each other for, to see that each can be reached.
-    pub peer_ports: Vec<(IpAddr, u16)>,
+    pub peer_ports: Vec<PeerDoor>,
     /// Programs of the user's that the nodes' scripts call.
     pub hooks: Vec<HostPath>,
     /// What was wrong before, which the change is not failed for.

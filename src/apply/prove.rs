@@ -85,7 +85,10 @@ pub(super) async fn whole(
             new = health::disagreements(&looks, must);
             served.judge(&mut new);
             new.retain(|problem| match problem {
-                Problem::NotServed { node, .. } => has_change(&seen, node, tx),
+                // Where an earlier generation listens, a firewall may have kept users away then, too.
+                Problem::NotServed { node, .. } => {
+                    must == MustAnswer::All && has_change(&seen, node, tx)
+                }
                 _ => true,
             });
         }

@@ -39,7 +39,7 @@ impl Served {
         // A port that only takes connections may be anybody's, too; but then nothing changes there.
         let served = answers.filter(|(vip, port, answered)| {
             let is_owners = match answered {
-                Answered::Closed => false,
+                Answered::Closed | Answered::Shut => false,
                 Answered::Open => true,
                 Answered::Http { is_asked_for, .. } => *is_asked_for,
             };

@@ -64,6 +64,9 @@ impl Problem {
                 let is_it = |earlier: &Self| matches!(earlier, Self::Unreachable { node: other, port: same, .. } if other == node && same == port);
                 was_down(node, Daemon::Nginx) || before.iter().any(is_it)
             }
+            Self::Dropped { node, .. } => {
+                was_down(node, Daemon::Nginx) || before.contains(self)
+            }
             Self::ScriptUnusable { node, path, .. } => before.iter().any(|earlier| {
                 matches!(earlier, Self::ScriptUnusable { node: other, path: same, .. } if other == node && same == path)
             }),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::fault::fault_causes;
 use super::owners::{VipOwners, owners};
 use super::problem::{Daemon, Problem, UnusableScript};
-use crate::agent::{HookState, Observation, PeerAnswer, VrrpState, Wire};
+use crate::agent::{HookState, ListensAt, Observation, PeerAnswer, PeerDoor, VrrpState, Wire};
 use crate::model::{NodeName, Socket, Transport};
 
 /// What keeps the nodes of `seen` from being a whole cluster that serves `vips`: the VIPs first, then the
@@ -18,6 +18,7 @@ pub fn problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
     for node in seen {
         found.extend(of_node(node));
         found.extend(unreachable(node, seen));
+        found.extend(dropped(node, seen));
     }
     found.extend(mismatches(seen));
     found
@@ -138,18 +139,8 @@ fn unreachable(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
     if !runs(node, Daemon::Nginx) {
         return Vec::new();
     }
-    let asked = seen.iter().filter(|peer| peer.node != node.node);
-    let mut answers: BTreeMap<(IpAddr, u16), Vec<PeerAnswer>> = BTreeMap::new();
-    for peer in asked
-        .flat_map(|peer| &peer.peers)
-        .filter(|peer| node.holds(peer.address) && may_listen(node, peer.port))
-    {
-        let key = (peer.address, peer.port);
-        answers.entry(key).or_default().push(peer.answer);
-    }
-    let closed = answers
-        .into_iter()
-        .filter_map(|((address, port), answers)| {
+    let closed = heard_of(node, seen, ListensAt::All).into_iter().filter_map(
+        |(PeerDoor { address, port, .. }, answers)| {
             let is_open = answers.contains(&PeerAnswer::Open);
             let answer = *answers.first()?;
             (!is_open).then(|| Problem::Unreachable {
@@ -158,8 +149,50 @@ fn unreachable(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
                 port,
                 answer,
             })
-        });
+        },
+    );
     closed.collect()
+}
+
+/// What the others heard at the ports of `node`.
+fn heard_of(
+    node: &Observation,
+    seen: &[Observation],
+    at: ListensAt,
+) -> BTreeMap<PeerDoor, Vec<PeerAnswer>> {
+    let others = seen.iter().filter(|peer| peer.node != node.node);
+    let mut answers: BTreeMap<PeerDoor, Vec<PeerAnswer>> = BTreeMap::new();
+    for peer in others.flat_map(|peer| &peer.peers) {
+        let door = peer.door;
+        if door.listens == at && node.holds(door.address) && may_listen(node, door.port) {
+            answers.entry(door).or_default().push(peer.answer);
+        }
+    }
+    answers
+}
+
+/// The ports that `node` serves at VIPs alone, and that it leaves without even a refusal at its own address. Where
+/// no other node refuses there either, it is how their firewalls treat every address but the VIPs.
+fn dropped(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
+    if !runs(node, Daemon::Nginx) {
+        return Vec::new();
+    }
+    let is_silent =
+        |answers: &Vec<PeerAnswer>| answers.iter().all(|answer| *answer == PeerAnswer::Silent);
+    let others_refuse = |at: u16| {
+        let others = seen.iter().filter(|other| other.node != node.node);
+        let mut heard = others.flat_map(|other| heard_of(other, seen, ListensAt::Vips));
+        heard.any(|(door, answers)| door.port == at && !is_silent(&answers))
+    };
+    heard_of(node, seen, ListensAt::Vips)
+        .into_iter()
+        .filter(|(door, answers)| is_silent(answers) && others_refuse(door.port))
+        .map(|(PeerDoor { address, port, .. }, _)| Problem::Dropped {
+            node: node.node.clone(),
+            address,
+            port,
+        })
+        .collect()
 }
 
 /// What the running keepalived of each node has otherwise than the first node's.

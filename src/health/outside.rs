@@ -15,7 +15,7 @@ use crate::model::{Cluster, NodeName};
 pub enum MustAnswer {
     /// Each of them: the configuration that has them was just proven to be live.
     All,
-    /// Those that the owner answers on: what it serves may be another configuration than the inventory's.
+    /// Those that the owner listens on: what it serves may be another configuration than the inventory's.
     WhatTheOwnerServes,
 }
 
@@ -28,7 +28,13 @@ pub fn doors(cluster: &Cluster) -> Vec<VipDoors> {
         .map(ipnet::IpNet::addr);
     let of_vip = |vip: IpAddr| {
         let listens = cluster.sites.iter().flat_map(|site| &site.listen);
-        let here = listens.filter(|listen| listen.address.is_none_or(|address| address == vip));
+        let is_any =
+            |address: IpAddr| address.is_unspecified() && address.is_ipv4() == vip.is_ipv4();
+        let here = listens.filter(|listen| {
+            listen
+                .address
+                .is_none_or(|address| address == vip || is_any(address))
+        });
         let mut doors: BTreeMap<u16, bool> = BTreeMap::new();
         for listen in here {
             let is_http = doors.entry(listen.port).or_insert(true);
@@ -84,19 +90,18 @@ fn of_vip(vip: IpAddr, looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
         return Vec::new();
     };
     let mut problems = Vec::new();
-    if must == MustAnswer::All {
-        let closed = served
-            .answers
-            .iter()
-            .filter(|(_, answered)| **answered == Answered::Closed);
-        let node = owner.from.node();
-        problems.extend(closed.filter_map(|(port, _)| {
-            Some(Problem::NotServed {
-                node: node?.clone(),
+    if let Some(node) = owner.from.node() {
+        let of_port = |(port, answered): (&u16, &Answered)| {
+            let listens = *answered == Answered::Shut;
+            let must_answer = must == MustAnswer::All && *answered == Answered::Closed;
+            (listens || must_answer).then(|| Problem::NotServed {
+                node: node.clone(),
                 vip,
                 port: *port,
+                listens,
             })
-        }));
+        };
+        problems.extend(served.answers.iter().filter_map(of_port));
     }
     for look in looks.iter().filter(|look| look.from != owner.from) {
         // What a node still has on its loopback is asked for there.
@@ -159,8 +164,8 @@ fn different_answers(
             owner: owner.clone(),
         };
         match (own, heard) {
-            (Answered::Closed, _) => None,
-            (_, Answered::Closed)
+            (Answered::Closed | Answered::Shut, _) => None,
+            (_, Answered::Closed | Answered::Shut)
             | (
                 Answered::Http {
                     is_asked_for: true, ..

@@ -158,9 +158,29 @@ fn a_port_that_must_answer_is_held_to_the_inventory() {
         node: name("lb1"),
         vip: vip(),
         port: 443,
+        listens: false,
     };
     assert_eq!(disagreements(&looks, MustAnswer::All), [expected]);
     assert_eq!(disagreements(&looks, MustAnswer::WhatTheOwnerServes), []);
+}
+
+#[test]
+fn what_the_owner_listens_on_and_does_not_answer_is_said_once() {
+    let shut = [(80, Answered::Shut)];
+    let lost = [(80, Answered::Closed)];
+    let looks = [
+        look("lb1", Some("eth0"), None, &shut),
+        look("lb2", None, Some("lb1"), &lost),
+    ];
+    let expected = Problem::NotServed {
+        node: name("lb1"),
+        vip: vip(),
+        port: 80,
+        listens: true,
+    };
+    for must in [MustAnswer::All, MustAnswer::WhatTheOwnerServes] {
+        assert_eq!(disagreements(&looks, must), std::slice::from_ref(&expected));
+    }
 }
 
 #[test]

@@ -111,6 +111,18 @@ pub enum Problem {
         /// What became of the connections.
         answer: PeerAnswer,
     },
+    /// A port of VIPs that a node leaves without an answer at its own address, where others refuse.
+    #[error(
+        "{node}: {address} port {port} gives peers no answer, where other nodes refuse: as when a firewall drops what comes to that port, also for the VIP"
+    )]
+    Dropped {
+        /// The node.
+        node: NodeName,
+        /// Its own address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+    },
     /// A script of keepalived's that it cannot run.
     #[error("{node}: keepalived cannot run {path}: {}", hook_words(script))]
     ScriptUnusable {
@@ -161,7 +173,7 @@ pub enum Problem {
         owner: NodeName,
     },
     /// A port of a VIP that takes no connection on its owner.
-    #[error("{node}: owns {vip} and does not answer on port {port}")]
+    #[error("{node}: owns {vip} and does not answer on port {port}{}", shut_words(*listens))]
     NotServed {
         /// The owner.
         node: NodeName,
@@ -169,6 +181,8 @@ pub enum Problem {
         vip: IpAddr,
         /// The TCP port.
         port: u16,
+        /// Something listens there.
+        listens: bool,
     },
     /// A node whose keepalived runs with another setting than the first one's.
     #[error("{node}: {instance} runs with {setting} {value}, {peer} with {expected}")]
@@ -214,6 +228,7 @@ impl Problem {
             | Self::NotElectable { node, .. }
             | Self::SourceMissing { node, .. }
             | Self::Unreachable { node, .. }
+            | Self::Dropped { node, .. }
             | Self::ScriptUnusable { node, .. }
             | Self::Mismatch { node, .. }
             | Self::NotServed { node, .. } => Some(node),
@@ -239,6 +254,7 @@ impl Problem {
             | Self::NotElectable { .. }
             | Self::SourceMissing { .. }
             | Self::Unreachable { .. }
+            | Self::Dropped { .. }
             | Self::WrongHardware { .. }
             | Self::NotReached { .. }
             | Self::OtherGeneration { .. }
@@ -261,6 +277,7 @@ impl Problem {
             | Self::NotElectable { .. }
             | Self::SourceMissing { .. }
             | Self::Unreachable { .. }
+            | Self::Dropped { .. }
             | Self::ScriptUnusable { .. }
             | Self::Mismatch { .. } => None,
         }
@@ -302,6 +319,14 @@ fn answer_words(answer: PeerAnswer) -> &'static str {
         PeerAnswer::Open => "connected",
         PeerAnswer::Refused => "refused, so nothing listens there or a firewall rejects it",
         PeerAnswer::Silent => "no answer, as when a firewall drops it",
+    }
+}
+
+fn shut_words(listens: bool) -> &'static str {
+    if listens {
+        ", where something listens: a firewall drops or rejects it, or nginx takes no more connections"
+    } else {
+        ""
     }
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::agent::{
-    Hook, HookState, InstanceState, Observation, PeerAnswer, PeerPort, Service, Serving, Tracked,
-    TrackedKind, VrrpState, Wire,
+    Hook, HookState, InstanceState, ListensAt, Observation, PeerAnswer, PeerDoor, PeerPort,
+    Service, Serving, Tracked, TrackedKind, VrrpState, Wire,
 };
 use crate::check::When;
 use crate::model::NodeName;
@@ -104,12 +104,34 @@ fn peers(answers: [PeerAnswer; 2]) -> Vec<Observation> {
     three.push(seen("lb3", InstanceState::Backup));
     for (index, answer) in [0, 2].into_iter().zip(answers) {
         three[index].peers.push(PeerPort {
-            address: "10.0.0.12".parse().unwrap(),
-            port: 80,
+            door: door("10.0.0.12", ListensAt::All),
             answer,
         });
     }
     three
+}
+
+fn door(address: &str, listens: ListensAt) -> PeerDoor {
+    PeerDoor {
+        address: address.parse().unwrap(),
+        port: 80,
+        listens,
+    }
+}
+
+/// What lb1 hears at lb2's own address and lb2 at lb1's, where nginx listens at the VIPs alone.
+fn vip_peers(of_lb2: PeerAnswer, of_lb1: PeerAnswer) -> Vec<Observation> {
+    let mut pair = pair(InstanceState::Master, InstanceState::Backup);
+    for (index, peer, answer) in [(0, 1, of_lb2), (1, 0, of_lb1)] {
+        let own = format!("10.0.0.1{}", peer + 1);
+        let net = format!("{own}/24").parse().unwrap();
+        pair[peer].addresses.push(("eth0".to_owned(), net));
+        pair[index].peers.push(PeerPort {
+            door: door(&own, ListensAt::Vips),
+            answer,
+        });
+    }
+    pair
 }
 
 /// What is said of a cluster, and by which rule.
@@ -149,6 +171,11 @@ fn each_problem_trips_and_passes() {
              firewall rejects it",
         ),
         (
+            vip_peers(PeerAnswer::Silent, PeerAnswer::Refused),
+            "lb2: 10.0.0.12 port 80 gives peers no answer, where other nodes refuse: as when a firewall \
+             drops what comes to that port, also for the VIP",
+        ),
+        (
             beside(|lb2| lb2.vrrp[0].source = Some("10.0.0.12".parse().unwrap())),
             "lb2: VI_1 sends its adverts from 10.0.0.12, which is on no interface there",
         ),
@@ -164,6 +191,9 @@ fn each_problem_trips_and_passes() {
             seen[1].serving = Some(Serving::default());
             seen
         },
+        vip_peers(PeerAnswer::Refused, PeerAnswer::Refused),
+        // Firewalls that let users at the VIP alone.
+        vip_peers(PeerAnswer::Silent, PeerAnswer::Silent),
         peers([PeerAnswer::Open; 2]),
         peers([PeerAnswer::Silent, PeerAnswer::Open]),
         beside(|lb2| {

@@ -1,6 +1,6 @@
 //! Connecting to the nodes and looking at them: what plan, apply, rollback and status begin with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::holder::is_dead;
 use super::membership::Missing;
 use super::notice::{Notice, notices};
 use super::secrets::secret_variables;
-use crate::agent::{Agent, AgentError, NoConnection, Observation, Question};
+use crate::agent::{Agent, AgentError, ListensAt, NoConnection, Observation, PeerDoor, Question};
 use crate::apply::{Fleet, each};
 use crate::check::{self, Finding, Unreached};
 use crate::model::{Cluster, Failover, HostPath, Node, NodeFacts, NodeName};
@@ -88,22 +88,35 @@ pub(super) fn vips(cluster: &Cluster) -> Vec<IpAddr> {
         .collect()
 }
 
-/// Every node's own address with each port on which its nginx listens at all addresses: what peers can
-/// ask it for, whoever owns the VIPs. Beside others it listens at the VIPs alone.
-pub(super) fn peer_ports(cluster: &Cluster) -> Vec<(IpAddr, u16)> {
-    if cluster.hosts.shares("nginx") {
-        return Vec::new();
-    }
+/// Every node's own address with each TCP port on which its nginx listens at all addresses, or at VIPs of that
+/// family: what peers can ask it for, whoever owns the VIPs. Beside others it listens at the VIPs alone.
+pub(super) fn peer_ports(cluster: &Cluster) -> Vec<PeerDoor> {
+    let vips = vips(cluster);
+    let is_shared = cluster.hosts.shares("nginx");
     let ports = |node: &Node| {
-        let listens = cluster.sites.iter().flat_map(|site| &site.listen);
-        let open = listens.filter(|listen| {
-            listen.address.is_none_or(|address| {
-                address.is_unspecified() && address.is_ipv4() == node.address.is_ipv4()
-            })
-        });
-        let ports: BTreeSet<u16> = open.map(|listen| listen.port).collect();
+        let mut ports: BTreeMap<u16, ListensAt> = BTreeMap::new();
+        for listen in cluster.sites.iter().flat_map(|site| &site.listen) {
+            let is_here = |address: &IpAddr| address.is_ipv4() == node.address.is_ipv4();
+            let listens = match listen.address {
+                None if is_shared && !vips.iter().any(is_here) => continue,
+                None if is_shared => ListensAt::Vips,
+                None => ListensAt::All,
+                Some(address) if !is_here(&address) => continue,
+                Some(address) if address.is_unspecified() => ListensAt::All,
+                Some(address) if vips.contains(&address) => ListensAt::Vips,
+                Some(_) => continue,
+            };
+            let known = ports.entry(listen.port).or_insert(listens);
+            *known = listens.min(*known);
+        }
+        let streams = cluster.streams.iter().filter(|stream| !stream.udp);
+        ports.extend(streams.map(|stream| (stream.port, ListensAt::All)));
         let address = node.address;
-        ports.into_iter().map(move |port| (address, port))
+        ports.into_iter().map(move |(port, listens)| PeerDoor {
+            address,
+            port,
+            listens,
+        })
     };
     cluster.nodes.iter().flat_map(ports).collect()
 }
@@ -250,7 +263,7 @@ async fn observe(
             .iter()
             .map(|file| file.path.clone())
             .collect();
-        let peers = peers.iter().filter(|(peer, _)| *peer != node.address);
+        let peers = peers.iter().filter(|door| door.address != node.address);
         let question = Question {
             peers: peers.copied().collect(),
             ..question(&loaded.cluster, paths)

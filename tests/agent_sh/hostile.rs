@@ -1,6 +1,6 @@
 //! Hosts that are full, read-only, strange or hostile.
 
-use hactl::agent::{HookState, LiveFile, PeerAnswer, Question};
+use hactl::agent::{HookState, ListensAt, LiveFile, PeerAnswer, PeerDoor, Question};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -125,7 +125,11 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
         hooks: vec![path("/opt/page"), path("/opt/not-yet")],
         // The second one is what nothing listens at in this world.
         peers: ["192.0.2.1", "192.0.2.66"]
-            .map(|peer| (peer.parse().unwrap(), 80))
+            .map(|peer| PeerDoor {
+                address: peer.parse().unwrap(),
+                port: 80,
+                listens: ListensAt::All,
+            })
             .into(),
         ..Question::default()
     };
@@ -147,7 +151,7 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
     assert_eq!(seen.hooks.len(), 5);
     let answer = |peer: &str| {
         let peer: std::net::IpAddr = peer.parse().unwrap();
-        let seen = seen.peers.iter().find(|seen| seen.address == peer);
+        let seen = seen.peers.iter().find(|seen| seen.door.address == peer);
         seen.map(|seen| seen.answer)
     };
     assert_eq!(answer("192.0.2.1"), Some(PeerAnswer::Open));

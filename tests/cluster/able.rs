@@ -186,6 +186,87 @@ fn a_change_that_leaves_a_node_unable_is_undone() {
 }
 
 #[test]
+fn a_firewall_is_named_where_sites_listen_at_the_vip_alone() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.edit("listen: [80]", "listen: [\"10.0.0.100:80\"]");
+    cluster.apply();
+    whole(&cluster);
+
+    // On a backup, where nobody can connect to the VIP. It is no reason to undo another change.
+    let firewall = FIREWALL.replace("iifname eth0 ", "");
+    cluster.on("lb2", &firewall);
+    let problem = the_problem(&cluster, "dropped");
+    assert_eq!(
+        (&problem["node"], &problem["port"]),
+        (&"lb2".into(), &80.into())
+    );
+    cluster.edit("192.168.1.12:8080", "192.168.1.12:8081");
+    cluster
+        .run(&["apply", "--yes"])
+        .exits(0)
+        .says("Still wrong, as before: lb2: 10.0.0.12 port 80");
+
+    // There it may be meant for all addresses but the VIP.
+    for node in ["lb1", "lb3"] {
+        cluster.on(
+            node,
+            &firewall.replace("tcp dport", "ip daddr != 10.0.0.100 tcp dport"),
+        );
+    }
+    whole(&cluster);
+    for node in ["lb1", "lb2", "lb3"] {
+        cluster.on(node, "nft delete table inet t");
+    }
+    whole(&cluster);
+
+    // A port that the change opens.
+    let inventory = cluster.inventory();
+    cluster.on("lb3", &firewall.replace("dport 80 ", "dport 8443 "));
+    cluster.edit(
+        "\"10.0.0.100:80\"",
+        "\"10.0.0.100:80\", \"10.0.0.100:8443\"",
+    );
+    let problems = undone(&cluster);
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    assert_eq!(
+        (&problem["problem"], &problem["node"], &problem["port"]),
+        (&"dropped".into(), &"lb3".into(), &8443.into())
+    );
+    cluster.set_inventory(&inventory);
+    cluster.on("lb3", "nft delete table inet t");
+}
+
+#[test]
+fn an_owner_that_cannot_connect_to_its_own_vip_either_is_named() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.edit("listen: [80]", "listen: [\"10.0.0.100:80\"]");
+    cluster.apply();
+    whole(&cluster);
+    let owner = cluster.owner(VIP);
+    cluster.on(&owner, &FIREWALL.replace("iifname eth0 ", ""));
+    let ended = status(&cluster).exits(1);
+    let found = problems_of(&ended);
+    let of_kind = |kind: &str| found.iter().find(|problem| problem["problem"] == kind);
+    let problem = of_kind("not_served").unwrap_or_else(|| panic!("{ended}"));
+    assert_eq!(
+        (&problem["node"], &problem["vip"], &problem["port"]),
+        (&owner.as_str().into(), &VIP.into(), &80.into())
+    );
+    assert_eq!(problem["listens"], true);
+    // Its own address is as silent.
+    assert_eq!(of_kind("dropped").unwrap()["node"], owner.as_str());
+    assert_eq!(found.len(), 2, "{ended}");
+    cluster.on(&owner, "nft delete table inet t");
+    whole(&cluster);
+}
+
+#[test]
 fn a_node_that_was_not_well_before_fails_no_change_but_for_what_it_adds() {
     let Some(cluster) = Cluster::up(&machines()) else {
         return;

@@ -14,7 +14,7 @@ observe() {
         case $what in
         path) observe_path "$one" ;;
         sysctl) observe_sysctl "$one" ;;
-        backend | neighbour | name | peer) network="$network$what $one ${two:--}
+        backend | neighbour | name | peer | peer_vip) network="$network$what $one ${two:--}
 " ;;
         hook) hooks="$hooks$one
 " ;;
@@ -155,7 +155,7 @@ observe_network() {
         backend) observe_backend "$host" "$port" & ;;
         neighbour) observe_neighbour "$host" & ;;
         name) observe_name "$host" & ;;
-        peer) observe_peer "$host" "$port" & ;;
+        peer | peer_vip) observe_peer "$what" "$host" "$port" & ;;
         esac
     done <<END
 $network
@@ -191,15 +191,15 @@ observe_name() {
     say name "$name" "$*"
 }
 
-# What becomes of a connection to a peer's listener, made from here: only a firewall leaves it without an
-# answer where the kernel has one.
+# What becomes of a connection to a peer's port, made from here: only a firewall leaves it without an answer
+# where the kernel has one, whether something listens there or not.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 observe_peer() {
-    timeout 2 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>/dev/null
+    timeout 2 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$2" "$3" 2>/dev/null
     case $? in
-    0) say peer "$1" "$2" open ;;
-    124) say peer "$1" "$2" silent ;;
-    *) say peer "$1" "$2" refused ;;
+    0) say "$1" "$2" "$3" open ;;
+    124) say "$1" "$2" "$3" silent ;;
+    *) say "$1" "$2" "$3" refused ;;
     esac
 }
 

@@ -64,7 +64,7 @@ reach_vip() {
     while read -r address port path; do
         [ "$address" = "$1" ] || continue
         asked=$((asked + 1))
-        reach_listener "$1" "$port" "$path" &
+        reach_listener "$1" "$port" "$path" "$interface" &
         # Many listeners must not become as many processes at once.
         [ $((asked % 32)) -ne 0 ] || wait
     done <<END
@@ -88,8 +88,9 @@ neighbour_of() {
     done
 }
 
-# reach_listener ADDRESS PORT PATH: `open` where it takes a connection, with the status of the answer to a GET
-# and its first word; `closed` where it does not.
+# reach_listener ADDRESS PORT PATH INTERFACE: `open` where it takes a connection, with the status of the answer
+# to a GET and its first word; `closed` where it does not, or `shut` where it does not and something of this
+# host listens there.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 reach_listener() {
     answer=$(timeout 1.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
@@ -101,7 +102,8 @@ reach_listener() {
     case $answer in
     open*) ;;
     *)
-        say answer "$1" "$2" closed
+        if [ -n "$4" ] && listens_here "$1" "$2"; then word=shut; else word=closed; fi
+        say answer "$1" "$2" "$word"
         return 0
         ;;
     esac
@@ -120,6 +122,23 @@ HTTP/'*)
         ;;
     esac
     say answer "$1" "$2" open "$status" "$word"
+}
+
+# listens_here ADDRESS PORT: a TCP socket of this host takes connections there, as the kernel tells.
+listens_here() {
+    case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
+    ss -Hltn 2>/dev/null | {
+        while read -r _ _ _ at _; do
+            # `*` is both families, `[::]` IPv6 alone.
+            case ${at%:*}:$host in
+            "$host:$host" | '*:'* | '[::]:['*) ;;
+            0.0.0.0:[!\[]*) ;;
+            *) continue ;;
+            esac
+            [ "${at##*:}" != "$2" ] || exit 0
+        done
+        exit 1
+    }
 }
 
 # announce_vips: those that this host's records name, as the change under way and the live generation have them.
