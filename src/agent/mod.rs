@@ -32,7 +32,7 @@ pub use keepalived::{InstanceState, Tracked, TrackedKind, VrrpState};
 pub use manifest::{Entry, Manifest, ServiceRecord};
 pub use observation::{
     Deadline, Hook, HookState, Journal, ListensAt, LiveFile, LockInfo, Neighbour, Observation,
-    Outcome, PeerAnswer, PeerDoor, PeerPort, Program, Service, UnsupportedHost,
+    Outcome, PeerAnswer, PeerDoor, PeerPort, Program, Service, UnsupportedHost, UnsureReload,
 };
 pub use observe::Question;
 pub use peer_key::{NoRandomness, PeerKey};

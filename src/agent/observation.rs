@@ -348,6 +348,18 @@ pub enum HookState {
     },
 }
 
+/// A keepalived that runs a file without `reload_check_config`: an error that it met in a file since it
+/// started would end it at a reload to one with that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnsureReload {
+    /// The exit code of its test of the live file.
+    pub code: i32,
+    /// The file was changed after keepalived had started.
+    pub is_edited: bool,
+    /// The last that its test said.
+    pub output: String,
+}
+
 /// Everything that was seen of one host, at one moment.
 #[derive(Clone)]
 pub struct Observation {
@@ -409,6 +421,8 @@ pub struct Observation {
     pub serves: Option<String>,
     /// The configuration that the running keepalived loaded, by its own word.
     pub loaded: Option<String>,
+    /// What speaks for and against a reload of a keepalived that would not test the file first.
+    pub unsure_reload: Option<UnsureReload>,
     /// Its VRRP instances.
     pub vrrp: Vec<VrrpState>,
     /// What it serves, where that was asked.
@@ -523,6 +537,7 @@ impl Observation {
             names: BTreeMap::new(),
             serves: None,
             loaded: None,
+            unsure_reload: None,
             vrrp: Vec::new(),
             serving: None,
             tracked: Vec::new(),

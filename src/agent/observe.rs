@@ -10,7 +10,7 @@ use super::keepalived;
 use super::manifest::{Manifest, generation_number};
 use super::observation::{
     Hook, HookState, Journal, ListensAt, LiveFile, LockInfo, Neighbour, Observation, Outcome,
-    PeerAnswer, PeerDoor, PeerPort, Program, Service,
+    PeerAnswer, PeerDoor, PeerPort, Program, Service, UnsureReload,
 };
 use super::reply::Record;
 use crate::model::{HostPath, NodeName, Version, clipped};
@@ -183,6 +183,7 @@ fn take(seen: &mut Observation, record: &Record) {
             let dump = keepalived::dump(&record.body_text());
             (seen.vrrp, seen.tracked) = (dump.instances, dump.tracked);
         }
+        "unsure_reload" => seen.unsure_reload = Some(unsure_reload(record)),
         "script_failed" => seen.script_failures.push((
             clipped(record.field(0), MAX_WORD),
             clipped(record.field(1), MAX_TEXT),
@@ -192,6 +193,16 @@ fn take(seen: &mut Observation, record: &Record) {
         "peer" => seen.peers.extend(peer_port(record, ListensAt::All)),
         "peer_vip" => seen.peers.extend(peer_port(record, ListensAt::Vips)),
         _ => {}
+    }
+}
+
+fn unsure_reload(record: &Record) -> UnsureReload {
+    let text = record.body_text();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    UnsureReload {
+        code: record.field(0).parse().unwrap_or(1),
+        is_edited: record.field(1) == "yes",
+        output: clipped(last.unwrap_or_default().trim(), MAX_TEXT),
     }
 }
 

@@ -8,10 +8,11 @@ use super::manifest::{Entry, Manifest};
 use crate::model::HostPath;
 
 /// Each part is short enough to read; together they are the program.
-const PARTS: [&str; 21] = [
+const PARTS: [&str; 22] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/22-serving.sh"),
+    include_str!("sh/23-reload.sh"),
     include_str!("sh/25-trust.sh"),
     include_str!("sh/30-files.sh"),
     include_str!("sh/40-validate.sh"),

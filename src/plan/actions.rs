@@ -7,11 +7,12 @@ use super::serving::moved_ports;
 use super::types::{FileAction, FileChange, UnitAction};
 use crate::agent::{Observation, Program};
 
-/// What happens to both daemons, and why nginx is restarted if it is.
+/// What happens to both daemons, and why one is restarted if it is.
 pub(super) struct Actions {
     pub(super) nginx: UnitAction,
     pub(super) keepalived: UnitAction,
     pub(super) restart_reason: Option<String>,
+    pub(super) keepalived_restart_reason: Option<String>,
 }
 
 pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
@@ -47,10 +48,17 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
     } else {
         UnitAction::None
     };
+    let keepalived_restart_reason =
+        fatal_reload(seen, desired).filter(|_| keepalived_action == UnitAction::Reload);
+    let keepalived_action = match keepalived_restart_reason {
+        Some(_) => UnitAction::Restart,
+        None => keepalived_action,
+    };
     Actions {
         nginx: nginx_action,
         keepalived: keepalived_action,
         restart_reason: restart_reason.filter(|_| nginx_action == UnitAction::Restart),
+        keepalived_restart_reason,
     }
 }
 
@@ -89,7 +97,29 @@ fn original_actions(seen: &Observation, desired: &Desired, files: &[FileChange])
 fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Option<String> {
     let is_shared = shares(&desired.tree.manifest, "nginx");
     if is_shared || seen.recorded.as_ref().is_some_and(|it| shares(it, "nginx")) {
+        keepalived_restart_reason: None,
+    }
+}
+
+/// Why a reload would end keepalived: it keeps an error that it met in an earlier file, and ends with it as
+/// soon as it loads a file that has `reload_check_config`.
+fn fatal_reload(seen: &Observation, desired: &Desired) -> Option<String> {
+    let unsure = seen.unsure_reload.as_ref()?;
+    let mut files = desired.tree.files.iter();
+    let conf = files.find(|file| file.role == "keepalived_conf")?;
+    let checks = |line: &str| line.trim() == "reload_check_config";
+    if !std::str::from_utf8(&conf.content).is_ok_and(|text| text.lines().any(checks)) {
+        return None;
+    }
+    if unsure.code != 0 {
+        let what = format!(
+            "a reload would end it, since its file has an error: {}",
+            unsure.output
+        );
+        return Some(what.trim_end_matches([':', ' ', '.']).to_owned());
         let ports = seen
+    let edited = "a reload might end it, since its file was changed after it had started";
+    unsure.is_edited.then(|| edited.to_owned())
             .serving
             .as_ref()
             .map(|it| moved_ports(&desired.tree, it));

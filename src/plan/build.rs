@@ -165,6 +165,7 @@ fn node_plan(
         nginx: done.nginx,
         keepalived: done.keepalived,
         restart_reason: done.restart_reason,
+        keepalived_restart_reason: done.keepalived_restart_reason,
         tests: Vec::new(),
         expected,
         tree: desired.tree,

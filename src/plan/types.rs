@@ -224,6 +224,9 @@ pub struct NodePlan {
     pub keepalived: UnitAction,
     /// Why nginx must be restarted rather than reloaded.
     pub restart_reason: Option<String>,
+    /// Why keepalived must be restarted rather than reloaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keepalived_restart_reason: Option<String>,
     /// What the daemons' own tests said of the files to come. Filled in after they were asked.
     pub tests: Vec<TestResult>,
     /// Hash by path of what lies there now; apply refuses a host that has moved on.

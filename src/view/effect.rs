@@ -33,7 +33,9 @@ pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
     let keepalived = by_action(nodes, |node| node.keepalived);
     if let ([(one, _)], [(other, _)]) = (nginx.as_slice(), keepalived.as_slice())
         && one == other
-        && nodes.iter().all(|node| node.restart_reason.is_none())
+        && nodes
+            .iter()
+            .all(|node| node.restart_reason.is_none() && node.keepalived_restart_reason.is_none())
     {
         return painted(*one, format!("nginx and keepalived {}", verbs(*one).1));
     }
@@ -53,8 +55,11 @@ pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
                 }
                 let mut reasons: Vec<&str> = nodes
                     .iter()
-                    .filter_map(|node| node.restart_reason.as_deref())
-                    .filter(|_| program == "nginx" && action == UnitAction::Restart)
+                    .filter_map(|node| match program {
+                        "nginx" => node.restart_reason.as_deref(),
+                        _ => node.keepalived_restart_reason.as_deref(),
+                    })
+                    .filter(|_| action == UnitAction::Restart)
                     .collect();
                 reasons.dedup();
                 if !reasons.is_empty() {

@@ -131,6 +131,14 @@ fn a_restart_says_why_and_where_the_vip_goes() {
             Some("a reload cannot move port 80 between all addresses and one (NG003)".to_owned());
     }
     assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
+    for node in &mut plan.nodes {
+        node.keepalived = UnitAction::Restart;
+        let why = "a reload would end it, since its file has an error: SECURITY VIOLATION";
+        node.keepalived_restart_reason = Some(why.to_owned());
+    }
+    let text = plain(&plan_text(&plan, PlanDetail::Summary)).replace("\n       ", " ");
+    let words = "keepalived restarts (a reload would end it, since its file has an error: SECURITY VIOLATION)";
+    assert!(text.contains(words), "{text}");
 }
 
 #[test]

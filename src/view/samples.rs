@@ -74,6 +74,7 @@ pub(super) fn node(node: &str) -> NodePlan {
         nginx: UnitAction::None,
         keepalived: UnitAction::None,
         restart_reason: None,
+        keepalived_restart_reason: None,
         tests: Vec::new(),
         expected: [].into(),
         tree: Tree {

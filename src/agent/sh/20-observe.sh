@@ -231,6 +231,7 @@ observe_running() {
         body_text "$dump"
         observe_failed_scripts
         observe_watches "$(main_pid keepalived.service)"
+        [ "$serving" = no ] || [ "$tests_reloads" = yes ] || observe_unsure_reload
     fi
     observe_hooks
 }
@@ -344,12 +345,12 @@ writable_by_others() {
 }
 
 # keepalived_dump PID: asks the running keepalived for its state (SIGUSR1): sets loaded_id, the
-# configuration it runs by hactl's mark in it, and dump, its VRRP instances without their passwords and
-# what they track.
+# configuration it runs by hactl's mark in it, dump, its VRRP instances without their passwords and what
+# they track, and tests_reloads, `yes` where it tests a file before it loads it.
 # It writes to its own /tmp; what it wrote is removed again.
 keepalived_dump() {
     dump_dir=/proc/$1/root/tmp
-    loaded_id='' dump='' asked=0 dump_size='' dump_before=''
+    loaded_id='' dump='' tests_reloads=no asked=0 dump_size='' dump_before=''
     # To process 0, which it is while keepalived restarts, a signal would be one to all of us.
     [ "${1:-0}" -gt 0 ] || return 0
     # Two that ask at the same time would remove each other's answers. Only root can open this folder,
@@ -370,6 +371,7 @@ keepalived_dump() {
     # Where /tmp is everybody's, another user may have put a file of that name there.
     if [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ]; then
         loaded_id=$(loaded_mark "$dump_dir/keepalived.data")
+        ! grep -q '^ Test config before reload' "$dump_dir/keepalived.data" || tests_reloads=yes
         dump=$(sed -n '/VRRP Topology/,$p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
     fi
     forget_dump

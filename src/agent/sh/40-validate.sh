@@ -28,11 +28,7 @@ validate_inside() {
         refuse_unwritable "$tree/manifest"
     fi
     for dir in /etc/nginx /etc/keepalived; do
-        if [ -d "$dir" ]; then
-            mkdir -p "$private$dir" && chmod -R u=rwX,go=rX "$private/etc"
-            cp -a "$dir/." "$private$dir/" || die disk "cannot copy $dir"
-            mount -n --bind "$private$dir" "$dir" || die mount "cannot bind over $dir"
-        fi
+        [ ! -d "$dir" ] || own_copy "$dir"
     done
     # What the tests write lands in memory: logs, and nginx's pid file.
     [ ! -d /var/log/nginx ] || mount -n -t tmpfs hactl /var/log/nginx
@@ -41,6 +37,13 @@ validate_inside() {
     test_nginx "$tree"
     test_keepalived
     finish
+}
+
+# own_copy DIR: what the tests see there, and may change.
+own_copy() {
+    mkdir -p "$private$1" && chmod -R u=rwX,go=rX "$private/etc"
+    cp -a "$1/." "$private$1/" || die disk "cannot copy $1"
+    mount -n --bind "$private$1" "$1" || die mount "cannot bind over $1"
 }
 
 # refuse_unwritable MANIFEST: ends the program where a change would find a file system that is read-only, or a
@@ -195,6 +198,14 @@ resolve_missed_names() {
 test_keepalived() {
     command -v keepalived >/dev/null 2>&1 && [ -f /etc/keepalived/keepalived.conf ] || return 0
     version=$(keepalived -v 2>&1)
+    keepalived_test
+    say tested keepalived "$code" "${version%%
+*}"
+    body_text "$output"
+}
+
+# keepalived_test: sets output and code.
+keepalived_test() {
     output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
     code=$?
     # 2.2.5 to 2.2.7 kill themselves in a test where scripts run as another user than root. This copy is
@@ -204,7 +215,4 @@ test_keepalived() {
         output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
         code=$?
     fi
-    say tested keepalived "$code" "${version%%
-*}"
-    body_text "$output"
 }

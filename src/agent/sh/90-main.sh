@@ -1,6 +1,6 @@
 # main VERB [ARGUMENT...]
 main() {
-    case $1 in validate-inside | peer | ask-peer | drill-*) ;; *) say hactl-agent 1 ;; esac
+    case $1 in validate-inside | test-live | peer | ask-peer | drill-*) ;; *) say hactl-agent 1 ;; esac
     [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     # Healing works in /run only, and must not fail for what became of the state.
     case $1 in heal | drill-*) ;; *) refuse_strange_state ;; esac
@@ -13,6 +13,7 @@ main() {
         change_id "$2"
         in_private_mounts validate-inside "$state/tx/$2/new"
         ;;
+    test-live) test_live ;;
     validate-inside) validate_inside "${2-}" ;;
     lock) lock "$2" "$3" "$4" "$5" "${6-}" ;;
     unlock) unlock "$2" ;;

@@ -102,6 +102,7 @@ fn node_plan(index: usize, install: &[&str]) -> NodePlan {
         nginx: UnitAction::Reload,
         keepalived: UnitAction::None,
         restart_reason: None,
+        keepalived_restart_reason: None,
         tests: vec![],
         expected: [
             (path(NGINX), Some(sha256_hex(b"old"))),

@@ -5,6 +5,7 @@ mod beside;
 mod losses;
 mod preferred;
 mod properties;
+mod reloads;
 mod tables;
 
 use super::{Desired, Goal, NodePlan, Plan, PlanError, Redactor, Request, UnitAction, build};

@@ -1,0 +1,69 @@
+//! A keepalived that would not outlive a reload.
+
+use super::*;
+use crate::agent::UnsureReload;
+
+/// A host with a hand-made keepalived.conf, and what its keepalived's test says of that.
+fn by_hand(unsure: Option<UnsureReload>) -> Observation {
+    let mut seen = after(&desired(OLD, vec![]));
+    (seen.recorded, seen.original, seen.loaded) = (None, None, None);
+    seen.files
+        .insert(path(KEEPALIVED), live("vrrp_script chk {\n}\n"));
+    seen.unsure_reload = unsure;
+    seen
+}
+
+fn checked(conf: &str) -> Desired {
+    let mut wanted = desired(NEW, vec![]);
+    let own = wanted.tree.files.iter_mut();
+    for file in own.filter(|file| file.role == "keepalived_conf") {
+        file.content = conf.as_bytes().to_vec();
+    }
+    wanted
+}
+
+#[test]
+fn a_keepalived_that_a_reload_would_end_is_restarted() {
+    let violation =
+        "SECURITY VIOLATION - scripts are being executed but script_security not enabled.";
+    let unsure = |code, is_edited, output: &str| {
+        Some(UnsureReload {
+            code,
+            is_edited,
+            output: output.to_owned(),
+        })
+    };
+    let ours = format!("global_defs {{\n    reload_check_config\n}}\n{CONF}");
+    for (seen, conf, reason) in [
+        (
+            unsure(6, false, violation),
+            ours.as_str(),
+            "since its file has an error: SECURITY",
+        ),
+        (
+            unsure(0, true, ""),
+            &ours,
+            "since its file was changed after it had started",
+        ),
+        (unsure(0, false, ""), &ours, ""),
+        // It tests a file before it loads it, and has outlived that.
+        (None, &ours, ""),
+        // keepalived 2.1.5 knows no such keyword, and lives.
+        (unsure(6, true, violation), CONF, ""),
+    ] {
+        let plan = plan_one(&checked(conf), &by_hand(seen));
+        let node = &plan.nodes[0];
+        let found = node.keepalived_restart_reason.clone().unwrap_or_default();
+        assert!(
+            found.contains(reason) && found.is_empty() == reason.is_empty(),
+            "{found}"
+        );
+        let restarts = node.keepalived == UnitAction::Restart;
+        assert_eq!(restarts, !reason.is_empty(), "{:?}", node.keepalived);
+    }
+    let mut down = by_hand(unsure(6, false, violation));
+    down.services.get_mut("keepalived.service").unwrap().active = "inactive".to_owned();
+    let plan = plan_one(&checked(&ours), &down);
+    assert_eq!(plan.nodes[0].keepalived, UnitAction::Start);
+    assert_eq!(plan.nodes[0].keepalived_restart_reason, None);
+}
