@@ -76,6 +76,11 @@ async fn make(
     let mut errors = Vec::new();
     for (agent, fetched) in survey.fleet.agents().zip(fetched) {
         let node = agent.node();
+        let is_live = |seen: &Observation| seen.node == *node && seen.recorded.is_some();
+        if to == 0 && !seen.iter().any(is_live) && seen.iter().any(|seen| seen.node == *node) {
+            desired.insert(node.clone(), Desired::as_it_is(node));
+            continue;
+        }
         let is_left_out = loaded.nodes().iter().all(|own| own.name != *node);
         let found = fetched.map(|fetched| match fetched.generation {
             Some((manifest, contents)) => Desired::from_generation(node, manifest, contents)

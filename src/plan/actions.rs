@@ -17,7 +17,7 @@ pub(super) struct Actions {
 
 pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
     if desired.is_original {
-        return original_actions(seen, desired, files);
+        return original_actions(seen, desired);
     }
     let changed = |roles: &[&str]| files.iter().any(|file| roles.contains(&file.role.as_str()));
     let id = |program: &str| desired.ids.as_ref().map(|ids| ids.of(program).as_str());
@@ -64,8 +64,15 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
 
 /// Generation 0: a daemon that ran before hactl runs again as it did, another is stopped. A host that
 /// is back there already is left alone.
-fn original_actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
-    let is_back = seen.recorded.is_none() && files.is_empty();
+fn original_actions(seen: &Observation, desired: &Desired) -> Actions {
+    if seen.recorded.is_none() {
+        return Actions {
+            nginx: UnitAction::None,
+            keepalived: UnitAction::None,
+            restart_reason: None,
+            keepalived_restart_reason: None,
+        };
+    }
     let was_shared = |program: &str| {
         let recorded = seen.recorded.as_ref();
         recorded.is_some_and(|recorded| shares(recorded, program))
@@ -78,25 +85,18 @@ fn original_actions(seen: &Observation, desired: &Desired, files: &[FileChange])
             .any(|service| service.unit == unit && service.active == "active");
         match (was_active, seen.service(program).is_active()) {
             // Beside others it was never restarted for hactl's sake, and serves them now.
-            (true, true) if !is_back && was_shared(program) => UnitAction::Reload,
+            (true, true) if was_shared(program) => UnitAction::Reload,
             // Its limits came from a drop-in that goes, so that only a restart brings it back whole.
-            (true, true) if !is_back => UnitAction::Restart,
+            (true, true) => UnitAction::Restart,
             (true, false) => UnitAction::Start,
             (false, true) => UnitAction::Stop,
-            (true, true) | (false, false) => UnitAction::None,
+            (false, false) => UnitAction::None,
         }
     };
     Actions {
         nginx: action("nginx"),
         keepalived: action("keepalived"),
         restart_reason: None,
-    }
-}
-
-/// Why a reload of nginx would not do.
-fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Option<String> {
-    let is_shared = shares(&desired.tree.manifest, "nginx");
-    if is_shared || seen.recorded.as_ref().is_some_and(|it| shares(it, "nginx")) {
         keepalived_restart_reason: None,
     }
 }
@@ -117,9 +117,16 @@ fn fatal_reload(seen: &Observation, desired: &Desired) -> Option<String> {
             unsure.output
         );
         return Some(what.trim_end_matches([':', ' ', '.']).to_owned());
-        let ports = seen
+    }
     let edited = "a reload might end it, since its file was changed after it had started";
     unsure.is_edited.then(|| edited.to_owned())
+}
+
+/// Why a reload of nginx would not do.
+fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Option<String> {
+    let is_shared = shares(&desired.tree.manifest, "nginx");
+    if is_shared || seen.recorded.as_ref().is_some_and(|it| shares(it, "nginx")) {
+        let ports = seen
             .serving
             .as_ref()
             .map(|it| moved_ports(&desired.tree, it));

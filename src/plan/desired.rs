@@ -136,6 +136,23 @@ impl Desired {
         }
     }
 
+    /// Generation 0 of a host that has none of hactl's live: whatever is there now.
+    pub fn as_it_is(node: &NodeName) -> Self {
+        let mut manifest = Manifest::default();
+        let generation = ("generation".to_owned(), "0".to_owned());
+        manifest.meta.extend([generation]);
+        Self {
+            node: node.clone(),
+            ids: None,
+            tree: Tree {
+                manifest,
+                files: Vec::new(),
+            },
+            services: Vec::new(),
+            is_original: true,
+        }
+    }
+
     /// What a generation was. `None` when the host's copy lacks the content of one of its files.
     pub fn from_generation(
         node: &NodeName,

@@ -15,6 +15,7 @@ mod host_model;
 mod hostile;
 mod lock;
 mod names;
+mod original;
 mod own_run;
 mod peers;
 mod reach;

@@ -20,19 +20,42 @@ prepare() {
         *) printf '%s\n' "$kind${a:+$tab$a}${b:+$tab$b}${c:+$tab$c}${d:+$tab$d}${e:+$tab$e}${f:+$tab$f}" >>"$state/tx/$1/wanted" ;;
         esac || die disk "cannot write in $state: $(space "$state")"
     done
-    # What is missed here would be missing in generation 0 for ever.
+    # What is missed here would be missing in generation 0.
     [ "$whole" = yes ] || die protocol "the stream ended early"
     refuse_untrusted "$state/tx/$1/wanted"
-    if [ ! -f "$state/generations/0/manifest" ]; then
-        mkdir -p "$state/generations/0/files" &&
-            printf 'generation\t0\napplied_at\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" | put "$state/generations/0/manifest" ||
-            die disk "cannot write $state/generations/0/manifest: $(space "$state")"
+    if is_as_before_hactl || [ ! -f "$state/generations/0/manifest" ]; then
+        record_original "$state/tx/$1"
+    else
+        # What a live generation manages was recorded when it came; the rest is recorded now.
+        capture_missing "$state/tx/$1/wanted" "$state/generations/0"
     fi
-    # What a live generation manages was recorded when it came; the rest is recorded now.
-    capture_missing "$state/tx/$1/wanted" "$state/generations/0"
     # shellcheck disable=SC2086
     [ -z "$packages" ] || install_packages "$1" $packages
     finish
+}
+
+# is_as_before_hactl: true where what is there now is nobody's but the host's: no generation is live, and no
+# package is left of a change that was given up, whose files an earlier record has as absent.
+is_as_before_hactl() {
+    [ ! -e "$state/live" ] && [ ! -L "$state/live" ] && [ ! -s "$state/packages" ] || return 1
+    for left in "$state"/tx/*/packages-before "$state"/tx/*/packages; do
+        [ ! -s "$left" ] || return 1
+    done
+}
+
+# record_original DIR: generation 0 anew, of what DIR's wanted speaks of. Without a live generation nothing
+# needs the one of before. It is whole in DIR before it takes that one's place; where this ends in between,
+# it is done anew.
+record_original() {
+    rm -rf "$1/original" "$1/original-before"
+    mkdir -p "$1/original" "$state/generations" &&
+        printf 'generation\t0\napplied_at\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$1/original/manifest" ||
+        die disk "cannot write in $1: $(space "$state")"
+    capture_missing "$1/wanted" "$1/original"
+    [ ! -e "$state/generations/0" ] || mv -T "$state/generations/0" "$1/original-before" &&
+        mv -T "$1/original" "$state/generations/0" || die disk "cannot write in $state/generations: $(space "$state")"
+    sync "$state/generations" || :
+    rm -rf "$1/original-before"
 }
 
 installed_packages() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | grep '^ii ' | cut -d ' ' -f 3 | sort; }

@@ -7,7 +7,7 @@ use super::conf;
 use super::router::{Preemption, Router};
 use super::{keepalived_conf, keepalived_path};
 use crate::agent::{LiveFile, Observation, TrackedKind};
-use crate::model::NodeName;
+use crate::model::{HostPath, NodeName};
 use crate::plan::build::LeftOut;
 use crate::plan::desired::Desired;
 use crate::plan::types::{NodePlan, Plan, Strategy, UnitAction};
@@ -50,7 +50,9 @@ pub(in crate::plan) fn preferred(
     let mut candidates = Vec::new();
     for (desired, seen) in nodes {
         let plan = plan.nodes.iter().find(|plan| plan.node == seen.node);
+        // A host that is left as it is has none to come.
         let conf = keepalived_conf(desired).map(|(_, text)| text);
+        let conf = conf.or_else(|| live_conf(seen));
         candidates.push(candidate(seen, conf, plan));
     }
     for one in left_out {
@@ -67,6 +69,11 @@ pub(in crate::plan) fn preferred(
     let is_rolling = plan.strategy == Strategy::Rolling;
     let of_vip = |vip: &IpAddr| Some((*vip, winner(&candidates, *vip, is_rolling)?.clone()));
     vips.iter().filter_map(of_vip).collect()
+}
+
+fn live_conf(seen: &Observation) -> Option<&[u8]> {
+    let path = HostPath::new("/etc/keepalived/keepalived.conf").ok()?;
+    seen.files.get(&path)?.content()
 }
 
 /// `None` where it does not tell how it will stand.

@@ -1,4 +1,4 @@
-//! A keepalived that would not outlive a reload.
+//! A keepalived that would not outlive a reload, and hosts that are as they were before hactl.
 
 use super::*;
 use crate::agent::UnsureReload;
@@ -66,4 +66,18 @@ fn a_keepalived_that_a_reload_would_end_is_restarted() {
     let plan = plan_one(&checked(&ours), &down);
     assert_eq!(plan.nodes[0].keepalived, UnitAction::Start);
     assert_eq!(plan.nodes[0].keepalived_restart_reason, None);
+}
+
+/// It may have been given back and changed by its admin since: that is what is before hactl there now.
+#[test]
+fn a_host_without_a_live_generation_is_left_as_it_is_by_a_rollback_to_0() {
+    let mut seen = by_hand(None);
+    seen.addresses = vec![("eth0".to_owned(), "10.0.0.100/24".parse().unwrap())];
+    let goal = Desired::as_it_is(&seen.node);
+    let plan = planned(Goal::Rollback { to: 0 }, vec![(goal, seen)]).unwrap();
+    assert!(
+        plan.is_empty() && plan.losses.is_empty(),
+        "{:?}",
+        plan.losses
+    );
 }
