@@ -241,6 +241,7 @@ fn router(instance: &Statement, global: &Global) -> Router {
     router.advert = advert;
     router.strict = strict;
     router.auth = match (auth_type, auth_pass, hmac) {
+        _ if has_include(&instance.block) => Auth::Unknown,
         (_, _, Some(hmac)) => Auth::fingerprint(&sha256_hex(format!("hmac {hmac}").as_bytes())),
         // VRRPv3 has no password, and ignores one.
         (Some(kind), pass, None) if router.version == 2 => {
@@ -339,6 +340,11 @@ mod tests {
     fn what_includes_others_does_not_say_all() {
         assert!(read("vrrp_instance x {\n include /etc/keepalived/x.conf\n}\n").includes);
         assert!(read("include conf.d/*.conf\n").includes);
+        // What an instance says of itself is all of it, unless it includes a file itself.
+        let beside = read(&format!("include conf.d/*.conf\n{FORMAL}"));
+        assert!(beside.routers[0].auth == read(FORMAL).routers[0].auth);
+        let within = FORMAL.replace("interface eth1", "include /etc/keepalived/x.conf");
+        assert!(read(&within).routers[0].auth == Auth::Unknown);
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn running(seen: &Observation, desired: &Desired, file: Option<&str>) -> Option<
     let of_state = |state: &VrrpState| {
         let own = conf.routers.iter().find(|own| own.name == state.instance);
         let mut router = own.cloned().unwrap_or_else(|| unknown(&state.instance));
-        if conf.includes || is_edited && router.auth != Auth::None {
+        if is_edited && router.auth != Auth::None {
             router.auth = Auth::Unknown;
         }
         router.with_wire(&state.wire)
