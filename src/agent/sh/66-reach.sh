@@ -89,8 +89,8 @@ neighbour_of() {
 }
 
 # reach_listener ADDRESS PORT PATH INTERFACE: `open` where it takes a connection, with the status of the answer
-# to a GET and its first word; `closed` where it does not, or `shut` where it does not and something of this
-# host listens there.
+# to a GET and its first word; `closed` where it does not, or `shut` where it does not and this host's nginx
+# listens there.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 reach_listener() {
     answer=$(timeout 1.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
@@ -124,10 +124,11 @@ HTTP/'*)
     say answer "$1" "$2" open "$status" "$word"
 }
 
-# listens_here ADDRESS PORT: a TCP socket of this host takes connections there, as the kernel tells.
+# listens_here ADDRESS PORT: nginx has a TCP socket that takes connections there, as the kernel tells. What
+# another program does with a port that a change asks for is no word about users.
 listens_here() {
     case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
-    ss -Hltn 2>/dev/null | {
+    ss -Hltnp 2>/dev/null | grep '"nginx"' | {
         while read -r _ _ _ at _; do
             # `*` is both families, `[::]` IPv6 alone.
             case ${at%:*}:$host in
