@@ -208,7 +208,7 @@ place_tree() {
 # is_fixed PATH: true, with the reason in fixed, when what lies there cannot be replaced whoever may write in
 # its folder: it is immutable, or a mount.
 is_fixed() {
-    [ -e "$1" ] && [ ! -L "$1" ] || return 1
+    [ -e "$1" ] && [ ! -L "$1" ] && env test -w "${1%/*}/" || return 1
     fixed='it is immutable (chattr +i)'
     case $(lsattr -d -- "$1" 2>/dev/null) in
     *[ia]*' '*) return 0 ;;
