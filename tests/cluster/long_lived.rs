@@ -62,7 +62,11 @@ fn what_years_have_done_to_hosts_is_told_before_a_change_meets_it() {
     cluster.apply();
     let users = Load::start(&cluster.netns("ctl"), &format!("{VIP}:80"), 8);
     users.wait_for_answers(5);
-    cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
+    let (plain, weighted) = (
+        "192.168.1.12:8080",
+        "{ address: 192.168.1.12:8080, weight: 2 }",
+    );
+    cluster.edit(plain, weighted);
     let refused = |why: &str| -> Ended {
         let before = cluster.all_etc();
         let ended = cluster.run(&["apply", "--yes"]).exits(1).says(why);
@@ -91,9 +95,9 @@ fn what_years_have_done_to_hosts_is_told_before_a_change_meets_it() {
         cluster.on(&node, limit);
     }
     cluster.on("lb3", "cp -a /var/lib/hactl /etc/nginx /root");
-    for (from, to) in [("13:8080", "12:8080"), ("12:8080", "13:8080")] {
+    for (from, to) in [(weighted, plain), (plain, weighted)] {
         cluster.apply();
-        cluster.edit(&format!("192.168.1.{from}"), &format!("192.168.1.{to}"));
+        cluster.edit(from, to);
     }
     cluster.apply();
 
