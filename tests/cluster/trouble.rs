@@ -102,7 +102,7 @@ fn a_host_that_cannot_be_written_to_is_named_with_what_to_do() {
         .says("error: lb3: cannot write in /etc")
         .says("Read-only file system")
         .says("help: make the file system writable");
-    cluster.on("lb3", "umount /etc");
+    cluster.on("lb3", "until umount /etc; do sleep 0.1; done");
 
     // Somebody else's lock, on one host.
     cluster.on(
@@ -148,8 +148,14 @@ fn a_vip_that_somebody_else_has_is_refused_before_anything_is_touched() {
             .says("take another VIP");
     }
     cluster.assert_etc(&before);
-    // Once it is gone, what the hosts remember of it does not count.
+    // Once it is gone, what the hosts remember of it does not count, as soon as they call it a memory.
     address("del");
+    for node in cluster.nodes() {
+        crate::lab::wait_for("the neighbour to be a memory", || {
+            let known = cluster.on(&node, "ip neigh show to 10.0.0.100");
+            !known.contains("REACHABLE")
+        });
+    }
     cluster.apply();
 }
 
