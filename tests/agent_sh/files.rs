@@ -1,7 +1,6 @@
 //! What is staged arrives to the byte, and what is undone is as it was.
 
 use hactl::agent::{Activation, Manifest};
-use hactl::plan::Desired;
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -150,18 +149,6 @@ async fn a_revert_restores_everything(world: &World) {
     // Again, it finds nothing to do.
     agent.revert(TX, "test").await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
-}
-
-/// Brings the host back to generation 0 as hactl does: the recorded tree is staged like any other.
-async fn rolled_back_to_0(world: &World, tx: &str) {
-    let agent = world.agent();
-    let (manifest, contents) = agent.generation(0).await.unwrap();
-    let desired = Desired::from_generation(agent.node(), manifest, contents).unwrap();
-    let mut tree = desired.tree;
-    for (key, value) in [("generation", "0"), ("tx", tx)] {
-        tree.manifest.meta.insert(key.to_owned(), value.to_owned());
-    }
-    applied(&agent, tx, &tree).await.unwrap();
 }
 
 async fn a_rollback_to_generation_0_restores_everything(world: &World) {

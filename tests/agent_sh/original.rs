@@ -1,7 +1,5 @@
 //! Generation 0 is what is there while no generation of hactl's is live, whenever that is.
 
-use hactl::plan::Desired;
-
 use crate::in_every_shell;
 use crate::scene::*;
 use crate::world::World;
@@ -15,18 +13,6 @@ in_every_shell!(
 );
 
 const EDITED: &str = "# id aaaaaaaaaaaa\n# edited\n";
-
-/// Brings the host back as hactl does.
-async fn rolled_back_to_0(world: &World, tx: &str) {
-    let agent = world.agent();
-    let (manifest, contents) = agent.generation(0).await.unwrap();
-    let desired = Desired::from_generation(agent.node(), manifest, contents).unwrap();
-    let mut tree = desired.tree;
-    for (key, value) in [("generation", "0"), ("tx", tx)] {
-        tree.manifest.meta.insert(key.to_owned(), value.to_owned());
-    }
-    applied(&agent, tx, &tree).await.unwrap();
-}
 
 /// A first change that was made and undone.
 async fn undone(world: &World, tx: &str) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hactl::agent::{Activation, Agent, AgentError, Entry, LockRequest, Manifest, Tree, TreeFile};
 use hactl::model::HostPath;
+use hactl::plan::Desired;
 
 use crate::world::World;
 
@@ -103,6 +104,18 @@ pub(crate) async fn applied(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), 
     activated(agent, tx, tree).await?;
     agent.confirm(tx).await?;
     agent.unlock(tx).await
+}
+
+/// Brings the host back to generation 0 as hactl does: the recorded tree is staged like any other.
+pub(crate) async fn rolled_back_to_0(world: &World, tx: &str) {
+    let agent = world.agent();
+    let (manifest, contents) = agent.generation(0).await.unwrap();
+    let desired = Desired::from_generation(agent.node(), manifest, contents).unwrap();
+    let mut tree = desired.tree;
+    for (key, value) in [("generation", "0"), ("tx", tx)] {
+        tree.manifest.meta.insert(key.to_owned(), value.to_owned());
+    }
+    applied(&agent, tx, &tree).await.unwrap();
 }
 
 /// Nothing of hactl's is left but its records: no timer, no temporary file, no lock.

@@ -204,18 +204,37 @@ observe_peer() {
 }
 
 # Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
-# owner (ARP, or neighbour discovery), and what the kernel learned is read back. What it knows already is
-# left alone, and said to be `remembered` until the kernel has asked that neighbour anew: a stale entry
-# may be of one that is gone.
+# owner (ARP, or neighbour discovery), and what the kernel learned is read back. Nothing that it knows is
+# deleted. A stale entry may be of a host that is gone: it is `remembered` until the kernel has asked again.
 observe_neighbour() {
     touch_address "$1"
-    found=$(ip neigh show to "$1" 2>/dev/null | grep -m1 lladdr)
+    known_neighbour "$1"
+    case $found in
+    *REACHABLE*)
+        # Its last word may be 45 s old. Asked now, it answers at once or is FAILED after 3 s.
+        interface=${found#* dev }
+        ip neigh change "$1" dev "${interface%% *}" nud probe 2>/dev/null
+        tries=0
+        while known_neighbour "$1"; do
+            case $found in *PROBE*) ;; *) break ;; esac
+            tries=$((tries + 1))
+            [ "$tries" -lt 40 ] || break
+            sleep 0.1
+        done
+        ;;
+    esac
     [ -n "$found" ] || return 0
     hardware=${found##*lladdr }
     case $found in
     *STALE* | *DELAY* | *PROBE*) say neighbour "$1" "${hardware%% *}" remembered ;;
     *) say neighbour "$1" "${hardware%% *}" answered ;;
     esac
+}
+
+# known_neighbour ADDRESS: sets found to what the kernel has of it, where that is a hardware address.
+known_neighbour() {
+    found=$(ip neigh show to "$1" 2>/dev/null | grep -m1 lladdr)
+    [ -n "$found" ]
 }
 
 observe_running() {

@@ -34,8 +34,8 @@ prepare() {
     finish
 }
 
-# is_as_before_hactl: true where what is there now is nobody's but the host's: no generation is live, and no
-# package is left of a change that was given up, whose files an earlier record has as absent.
+# is_as_before_hactl: true where nothing of hactl's is in place: no generation is live, and no package is left
+# of an abandoned change, whose files an earlier record has as absent.
 is_as_before_hactl() {
     [ ! -e "$state/live" ] && [ ! -L "$state/live" ] && [ ! -s "$state/packages" ] || return 1
     for left in "$state"/tx/*/packages-before "$state"/tx/*/packages; do

@@ -124,8 +124,8 @@ HTTP/'*)
     say answer "$1" "$2" open "$status" "$word"
 }
 
-# listens_here ADDRESS PORT: nginx has a TCP socket that takes connections there, as the kernel tells. What
-# another program does with a port that a change asks for is no word about users.
+# listens_here ADDRESS PORT: nginx has a listening TCP socket there. Another program's socket does not count: it
+# is not what the inventory's users ask for.
 listens_here() {
     case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
     ss -Hltnp 2>/dev/null | grep '"nginx"' | {
