@@ -333,7 +333,7 @@ END
 }
 
 # writable_by_others PATH: the first of the path's components that somebody besides root can write to;
-# false where there is no such one. keepalived's script security looks at the same.
+# false where there is none. keepalived's script security looks at the same.
 writable_by_others() {
     component=$(readlink -f -- "$1") || return 1
     while [ -n "$component" ]; do
