@@ -1,5 +1,6 @@
 //! Who gets in, how root is reached, and what lies in the way: on real hosts with a real sudo and sshd.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +12,6 @@ use hactl::lab::Login;
 use crate::cluster::{Cluster, machines};
 
 const PAGE: &str = include_str!("../../docs/security.md");
-const PASSWORD: &str = "correct-horse-5309";
 const BACKEND: &str = "192.168.1.12:8080";
 
 /// Two nodes that `deploy` logs in to, with these lines for sudo.
@@ -21,10 +21,18 @@ fn with_sudoers(lines: &str) -> Option<Cluster> {
     spec.login = Login::Sudo;
     let cluster = Cluster::up(&spec)?;
     for node in cluster.nodes() {
-        cluster.on(&node, &format!("echo deploy:{PASSWORD} | chpasswd"));
+        let line = format!("deploy:{}", password(&cluster));
+        cluster.on(&node, &format!("echo {line} | chpasswd"));
         sudoers(&cluster, &node, lines);
     }
     Some(cluster)
+}
+
+/// Each lab has its own: a test that looks for it in every process must not find its neighbour's.
+fn password(cluster: &Cluster) -> String {
+    let lab = cluster.dir();
+    let name = lab.file_name().unwrap().to_string_lossy();
+    format!("correct-horse-{name}")
 }
 
 fn sudoers(cluster: &Cluster, node: &str, lines: &str) {
@@ -67,7 +75,8 @@ fn sudo_gets_its_password_and_nobody_else_does() {
     let Some(cluster) = with_sudoers("deploy ALL=(ALL) ALL") else {
         return;
     };
-    let file = password_file(&cluster, &format!("{PASSWORD}\n"));
+    let password = password(&cluster);
+    let file = password_file(&cluster, &format!("{password}\n"));
     let path = file.to_str().unwrap();
     let apply = ["-vvv", "apply", "--yes", "--sudo-password-file", path];
 
@@ -77,17 +86,19 @@ fn sudo_gets_its_password_and_nobody_else_does() {
         .says("cannot become root there: sudo asks for a password")
         .says("give --sudo-password-file FILE");
     let mut run = cluster.start(&apply);
-    let mut shown = String::new();
+    let mut shown = BTreeSet::new();
     while run.try_wait().unwrap().is_none() {
-        shown.push_str(&processes());
+        shown.extend(processes());
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let output = run.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert!(shown.contains("hactl-agent"), "it was looked at in time");
-    assert!(!shown.contains(PASSWORD));
+    let is_seen = shown.iter().any(|text| text.contains("hactl-agent"));
+    assert!(is_seen, "it was looked at in time");
+    let leaks = shown.iter().filter(|text| text.contains(&password));
+    assert_eq!(leaks.collect::<Vec<_>>(), Vec::<&String>::new());
     for text in [output.stdout, output.stderr] {
-        assert!(!String::from_utf8_lossy(&text).contains(PASSWORD));
+        assert!(!String::from_utf8_lossy(&text).contains(&password));
     }
 
     // Where no password is asked for, none is sent; a pty in between changes nothing.
@@ -98,19 +109,19 @@ fn sudo_gets_its_password_and_nobody_else_does() {
         "Defaults use_pty, timestamp_type=global\ndeploy ALL=(ALL) ALL",
     );
     cluster.edit(BACKEND, "192.168.1.13:8080");
-    cluster.run(&apply).exits(0).never_says(PASSWORD);
+    cluster.run(&apply).exits(0).never_says(&password);
     sudoers(
         &cluster,
         "lb1",
         "Defaults use_pty\ndeploy ALL=(ALL) NOPASSWD: ALL",
     );
     cluster.edit("192.168.1.13:8080", BACKEND);
-    cluster.run(&apply).exits(0).never_says(PASSWORD);
+    cluster.run(&apply).exits(0).never_says(&password);
     cluster.assert_no_traces();
     for node in cluster.nodes() {
         let look = format!(
-            "journalctl -q --no-pager -o cat | grep -c {PASSWORD}
-             grep -rlF {PASSWORD} /etc /var /run /tmp /home /root 2>/dev/null; :"
+            "journalctl -q --no-pager -o cat | grep -c {password}
+             grep -rlF {password} /etc /var /run /tmp /home /root 2>/dev/null; :"
         );
         assert_eq!(cluster.on(&node, &look), "0\n", "{node}");
     }
@@ -120,13 +131,12 @@ fn sudo_gets_its_password_and_nobody_else_does() {
 }
 
 /// The arguments and environments of all processes, the nodes' among them.
-fn processes() -> String {
-    let mut shown = String::new();
+fn processes() -> Vec<String> {
+    let mut shown = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         for name in ["cmdline", "environ"] {
             let bytes = fs::read(entry.path().join(name)).unwrap_or_default();
-            shown.push_str(&String::from_utf8_lossy(&bytes));
-            shown.push('\n');
+            shown.push(String::from_utf8_lossy(&bytes).replace('\0', " "));
         }
     }
     shown
@@ -137,6 +147,7 @@ fn a_sudo_that_refuses_is_explained() {
     let Some(cluster) = with_sudoers("deploy ALL=(ALL) ALL") else {
         return;
     };
+    let password = password(&cluster);
     let file = password_file(&cluster, "wrong\n");
     let path = file.to_str().unwrap().to_owned();
     let plan = ["plan", "--sudo-password-file", &path];
@@ -155,18 +166,18 @@ fn a_sudo_that_refuses_is_explained() {
         assert_eq!(tried, "1\n", "{node}");
     }
 
-    fs::write(&file, format!("{PASSWORD}\nmore\n")).unwrap();
+    fs::write(&file, format!("{password}\nmore\n")).unwrap();
     cluster
         .run(&plan)
         .exits(1)
         .says("it has more than one line");
-    fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    fs::write(&file, format!("{password}\n")).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     cluster
         .run(&plan)
         .exits(1)
         .says("others can read it (mode 0644)")
-        .never_says(PASSWORD);
+        .never_says(&password);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     cluster.assert_etc(&before);
 
@@ -254,13 +265,14 @@ fn a_person_is_asked_once_and_nobody_sees_the_answer() {
         assert_eq!(screen.read(&mut byte).unwrap(), 1, "{shown:?}");
         shown.push(byte[0]);
     }
-    writeln!(keys, "{PASSWORD}").unwrap();
+    let password = password(&cluster);
+    writeln!(keys, "{password}").unwrap();
     screen.read_to_end(&mut shown).unwrap();
     drop(keys);
     assert!(child.wait().unwrap().success());
     let shown = String::from_utf8_lossy(&shown);
     assert_eq!(shown.matches("sudo's password").count(), 1, "{shown}");
-    assert!(!shown.contains(PASSWORD), "{shown}");
+    assert!(!shown.contains(&password), "{shown}");
     assert!(shown.contains("hactl apply"), "{shown}");
 }
 
