@@ -362,6 +362,9 @@ impl OpsError {
             Self::Plan(PlanError::Partial { .. }) => {
                 Some("leave `--limit` out, once every node answers".to_owned())
             }
+            Self::Plan(PlanError::Equals { peer, .. }) => Some(format!(
+                "leave `--limit` out, or add {peer} to it: equal priorities are broken by addresses, and a VIP may have two owners (KA013)"
+            )),
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::actions::actions;
-use super::agreement::preferred;
+use super::agreement::{preferred, refuse_equals};
 use super::beside::{self, BesideError};
 use super::desired::{Desired, MEMBERS};
 use super::diff::Redactor;
@@ -57,6 +57,20 @@ pub enum PlanError {
         /// A node that is left out and would disagree.
         without: NodeName,
     },
+    /// A node would get the priority of one that is not changed (rule KA013).
+    #[error(
+        "cannot change the nodes without {peer}: {node} would have priority {priority} in {instance}, which {peer} keeps"
+    )]
+    Equals {
+        /// The node.
+        node: NodeName,
+        /// The VRRP instance.
+        instance: String,
+        /// Its priority.
+        priority: u8,
+        /// The node that is left out.
+        peer: NodeName,
+    },
     /// The nodes are another cluster's.
     #[error(transparent)]
     AnotherCluster(AnotherCluster),
@@ -96,6 +110,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     let losses = losses(&planned);
     let mut nodes: Vec<NodePlan> = planned.into_iter().map(|(node, _)| node).collect();
     refuse_partial(&request.left_out, &strategy, &nodes, strictness)?;
+    refuse_equals(&request)?;
     // The VIPs' holders last, so that a bad change meets the nodes that serve nobody first.
     nodes.sort_by_key(|node| node.holds.len());
     let mut plan = Plan {

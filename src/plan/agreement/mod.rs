@@ -6,6 +6,7 @@
 
 mod change;
 mod conf;
+mod equals;
 mod gap;
 mod preferred;
 mod router;
@@ -17,6 +18,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use self::change::Change;
+pub(super) use self::equals::refuse_equals;
 pub(super) use self::preferred::preferred;
 use self::router::{Auth, Key, Peering, Router};
 use super::beside::shares;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::agent::{InstanceState, Tracked, TrackedKind, VrrpState};
+use crate::plan::LeftOut;
 use crate::plan::{Course, Loss, LostService, Strategy};
 
 /// A node with the priority `now`, which gets `then`.
@@ -163,4 +164,28 @@ fn an_owner_that_is_restarted_gets_its_vip_back_where_it_may() {
     assert_eq!(restarted(100, "    nopreempt\n"), moves("lb2"));
     assert_eq!(restarted(100, "    preempt_delay 60\n"), Course::Leaves);
     assert_eq!(restarted(80, ""), moves("lb2"));
+}
+
+#[test]
+fn a_node_does_not_get_the_priority_of_one_that_is_left_out() {
+    let limited = |changed: (Desired, Observation), left_out: (Desired, Observation)| {
+        build(Request {
+            cluster: ClusterName::new("web").unwrap(),
+            goal: Goal::Apply,
+            vips: vec![VIP.parse().unwrap()],
+            left_out: vec![LeftOut::Seen(Box::new(left_out))],
+            nodes: vec![changed],
+            redactor: Redactor::new([7; 32]),
+            take_over: None,
+        })
+    };
+    // lb1 would make room, were it changed.
+    let swap = limited(node("lb3", 90, 100, false), node("lb1", 100, 90, true));
+    assert_eq!(
+        swap.err().unwrap().to_string(),
+        "cannot change the nodes without lb1: lb3 would have priority 100 in web, which lb1 keeps"
+    );
+    // Equal already; it is no fault of this change.
+    limited(node("lb3", 100, 100, false), node("lb1", 100, 90, true)).unwrap();
+    limited(node("lb3", 80, 90, false), node("lb1", 100, 100, true)).unwrap();
 }

@@ -1,0 +1,53 @@
+//! Whether a node that is changed gets the priority of one that is not (rule KA013): both own the VIPs then, or
+//! their addresses decide.
+
+use super::conf;
+use super::router::Router;
+use super::{keepalived_conf, keepalived_path};
+use crate::agent::{LiveFile, Observation};
+use crate::model::NodeName;
+use crate::plan::build::{LeftOut, PlanError, Request};
+use crate::plan::desired::Desired;
+
+fn routers(conf: Option<&[u8]>) -> Vec<Router> {
+    let text = conf.map(String::from_utf8_lossy).unwrap_or_default();
+    conf::read(&text).routers
+}
+
+fn live(desired: &Desired, seen: &Observation) -> Vec<Router> {
+    let file = keepalived_path(desired).and_then(|path| seen.files.get(path));
+    routers(file.and_then(LiveFile::content))
+}
+
+/// The first two nodes that would have one priority in the same virtual router, and have not now. Where a node
+/// that is left out cannot be seen, nobody can tell.
+pub(in crate::plan) fn refuse_equals(request: &Request) -> Result<(), PlanError> {
+    for left_out in &request.left_out {
+        let LeftOut::Seen(left_out) = left_out else {
+            continue;
+        };
+        let (wanted, peer) = &**left_out;
+        for theirs in live(wanted, peer) {
+            for (desired, seen) in &request.nodes {
+                let has_it =
+                    |own: &&Router| own.key() == theirs.key() && own.priority == theirs.priority;
+                let to_come = routers(keepalived_conf(desired).map(|(_, text)| text));
+                if let Some(own) = to_come.iter().find(has_it)
+                    && !live(desired, seen).iter().any(|now| has_it(&now))
+                {
+                    return Err(equal(&seen.node, own, &peer.node));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn equal(node: &NodeName, router: &Router, peer: &NodeName) -> PlanError {
+    PlanError::Equals {
+        node: node.clone(),
+        instance: router.name.clone(),
+        priority: router.priority,
+        peer: peer.clone(),
+    }
+}
