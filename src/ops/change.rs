@@ -7,6 +7,7 @@ use super::context::{Context, Loaded};
 use super::error::OpsError;
 use super::fingerprint::{Basis, is_same};
 use super::fitness::refuse_masked;
+use super::forgotten::refuse_running;
 use super::holder::own_origin;
 use super::membership::refuse_missing;
 use super::notice::{Notice, note_all};
@@ -114,9 +115,12 @@ pub(super) async fn change(
     request: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
     let mut survey = survey_for(context, loaded, &planner).await?;
-    let fits = refuse_missing(loaded, &survey.missing, &context.forget)
+    let mut fits = refuse_missing(loaded, &survey.missing, &context.forget)
         .and_then(|()| refuse_masked(&survey.seen))
         .and_then(|()| fit_profile(loaded, &survey.all()));
+    if fits.is_ok() {
+        fits = refuse_running(loaded, &survey, &context.forget).await;
+    }
     if let Err(error) = fits {
         survey.fleet.close().await;
         return Err(error);

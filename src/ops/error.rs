@@ -3,7 +3,8 @@
 use camino::Utf8PathBuf;
 
 use super::fitness::HostProblem;
-use super::membership::{Missing, how_to_take_out, name_all};
+use super::forgotten::StillThere;
+use super::membership::{Member, Missing, how_to_take_out, name_all};
 use super::plan_file::PlanFileError;
 use super::unreachable::WithoutThem;
 use crate::agent::{AgentError, Deadline, NoRandomness, UnsupportedHost};
@@ -154,6 +155,14 @@ pub enum OpsError {
     MembersMissing {
         /// Who, and what the wire says of them.
         missing: Vec<Missing>,
+    },
+    /// `--forget` names a node that could still own a VIP.
+    #[error("cannot forget {member}: {why}, and nobody would talk to it any more: two owners")]
+    NotTakenOut {
+        /// The node.
+        member: Member,
+        /// What it was seen to do.
+        why: StillThere,
     },
     /// `--forget` names no node that is missing from the inventory.
     #[error("cannot forget {name}: {}", why_not_forgotten(*in_inventory))]
@@ -348,6 +357,11 @@ impl OpsError {
             }
             Self::Unreachable { errors, without } => Some(without.hint(errors)),
             Self::MembersMissing { missing } => Some(how_to_take_out(missing)),
+            Self::NotTakenOut { member, .. } => Some(format!(
+                "run `systemctl disable --now keepalived` on {}, then again with `--forget {}`; nothing was changed",
+                member.called(),
+                member.called()
+            )),
             Self::NotAMember { missing, .. } if missing.is_empty() => {
                 Some("leave --forget out: no node is missing from the inventory".to_owned())
             }

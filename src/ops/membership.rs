@@ -39,7 +39,7 @@ impl Member {
             .unwrap_or_else(|| self.address.to_string())
     }
 
-    fn is_called(&self, name: &str) -> bool {
+    pub(super) fn is_called(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name) || self.address.to_string() == name
     }
 }

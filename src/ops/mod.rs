@@ -14,6 +14,7 @@ mod expected;
 mod failover_test;
 mod fingerprint;
 mod fitness;
+mod forgotten;
 mod history;
 mod holder;
 mod init;
@@ -49,6 +50,7 @@ pub use failover_test::{
 };
 pub use fingerprint::Basis;
 pub use fitness::HostProblem;
+pub use forgotten::StillThere;
 pub use history::{HistoryEntry, HistoryReport, NodeHistory, history};
 pub use init::{InitReport, InitRequest, init};
 pub use lab::{DEFAULT_LAB, lab_command, lab_down, lab_status, lab_up};

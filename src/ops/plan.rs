@@ -6,6 +6,7 @@ use super::error::OpsError;
 use super::expected::Expected;
 use super::fingerprint::Basis;
 use super::fitness::refuse_masked;
+use super::forgotten::refuse_running;
 use super::membership::refuse_missing;
 use super::notice::Notice;
 use super::recovery::{self, Recovery, require_no_pending_change};
@@ -77,6 +78,7 @@ async fn look(
     let all = survey.with_others(&foreseen);
     require_no_pending_change(&all)?;
     refuse_missing(&loaded, &survey.missing, &context.forget)?;
+    refuse_running(&loaded, survey, &context.forget).await?;
     refuse_masked(&survey.seen)?;
     fit_profile(&mut loaded, &all)?;
     let Planned { mut plan, findings } = make(&loaded, survey, &foreseen)?;

@@ -141,7 +141,23 @@ fn a_node_joins_and_leaves_and_is_never_a_second_owner() {
     refused.says(&format!("lb1 (10.0.0.11) has {VIP}"));
     cluster.assert_etc(&etc);
 
+    // One that only says so of itself is looked at.
     cluster.set_inventory(&without("lb3"));
+    for (state, said) in [
+        (":", "its keepalived runs"),
+        ("systemctl stop keepalived", "starts again with the machine"),
+    ] {
+        cluster.on("lb3", state);
+        for verb in [&["plan"][..], &["apply", "--yes"]] {
+            let refused = cluster.run(&[verb, &["--forget", "lb3"]].concat());
+            let refused = refused.exits(1);
+            refused
+                .says("cannot forget lb3 (10.0.0.13)")
+                .says(said)
+                .says("systemctl disable --now keepalived");
+        }
+    }
+    cluster.assert_etc(&etc);
     cluster.on("lb3", "systemctl disable -q --now keepalived nginx");
     let done = cluster.run(&["apply", "--yes", "--forget", "lb3"]);
     done.exits(0);
