@@ -435,6 +435,8 @@ pub struct Observation {
     pub script_failures: Vec<(String, String)>,
     /// The scripts that the live keepalived.conf names.
     pub hooks: Vec<Hook>,
+    /// The check's last word is that nginx is overloaded.
+    pub is_overloaded: bool,
     /// The peers' listeners that were asked for.
     pub peers: Vec<PeerPort>,
 }
@@ -544,6 +546,7 @@ impl Observation {
             unwatched: Vec::new(),
             script_failures: Vec::new(),
             hooks: Vec::new(),
+            is_overloaded: false,
             peers: Vec::new(),
         }
     }

@@ -190,6 +190,7 @@ fn take(seen: &mut Observation, record: &Record) {
         )),
         "unwatched" => seen.unwatched.push(clipped(record.field(0), MAX_TEXT)),
         "hook" => seen.hooks.extend(hook(record)),
+        "overloaded" => seen.is_overloaded = true,
         "peer" => seen.peers.extend(peer_port(record, ListensAt::All)),
         "peer_vip" => seen.peers.extend(peer_port(record, ListensAt::Vips)),
         _ => {}

@@ -39,6 +39,8 @@ pub struct NodeStatus {
     pub backends: Vec<BackendState>,
     /// Servers' names that it cannot resolve.
     pub unresolved: Vec<String>,
+    /// Its nginx is out of connections, open files or CPU time, by the word of keepalived's check.
+    pub overloaded: bool,
     /// Running state that differs from what was applied.
     pub drift: Vec<RunningDrift>,
     /// Files that were changed by hand.
@@ -196,6 +198,7 @@ fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStat
         loaded: seen.loaded.clone(),
         backends: seen.backends.clone(),
         unresolved: seen.unresolved(),
+        overloaded: seen.is_overloaded,
         drift: drift.cloned().collect(),
         changed_by_hand: changed.map(|file| file.path.to_string()).collect(),
         pending: pending.map(|file| file.path.to_string()).collect(),

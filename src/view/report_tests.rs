@@ -45,6 +45,17 @@ fn a_healthy_cluster() {
 }
 
 #[test]
+fn an_overloaded_node_serves_and_is_named() {
+    let lb1 = NodeStatus {
+        overloaded: true,
+        ..node_status("lb1", "MASTER")
+    };
+    let report = status(vec![lb1, node_status("lb2", "BACKUP")]);
+    assert!(report.is_healthy());
+    assert!(plain(&status_text(&report)).contains("lb1: nginx is overloaded"));
+}
+
+#[test]
 fn a_cluster_with_a_node_down() {
     let mut report = status(vec![
         node_status("lb1", "MASTER"),

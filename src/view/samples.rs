@@ -308,6 +308,7 @@ pub(super) fn node_status(which: &str, state: &str) -> NodeStatus {
         loaded: None,
         backends: Vec::new(),
         unresolved: Vec::new(),
+        overloaded: false,
         drift: Vec::new(),
         changed_by_hand: Vec::new(),
         pending: Vec::new(),

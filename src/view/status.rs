@@ -150,6 +150,11 @@ fn troubles(report: &StatusReport) -> Vec<String> {
         for drift in &node.drift {
             say(paint::warn(drift_words(drift)));
         }
+        if node.overloaded {
+            say(paint::warn(
+                "nginx is overloaded and serves what it can: see `journalctl -t check_nginx` on the node",
+            ));
+        }
         for path in &node.changed_by_hand {
             say(paint::warn(format!("{path} was changed by hand")));
         }

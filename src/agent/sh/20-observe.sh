@@ -251,6 +251,11 @@ observe_running() {
         observe_failed_scripts
         observe_watches "$(main_pid keepalived.service)"
         [ "$serving" = no ] || [ "$tests_reloads" = yes ] || observe_unsure_reload
+        # Without keepalived nobody would take back what the check said last.
+        verdict=''
+        if is_active nginx.service && { read -r verdict _ </run/hactl/check_nginx; } 2>/dev/null; then
+            [ "$verdict" != overloaded ] || say overloaded
+        fi
     fi
     observe_hooks
 }
