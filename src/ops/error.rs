@@ -291,7 +291,7 @@ fn stop_serving_hint(losses: &[Loss]) -> String {
 fn another_cluster_hint(other: &AnotherCluster) -> String {
     let name = other.owners.first().map_or("", |owner| &owner.cluster);
     format!(
-        "check `-i`; to make these nodes cluster {}, as after a rename, add `--take-over {name}`",
+        "check `-i`; to make these nodes cluster {}, as after a rename, plan, apply or roll back with `--take-over {name}`",
         other.cluster
     )
 }

@@ -196,14 +196,21 @@ fn an_inventory_of_another_cluster_is_refused() {
     cluster.set_inventory(&other);
     for refused in [
         &["plan"][..],
+        &["status"],
         &["apply", "--yes"],
         &["apply", "--check-only"],
         &["apply", "--yes", "--take-over", "somebody"],
         &["rollback", "--yes", "--to", "0", "--stop-serving", "all"],
     ] {
-        cluster.run(refused).exits(1).says(&format!(
-            "lb1 and lb2 belong to cluster {name} (generation 1, applied by tester@"
-        ));
+        cluster
+            .run(refused)
+            .exits(1)
+            .says(&format!(
+                "lb1 and lb2 belong to cluster {name} (generation 1, applied by tester@"
+            ))
+            .says(&format!(
+                "plan, apply or roll back with `--take-over {name}`"
+            ));
         cluster.assert_etc(&good);
     }
     // One node of it is enough.
