@@ -437,6 +437,8 @@ pub struct Observation {
     pub hooks: Vec<Hook>,
     /// The check's last word is that nginx is overloaded.
     pub is_overloaded: bool,
+    /// The programs that were asked for since a configuration to come names them.
+    pub programs: Vec<Hook>,
     /// The peers' listeners that were asked for.
     pub peers: Vec<PeerPort>,
 }
@@ -547,6 +549,7 @@ impl Observation {
             script_failures: Vec::new(),
             hooks: Vec::new(),
             is_overloaded: false,
+            programs: Vec::new(),
             peers: Vec::new(),
         }
     }

@@ -37,6 +37,8 @@ pub struct Question {
     pub names: Vec<String>,
     /// Programs that a script of hactl's may call.
     pub hooks: Vec<HostPath>,
+    /// Programs that a configuration to come names, each with true where script security looks at it.
+    pub programs: Vec<(HostPath, bool)>,
     /// Ports of peers, at each one's own address.
     pub peers: Vec<PeerDoor>,
     /// nginx's status port, unless the live generation has its own.
@@ -70,6 +72,10 @@ impl Question {
         }
         for hook in &self.hooks {
             let _ = writeln!(text, "hook\t{hook}");
+        }
+        for (program, is_secured) in &self.programs {
+            let word = if *is_secured { "yes" } else { "no" };
+            let _ = writeln!(text, "program\t{program}\t{word}");
         }
         for door in &self.peers {
             let what = match door.listens {
@@ -191,6 +197,7 @@ fn take(seen: &mut Observation, record: &Record) {
         "unwatched" => seen.unwatched.push(clipped(record.field(0), MAX_TEXT)),
         "hook" => seen.hooks.extend(hook(record)),
         "overloaded" => seen.is_overloaded = true,
+        "program" => seen.programs.extend(hook(record)),
         "peer" => seen.peers.extend(peer_port(record, ListensAt::All)),
         "peer_vip" => seen.peers.extend(peer_port(record, ListensAt::Vips)),
         _ => {}

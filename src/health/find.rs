@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use super::fault::fault_causes;
 use super::owners::{VipOwners, owners};
 use super::problem::{Daemon, Problem, UnusableScript};
-use crate::agent::{HookState, ListensAt, Observation, PeerAnswer, PeerDoor, VrrpState, Wire};
+use crate::agent::{
+    Hook, HookState, ListensAt, Observation, PeerAnswer, PeerDoor, VrrpState, Wire,
+};
 use crate::model::{NodeName, Socket, Transport};
 
 /// What keeps the nodes of `seen` from being a whole cluster that serves `vips`: the VIPs first, then the
@@ -106,7 +108,13 @@ fn of_node(seen: &Observation) -> Vec<Problem> {
             });
         }
     }
-    found.extend(seen.hooks.iter().filter_map(|hook| {
+    found.extend(unusable(node, &seen.hooks));
+    found
+}
+
+/// Those of `scripts` that keepalived cannot run.
+pub fn unusable<'a>(node: &'a NodeName, scripts: &'a [Hook]) -> impl Iterator<Item = Problem> + 'a {
+    scripts.iter().filter_map(move |hook| {
         let script = match &hook.state {
             HookState::Ready => return None,
             HookState::Missing => UnusableScript::Missing,
@@ -120,8 +128,7 @@ fn of_node(seen: &Observation) -> Vec<Problem> {
             path: hook.path.clone(),
             script,
         })
-    }));
-    found
+    })
 }
 
 /// False where nginx is seen not to listen on `port`, which a change may only be about to open.

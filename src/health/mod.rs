@@ -20,7 +20,7 @@ mod tests;
 pub use client::{Served, split_doubtful};
 pub use excuse::known_problems;
 pub use fault::FaultCause;
-pub use find::{ownership, problems};
+pub use find::{ownership, problems, unusable};
 pub use outside::{MustAnswer, disagreements, doors, reach_question};
 pub use owners::{VipOwners, owners};
 pub use problem::{Daemon, Problem, UnusableScript};

@@ -10,6 +10,8 @@ use super::neighbours::strangers;
 use super::survey::{Other, vips};
 use crate::agent::Observation;
 use crate::apply::Fleet;
+use crate::check::registry::KA041;
+use crate::health::Problem;
 use crate::model::{InterfaceName, NodeName};
 
 /// Why a host is not fit for the cluster, whatever is applied to it.
@@ -53,6 +55,27 @@ pub enum HostProblem {
         /// The unit.
         unit: &'static str,
     },
+    /// It lacks the address that its adverts are to come from: keepalived waits for it, in FAULT.
+    #[error(
+        "{node}: the host does not have its address {address}; it has {}",
+        list(has)
+    )]
+    NoAddress {
+        /// The node.
+        node: NodeName,
+        /// The address.
+        address: IpAddr,
+        /// Those that it has.
+        has: Vec<IpAddr>,
+    },
+    /// A script that the inventory names cannot be run there (rules KA040 and KA041).
+    #[error("{problem}{}", problem.rule().map_or(String::new(), |rule| format!(" ({})", rule.id)))]
+    Script {
+        /// The node.
+        node: NodeName,
+        /// What is wrong with it.
+        problem: Problem,
+    },
     /// A VIP that no node of the cluster holds is answered for (rule KA025).
     #[error("{node}: somebody else has {vip}: {hardware} answers for it")]
     VipTaken {
@@ -65,6 +88,14 @@ pub enum HostProblem {
     },
 }
 
+fn list(addresses: &[IpAddr]) -> String {
+    let words: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+    if words.is_empty() {
+        return "none".to_owned();
+    }
+    words.join(", ")
+}
+
 impl HostProblem {
     /// Whose host it is.
     pub fn node(&self) -> &NodeName {
@@ -73,6 +104,8 @@ impl HostProblem {
             | Self::SameMachine { node, .. }
             | Self::VipOfRemoved { node, .. }
             | Self::Masked { node, .. }
+            | Self::NoAddress { node, .. }
+            | Self::Script { node, .. }
             | Self::VipTaken { node, .. } => node,
         }
     }
@@ -86,6 +119,11 @@ impl HostProblem {
                     member.called()
                 );
             }
+            Self::NoAddress { .. } => {
+                "correct `address` of that node in the inventory (`host` is where ssh connects to), or give it to the host"
+            }
+            Self::Script { problem, .. } if problem.rule() == Some(&KA041) => KA041.fix,
+            Self::Script { .. } => "install it on every node with mode 0755, or name another one",
             Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
             Self::SameMachine { .. } => {
                 "correct `address` or `host` of one of them, or what ssh's own configuration makes of it"

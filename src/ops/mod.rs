@@ -3,6 +3,7 @@
 //! Here files are read, secrets fetched and hosts connected. What comes out is data; who shows it and
 //! which exit code it gets is decided elsewhere.
 
+mod able;
 mod apply;
 mod change;
 mod check;

@@ -1,5 +1,6 @@
 //! `hactl plan`: what apply would do, with the daemons' own word on it.
 
+use super::able::refuse_unable;
 use super::apply::ToInventory;
 use super::context::{Context, Loaded, load, refuse_errors};
 use super::error::OpsError;
@@ -104,6 +105,7 @@ pub(super) fn make(
     let names = refuse_errors(unresolved_names(&loaded.cluster, seen), &loaded.source)?;
     let mut planned = plan_beside(loaded, seen, left_out(loaded, survey))?;
     planned.findings.extend(names);
+    refuse_unable(&loaded.cluster, &planned.plan, seen)?;
     let unreached = unreached_servers(&loaded.cluster, seen);
     planned.findings.extend(unreached);
     Ok(planned)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::able::named_programs;
 use super::context::{Context, Loaded, refuse_errors};
 use super::error::OpsError;
 use super::fitness::require_fit;
@@ -266,6 +267,7 @@ async fn observe(
         let peers = peers.iter().filter(|door| door.address != node.address);
         let question = Question {
             peers: peers.copied().collect(),
+            programs: named_programs(&loaded.cluster, &rendered),
             ..question(&loaded.cluster, paths)
         };
         questions.push((node, question));
@@ -326,6 +328,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
             .collect(),
         neighbours: Vec::new(),
         hooks: cluster.notify_hook.iter().cloned().collect(),
+        programs: Vec::new(),
         peers: Vec::new(),
         backends: backends.into_iter().collect(),
         names: check::names_to_resolve(cluster).into_iter().collect(),

@@ -112,7 +112,7 @@ async fn answers_do_not_mix(world: &World) {
 async fn scripts_and_peers_are_looked_at(world: &World) {
     world.write(
         "/etc/keepalived/keepalived.conf",
-        "global_defs {\n    enable_script_security\n}\nvrrp_script check {\n    script \"/etc/hooks/check.sh fast\"\n}\n\
+        "global_defs {\n    enable_script_security\n    notify_fifo /run/keepalived.fifo\n}\nvrrp_script check {\n    script \"/etc/hooks/check.sh fast\"\n}\n\
          vrrp_instance VI_1 {\n    notify_master \"/etc/hooks/gone.sh INSTANCE\"\n    notify /etc/hooks/text.sh\n    \
          notify_fault '/etc/open/hook.sh'\n}\n",
     );
@@ -123,6 +123,12 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
     world.sh("chmod 755 /etc/hooks/check.sh /etc/open/hook.sh; chmod 644 /etc/hooks/text.sh; chmod 777 /etc/open");
     let question = Question {
         hooks: vec![path("/opt/page"), path("/opt/not-yet")],
+        programs: vec![
+            (path("/opt/page"), false),
+            (path("/etc/hooks/check.sh"), true),
+            (path("/etc/open/hook.sh"), true),
+            (path("/etc/open/hook.sh"), false),
+        ],
         // The second one is what nothing listens at in this world.
         peers: ["192.0.2.1", "192.0.2.66"]
             .map(|peer| PeerDoor {
@@ -149,6 +155,22 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
     // Called by a script that is live; the other one is not.
     assert_eq!(hook("/opt/page"), Some(HookState::Missing));
     assert_eq!(seen.hooks.len(), 5);
+    // What a configuration to come names, whatever is live.
+    let states: Vec<_> = seen
+        .programs
+        .iter()
+        .map(|program| program.state.clone())
+        .collect();
+    let component = "/etc/open".to_owned();
+    assert_eq!(
+        states,
+        [
+            HookState::Missing,
+            HookState::Ready,
+            HookState::Unsafe { component },
+            HookState::Ready,
+        ]
+    );
     let answer = |peer: &str| {
         let peer: std::net::IpAddr = peer.parse().unwrap();
         let seen = seen.peers.iter().find(|seen| seen.door.address == peer);

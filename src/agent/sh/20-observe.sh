@@ -9,7 +9,7 @@ observe() {
     observe_drill
     observe_services
     observe_addresses
-    port=$(value_in "$state/live/manifest" status_port) network='' hooks='' serving=no
+    port=$(value_in "$state/live/manifest" status_port) network='' hooks='' programs='' serving=no
     while IFS=$tab read -r what one two; do
         case $what in
         path) observe_path "$one" ;;
@@ -18,6 +18,8 @@ observe() {
 " ;;
         hook) hooks="$hooks$one
 " ;;
+        program) programs="$programs$two$tab$one
+" ;;
         status_port) port=${port:-$one} ;;
         serving) serving=yes ;;
         end) break ;;
@@ -25,6 +27,7 @@ observe() {
     done
     [ "$serving" = no ] || observe_serving
     observe_running "${port:-}"
+    observe_programs
     observe_network
     finish
 }
@@ -299,7 +302,7 @@ observe_hooks() {
     [ -f "$conf" ] || return 0
     secure=no
     if grep -q '^[[:space:]]*enable_script_security' "$conf"; then secure=yes; fi
-    scripts=$(sed -n 's/^[[:space:]]*\(script\|notify\|notify_[a-z_]*\)[[:space:]]\{1,\}["'"'"']\{0,1\}\(\/[^"'"'"' 	]*\).*/\2/p' "$conf" | sort -u)
+    scripts=$(sed -n '/^[[:space:]]*notify_fifo[[:space:]]/d;s/^[[:space:]]*\(script\|notify\|notify_[a-z_]*\)[[:space:]]\{1,\}["'"'"']\{0,1\}\(\/[^"'"'"' 	]*\).*/\2/p' "$conf" | sort -u)
     while IFS= read -r hook; do
         [ -z "$hook" ] || observe_hook "$hook" "$secure"
     done <<END
@@ -314,16 +317,25 @@ END
     return 0
 }
 
-# observe_hook PATH SECURE: with `yes`, keepalived's script security looks at it.
+# observe_programs: what a configuration to come names, whatever is live.
+observe_programs() {
+    while IFS=$tab read -r secure program; do
+        [ -z "$program" ] || observe_hook "$program" "$secure" program
+    done <<END
+$programs
+END
+}
+
+# observe_hook PATH SECURE [RECORD]: with `yes`, keepalived's script security looks at it.
 observe_hook() {
     if [ ! -e "$1" ]; then
-        say hook "$1" missing
+        say "${3:-hook}" "$1" missing
     elif [ ! -f "$1" ] || [ ! -x "$1" ]; then
-        say hook "$1" not_executable
+        say "${3:-hook}" "$1" not_executable
     elif [ "$2" = yes ] && open=$(writable_by_others "$1"); then
-        say hook "$1" unsafe "$open"
+        say "${3:-hook}" "$1" unsafe "$open"
     else
-        say hook "$1" ready
+        say "${3:-hook}" "$1" ready
     fi
 }
 

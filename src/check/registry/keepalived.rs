@@ -106,13 +106,13 @@ KA033 {
     fix: "apply: hactl writes such files with mode 0600",
 }
 KA040 {
-    Error, [Status], Observed("the scripts that the live keepalived.conf names"),
+    Error, [Plan, Status], Observed("the scripts that the live keepalived.conf names, and the one to come"),
     title: "a script is missing or not executable",
     reason: "keepalived then disables the check and keeps MASTER (measured): it fails open, silently.",
-    fix: "apply: hactl installs its scripts with mode 0755; an own notify hook has to be there before",
+    fix: "run `hactl apply` to restore a script of hactl's; install your own on every node with mode 0755",
 }
 KA041 {
-    Error, [Status], Observed("owner and mode of each component of the scripts' paths"),
+    Error, [Plan, Status], Observed("owner and mode of each component of the scripts' paths"),
     title: "an unsafe path to a script",
     reason: "With script security keepalived runs no script as root whose path others can write to.",
     fix: "make every folder of the path root's and writable by root alone",

@@ -1,0 +1,317 @@
+//! What a host lacks for its part in the cluster: found before anything is staged, not by a change that has to be
+//! undone.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::error::OpsError;
+use super::fitness::HostProblem;
+use super::survey::vips;
+use crate::agent::{Observation, TreeFile};
+use crate::health::{self, Problem, UnusableScript};
+use crate::model::{Cluster, HostPath};
+use crate::plan::{NodePlan, Plan, unicast_ends};
+use crate::render::{FileRole, RenderedNode};
+
+/// The programs that a node's files name and that hactl does not install, each with true where keepalived's
+/// script security looks at it.
+pub(super) fn named_programs(cluster: &Cluster, rendered: &RenderedNode) -> Vec<(HostPath, bool)> {
+    let own: BTreeSet<&str> = rendered
+        .files
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
+    let conf = rendered
+        .files
+        .iter()
+        .find(|file| file.role == FileRole::KeepalivedConf);
+    let text = conf.map(|file| String::from_utf8_lossy(&file.content));
+    let text = text.as_deref().unwrap_or_default();
+    let is_secured = text
+        .lines()
+        .any(|line| line.trim_start().starts_with("enable_script_security"));
+    let named = text
+        .lines()
+        .filter_map(script)
+        .map(|path| (path, is_secured));
+    // hactl's own script calls it, which is nothing that keepalived looks at.
+    let called = cluster.notify_hook.iter().map(|hook| (hook.clone(), false));
+    let all: BTreeSet<(HostPath, bool)> = named.chain(called).collect();
+    all.into_iter()
+        .filter(|(path, _)| !own.contains(path.as_str()))
+        .collect()
+}
+
+/// The program that a line of keepalived.conf has keepalived run.
+fn script(line: &str) -> Option<HostPath> {
+    let (key, value) = line.trim_start().split_once(char::is_whitespace)?;
+    // A FIFO is made by keepalived itself.
+    let is_script =
+        matches!(key, "script" | "notify") || (key.starts_with("notify_") && key != "notify_fifo");
+    let value = value.trim_start().trim_start_matches(['"', '\'']);
+    let path = value
+        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
+        .next()?;
+    is_script.then(|| HostPath::new(path).ok())?
+}
+
+/// Refuses a plan that would leave a node unable to serve or take over, by what its host is seen to lack.
+/// What it lacked before is no reason: a change may be about something else.
+pub(super) fn refuse_unable(
+    cluster: &Cluster,
+    plan: &Plan,
+    seen: &[Observation],
+) -> Result<(), OpsError> {
+    let vips = vips(cluster);
+    let before = health::known_problems(seen, &vips);
+    let mut problems = Vec::new();
+    for node in plan.changing() {
+        if let Some(host) = seen.iter().find(|host| host.node == node.node) {
+            problems.extend(missing_sources(node, host, &vips, &before));
+            let unusable = unusable_programs(host, &before);
+            problems.extend(
+                unusable
+                    .filter(|problem| !may_be_installed(cluster, node, problem))
+                    .map(|problem| HostProblem::Script {
+                        node: host.node.clone(),
+                        problem,
+                    }),
+            );
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(OpsError::Unfit { problems })
+    }
+}
+
+fn missing_sources(
+    node: &NodePlan,
+    host: &Observation,
+    vips: &[IpAddr],
+    before: &[Problem],
+) -> Vec<HostProblem> {
+    let is_conf = |file: &&TreeFile| file.role == "keepalived_conf";
+    let Some(conf) = node.tree.files.iter().find(is_conf) else {
+        return Vec::new();
+    };
+    let (sources, _) = unicast_ends(&String::from_utf8_lossy(&conf.content));
+    let is_new = |address: &IpAddr| {
+        let problem = Problem::SourceMissing {
+            node: host.node.clone(),
+            instance: String::new(),
+            address: *address,
+        };
+        !problem.is_in(before)
+    };
+    let missing = sources.into_iter().filter(|address| !host.holds(*address));
+    let of_address = |address| HostProblem::NoAddress {
+        node: host.node.clone(),
+        address,
+        has: own_addresses(host, address, vips),
+    };
+    missing.filter(is_new).map(of_address).collect()
+}
+
+/// The host's own addresses of the same family.
+fn own_addresses(host: &Observation, like: IpAddr, vips: &[IpAddr]) -> Vec<IpAddr> {
+    let own = host
+        .addresses
+        .iter()
+        .filter(|(interface, _)| interface != "lo");
+    let own = own.map(|(_, net)| net.addr());
+    own.filter(|address| address.is_ipv4() == like.is_ipv4() && !vips.contains(address))
+        .collect()
+}
+
+fn unusable_programs<'a>(
+    host: &'a Observation,
+    before: &'a [Problem],
+) -> impl Iterator<Item = Problem> + 'a {
+    let unusable = health::unusable(&host.node, &host.programs);
+    unusable.filter(|problem| !problem.is_in(before))
+}
+
+/// True for what a template names and the packages that are yet to be installed may bring. A notify hook is the
+/// user's own, and comes with none.
+fn may_be_installed(cluster: &Cluster, node: &NodePlan, problem: &Problem) -> bool {
+    let Problem::ScriptUnusable {
+        path,
+        script: UnusableScript::Missing,
+        ..
+    } = problem
+    else {
+        return false;
+    };
+    let is_hook = |hook: &HostPath| hook.as_str() == path;
+    !node.install.is_empty() && !cluster.notify_hook.as_ref().is_some_and(is_hook)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::{Hook, HookState, InstanceState, Manifest, Program, Service, VrrpState};
+    use crate::inventory;
+    use crate::model::{Node, NodeFacts, Secrets};
+    use crate::plan::{Desired, Goal, Redactor, Request, build};
+    use crate::render::{self, Templates};
+
+    const INVENTORY: &str = "cluster: web
+nodes:
+  - { name: lb1, address: 10.0.0.11, interface: eth0 }
+  - { name: lb2, address: 10.0.0.12, interface: eth0 }
+vips: [{ address: 10.0.0.100/24 }]
+notify: { hook: /usr/local/bin/page }
+upstreams: { backend: { servers: [192.168.1.10:8080] } }
+sites: [{ listen: [80], proxy: backend }]
+";
+
+    fn rendered(cluster: &Cluster, node: &Node) -> RenderedNode {
+        let (facts, secrets) = (NodeFacts::debian_12(), Secrets::default());
+        let templates = Templates::embedded().unwrap();
+        render::render(cluster, node, &facts, &secrets, &templates).unwrap()
+    }
+
+    /// A host with that address and what lies at the hook's path.
+    fn host(node: &Node, address: &str, hook: HookState) -> Observation {
+        let mut host = Observation::of(node.name.clone());
+        let net = format!("{address}/24").parse().unwrap();
+        host.addresses.push(("eth0".to_owned(), net));
+        host.programs.push(Hook {
+            path: "/usr/local/bin/page".to_owned(),
+            state: hook,
+        });
+        host
+    }
+
+    /// What is said against it.
+    fn refused(change: impl Fn(&mut Vec<Observation>)) -> Vec<String> {
+        let cluster = inventory::load("hactl.yml", INVENTORY).unwrap().cluster;
+        let mut seen: Vec<Observation> = cluster
+            .nodes
+            .iter()
+            .map(|node| host(node, &node.address.to_string(), HookState::Ready))
+            .collect();
+        change(&mut seen);
+        let desired = cluster
+            .nodes
+            .iter()
+            .map(|node| Desired::from_rendered(&cluster, &rendered(&cluster, node)));
+        let plan = build(Request {
+            cluster: cluster.name.clone(),
+            goal: Goal::Apply,
+            left_out: Vec::new(),
+            vips: vips(&cluster),
+            nodes: desired.zip(seen.iter().cloned()).collect(),
+            redactor: Redactor::new([7; 32]),
+            take_over: None,
+        });
+        match refuse_unable(&cluster, &plan.unwrap(), &seen) {
+            Ok(()) => Vec::new(),
+            Err(OpsError::Unfit { problems }) => problems.iter().map(ToString::to_string).collect(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn the_programs_that_the_files_name_are_asked_for() {
+        let cluster = inventory::load("hactl.yml", INVENTORY).unwrap().cluster;
+        let mut node = rendered(&cluster, &cluster.nodes[0]);
+        let hook = (HostPath::new("/usr/local/bin/page").unwrap(), false);
+        assert_eq!(named_programs(&cluster, &node), std::slice::from_ref(&hook));
+        let conf = node
+            .files
+            .iter_mut()
+            .find(|file| file.role == FileRole::KeepalivedConf)
+            .unwrap();
+        conf.content.extend_from_slice(
+            b"vrrp_script own {\n    script \"/opt/own.sh -q\"\n}\nnotify_master '/opt/up.sh'\nnotify_fifo /run/fifo\nscript_user root\n",
+        );
+        let named = ["/opt/own.sh", "/opt/up.sh"].map(|path| (HostPath::new(path).unwrap(), true));
+        let all: Vec<_> = named.into_iter().chain([hook]).collect();
+        assert_eq!(named_programs(&cluster, &node), all);
+    }
+
+    #[test]
+    fn a_host_that_lacks_what_its_files_need_is_refused() {
+        assert_eq!(refused(|_| ()), Vec::<String>::new());
+        let missing = refused(|seen| seen[1].programs[0].state = HookState::Missing);
+        assert_eq!(
+            missing,
+            ["lb2: keepalived cannot run /usr/local/bin/page: it does not exist (KA040)"]
+        );
+        let unsafe_path = refused(|seen| {
+            seen[1].programs[0].state = HookState::Unsafe {
+                component: "/usr/local/bin".to_owned(),
+            };
+        });
+        assert!(unsafe_path[0].ends_with("(KA041)"), "{unsafe_path:?}");
+        let elsewhere = refused(|seen| {
+            seen[1].addresses[0].1 = "10.0.0.42/24".parse().unwrap();
+        });
+        assert_eq!(
+            elsewhere,
+            ["lb2: the host does not have its address 10.0.0.12; it has 10.0.0.42"]
+        );
+        let none = refused(|seen| seen[1].addresses.clear());
+        assert!(none[0].ends_with("10.0.0.12; it has none"), "{none:?}");
+    }
+
+    #[test]
+    fn what_a_package_may_bring_is_no_reason() {
+        let there = Program::Installed {
+            version: "1.22.1".parse().unwrap(),
+        };
+        let hosts = |nginx: &Program| {
+            refused(|seen| {
+                for host in seen {
+                    host.nginx = *nginx;
+                    host.keepalived = there;
+                    host.programs.push(Hook {
+                        path: "/usr/libexec/of-a-template".to_owned(),
+                        state: HookState::Missing,
+                    });
+                }
+            })
+        };
+        assert_eq!(hosts(&there).len(), 2);
+        let missing = Program::Missing { candidate: None };
+        assert_eq!(hosts(&missing), Vec::<String>::new());
+        // The user's own hook comes with none.
+        let hook = refused(|seen| {
+            seen[1].nginx = missing;
+            seen[1].programs[0].state = HookState::Missing;
+        });
+        assert_eq!(hook.len(), 1);
+    }
+
+    #[test]
+    fn what_a_node_lacked_before_is_no_reason() {
+        let managed = |seen: &mut Vec<Observation>| {
+            let lb2 = &mut seen[1];
+            lb2.recorded = Some(Manifest::parse("generation\t3\n"));
+            let service = Service {
+                active: "active".to_owned(),
+                ..Service::default()
+            };
+            lb2.services
+                .insert("keepalived.service".to_owned(), service);
+            lb2.addresses.clear();
+            lb2.programs[0].state = HookState::Missing;
+        };
+        assert_eq!(refused(managed).len(), 2);
+        let known = refused(|seen| {
+            managed(seen);
+            let lb2 = &mut seen[1];
+            lb2.hooks = lb2.programs.clone();
+            lb2.vrrp.push(VrrpState {
+                instance: "VI_1".to_owned(),
+                state: InstanceState::Fault,
+                source: Some("10.0.0.12".parse().unwrap()),
+                ..VrrpState::default()
+            });
+        });
+        assert_eq!(known, Vec::<String>::new());
+    }
+}
