@@ -35,6 +35,24 @@ pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
     problems
 }
 
+/// The same of `seen` beside nodes that are not changed, `None` for those that nobody could look at: any of them may
+/// own a VIP.
+pub fn known_problems_beside(
+    seen: &[Observation],
+    others: &[Option<&Observation>],
+    vips: &[IpAddr],
+) -> Vec<Problem> {
+    let mut all = seen.to_vec();
+    all.extend(others.iter().flatten().copied().cloned());
+    let is_all = others.iter().all(Option::is_some);
+    let mut problems = known_problems(&all, vips);
+    problems.retain(|problem| match problem.node() {
+        Some(node) => seen.iter().any(|seen| seen.node == *node),
+        None => is_all || !matches!(problem, Problem::NoOwner { .. }),
+    });
+    problems
+}
+
 impl Problem {
     /// True where it was so before: the same on the same node, or what could not be seen while the daemon
     /// was down. The VIPs are never excused.

@@ -18,7 +18,7 @@ mod problem;
 mod tests;
 
 pub use client::{Served, split_doubtful};
-pub use excuse::known_problems;
+pub use excuse::{known_problems, known_problems_beside};
 pub use fault::FaultCause;
 pub use find::{ownership, problems, unusable};
 pub use outside::{MustAnswer, disagreements, doors, reach_question};

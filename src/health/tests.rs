@@ -425,3 +425,24 @@ fn a_vip_that_is_only_to_come_has_no_problem_yet() {
     let found = known_problems(&pair, &[vip(), to_come]);
     assert_eq!(found, [Problem::NoOwner { vip: vip() }]);
 }
+
+#[test]
+fn a_node_that_is_not_changed_may_own_the_vip() {
+    let mut pair = pair(InstanceState::Master, InstanceState::Fault);
+    for node in &mut pair {
+        node.recorded = Some(crate::agent::Manifest::parse("generation\t1\n"));
+    }
+    let (owner, broken) = (&pair[..1], &pair[1..]);
+    let fault = |found: Vec<Problem>| matches!(found[..], [Problem::NotElectable { .. }]);
+    assert!(fault(known_problems_beside(
+        broken,
+        &[Some(&pair[0])],
+        &[vip()]
+    )));
+    assert!(fault(known_problems_beside(broken, &[None], &[vip()])));
+    assert_eq!(
+        known_problems_beside(owner, &[Some(&pair[1])], &[vip()]),
+        []
+    );
+    assert_eq!(known_problems_beside(broken, &[], &[vip()]).len(), 2);
+}

@@ -14,7 +14,7 @@ use super::notice::{Notice, note_all};
 use super::plan::{Planned, test_files};
 use super::plan_file::PlanFile;
 use super::recovery::{self, Recoverer, Recovery, require_no_pending_change};
-use super::survey::{Survey, fit_profile, owner_patience, peer_ports, vips};
+use super::survey::{Survey, fit_profile, owner_patience, peer_ports};
 use super::unreachable::survey_for;
 use crate::agent::{AgentError, Observation, PeerKey, ThisMachine};
 use crate::apply::{
@@ -24,6 +24,7 @@ use crate::apply::{
 use crate::check::Finding;
 use crate::health::{self, Problem};
 use crate::inventory::Source;
+use crate::model::NodeName;
 use crate::plan::{Loss, Plan, Provenance};
 
 /// What is asked for.
@@ -91,6 +92,8 @@ pub struct ApplyReport {
     pub problems: Vec<Problem>,
     /// What the hosts' versions make of the inventory.
     pub findings: Vec<Finding>,
+    /// The nodes that `--limit` leaves out and that differ from the inventory, too.
+    pub behind: Vec<NodeName>,
     /// How it ended; `None` when the user did not agree.
     pub outcome: Option<ApplyOutcome>,
 }
@@ -155,10 +158,11 @@ impl<P: Planner> Course<'_, P> {
         let mut report = ApplyReport {
             plan: planned.plan,
             notices: recovery.without_own(survey.notices()),
-            problems: self.problems(survey),
+            problems: survey.known_problems(&self.loaded.cluster),
             recovery,
             is_recovered: false,
             findings: planned.findings,
+            behind: planned.behind,
             outcome: None,
         };
         if !self.is_agreed(&report, false)? {
@@ -180,19 +184,16 @@ impl<P: Planner> Course<'_, P> {
             self.recover(&report.recovery, survey).await?;
             report.is_recovered = true;
             let planned = self.plan(survey, &survey.seen).await?;
-            report.problems = self.problems(survey);
+            report.problems = survey.known_problems(&self.loaded.cluster);
             let is_as_agreed = is_same(&report.plan, &planned.plan);
             (report.plan, report.findings) = (planned.plan, planned.findings);
+            report.behind = planned.behind;
             if !is_as_agreed && !self.is_agreed(&report, true)? {
                 return Ok(report);
             }
         }
         report.outcome = Some(self.carry_out(&report.plan, survey).await?);
         Ok(report)
-    }
-
-    fn problems(&self, survey: &Survey) -> Vec<Problem> {
-        health::known_problems(&survey.seen, &vips(&self.loaded.cluster))
     }
 
     /// The plan, unless a change is under way that is not to be recovered, or another one was saved.
@@ -337,7 +338,7 @@ impl<P: Planner> Course<'_, P> {
                 vips: health::doors(&loaded.cluster),
                 peer_ports: peer_ports(&loaded.cluster),
                 hooks: loaded.cluster.notify_hook.iter().cloned().collect(),
-                before: self.problems(survey),
+                before: survey.known_problems(&self.loaded.cluster),
                 provenance: loaded.provenance.clone(),
                 stop: context.stop.clone(),
             },

@@ -18,8 +18,9 @@ use super::unreachable::survey_for;
 use crate::agent::Observation;
 use crate::apply::{Fleet, each};
 use crate::check::Finding;
-use crate::health::{self, Problem};
-use crate::plan::{Goal, LeftOut, NodePlan, Plan, Request, build};
+use crate::health::Problem;
+use crate::model::NodeName;
+use crate::plan::{Goal, LeftOut, NodePlan, Plan, Request, behind, build};
 
 /// A plan and what else was noticed.
 pub struct PlanReport {
@@ -58,6 +59,8 @@ impl PlanReport {
 pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) findings: Vec<Finding>,
+    /// The nodes that `--limit` leaves out and that differ from the inventory, too.
+    pub(super) behind: Vec<NodeName>,
 }
 
 /// Looks at the hosts and plans; changes nothing on them.
@@ -82,13 +85,15 @@ async fn look(
     refuse_running(&loaded, survey, &context.forget).await?;
     refuse_masked(&survey.seen)?;
     fit_profile(&mut loaded, &all)?;
-    let Planned { mut plan, findings } = make(&loaded, survey, &foreseen)?;
+    let Planned {
+        mut plan, findings, ..
+    } = make(&loaded, survey, &foreseen)?;
     test_files(&survey.fleet, &mut plan, context.parallel).await?;
     Ok(PlanReport {
         expected: Expected::of_plan(&loaded.cluster, &plan, &foreseen),
         basis: Basis::of(loaded.source.text(), &loaded.templates, &foreseen),
         notices: recovery.without_own(survey.notices()),
-        problems: health::known_problems(&survey.seen, &vips(&loaded.cluster)),
+        problems: survey.known_problems(&loaded.cluster),
         loaded,
         plan,
         recovery,
@@ -118,17 +123,23 @@ pub(super) fn plan_beside(
     left_out: Vec<LeftOut>,
 ) -> Result<Planned, OpsError> {
     let (desired, findings) = desired(loaded, seen)?;
+    let (vips, redactor) = (vips(&loaded.cluster), redactor());
+    let behind = behind(&left_out, &vips, &redactor);
     let request = Request {
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Apply,
-        vips: vips(&loaded.cluster),
+        vips,
         left_out,
         nodes: desired.into_iter().zip(seen.iter().cloned()).collect(),
-        redactor: redactor(),
+        redactor,
         take_over: loaded.take_over.clone(),
     };
     let plan = build(request).map_err(OpsError::Plan)?;
-    Ok(Planned { plan, findings })
+    Ok(Planned {
+        plan,
+        findings,
+        behind,
+    })
 }
 
 /// Asks the daemons of every node that would change to test its files.

@@ -50,6 +50,8 @@ impl Planner for ToGeneration {
         Ok(Planned {
             plan,
             findings: Vec::new(),
+            // The others may well have to stay as they are: a rollback is of what was done to some nodes.
+            behind: Vec::new(),
         })
     }
 }

@@ -15,6 +15,7 @@ use super::secrets::secret_variables;
 use crate::agent::{Agent, AgentError, ListensAt, NoConnection, Observation, PeerDoor, Question};
 use crate::apply::{Fleet, each};
 use crate::check::{self, Finding, Unreached};
+use crate::health::{self, Problem};
 use crate::model::{Cluster, Failover, HostPath, Node, NodeFacts, NodeName};
 use crate::plan::{Desired, LeftOut, Redactor};
 use crate::remote::{SshConnector, SshOptions};
@@ -65,6 +66,12 @@ impl Survey {
             Other::Seen(_) => None,
         });
         notices(&self.seen).into_iter().chain(unseen).collect()
+    }
+
+    /// What is wrong with the nodes that are changed, and with the VIPs.
+    pub(super) fn known_problems(&self, cluster: &Cluster) -> Vec<Problem> {
+        let others: Vec<_> = self.others.iter().map(Other::seen).collect();
+        health::known_problems_beside(&self.seen, &others, &vips(cluster))
     }
 
     /// `seen` of the nodes that are changed, and what was seen of the others.

@@ -127,7 +127,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
-fn node_plan(
+pub(super) fn node_plan(
     mut desired: Desired,
     seen: &Observation,
     vips: &[IpAddr],
@@ -370,7 +370,7 @@ fn sysctl_changes(wanted: &Manifest, seen: &Observation) -> Vec<SysctlChange> {
 }
 
 /// What runs, against what was applied.
-fn drift(seen: &Observation) -> Vec<RunningDrift> {
+pub fn drift(seen: &Observation) -> Vec<RunningDrift> {
     let Some(recorded) = &seen.recorded else {
         return Vec::new();
     };

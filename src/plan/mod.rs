@@ -6,6 +6,7 @@
 
 mod actions;
 mod agreement;
+mod behind;
 mod beside;
 mod build;
 mod course;
@@ -22,8 +23,9 @@ mod timers;
 mod types;
 
 pub use agreement::unicast_ends;
+pub use behind::behind;
 pub use beside::BesideError;
-pub use build::{LeftOut, PlanError, Request, build};
+pub use build::{LeftOut, PlanError, Request, build, drift};
 pub use course::{Course, VipCourse};
 pub use desired::{Desired, MEMBERS, Provenance};
 pub use diff::Redactor;

@@ -46,6 +46,15 @@ fn good_ends_say_what_is_live() {
 }
 
 #[test]
+fn nodes_that_were_left_out_and_would_change_are_named() {
+    let mut limited = report(upstream_change(), ApplyResult::Applied { generation: 4 });
+    limited.behind = vec![name("lb4")];
+    let text = outcome_text(&limited, &owners(), true);
+    assert_eq!(outcome_json(&limited)["behind"][0], "lb4");
+    assert_snapshot!(plain(&text));
+}
+
+#[test]
 fn a_refusal_on_all_nodes_is_told_once() {
     let refused = |node: &str| FailureCause::Refused {
         node: name(node),

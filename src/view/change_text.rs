@@ -56,8 +56,26 @@ pub(super) fn outcome_text(
             "The interrupted change was ended; nothing else was changed.\n".to_owned()
         }
         None => "Nothing was changed.\n".to_owned(),
-        Some(outcome) => ended(&report.plan, outcome, owners, unicode),
+        Some(outcome) => {
+            let text = ended(&report.plan, outcome, owners, unicode);
+            match &outcome.result {
+                ApplyResult::Applied { .. } | ApplyResult::Waiting { .. } => {
+                    text + &behind_text(&report.behind)
+                }
+                _ => text,
+            }
+        }
     }
+}
+
+/// The nodes that were left out and would change, too.
+fn behind_text(behind: &[NodeName]) -> String {
+    if behind.is_empty() {
+        return String::new();
+    }
+    let nodes: Vec<&NodeName> = behind.iter().collect();
+    let words = format!("{} would change, too: apply without --limit.", and(&nodes));
+    labelled(&paint::warn("Left out:"), &words, "          ")
 }
 
 fn ended(
@@ -203,6 +221,9 @@ pub(super) fn outcome_json(report: &ApplyReport) -> Value {
             "problems": problems,
         }),
     };
+    if !report.behind.is_empty() {
+        json["behind"] = json!(report.behind);
+    }
     json["tx"] = json!(outcome.tx);
     json["elapsed_ms"] = json!(outcome.elapsed.as_millis());
     json

@@ -245,6 +245,7 @@ pub(super) fn report(plan: Plan, result: ApplyResult) -> ApplyReport {
         notices: Vec::new(),
         problems: Vec::new(),
         findings: Vec::new(),
+        behind: Vec::new(),
         outcome: Some(ApplyOutcome {
             result,
             tx: Some("20261122T165000Z-1-00000000".to_owned()),

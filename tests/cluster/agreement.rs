@@ -177,15 +177,23 @@ fn some_nodes_are_changed_and_the_others_only_looked_at() {
     let etc = cluster.all_etc();
     // A backup alone, while another node owns the VIP.
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
-    cluster.run(&["plan", "--limit", "lb3"]).exits(0);
-    cluster.run(&["apply", "--yes", "--limit", "lb3"]).exits(0);
+    cluster
+        .run(&["plan", "--limit", "lb3"])
+        .exits(0)
+        .never_says("no node owns");
+    cluster
+        .run(&["apply", "--yes", "--limit", "lb3"])
+        .exits(0)
+        .never_says("no node owns")
+        .says("lb1 and lb2 would change, too");
     let status = cluster.run(&["status", "--limit", "lb3", "--format", "json"]);
     let json = status.json();
     assert_eq!(json["vips"][0]["owners"][0], owner.as_str(), "{status}");
     assert_eq!(json["nodes"].as_array().unwrap().len(), 1, "{status}");
     cluster
         .run(&["rollback", "--yes", "--limit", "lb3"])
-        .exits(0);
+        .exits(0)
+        .never_says("would change, too");
     cluster.assert_etc(&etc);
 
     // A change that all must agree on is refused before anything is sent.

@@ -1,6 +1,7 @@
 //! Plans by table and by property: what is seen, what was recorded and what is wanted, in every
 //! mixture. Here is what both are made of: hosts, desired states, and a model of carrying a plan out.
 
+mod behind;
 mod beside;
 mod losses;
 mod preferred;
