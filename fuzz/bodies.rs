@@ -165,7 +165,7 @@ fn planned(
     };
     plan.nodes[0].tests = answer.tests();
     plan.nodes[0].install.extend(answer.packages());
-    let report = StatusReport::new(&inventory.cluster, &plan, std::slice::from_ref(seen));
+    let report = StatusReport::new(&inventory.cluster, Some(&plan), std::slice::from_ref(seen));
     show(|ui| ui.show_status(&report));
     show(|ui| {
         let view = ui.clone().follow_change("apply", PlanDetail::Diffs);

@@ -129,6 +129,7 @@ fn code_hint(code: &str) -> &'static str {
         "packages" => {
             "run `apt-get update` and `apt-get install nginx keepalived` on the host and mend what it says"
         }
+        "called-off" => "look at what is said of the other nodes",
         "moved-on" => "run `hactl plan` again and look at what it says now",
         "lock-lost" => "run `hactl status`, then run it again",
         "busy" => "wait a few seconds, then run it again",

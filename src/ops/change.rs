@@ -231,7 +231,10 @@ impl<P: Planner> Course<'_, P> {
         match (self.request.agree)(&proposal) {
             Consent::Given => Ok(true),
             Consent::Declined => Ok(false),
-            Consent::Unnamed(losses) => Err(OpsError::StopsServing { losses }),
+            Consent::Unnamed(losses) => Err(OpsError::StopsServing {
+                losses,
+                goal: report.plan.goal,
+            }),
         }
     }
 

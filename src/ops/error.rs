@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::fitness::HostProblem;
 use super::forgotten::StillThere;
-use super::membership::{Member, Missing, how_to_take_out, name_all};
+use super::membership::{Member, Missing, how_to_take_out, missing_words};
 use super::plan_file::PlanFileError;
 use super::unreachable::WithoutThem;
 use crate::agent::{AgentError, Deadline, NoRandomness, UnsupportedHost};
@@ -13,7 +13,7 @@ use crate::check::Finding;
 use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
 use crate::model::{NodeName, OsFamily, SecretRef};
-use crate::plan::{AnotherCluster, Loss, PlanError};
+use crate::plan::{AnotherCluster, Goal, Loss, PlanError};
 use crate::render::{RenderError, TemplateError};
 
 /// Why a change that is under way can neither be confirmed nor cancelled now.
@@ -148,10 +148,7 @@ pub enum OpsError {
         without: WithoutThem,
     },
     /// The inventory no longer names nodes of the last generation.
-    #[error(
-        "the inventory no longer has {}, of the last generation",
-        name_all(missing)
-    )]
+    #[error("{}", missing_words(missing))]
     MembersMissing {
         /// Who, and what the wire says of them.
         missing: Vec<Missing>,
@@ -197,6 +194,8 @@ pub enum OpsError {
     StopsServing {
         /// Each loss.
         losses: Vec<Loss>,
+        /// Where the plan leads.
+        goal: Goal,
     },
     /// A plan file cannot be used.
     #[error(transparent)]
@@ -266,7 +265,7 @@ fn names_of(losses: &[Loss]) -> Vec<&str> {
 }
 
 /// The options that name the losses, ready to be typed.
-fn stop_serving_hint(losses: &[Loss]) -> String {
+fn stop_serving_hint(losses: &[Loss], goal: Goal) -> String {
     let quoted = |name: &str| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:/-[]".contains(c);
         let is_glob = name.contains('[');
@@ -277,15 +276,20 @@ fn stop_serving_hint(losses: &[Loss]) -> String {
         }
     };
     let names = names_of(losses);
+    // What a generation has is not for the inventory to say.
+    let keep = match goal {
+        Goal::Apply => "keep them in the inventory, or add",
+        Goal::Rollback { .. } => "go back to a generation that serves them, or add",
+    };
     let options: Vec<String> = names
         .iter()
         .take(5)
         .map(|name| format!("--stop-serving {}", quoted(name)))
         .collect();
     if names.len() > options.len() {
-        return "keep them in the inventory, or add `--stop-serving all`".to_owned();
+        return format!("{keep} `--stop-serving all`");
     }
-    format!("keep them in the inventory, or add `{}`", options.join(" "))
+    format!("{keep} `{}`", options.join(" "))
 }
 
 fn another_cluster_hint(other: &AnotherCluster) -> String {
@@ -356,7 +360,7 @@ impl OpsError {
                 Some("make it again: `hactl plan --out FILE`".to_owned())
             }
             Self::Unreachable { errors, without } => Some(without.hint(errors)),
-            Self::MembersMissing { missing } => Some(how_to_take_out(missing)),
+            Self::MembersMissing { missing } => Some(how_to_take_out(missing, "add")),
             Self::NotTakenOut { member, .. } => Some(format!(
                 "run `systemctl disable --now keepalived` on {}, then again with `--forget {}`; nothing was changed",
                 member.called(),
@@ -370,7 +374,7 @@ impl OpsError {
                 missing.join(", ")
             )),
             Self::Settle(refusal) => Some(refusal.hint().to_owned()),
-            Self::StopsServing { losses } => Some(stop_serving_hint(losses)),
+            Self::StopsServing { losses, goal } => Some(stop_serving_hint(losses, *goal)),
             Self::Plan(PlanError::AnotherCluster(other)) => Some(another_cluster_hint(other)),
             Self::Plan(PlanError::Beside(error)) => Some(error.hint()),
             Self::Plan(PlanError::Partial { .. }) => {

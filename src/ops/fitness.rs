@@ -166,7 +166,8 @@ pub(super) async fn require_fit(
         .collect();
     let agent = seen.first().and_then(|seen| fleet.get(&seen.node));
     let missing = membership::missing(&loaded.cluster, &all);
-    let missing = membership::look_for(missing, &free, agent, &all).await;
+    let hears = membership::is_heard_by_all(&loaded.cluster, &all);
+    let missing = membership::look_for(missing, &free, agent, &all, hears).await;
     if let (false, Some(agent)) = (free.is_empty(), agent) {
         let taken = strangers(agent, free, &all).await;
         let taken = taken.map_err(|error| OpsError::Hosts {

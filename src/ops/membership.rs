@@ -10,7 +10,7 @@ use super::context::Loaded;
 use super::error::OpsError;
 use super::neighbours::strangers;
 use crate::agent::{Agent, LiveFile, Observation};
-use crate::model::{Cluster, HostPath};
+use crate::model::{Cluster, HostPath, Peering};
 use crate::plan::{MEMBERS, unicast_ends};
 
 /// A node of the last generation.
@@ -53,6 +53,8 @@ pub struct Missing {
     pub answers: bool,
     /// VIPs that it answers for.
     pub holds: Vec<IpAddr>,
+    /// It goes on hearing the others, as all send to a group.
+    pub hears: bool,
 }
 
 /// The members by the last generation that any host has.
@@ -127,6 +129,12 @@ pub(super) fn missing(cluster: &Cluster, seen: &[&Observation]) -> Vec<Member> {
         .collect()
 }
 
+/// True where nodes that nobody names hear those of `cluster`: all send to a group, now and then.
+pub(super) fn is_heard_by_all(cluster: &Cluster, seen: &[&Observation]) -> bool {
+    let is_multicast = |seen: &&Observation| ends(seen).1.is_empty();
+    cluster.vrrp.peering == Peering::Multicast && seen.iter().all(is_multicast)
+}
+
 /// Asks the wire about them, from one node: which of them answers, and for which of the VIPs that no node
 /// of the inventory has.
 pub(super) async fn look_for(
@@ -134,6 +142,7 @@ pub(super) async fn look_for(
     free: &[IpAddr],
     agent: Option<&Agent>,
     nodes: &[&Observation],
+    hears: bool,
 ) -> Vec<Missing> {
     let neighbours = match agent {
         Some(agent) if !missing.is_empty() => {
@@ -148,6 +157,7 @@ pub(super) async fn look_for(
         let is_its = |vip: &&IpAddr| hardware.is_some() && neighbours.get(*vip) == hardware;
         Missing {
             answers: hardware.is_some(),
+            hears,
             holds: free.iter().filter(is_its).copied().collect(),
             member,
         }
@@ -188,14 +198,22 @@ pub(super) fn refuse_missing(
     }
 }
 
+/// That the inventory no longer has them.
+pub(super) fn missing_words(missing: &[Missing]) -> String {
+    format!(
+        "the inventory no longer has {}, of the last generation",
+        name_all(missing)
+    )
+}
+
 /// All of them, for a message.
-pub(super) fn name_all(missing: &[Missing]) -> String {
+fn name_all(missing: &[Missing]) -> String {
     let names: Vec<String> = missing.iter().map(|one| one.member.to_string()).collect();
     names.join(", ")
 }
 
-/// What members that nobody talks to would do, and how to take them out.
-pub(super) fn how_to_take_out(missing: &[Missing]) -> String {
+/// What members that nobody talks to would do, and how to take them out; `then` says what to do with the option.
+pub(super) fn how_to_take_out(missing: &[Missing], then: &str) -> String {
     let seen = |one: &Missing| {
         let name = one.member.called();
         let vips: Vec<String> = one.holds.iter().map(ToString::to_string).collect();
@@ -211,9 +229,14 @@ pub(super) fn how_to_take_out(missing: &[Missing]) -> String {
         .iter()
         .map(|name| format!("--forget {name}"))
         .collect();
+    let what = if missing.iter().all(|one| one.hears) {
+        "would stay in the election of the virtual IP, with a configuration that nobody updates any more"
+    } else {
+        "would go on with the virtual IP and hear nobody: two owners"
+    };
     format!(
-        "{} would go on with the virtual IP and hear nobody: two owners. {seen}Stop it by hand (`systemctl disable \
-         --now keepalived nginx`), or make sure that it stays off; then add `{}`",
+        "{} {what}. {seen}Stop it by hand (`systemctl disable --now keepalived nginx`), or make sure that it stays \
+         off; then {then} `{}`",
         names.join(", "),
         forget.join(" ")
     )

@@ -67,5 +67,5 @@ pub use render::{RenderReport, render};
 pub use rollback::{RollbackRequest, rollback};
 pub use secrets::secret_file;
 pub use settle::{ChangeSeen, SettleEnd, SettleReport, SettleRequest, settle};
-pub use status::{NodeStatus, StatusReport, Unreachable, status};
+pub use status::{NodeStatus, Refusal, StatusReport, Unreachable, status};
 pub use unreachable::WithoutThem;

@@ -28,6 +28,8 @@ pub enum Notice {
         tx: String,
         /// How far it got.
         phase: String,
+        /// When the host ends it, where it tells.
+        deadline: Option<Deadline>,
     },
     /// A change waits for a person to confirm it.
     Waiting {
@@ -139,6 +141,7 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
                     node: node(),
                     tx,
                     phase: journal.phase.clone(),
+                    deadline: journal.deadline.clone(),
                 },
             });
         }

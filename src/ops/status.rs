@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::context::{Context, load};
 use super::error::OpsError;
+use super::membership::{Missing, how_to_take_out, missing_words};
 use super::notice::{Notice, notices};
 use super::plan::plan_beside;
 use super::survey::{fit_profile, survey_reachable, unreached_servers, unresolved_names, vips};
@@ -12,7 +13,7 @@ use crate::apply::look;
 use crate::check::{Finding, Severity};
 use crate::health::{self, MustAnswer, Problem, VipOwners};
 use crate::model::{Cluster, ClusterName, NodeName};
-use crate::plan::{Cause, NodePlan, Plan, RunningDrift};
+use crate::plan::{Cause, NodePlan, Plan, PlanError, RunningDrift, drift};
 
 /// One node.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -66,8 +67,24 @@ pub struct StatusReport {
     pub notices: Vec<Notice>,
     /// Rules that the running cluster breaks.
     pub findings: Vec<Finding>,
+    /// All nodes that were to be asked, in the inventory's order.
+    #[serde(skip)]
+    pub order: Vec<NodeName>,
     /// Nodes that could not be asked.
     pub unreachable: Vec<Unreachable>,
+    /// Nodes of the last generation that the inventory no longer has.
+    pub missing: Vec<Missing>,
+    /// Why an apply would be refused here, so that what it would change is not known.
+    pub refusal: Option<Refusal>,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Refusal {
+    /// As one sentence.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
 }
 
 /// A node that could not be asked, and why.
@@ -80,18 +97,19 @@ pub struct Unreachable {
 }
 
 impl StatusReport {
-    /// What was seen of `cluster`, against the plan that an apply would carry out.
-    pub fn new(cluster: &Cluster, plan: &Plan, seen: &[Observation]) -> Self {
+    /// What was seen of `cluster`, against the plan that an apply would carry out, where one can be made.
+    pub fn new(cluster: &Cluster, plan: Option<&Plan>, seen: &[Observation]) -> Self {
         let vips = vips(cluster);
         let of_node = |seen: &Observation| {
-            let plan = plan.nodes.iter().find(|plan| plan.node == seen.node)?;
-            Some(node_status(seen, plan, &vips))
+            let plans = plan.iter().flat_map(|plan| &plan.nodes);
+            let plan = plans.into_iter().find(|plan| plan.node == seen.node);
+            node_status(seen, plan, &vips)
         };
         Self {
             cluster: cluster.name.clone(),
             vips: health::owners(seen, &vips),
             problems: health::problems(seen, &vips),
-            nodes: seen.iter().filter_map(of_node).collect(),
+            nodes: seen.iter().map(of_node).collect(),
             from_here: Vec::new(),
             notices: notices(seen),
             findings: [
@@ -99,8 +117,20 @@ impl StatusReport {
                 unreached_servers(cluster, seen),
             ]
             .concat(),
+            order: Vec::new(),
             unreachable: Vec::new(),
+            missing: Vec::new(),
+            refusal: None,
         }
+    }
+
+    /// What an apply would be refused for.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let missing = (!self.missing.is_empty()).then(|| Refusal {
+            message: missing_words(&self.missing),
+            help: Some(how_to_take_out(&self.missing, "apply with")),
+        });
+        missing.into_iter().chain(self.refusal.clone()).collect()
     }
 
     /// True when every node answers and could serve, every VIP has one owner, nothing differs from what
@@ -123,7 +153,13 @@ impl StatusReport {
         });
         let is_error = |finding: &Finding| finding.severity() == Severity::Error;
         let rules = !self.findings.iter().any(is_error);
-        self.problems.is_empty() && as_applied && settled && rules && self.unreachable.is_empty()
+        let is_whole = self.unreachable.is_empty() && self.missing.is_empty();
+        self.problems.is_empty()
+            && as_applied
+            && settled
+            && rules
+            && is_whole
+            && self.refusal.is_none()
     }
 }
 
@@ -146,38 +182,57 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
         })
         .collect();
     let down: Vec<NodeName> = unreachable.iter().map(|it| it.node.clone()).collect();
+    let order = loaded
+        .nodes()
+        .iter()
+        .map(|node| node.name.clone())
+        .collect();
     loaded.leave_out(&down);
     fit_profile(&mut loaded, &all)?;
-    let plan = plan_beside(&loaded, &survey.seen, Vec::new())?.plan;
+    let (plan, refusal) = match plan_beside(&loaded, &survey.seen, Vec::new()) {
+        Ok(planned) => (Some(planned.plan), None),
+        Err(error @ OpsError::Plan(PlanError::Beside(_) | PlanError::Obstacle { .. })) => {
+            let refusal = Refusal {
+                message: error.to_string(),
+                help: error.hint(),
+            };
+            (None, Some(refusal))
+        }
+        Err(error) => return Err(error),
+    };
     let vips = vips(&loaded.cluster);
     let mut problems = health::problems(&all, &vips);
     let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
     let (outside, from_here) = health::split_doubtful(outside, &looks);
     problems.extend(outside);
-    let report = StatusReport::new(&loaded.cluster, &plan, &survey.seen);
+    let report = StatusReport::new(&loaded.cluster, plan.as_ref(), &survey.seen);
     Ok(StatusReport {
         vips: health::owners(&all, &vips),
         problems,
         from_here,
         notices,
+        order,
         unreachable,
+        missing: survey.missing,
+        refusal,
         ..report
     })
 }
 
-fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStatus {
+fn node_status(seen: &Observation, plan: Option<&NodePlan>, vips: &[IpAddr]) -> NodeStatus {
     // What a change under way has made so far is told as that, and nobody's drift.
     let is_settled = seen.journal.is_none();
     let by_hand = |cause| is_settled && matches!(cause, Cause::Hand | Cause::InventoryAndHand);
-    let drift = plan.drift.iter().filter(|drift| {
+    let drift = drift(seen).into_iter().filter(|drift| {
         is_settled
             || matches!(
                 drift,
                 RunningDrift::Down { .. } | RunningDrift::NotEnabled { .. }
             )
     });
-    let changed = plan.files.iter().filter(|file| by_hand(file.cause));
-    let pending = plan.files.iter().filter(|file| file.cause != Cause::Hand);
+    let files = || plan.into_iter().flat_map(|plan| &plan.files);
+    let changed = files().filter(|file| by_hand(file.cause));
+    let pending = files().filter(|file| file.cause != Cause::Hand);
     NodeStatus {
         node: seen.node.clone(),
         holds: vips
@@ -199,7 +254,7 @@ fn node_status(seen: &Observation, plan: &NodePlan, vips: &[IpAddr]) -> NodeStat
         backends: seen.backends.clone(),
         unresolved: seen.unresolved(),
         overloaded: seen.is_overloaded,
-        drift: drift.cloned().collect(),
+        drift: drift.collect(),
         changed_by_hand: changed.map(|file| file.path.to_string()).collect(),
         pending: pending.map(|file| file.path.to_string()).collect(),
     }

@@ -55,6 +55,56 @@ fn nodes_that_were_left_out_and_would_change_are_named() {
 }
 
 #[test]
+fn what_follows_from_another_failure_is_not_told_beside_it() {
+    let waited = |node: &str| {
+        FailureCause::Agent(AgentError::Failed {
+            node: name(node),
+            code: "called-off".to_owned(),
+            message: "another node could not take its part in the change".to_owned(),
+            detail: String::new(),
+        })
+    };
+    let failed = |errors| {
+        let failure = failure(Step::Activate, errors);
+        shown(upstream_change(), ApplyResult::RolledBack(failure))
+    };
+    let without = failed(vec![waited("lb2"), waited("lb3"), FailureCause::OutOfTime]);
+    assert!(!without.contains("its part"), "{without}");
+    let alone = failed(vec![waited("lb2")]);
+    assert!(
+        alone.contains("its part") && !alone.contains("-vvv"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn the_cause_of_a_fault_has_a_help_of_its_own() {
+    let problems = vec![
+        Problem::NoOwner {
+            vip: "10.0.0.100".parse().unwrap(),
+        },
+        Problem::NotElectable {
+            node: name("lb2"),
+            instance: "VI_1".to_owned(),
+            state: InstanceState::Fault,
+            seconds: Some(15),
+            causes: vec![FaultCause::AddressMissing {
+                address: "10.0.0.42".parse().unwrap(),
+            }],
+        },
+    ];
+    let before = super::problems::problems_text(&problems);
+    let errors = vec![FailureCause::NotProven { problems }];
+    let result = ApplyResult::RolledBack(failure(Step::Prove, errors));
+    let text = plain(&before) + &shown(upstream_change(), result);
+    assert!(!text.contains("112"), "{text}");
+    assert!(
+        text.contains("help: give that address to the host"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_refusal_on_all_nodes_is_told_once() {
     let refused = |node: &str| FailureCause::Refused {
         node: name(node),

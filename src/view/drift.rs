@@ -44,13 +44,25 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
 /// The node, and one sentence.
 pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
     match notice {
-        Notice::Unfinished { node, tx, phase } => (
+        Notice::Unfinished {
             node,
-            format!(
-                "the change {tx} is unfinished there ({phase}); the host ends it by itself when its \
-                 time is over"
-            ),
-        ),
+            tx,
+            phase,
+            deadline,
+        } => {
+            // Once it is being ended, the time that it was given is past.
+            let is_waiting = matches!(phase.as_str(), "activating" | "activated" | "offered");
+            let deadline = deadline
+                .as_ref()
+                .filter(|at| is_waiting && at.seconds_left > 0);
+            let when = deadline.map_or_else(String::new, |at| format!(" at {at}"));
+            (
+                node,
+                format!(
+                    "the change {tx} is unfinished there ({phase}); the host ends it by itself{when}"
+                ),
+            )
+        }
         Notice::Waiting {
             node, by, deadline, ..
         } => {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::complaint::{Complaint, merged};
 use crate::apply::{Failure, FailureCause};
-use crate::health::Problem;
+use crate::health::{FaultCause, Problem};
 
 /// A cause as a complaint.
 fn complaint(cause: &FailureCause) -> Complaint {
@@ -27,9 +27,31 @@ fn complaint(cause: &FailureCause) -> Complaint {
     }
 }
 
+const NO_ADDRESS: &str =
+    "give that address to the host, or correct `address` of that node in the inventory";
+
+fn of_cause(cause: &FaultCause) -> &'static str {
+    match cause {
+        FaultCause::AddressMissing { .. } => NO_ADDRESS,
+        FaultCause::InterfaceDown { .. } => {
+            "bring the interface up: `ip link` and `journalctl -k` on that node tell why it is down"
+        }
+        FaultCause::ScriptFailing { .. } => {
+            "run the check by hand on that node: it says why it fails"
+        }
+        FaultCause::TrackedFile {
+            is_nginx_down: true,
+            ..
+        } => "look at `systemctl status nginx` and nginx's error log on that node",
+        FaultCause::TrackedFile { .. } => "find out who writes that file on that node",
+    }
+}
+
 /// What to look at, by the first thing that was seen from outside, or else for who owns what.
 fn proof_help(problems: &[Problem]) -> &'static str {
     let of_problem = |problem: &Problem| match problem {
+        Problem::SourceMissing { .. } => Some(NO_ADDRESS),
+        Problem::NotElectable { causes, .. } => causes.first().map(of_cause),
         Problem::WrongHardware { .. } => Some(
             "the owner has announced itself and is not heard: look for another host with that hardware \
              address, and at what the switch filters (port security, ARP inspection)",
@@ -52,8 +74,13 @@ fn proof_help(problems: &[Problem]) -> &'static str {
     )
 }
 
+/// Nodes that only waited for one that failed are not named beside it.
 fn complaints(failure: &Failure) -> Vec<Complaint> {
-    merged(failure.errors.iter().map(complaint).collect())
+    let follows = |cause: &&FailureCause| matches!(cause, FailureCause::Agent(error) if error.code() == "called-off");
+    let all = || failure.errors.iter();
+    let is_known = !all().all(|cause| follows(&cause));
+    let shown = all().filter(|cause| !(is_known && follows(cause)));
+    merged(shown.map(complaint).collect())
 }
 
 /// Every cause, the same on several nodes once.

@@ -263,6 +263,13 @@ fn notices_come_first() {
             node: name("lb1"),
             tx: "20261122T165000Z-1-00000000".to_owned(),
             phase: "activated".to_owned(),
+            deadline: Some(deadline()),
+        },
+        Notice::Unfinished {
+            node: name("lb3"),
+            tx: "20261122T165000Z-1-00000000".to_owned(),
+            phase: "undoing".to_owned(),
+            deadline: Some(deadline()),
         },
         Notice::Undone {
             node: name("lb2"),

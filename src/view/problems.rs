@@ -4,12 +4,19 @@ use super::complaint::labelled;
 use super::paint;
 use crate::health::Problem;
 
-/// A problem, with its rule and what that says to do.
-pub(super) fn problem_words(problem: &Problem) -> String {
+/// A problem, with its rule and what that says to do: not where others of `all` are its cause.
+pub(super) fn problem_words(problem: &Problem, all: &[Problem]) -> String {
     match problem.rule() {
+        Some(rule) if is_explained(problem, all) => format!("{problem} ({})", rule.id),
         Some(rule) => format!("{problem} ({}: {})", rule.id, rule.fix),
         None => problem.to_string(),
     }
+}
+
+/// True for a VIP without an owner where nodes are known to be kept from being elected.
+fn is_explained(problem: &Problem, all: &[Problem]) -> bool {
+    let is_cause = |other: &Problem| matches!(other, Problem::NotElectable { causes, .. } if !causes.is_empty());
+    matches!(problem, Problem::NoOwner { .. }) && all.iter().any(is_cause)
 }
 
 /// What is wrong now. Daemons that do not run are drift, and shown as that.
@@ -18,7 +25,7 @@ pub(super) fn problems_text(problems: &[Problem]) -> String {
     let is_drift = |problem: &&Problem| matches!(problem, Problem::DaemonDown { .. });
     let shown = problems.iter().filter(|problem| !is_drift(problem));
     shown
-        .map(|problem| labelled(&label, &problem_words(problem), "         "))
+        .map(|problem| labelled(&label, &problem_words(problem, problems), "         "))
         .collect()
 }
 
@@ -27,7 +34,7 @@ pub(super) fn remaining_text(problems: &[Problem]) -> String {
     let label = paint::warn("Still wrong, as before:");
     problems
         .iter()
-        .map(|problem| labelled(&label, &problem_words(problem), "  "))
+        .map(|problem| labelled(&label, &problem_words(problem, problems), "  "))
         .collect()
 }
 

@@ -8,7 +8,7 @@ use super::history::history_text;
 use super::lab::{lab_text, lab_up_text};
 use super::lab_progress::event_line;
 use super::samples::*;
-use super::status::status_text;
+use super::status::{refusals_text, status_text};
 use crate::agent::{AgentError, BackendState, Viewpoint};
 use crate::check::{self, Finding};
 use crate::health::Problem;
@@ -59,14 +59,42 @@ fn an_overloaded_node_serves_and_is_named() {
 fn a_cluster_with_a_node_down() {
     let mut report = status(vec![
         node_status("lb1", "MASTER"),
-        node_status("lb2", "BACKUP"),
+        node_status("lb3", "BACKUP"),
     ]);
     report.unreachable.push(crate::ops::Unreachable {
-        node: name("lb3"),
-        why: "lb3: cannot reach 10.0.0.13 by ssh: connect to host 10.0.0.13 port 22: No route to host".to_owned(),
+        node: name("lb2"),
+        why: "lb2: cannot reach 10.0.0.13 by ssh: connect to host 10.0.0.13 port 22: No route to host".to_owned(),
     });
     assert!(!report.is_healthy());
     assert_snapshot!(plain(&status_text(&report)));
+}
+
+#[test]
+fn what_an_apply_would_be_refused_for_stands_below_the_table() {
+    let missing = |hears| {
+        let mut report = status(vec![node_status("lb1", "MASTER")]);
+        report.missing.push(crate::ops::Missing {
+            member: crate::ops::Member {
+                name: Some("lb3".to_owned()),
+                address: "10.0.0.13".parse().unwrap(),
+            },
+            answers: true,
+            holds: Vec::new(),
+            hears,
+        });
+        report
+    };
+    let mut refused = status(vec![node_status("lb1", "MASTER")]);
+    refused.refusal = Some(crate::ops::Refusal {
+        message: "lb1: /etc/keepalived/keepalived.conf does not include /etc/keepalived/conf.d/hactl.conf".to_owned(),
+        help: Some("add the line".to_owned()),
+    });
+    let reports = [missing(false), missing(true), refused];
+    let text = |report: &crate::ops::StatusReport| {
+        assert!(!report.is_healthy());
+        plain(&(status_text(report) + &refusals_text(report)))
+    };
+    assert_snapshot!(reports.iter().map(text).collect::<Vec<_>>().join("=====\n"));
 }
 
 #[test]

@@ -329,6 +329,9 @@ pub(super) fn status(nodes: Vec<NodeStatus>) -> StatusReport {
         from_here: Vec::new(),
         notices: Vec::new(),
         findings: Vec::new(),
+        order: ["lb1", "lb2", "lb3"].map(name).into(),
         unreachable: Vec::new(),
+        missing: Vec::new(),
+        refusal: None,
     }
 }

@@ -1,5 +1,6 @@
 //! What every node is and does.
 
+use super::complaint::Complaint;
 use super::document::Document;
 use super::drift::{by_words, drift_words, notice_words};
 use super::paint;
@@ -9,7 +10,7 @@ use super::ui::Ui;
 use crate::agent::{InstanceState, Service};
 use crate::health::{Problem, VipOwners};
 use crate::model::NodeName;
-use crate::ops::{NodeStatus, StatusReport};
+use crate::ops::{NodeStatus, Refusal, StatusReport};
 
 impl Ui {
     /// Shows what `status` found.
@@ -21,6 +22,7 @@ impl Ui {
             self.document(&document);
         } else {
             self.data(&status_text(report));
+            self.raw_error(&refusals_text(report));
         }
     }
 }
@@ -37,7 +39,18 @@ pub(super) fn status_text(report: &StatusReport) -> String {
         "BACKENDS",
     ];
     let mut rows = vec![titles.map(paint::faint).to_vec()];
-    rows.extend(report.nodes.iter().flat_map(rows_of));
+    let place = |node: &NodeName| report.order.iter().position(|own| own == node);
+    let known = report
+        .nodes
+        .iter()
+        .map(|node| (place(&node.node), rows_of(node)));
+    let unknown =
+        |node: &NodeName| vec![paint::strong(node), "?".to_owned(), paint::bad("unknown")];
+    let silent = report.unreachable.iter();
+    let silent = silent.map(|one| (place(&one.node), vec![unknown(&one.node)]));
+    let mut blocks: Vec<_> = known.chain(silent).collect();
+    blocks.sort_by_key(|(place, _)| *place);
+    rows.extend(blocks.into_iter().flat_map(|(_, rows)| rows));
     let vips = report.vips.iter().map(vip_line);
     format!(
         "{}\n{}{}",
@@ -49,6 +62,15 @@ pub(super) fn status_text(report: &StatusReport) -> String {
                 .map(|trouble| wrap(trouble, 0, "  "))
         )
     )
+}
+
+/// What `apply` would be refused for, as it says it.
+pub(super) fn refusals_text(report: &StatusReport) -> String {
+    let one =
+        |refusal: Refusal| Complaint::new(refusal.message).help(refusal.help.unwrap_or_default());
+    let complaints: Vec<Complaint> = report.refusals().into_iter().map(one).collect();
+    let texts = complaints.iter().map(|one| one.text(Ui::is_unicode()));
+    texts.collect()
 }
 
 /// A node's row, and one more for each further VRRP instance.
@@ -131,7 +153,7 @@ fn troubles(report: &StatusReport) -> Vec<String> {
             problem.node(),
             matches!(problem, Problem::DaemonDown { .. }),
         ) {
-            let words = problem_words(problem);
+            let words = problem_words(problem, &report.problems);
             let words = words.strip_prefix(node.as_str()).unwrap_or(&words);
             said.push((node, paint::bad(words.trim_start_matches(": "))));
         }
