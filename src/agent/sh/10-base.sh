@@ -12,6 +12,8 @@ unset CDPATH ENV BASH_ENV 2>/dev/null || :
 
 state=/var/lib/hactl
 tab=$(printf '\t')
+newline='
+'
 
 # say TAG FIELD...: answer one record. Control characters in a field become '?', so that nothing
 # that a host stores can form a record of its own.
@@ -28,10 +30,18 @@ say() {
 }
 
 # body FILE: the body of the record just said.
-body() { printf ' %s\n' "$(base64 -w0 <"$1")"; }
+body() {
+    printf ' '
+    base64 -w0 <"$1"
+    printf '\n'
+}
 
 # body_text TEXT: the same for a text.
-body_text() { printf ' %s\n' "$(printf '%s' "$1" | base64 -w0)"; }
+body_text() {
+    printf ' '
+    printf '%s' "$1" | base64 -w0
+    printf '\n'
+}
 
 # finish: the last record, which tells a whole answer from one cut short.
 finish() {
@@ -66,14 +76,24 @@ sha256_of() {
     printf '%s' "${sum%% *}"
 }
 
-# owned PATH: its mode in four digits, its owner and its group; numbers where these have no name.
-owned() {
-    stat -c '%a %U %G %u %g' -- "$1" | {
-        read -r mode user group uid gid || return 1
-        [ "$user" != UNKNOWN ] || user=$uid
-        [ "$group" != UNKNOWN ] || group=$gid
-        printf '%04o %s %s' "0$mode" "$user" "$group"
-    }
+# owner_of PATH: sets owner to its mode in four digits, its owner and its group.
+owner_of() {
+    owner=''
+    # shellcheck disable=SC2046 # five words
+    name_owner $(stat -c '%a %U %G %u %g' -- "$1")
+}
+
+# owned PATH: the same, printed.
+owned() { owner_of "$1" && printf '%s' "$owner"; }
+
+# name_owner MODE USER GROUP UID GID: sets owner; to numbers where these have no name.
+name_owner() {
+    [ $# -eq 5 ] || return 1
+    mode=$1 user=$2 group=$3
+    while [ ${#mode} -lt 4 ]; do mode=0$mode; done
+    [ "$user" != UNKNOWN ] || user=$4
+    [ "$group" != UNKNOWN ] || group=$5
+    owner="$mode $user $group"
 }
 
 # put FILE: standard input becomes its content; whoever reads it sees the old one or the new one,
@@ -101,15 +121,14 @@ value_in() {
 http_get() {
     timeout 2 bash --norc -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
         printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$2" >&3
-        cat <&3' hactl "$1" "$2" 2>/dev/null
+        exec cat <&3' hactl "$1" "$2" 2>/dev/null
 }
 
 # served_id PORT: the configuration that the running nginx serves, or nothing.
 served_id() {
-    answer=$(http_get "$1" /generation | tr -d '\r')
+    answer=$(http_get "$1" /generation)
     case $answer in
-    HTTP/*' 200 '*) printf '%s' "${answer##*
-}" ;;
+    HTTP/*' 200 '*) printf '%s' "${answer##*"$newline"}" ;;
     esac
 }
 
@@ -149,4 +168,29 @@ number() {
     case $1 in
     '' | *[!0-9]*) die protocol "this is no number: $1" ;;
     esac
+}
+
+# sysctl_file KEY: sets file to its place in /proc/sys; a '/' in a key stands for a dot in a name (sysctl.d(5)).
+sysctl_file() {
+    rest=$1 file=/proc/sys/
+    while :; do
+        part=${rest%%[./]*}
+        [ "$part" != "$rest" ] || break
+        case ${rest#"$part"} in
+        .*) file=$file$part/ ;;
+        *) file=$file$part. ;;
+        esac
+        rest=${rest#"$part"?}
+    done
+    file=$file$rest
+}
+
+# sysctl_value KEY: its value with single blanks, or nothing where the kernel has no such key.
+sysctl_value() {
+    sysctl_file "$1"
+    [ -r "$file" ] || return 0
+    set -f # a '*' in a value is no pattern
+    # shellcheck disable=SC2046
+    set -- $(cat "$file" 2>/dev/null)
+    printf '%s' "$*"
 }

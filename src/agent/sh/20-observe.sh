@@ -2,30 +2,31 @@
 # input names what to look at; nothing on the host is changed.
 
 observe() {
-    say host "$(uname -n)" "$(uname -r)" "$(id -u)"
+    # shellcheck disable=SC2046 # two words: neither a host's name nor a kernel's release has blanks
+    say host $(uname -nr) "$(id -u)"
     say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
     observe_os
     observe_recorded
     observe_drill
-    observe_services
     observe_addresses
-    port=$(value_in "$state/live/manifest" status_port) network='' hooks='' programs='' serving=no
+    port=$(value_in "$state/live/manifest" status_port)
+    paths='' sysctls='' network='' hooks='' programs='' serving=no
     while IFS=$tab read -r what one two; do
         case $what in
-        path) observe_path "$one" ;;
-        sysctl) observe_sysctl "$one" ;;
-        backend | neighbour | name | peer | peer_vip) network="$network$what $one ${two:--}
-" ;;
-        hook) hooks="$hooks$one
-" ;;
-        program) programs="$programs$two$tab$one
-" ;;
+        path) paths=$paths$one$newline ;;
+        sysctl) sysctls=$sysctls$one$newline ;;
+        backend | neighbour | name | peer | peer_vip) network=$network"$what $one ${two:--}"$newline ;;
+        hook) hooks=$hooks$one$newline ;;
+        program) programs=$programs$two$tab$one$newline ;;
         status_port) port=${port:-$one} ;;
         serving) serving=yes ;;
         end) break ;;
         esac
     done
+    observe_paths
+    observe_sysctls
     [ "$serving" = no ] || observe_serving
+    observe_services
     observe_running "${port:-}"
     observe_programs
     observe_network
@@ -41,11 +42,14 @@ observe_os() {
         . "$os_file" 2>/dev/null
         say os "$ID" "$VERSION_ID" "${ID_LIKE:-}"
     )
+    built=''
     for program in keepalived nginx; do
+        about=-v
+        [ "$program" = keepalived ] || about=-V
         if command -v "$program" >/dev/null 2>&1; then
-            version=$("$program" -v 2>&1)
-            say installed "$program" "${version%%
-*}"
+            version=$("$program" "$about" 2>&1)
+            [ "$program" != nginx ] || built=$version
+            say installed "$program" "${version%%"$newline"*}"
         elif command -v apt-cache >/dev/null 2>&1; then
             candidate=$(apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$program" 2>/dev/null | while read -r key value _; do
                 [ "$key" = Candidate: ] && printf '%s' "$value"
@@ -63,7 +67,6 @@ observe_os() {
 
 # nginx_has_stream: built in, or built as a module of which the file is there (nginx -V).
 nginx_has_stream() {
-    built=$(nginx -V 2>&1) || return 1
     case "$built " in
     *'--with-stream=dynamic '*)
         modules=${built##*--modules-path=}
@@ -105,9 +108,31 @@ observe_recorded() {
 }
 
 observe_services() {
+    services=$(systemctl show nginx.service keepalived.service \
+        -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,PIDFile 2>/dev/null)
     say services
-    body_text "$(systemctl show nginx.service keepalived.service \
-        -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,PIDFile 2>/dev/null)"
+    body_text "$services"
+}
+
+# property UNIT NAME: sets value to what systemd has just said of it.
+property() {
+    value=''
+    for unit in "${services%%"$newline$newline"*}" "${services#*"$newline$newline"}"; do
+        case $newline$unit$newline in
+        *"${newline}Id=$1$newline"*) ;;
+        *) continue ;;
+        esac
+        value=${unit#*"$newline$2="}
+        [ "$value" != "$unit" ] || value=${unit#"$2="}
+        [ "$value" != "$unit" ] || value=''
+        value=${value%%"$newline"*}
+    done
+}
+
+# was_active UNIT: as `systemctl is-active`, by what systemd has just said.
+was_active() {
+    property "$1" ActiveState
+    case $value in active | reloading | refreshing) ;; *) return 1 ;; esac
 }
 
 observe_addresses() {
@@ -122,11 +147,30 @@ observe_addresses() {
     body_text "$(ip -o addr show 2>/dev/null)"
 }
 
+# observe_paths: every file that was asked for. One process tells of all of them whose they are.
+observe_paths() {
+    set --
+    while IFS= read -r path; do
+        if [ -L "$path" ] || [ -f "$path" ]; then set -- "$@" "$path"; fi
+    done <<END
+$paths
+END
+    owners=$newline
+    [ $# -eq 0 ] || owners=$newline$(stat -c '%a %U %G %u %g %n' -- "$@" 2>/dev/null)$newline
+    while IFS= read -r path; do
+        [ -z "$path" ] || observe_path "$path"
+    done <<END
+$paths
+END
+}
+
 observe_path() {
     if [ -L "$1" ]; then
-        say path "$1" link "$(owned "$1")" "$(readlink -- "$1")"
+        known_owner "$1"
+        say path "$1" link "$owner" "$(readlink -- "$1")"
     elif [ -f "$1" ]; then
-        say path "$1" file "$(owned "$1")"
+        known_owner "$1"
+        say path "$1" file "$owner"
         body "$1"
     elif [ -e "$1" ]; then
         say path "$1" other
@@ -135,20 +179,49 @@ observe_path() {
     fi
 }
 
-# sysctl_file KEY: its place in /proc/sys; a '/' in a key stands for a dot in a name (sysctl.d(5)).
-sysctl_file() { printf '/proc/sys/%s' "$(printf '%s' "$1" | tr './' '/.')"; }
-
-# sysctl_value KEY: its value with single blanks, or nothing where the kernel has no such key.
-sysctl_value() {
-    file=$(sysctl_file "$1")
-    [ -r "$file" ] || return 0
-    set -f # a '*' in a value is no pattern
-    # shellcheck disable=SC2046
-    set -- $(cat "$file" 2>/dev/null)
-    printf '%s' "$*"
+# known_owner PATH: as owner_of, without another process.
+known_owner() {
+    before=${owners%%" $1$newline"*}
+    if [ "$before" = "$owners" ]; then
+        # It has come since.
+        owner_of "$1"
+    else
+        # shellcheck disable=SC2086 # five words
+        name_owner ${before##*"$newline"}
+    fi
 }
 
-observe_sysctl() { say sysctl "$1" "$(sysctl_value "$1")"; }
+# observe_sysctls: the value of each key that was asked for. One process reads them all: a shell's own `read`
+# takes a byte at a time, of which the kernel gives a number's first only.
+observe_sysctls() {
+    set --
+    while IFS= read -r key; do
+        sysctl_file "$key"
+        if [ -n "$key" ] && [ -r "$file" ]; then set -- "$@" "$file"; fi
+    done <<END
+$sysctls
+END
+    values=''
+    [ $# -eq 0 ] || values=$newline$(grep -H '' -- "$@" 2>/dev/null)$newline
+    while IFS= read -r key; do
+        [ -n "$key" ] || continue
+        sysctl_file "$key"
+        rest=$values text=''
+        while :; do
+            case $rest in *"$newline$file:"*) ;; *) break ;; esac
+            rest=${rest#*"$newline$file:"}
+            text="$text ${rest%%"$newline"*}"
+            rest=$newline${rest#*"$newline"}
+        done
+        set -f # a '*' in a value is no pattern
+        # shellcheck disable=SC2086 # single blanks between its words
+        set -- $text
+        set +f
+        say sysctl "$key" "$*"
+    done <<END
+$sysctls
+END
+}
 
 # All at once, and after every other record: what several processes say at a time must not come
 # between a record and its body.
@@ -241,22 +314,24 @@ known_neighbour() {
 }
 
 observe_running() {
-    if is_active nginx.service; then
+    if was_active nginx.service; then
         [ -z "$1" ] || say serves "$(served_id "$1")"
     fi
-    if is_active keepalived.service; then
+    if was_active keepalived.service; then
+        property keepalived.service MainPID
+        pid=$value
         # Whatever ends this program meanwhile, nothing of it stays there.
         trap 'forget_dump; exit 1' HUP INT PIPE TERM
-        keepalived_dump "$(main_pid keepalived.service)"
+        keepalived_dump "$pid"
         trap - HUP INT PIPE TERM
         say loaded "$loaded_id"
         body_text "$dump"
         observe_failed_scripts
-        observe_watches "$(main_pid keepalived.service)"
+        observe_watches "$pid"
         [ "$serving" = no ] || [ "$tests_reloads" = yes ] || observe_unsure_reload
         # Without keepalived nobody would take back what the check said last.
         verdict=''
-        if is_active nginx.service && { read -r verdict _ </run/hactl/check_nginx; } 2>/dev/null; then
+        if was_active nginx.service && { read -r verdict _ </run/hactl/check_nginx; } 2>/dev/null; then
             [ "$verdict" != overloaded ] || say overloaded
         fi
     fi
@@ -276,21 +351,24 @@ observe_failed_scripts() {
 # their folder, by its inode: when somebody removes that, the watch goes with it, and one that takes its
 # place is not watched until keepalived reads its configuration again.
 observe_watches() {
+    tracked=$(printf '%s\n' "$dump" | sed -n '/^ Track file = /,/^   Status/s/^   File = //p')
+    [ -n "$tracked" ] || return 0
+    keepalived=$1
     children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || return 0
-    watched=$(for child in "$1" $children; do
-        cat "/proc/$child/fdinfo/"* 2>/dev/null
-    done | sed -n 's/^inotify wd:[^ ]* ino:\([0-9a-f]*\) .*/\1/p')
-    printf '%s\n' "$dump" | sed -n '/^ Track file = /,/^   Status/s/^   File = //p' | while IFS= read -r file; do
+    set --
+    for child in "$keepalived" $children; do
+        for descriptor in /proc/"$child"/fdinfo/*; do set -- "$@" "$descriptor"; done
+    done
+    watched=$newline$(sed -n 's/^inotify wd:[^ ]* ino:\([0-9a-f]*\) .*/\1/p' "$@" 2>/dev/null)$newline
+    while IFS= read -r file; do
         inode=$(stat -c %i -- "${file%/*}" 2>/dev/null) || inode=0
-        case "
-$watched
-" in
-        *"
-$(printf '%x' "$inode")
-"*) [ -e "$file" ] || say unwatched "$file" ;;
+        case $watched in
+        *"$newline$(printf '%x' "$inode")$newline"*) [ -e "$file" ] || say unwatched "$file" ;;
         *) say unwatched "$file" ;;
         esac
-    done
+    done <<END
+$tracked
+END
 }
 
 # observe_hooks: every script that the live keepalived.conf names, or that such a script calls, and what lies
@@ -353,30 +431,27 @@ END
 # false where there is none. keepalived's script security looks at the same.
 writable_by_others() {
     component=$(readlink -f -- "$1") || return 1
+    set --
     while [ -n "$component" ]; do
-        owner=$(stat -c '%u %g %a' -- "$component") || return 1
-        mode=${owner##* }
-        group=${owner#* }
-        group=${group%% *}
-        case $mode in
-        1???) ;; # sticky
-        *[2367])
-            printf '%s' "$component"
-            return 0
-            ;;
-        *[2367]?)
-            if [ "$group" != 0 ]; then
-                printf '%s' "$component"
-                return 0
-            fi
-            ;;
-        esac
-        if [ "${owner%% *}" != 0 ]; then
-            printf '%s' "$component"
-            return 0
-        fi
+        set -- "$@" "$component"
         component=${component%/*}
     done
+    owners=$(stat -c '%u %g %a' -- "$@") || return 1
+    while read -r uid gid mode; do
+        is_open=no
+        case $mode in
+        1???) ;; # sticky
+        *[2367]) is_open=yes ;;
+        *[2367]?) [ "$gid" = 0 ] || is_open=yes ;;
+        esac
+        if [ "$is_open" = yes ] || [ "$uid" != 0 ]; then
+            printf '%s' "$1"
+            return 0
+        fi
+        shift
+    done <<END
+$owners
+END
     return 1
 }
 
@@ -396,7 +471,7 @@ keepalived_dump() {
     kill -s USR1 "$1" 2>/dev/null || return 0
     # The section after the instances tells that they are complete; what they track follows it at once, and
     # is there when the file no longer grows.
-    until dump_is_complete "$dump_dir/keepalived.data" && [ "$dump_size" = "${dump_before:--}" ]; do
+    until [ "$dump_size" = "${dump_before:--}" ] && dump_is_complete "$dump_dir/keepalived.data"; do
         dump_before=$dump_size
         dump_size=$(stat -c %s "$dump_dir/keepalived.data" 2>/dev/null)
         # A name of its own: the variables of a function are its caller's too, and that one counts as well.
@@ -406,9 +481,9 @@ keepalived_dump() {
     done
     # Where /tmp is everybody's, another user may have put a file of that name there.
     if [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ]; then
-        loaded_id=$(loaded_mark "$dump_dir/keepalived.data")
+        loaded_mark "$dump_dir/keepalived.data"
         ! grep -q '^ Test config before reload' "$dump_dir/keepalived.data" || tests_reloads=yes
-        dump=$(sed -n '/VRRP Topology/,$p' "$dump_dir/keepalived.data" 2>/dev/null | grep -vi password)
+        dump=$(sed -e '/VRRP Topology/,$!d' -e '/[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]/d' "$dump_dir/keepalived.data" 2>/dev/null)
     fi
     forget_dump
     exec 8<&-
@@ -425,10 +500,10 @@ dump_is_complete() {
     ! grep -q "$shared_script" "$1" || grep -q "Command = .*hactl-" "$1"
 }
 
-# loaded_mark FILE: the configuration's identity: in the global section or, beside others, what stands
-# behind the check script.
+# loaded_mark FILE: sets loaded_id to the configuration's identity: in the global section or, beside others,
+# what stands behind the check script.
 loaded_mark() {
     mark=$(grep -m1 -e 'Smtp HELO name = hactl-' -e "Command = .*/check_nginx.sh.*hactl-" "$1" 2>/dev/null)
     mark=${mark##*hactl-}
-    printf '%s' "${mark%%[!0-9a-f]*}"
+    loaded_id=${mark%%[!0-9a-f]*}
 }

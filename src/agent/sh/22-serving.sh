@@ -13,14 +13,14 @@ observe_serving() {
         # shellcheck disable=SC2016 # dpkg-query expands it
         conffiles=$(dpkg-query -W -f '${Conffiles}\n' 'nginx*' keepalived 2>/dev/null)
     fi
-    newline='
-'
     queue='' known=$newline left=$serving_files
     for conf in /etc/nginx/nginx.conf /etc/keepalived/keepalived.conf; do
         queue=$queue$conf$newline
         # A rollback brings back what these include.
         for kept in "$state"/generations/*/files"$conf"; do
-            [ ! -f "$kept" ] || queue=$queue$(included_by "$kept" "${conf%/*}")$newline
+            [ -f "$kept" ] || continue
+            included_by "$kept" "${conf%/*}"
+            queue=$queue$included
         done
     done
     while [ -n "$queue" ] && [ "$left" -gt 0 ]; do
@@ -31,25 +31,32 @@ observe_serving() {
         left=$((left - 1))
         if is_packaged "$file"; then origin=package; else origin=local; fi
         say serving "$file" "$origin"
-        printf ' %s\n' "$(head -c "$serving_bytes" <"$file" | base64 -w0)"
+        printf ' '
+        head -c "$serving_bytes" <"$file" | base64 -w0
+        printf '\n'
         case $file in
-        /etc/nginx/*) more=$(included_by "$file" /etc/nginx) ;;
-        *) more=$(included_by "$file" "${file%/*}") ;;
+        /etc/nginx/*) included_by "$file" /etc/nginx ;;
+        *) included_by "$file" "${file%/*}" ;;
         esac
-        queue=$queue$more${more:+$newline}
+        queue=$queue$included
     done
 }
 
-# included_by FILE DIR: the files that its includes match, one a line; relative ones are in DIR.
+# included_by FILE DIR: sets included to the files that its includes match, one a line; relative ones are in DIR.
 included_by() {
-    grep -oE '(^|[[:space:];{}])include[rmwab]*[[:space:]]+[^;[:space:]]+' "$1" 2>/dev/null |
-        tr -d "\"'" | while read -r _ pattern; do
+    included=''
+    includes=$(grep -oE '(^|[[:space:];{}])include[rmwab]*[[:space:]]+[^;[:space:]]+' "$1" 2>/dev/null) || return 0
+    while read -r _ pattern; do
+        pattern=${pattern#[\"\']}
+        pattern=${pattern%[\"\']}
         case $pattern in /*) ;; *) pattern=$2/$pattern ;; esac
         # shellcheck disable=SC2086 # it is a pattern
         for found in $pattern; do
-            [ ! -f "$found" ] || printf '%s\n' "$found"
+            [ ! -f "$found" ] || included=$included$found$newline
         done
-    done
+    done <<END
+$includes
+END
 }
 
 # is_packaged FILE: it is a package's own configuration, unchanged.

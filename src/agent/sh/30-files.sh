@@ -269,7 +269,7 @@ place_sysctls() {
         [ "$value" != - ] || value=''
         now=$(sysctl_value "$key")
         [ "$now" != "$value" ] || continue
-        file=$(sysctl_file "$key")
+        sysctl_file "$key"
         if [ ! -e "$file" ]; then
             [ -z "$value" ] || $place_on_error sysctl "the kernel has no setting $key"
             continue
