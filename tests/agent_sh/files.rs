@@ -1,12 +1,13 @@
 //! What is staged arrives to the byte, and what is undone is as it was.
 
-use hactl::agent::{Activation, Manifest};
+use hactl::agent::{Activation, Manifest, TreeFile};
 
 use crate::in_every_shell;
 use crate::scene::*;
 use crate::world::World;
 
 in_every_shell!(
+    what_a_script_did_before_it_was_another_one_is_undone,
     staging_keeps_every_byte,
     a_stream_that_is_not_what_was_sent_is_refused,
     a_revert_restores_everything,
@@ -259,4 +260,36 @@ async fn a_staged_tree_is_needed_for_validation(world: &World) {
     assert_eq!(problem.code(), "protocol");
     let kept = Manifest::default();
     assert!(agent.prepare(TX, &kept, &[]).await.unwrap().is_empty());
+}
+
+/// keepalived may call the hand-over script after it was told to end, and before it is another one.
+async fn what_a_script_did_before_it_was_another_one_is_undone(world: &World) {
+    const HAND_OVER: &str = "/etc/keepalived/hand_over.sh";
+    // Only this one knows what it has put on the loopback, and puts it there again once.
+    let old = "#!/bin/sh\n[ \"${1-}\" = end ] || exit 0\n\
+               if [ -e /run/called ]; then rm -f /run/on-loopback; else : >/run/on-loopback; fi\n: >/run/called\n";
+    let script = |content: &str| TreeFile {
+        mode: 0o755,
+        ..file(HAND_OVER, content)
+    };
+    inhabited(world);
+    let agent = world.agent();
+    let first = tree("first", 1, ID, vec![script(old)]);
+    applied(&agent, "first", &first).await.unwrap();
+    for again in ["another", "goes"] {
+        world.sh("rm -f /run/called /run/on-loopback");
+        let more = match again {
+            "another" => vec![script("#!/bin/sh\n")],
+            _ => vec![],
+        };
+        let mut next = tree(again, 2, ID, more);
+        if again == "goes" {
+            next.manifest.entries.push(absent(HAND_OVER));
+        }
+        activated(&agent, again, &next).await.unwrap();
+        assert!(world.exists("/run/called"), "{again}");
+        assert!(!world.exists("/run/on-loopback"), "{again}");
+        agent.revert(again, "test").await.unwrap();
+        agent.unlock(again).await.unwrap();
+    }
 }

@@ -116,7 +116,7 @@ activate() {
     arm "$1" "$2"
     journal "$1" activating "$generation" none none
     place_on_error=die
-    let_addresses_go "$into/new"
+    let_addresses_go "$into/new" "$into"
     place_tree "$into/new"
     place_sysctls "$into/new"
     [ "$units_changed" = no ] || systemctl daemon-reload
@@ -129,7 +129,7 @@ activate() {
     run_action keepalived.service "$keepalived_action"
     prove "$into/new" "$emergencies"
     let_secondaries_be "$into"
-    take_addresses_up
+    take_addresses_up "$into"
     # An owner that stayed one is not announced by keepalived, and another node may have announced itself.
     announce_vips || :
     journal "$1" activated "$generation" "$nginx_action" "$keepalived_action"
@@ -138,18 +138,23 @@ activate() {
 
 hand_over=/etc/keepalived/hand_over.sh
 
-# let_addresses_go DIR: what hand_over.sh keeps on the loopback goes before that file does, or changes:
-# nobody else knows of it. An owner goes on answering on its interface.
+# let_addresses_go DIR INTO: what hand_over.sh keeps on the loopback goes before that file becomes the one in
+# DIR, or goes: nobody else knows of it. An owner goes on answering on its interface. INTO keeps the file.
 let_addresses_go() {
     addresses_gone=no
     [ -x "$hand_over" ] || return 0
     if [ -f "$1/files$hand_over" ] && [ "$(sha256_of "$1/files$hand_over")" = "$(sha256_of "$hand_over")" ]; then return 0; fi
     addresses_gone=yes
+    cp -- "$hand_over" "$2/hand_over.sh" || :
     "$hand_over" end >/dev/null 2>&1 </dev/null || :
 }
 
-# take_addresses_up: an owner that stayed one is told nothing by keepalived.
+# take_addresses_up INTO: an owner that stayed one is told nothing by keepalived.
 take_addresses_up() {
+    # Until its file was another one, keepalived may have called it once more.
+    if [ "$addresses_gone" = yes ] && [ -f "$1/hand_over.sh" ]; then
+        sh "$1/hand_over.sh" end >/dev/null 2>&1 </dev/null || :
+    fi
     [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :
 }
 

@@ -156,7 +156,7 @@ bring_back() {
         return
     fi
     sweep "$1/manifest"
-    [ "$2" = booting ] || let_addresses_go "$1"
+    [ "$2" = booting ] || let_addresses_go "$1" "${1%/*}"
     place_tree "$1"
     if [ "$2" = booting ]; then
         restore_enablement "$1"
@@ -169,7 +169,7 @@ bring_back() {
     # keepalived reads its file some time after it was told to, and nothing proves here that it has.
     if [ -x "$hand_over" ] && [ "$addresses_gone" = yes ] || [ -f "${1%/*}/promoting" ]; then sleep 1; fi
     let_secondaries_be "${1%/*}"
-    take_addresses_up
+    take_addresses_up "${1%/*}"
     announce_vips || :
 }
 
