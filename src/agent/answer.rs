@@ -105,7 +105,7 @@ impl Answer {
         stderr: &str,
     ) -> Result<Self, AgentError> {
         let problem = match reply::parse(stdout) {
-            Ok(records) => return refuse_failure(node, records).map(Self),
+            Ok(records) => return refuse_failure(node, label, records).map(Self),
             Err(problem) => problem,
         };
         // Once the program has begun, sudo has let it in. Where it has not, sudo may quote the whole call.
@@ -229,11 +229,15 @@ impl Answer {
 }
 
 /// Turns a `fail` record into the error that it is.
-fn refuse_failure(node: &NodeName, records: Vec<Record>) -> Result<Vec<Record>, AgentError> {
+fn refuse_failure(
+    node: &NodeName,
+    label: &str,
+    records: Vec<Record>,
+) -> Result<Vec<Record>, AgentError> {
     let Some(failure) = records.iter().find(|record| record.tag == "fail") else {
         return Ok(records);
     };
-    let (node, field) = (node.clone(), |index| failure.field(index).to_owned());
+    let node = node.clone();
     if failure.field(0) == "locked" {
         let uptime = failure.field(1).parse().unwrap_or_default();
         let lock = LockInfo::read(&failure.body_text(), uptime, failure.field(2));
@@ -249,10 +253,19 @@ fn refuse_failure(node: &NodeName, records: Vec<Record>) -> Result<Vec<Record>, 
         .collect();
     detail.push(failure.words().trim().to_owned());
     detail.retain(|line| !line.is_empty());
+    let message = failure.field(1).to_owned();
+    let Ok(code) = failure.field(0).parse() else {
+        let kind = failure.field(0);
+        return Err(AgentError::Protocol {
+            node,
+            label: label.to_owned(),
+            detail: format!("it failed by `{kind}`: {message}"),
+        });
+    };
     Err(AgentError::Failed {
         node,
-        code: field(0),
-        message: field(1),
+        code,
+        message,
         detail: detail.join("\n"),
     })
 }

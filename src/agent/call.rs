@@ -12,6 +12,7 @@ use super::manifest::Manifest;
 use super::observation::{Deadline, Journal, Observation};
 use super::observe::Question;
 use super::peer_key::PeerKey;
+use super::protocol::Reason;
 use super::reach::{Announced, Reach, ReachQuestion};
 use super::script::{BOOTSTRAP, READS, Tree, agent_script};
 use crate::model::{HostPath, NodeName, harmless};
@@ -278,8 +279,9 @@ impl Agent {
     }
 
     /// Undoes the change. Every step is tried; what failed is in the error's detail.
-    pub async fn revert(&self, tx: &str, why: &str) -> Result<(), AgentError> {
-        self.call(&["revert", tx, why], b"", LONG).await.map(|_| ())
+    pub async fn revert(&self, tx: &str, why: &Reason) -> Result<(), AgentError> {
+        let call = ["revert", tx, why.cause.into(), &why.words];
+        self.call(&call, b"", LONG).await.map(|_| ())
     }
 
     /// Arms the undo of a fault and orders the fault, which is made a fifth of a second after this has

@@ -1,8 +1,43 @@
 //! What a call of the host's program can end in, besides success.
 
 use super::observation::LockInfo;
+use super::protocol::FailureCode;
 use crate::model::NodeName;
 use crate::remote::{RemoteError, SudoRefusal};
+
+/// How a change that was made before is in the way.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Pending {
+    /// Its lock is to be broken.
+    #[error("a change is under way there, and its lock is part of it")]
+    UnderWay,
+    /// Nobody works on it any more.
+    #[error("an earlier change ({tx}) is not finished there")]
+    Unfinished {
+        /// Its id.
+        tx: String,
+    },
+    /// hactl could not end it.
+    #[error("the interrupted change {tx} could not be ended")]
+    Stuck {
+        /// Its id.
+        tx: String,
+        /// What is not as it was, several lines.
+        detail: String,
+    },
+}
+
+impl Pending {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::UnderWay => {
+                "`hactl confirm` or `hactl cancel` end it; with --force only the lock goes, and the host's timer still undoes what nobody confirms"
+            }
+            Self::Unfinished { .. } => FailureCode::Unfinished.hint(),
+            Self::Stuck { .. } => FailureCode::Revert.hint(),
+        }
+    }
+}
 
 /// A call failed on one node.
 #[derive(Debug, thiserror::Error)]
@@ -23,12 +58,20 @@ pub enum AgentError {
     Failed {
         /// The node.
         node: NodeName,
-        /// The kind, as the program names it, such as `disk` or `nginx-stale`.
-        code: String,
+        /// The kind.
+        code: FailureCode,
         /// One sentence.
         message: String,
         /// What other programs said, several lines.
         detail: String,
+    },
+    /// A change that was made before is in the way.
+    #[error("{node}: {pending}")]
+    Pending {
+        /// The node.
+        node: NodeName,
+        /// How.
+        pending: Pending,
     },
     /// `sudo` would not, or the login shell did not let the program run.
     #[error("{node}: cannot become root there: {detail}")]
@@ -59,23 +102,28 @@ impl AgentError {
             Self::Remote(error) => error.node(),
             Self::Locked { node, .. }
             | Self::Failed { node, .. }
+            | Self::Pending { node, .. }
             | Self::NotRoot { node, .. }
             | Self::Protocol { node, .. } => node,
         }
     }
 
-    /// The program's own word for what failed, such as `disk`; empty for every other error.
-    pub fn code(&self) -> &str {
+    /// What failed, where the program says so.
+    pub fn code(&self) -> Option<FailureCode> {
         match self {
-            Self::Failed { code, .. } => code,
-            _ => "",
+            Self::Failed { code, .. } => Some(*code),
+            _ => None,
         }
     }
 
     /// What other programs said about it, if anything.
     pub fn detail(&self) -> &str {
         match self {
-            Self::Failed { detail, .. } => detail,
+            Self::Failed { detail, .. }
+            | Self::Pending {
+                pending: Pending::Stuck { detail, .. },
+                ..
+            } => detail,
             _ => "",
         }
     }
@@ -90,72 +138,8 @@ impl AgentError {
             Self::Locked { .. } => "wait for it to end; a lock whose holder died frees itself when its time is over, and `hactl lock break` frees it now".to_owned(),
             Self::NotRoot { refusal, .. } => refusal.hint().to_owned(),
             Self::Protocol { .. } => "run it again with -vvv to see what the host answered; a login script that prints text is the usual cause".to_owned(),
-            Self::Failed { code, .. } => code_hint(code).to_owned(),
+            Self::Pending { pending, .. } => pending.hint().to_owned(),
+            Self::Failed { code, .. } => code.hint().to_owned(),
         }
-    }
-}
-
-/// One remedy per kind of failure that the program knows.
-fn code_hint(code: &str) -> &'static str {
-    match code {
-        "disk" => "free some space on the host (`df -h /var/lib /etc`), then run it again",
-        "read-only" | "write" | "state-unwritable" => {
-            "make the file system writable (`mount | grep ' ro[,)]'`, and `dmesg` for why it is not), then run it again"
-        }
-        "fixed" => {
-            "let it be replaced on the host (`chattr -i`, `umount`; `lsattr` and `findmnt` tell which), then run it again"
-        }
-        "unsafe" => {
-            "make root its owner and let nobody else write there (`chown root:root`, `chmod go-w`), look at what others may have put there, then run it again"
-        }
-        "unsafe-state" => {
-            "find out who put it there; if it was you, give it to root alone (`chown -R root:root`, `chmod 700`), then run it again"
-        }
-        "tampered" => {
-            "nothing was changed; find out what wrote there on the host, or whether its disk fails (`dmesg`), then run it again"
-        }
-        "lacking" => "install the named program on the host, then run it again",
-        "sysctl" => "remove or correct that key under `sysctl` in the inventory",
-        "nginx-stale" => {
-            "look for the port or address that is taken: `ss -ltnp` on the host; the lines above are from nginx's error log"
-        }
-        "keepalived-stale" => {
-            "look at the lines above, and at `journalctl -u keepalived` on the host"
-        }
-        "service" => "look at the lines above, and at `systemctl status` on the host",
-        "no-apt" => {
-            "install them with the host's own package manager (`dnf install nginx keepalived`), then run it again"
-        }
-        "packages" => {
-            "run `apt-get update` and `apt-get install nginx keepalived` on the host and mend what it says"
-        }
-        "called-off" => "look at what is said of the other nodes",
-        "moved-on" => "run `hactl plan` again and look at what it says now",
-        "lock-lost" => "run `hactl status`, then run it again",
-        "busy" => "wait a few seconds, then run it again",
-        "not-root" => "log in as root (ssh.user), or set ssh.sudo in the inventory",
-        "no-generation" => "`hactl history` lists the generations there are",
-        "under-way" => {
-            "`hactl confirm` or `hactl cancel` end it; with --force only the lock goes, and the host's timer still undoes what nobody confirms"
-        }
-        "not-offered" => "wait until the hactl that makes it says that it waits for a confirmation",
-        "not-active" => "the host undid the change by itself before it was confirmed; run it again",
-        "drilling" => "wait until it has ended: the host undoes the fault by itself",
-        "heal" => {
-            "the host tries again every 5 s; look at `journalctl -u hactl-heal` there, and mend what it says"
-        }
-        "unable" => "run that drill on a host where it can be undone",
-        "unfinished" => {
-            "run `hactl apply` again: it brings such a host back first, once nobody works on it"
-        }
-        "confirmed" => "run `hactl status`, and `hactl rollback` if it shall not stay",
-        "obstacle" => "look at what lies there, and move it away",
-        "mount" => {
-            "allow mount namespaces on the host (`unshare -m true` as root), then run it again"
-        }
-        "revert" => {
-            "look at the problems above and mend them by hand; the copies are in /var/lib/hactl/tx on the host"
-        }
-        _ => "run it again with -vvv to see what the host answered",
     }
 }

@@ -9,6 +9,7 @@ use super::backend::BackendState;
 use super::fault::ArmedFault;
 use super::keepalived::{Tracked, VrrpState};
 use super::manifest::Manifest;
+use super::protocol::{Cause, Ending, Phase};
 use super::reply::Record;
 use super::serving::Serving;
 use crate::model::{
@@ -158,9 +159,8 @@ impl std::fmt::Display for Deadline {
 pub struct Journal {
     /// Its id.
     pub tx: String,
-    /// How far it got: `activating`, `activated`, `offered` (a person may confirm it), `asking`
-    /// or `undoing`, after which it is undone; or `confirmed`, after which it is carried through.
-    pub phase: String,
+    /// How far it got.
+    pub phase: Phase,
     /// The generation that it makes.
     pub generation: Option<u64>,
     /// This node's place in the order of the change's nodes. The one in place 0 decides for all.
@@ -180,7 +180,7 @@ impl Journal {
         let left: Option<u64> = record.field(6).parse().ok();
         Self {
             tx: record.field(0).to_owned(),
-            phase: record.field(1).to_owned(),
+            phase: record.field(1).parse().unwrap_or_default(),
             generation: record.field(2).parse().ok(),
             position: record.field(3).parse().ok(),
             nodes: record.field(4).parse().ok(),
@@ -202,19 +202,40 @@ impl Journal {
 }
 
 /// How the last change on the host ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Outcome {
     /// Its id.
     pub tx: String,
-    /// `confirmed`; `reverted` by hactl; `expired`: undone by the host itself; or `incomplete`: a step
-    /// of the undo failed, and the journal still has it.
-    pub result: String,
-    /// Why.
+    /// How.
+    pub result: Ending,
+    /// What ended it.
+    pub cause: Cause,
+    /// Why, in words.
     pub why: String,
     /// When, UTC, by the host's clock.
     pub at: String,
     /// True when an apply has told it to its user.
     pub is_noted: bool,
+}
+
+impl Outcome {
+    /// `None` where this hactl does not know the words.
+    pub(super) fn read(record: &Record) -> Option<Self> {
+        let result = record.field(1).parse().ok()?;
+        let why = record.field(2).to_owned();
+        let cause = match record.field(5) {
+            "" | "-" => Cause::of_words(result, &why),
+            word => word.parse().ok()?,
+        };
+        Some(Self {
+            tx: record.field(0).to_owned(),
+            result,
+            cause,
+            why,
+            at: record.field(3).to_owned(),
+            is_noted: record.field(4) == "yes",
+        })
+    }
 }
 
 /// Who works on the host.

@@ -136,13 +136,7 @@ fn take(seen: &mut Observation, record: &Record) {
             seen.lock = Some(LockInfo::read(&text, seen.uptime, &seen.boot_id));
         }
         "outcome" => {
-            seen.outcome = Some(Outcome {
-                tx: field(0),
-                result: field(1),
-                why: field(2),
-                at: field(3),
-                is_noted: field(4) == "yes",
-            });
+            seen.outcome = Outcome::read(record);
         }
         "drill" => seen.drill = Some(ArmedFault::from_record(record)),
         "services" => seen.services = services(&record.body_text()),

@@ -1,6 +1,7 @@
 //! On which side of a change a host is: the one answer, read from its own records.
 
 use super::observation::Observation;
+use super::protocol::{Ending, Phase};
 
 /// On which side of a change a node says that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +22,7 @@ impl Observation {
     /// writes before it removes the journal. The live generation tells where a later outcome replaced it.
     pub fn side_of(&self, tx: &str) -> Option<Side> {
         if let Some(journal) = self.journal.as_ref().filter(|journal| journal.tx == tx) {
-            return Some(if journal.phase == "confirmed" {
+            return Some(if journal.phase == Phase::Confirmed {
                 Side::New
             } else {
                 Side::Undecided
@@ -29,9 +30,9 @@ impl Observation {
         }
         let is_live = self.recorded.as_ref().and_then(|live| live.get("tx")) == Some(tx);
         let outcome = self.outcome.as_ref().filter(|outcome| outcome.tx == tx);
-        match outcome.map(|outcome| outcome.result.as_str()) {
+        match outcome.map(|outcome| outcome.result) {
             _ if is_live => Some(Side::New),
-            Some("confirmed") => Some(Side::New),
+            Some(Ending::Confirmed) => Some(Side::New),
             Some(_) => Some(Side::Old),
             None => None,
         }

@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::event::{Event, Step};
 use super::orders::{Hands, Told};
 use super::outcome::{Failure, FailureCause};
-use crate::agent::Deadline;
+use crate::agent::{Cause, Deadline, Reason};
 
 /// The moments after which less can be done.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,7 @@ pub(super) async fn conduct(
     hands: &Hands<'_>,
     mut coordinator: Coordinator,
     moments: Moments,
-    why: &str,
+    why: &Reason,
 ) -> Conducted {
     let engine = hands.engine;
     let mut end = Conducted {
@@ -64,10 +64,16 @@ pub(super) async fn conduct(
         for order in coordinator.orders() {
             let why = end.failure.as_ref().map_or_else(
                 || {
-                    let late = "the time to confirm was over";
-                    if is_late { late } else { why }.to_owned()
+                    if is_late {
+                        Reason {
+                            cause: Cause::Unconfirmed,
+                            words: "the time to confirm was over".to_owned(),
+                        }
+                    } else {
+                        why.clone()
+                    }
                 },
-                |failure| format!("the {} step failed", failure.step.name()),
+                |failure| Reason::failed(format!("the {} step failed", failure.step.name())),
             );
             if let Order::Activate(index) = order {
                 end.touched.insert(index);

@@ -12,7 +12,7 @@ use super::orders::{Hands, fresh, undo_again};
 use super::outcome::{Failure, FailureCause, Result as ApplyResult};
 use super::outside::{Outside, is_reached_again};
 use super::switch::{APART, Switchboard};
-use crate::agent::{AgentError, LiveFile, Question, sha256_hex};
+use crate::agent::{AgentError, LiveFile, Question, Reason, sha256_hex};
 use crate::health::Problem;
 use crate::plan::{NodePlan, Plan, Strategy};
 
@@ -76,7 +76,13 @@ impl<'a> Drive<'a> {
             served: before.served.clone(),
             switchboard: Switchboard::new(Some((self.plan, self.plans))),
         };
-        let end = conduct(&hands, coordinator, moments, "it was stopped").await;
+        let end = conduct(
+            &hands,
+            coordinator,
+            moments,
+            &Reason::failed("it was stopped"),
+        )
+        .await;
         let is_unsure = end.is_unsure && end.verdict == Verdict::Mixed;
         Ended {
             result: self.end(end, before).await,

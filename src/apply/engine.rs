@@ -11,7 +11,8 @@ use super::fleet::{Fleet, each};
 use super::outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
 use super::outside::Outside;
 use crate::agent::{
-    Agent, AgentError, Client, LockRequest, PeerDoor, PeerKey, PeerSide, TestResult, VipDoors,
+    Agent, AgentError, Client, LockRequest, PeerDoor, PeerKey, PeerSide, Reason, TestResult,
+    VipDoors,
 };
 use crate::health::Problem;
 use crate::model::{HostPath, Node, NodeName};
@@ -292,11 +293,12 @@ impl Engine<'_> {
     /// with the lock.
     pub(super) async fn give_up_prepared(&self, plans: &[&NodePlan], tx: &str) -> Vec<String> {
         let mut problems = Vec::new();
+        let why = Reason::failed("it was given up before activation");
         for plan in plans.iter().filter(|plan| !plan.install.is_empty()) {
             let Some(agent) = self.fleet.get(&plan.node) else {
                 continue;
             };
-            if let Err(error) = agent.revert(tx, "it was given up before activation").await {
+            if let Err(error) = agent.revert(tx, &why).await {
                 let message = error.to_string();
                 problems.push(message.clone());
                 self.say(Event::RevertFailed {

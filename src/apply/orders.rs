@@ -9,7 +9,9 @@ use super::fleet::each;
 use super::outcome::FailureCause;
 use super::prove::{all_wait, whole};
 use super::switch::Switchboard;
-use crate::agent::{Activation, Agent, AgentError, Deadline, LockRequest, Question};
+use crate::agent::{
+    Activation, Agent, AgentError, Deadline, FailureCode, LockRequest, Question, Reason,
+};
 use crate::health::{MustAnswer, Served};
 use crate::model::NodeName;
 use crate::plan::{Goal, NodePlan, Plan, Strategy, UnitAction};
@@ -59,7 +61,7 @@ pub(super) struct Hands<'a> {
 
 impl Hands<'_> {
     /// `why` is what a node that is undone is told.
-    pub(super) async fn carry_out(&self, order: Order, why: String) -> Told {
+    pub(super) async fn carry_out(&self, order: Order, why: Reason) -> Told {
         let (engine, tx) = (self.engine, self.tx);
         match order {
             Order::Activate(index) => match self.change {
@@ -263,7 +265,7 @@ async fn confirm(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &st
             });
             Told::good(News::Confirmed(index))
         }
-        Err(error) if error.code() == "not-active" => {
+        Err(error) if error.code() == Some(FailureCode::NotActive) => {
             Told::bad(News::Refused(index), Step::Confirm, error)
         }
         Err(error) => {
@@ -273,7 +275,7 @@ async fn confirm(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &st
     }
 }
 
-async fn revert(hands: &Hands<'_>, name: &NodeName, index: NodeIndex, why: &str) -> Told {
+async fn revert(hands: &Hands<'_>, name: &NodeName, index: NodeIndex, why: &Reason) -> Told {
     let (engine, tx) = (hands.engine, hands.tx);
     if !hands.switchboard.may_go_back(hands, name).await {
         let cause = FailureCause::KeptSilent { node: name.clone() };
@@ -314,7 +316,8 @@ pub(super) async fn undo_again(
     tx: &str,
 ) -> Result<(), AgentError> {
     let agent = fresh(engine, name).await?;
-    let answer = agent.revert(tx, "it could not be undone at once").await;
+    let again = Reason::failed("it could not be undone at once");
+    let answer = agent.revert(tx, &again).await;
     agent.close().await;
     if answer.is_ok() {
         engine.say(Event::Reverted { node: name.clone() });

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::engine::Engine;
 use super::fleet::{Fleet, each};
 use super::outside::announce_and_look;
-use crate::agent::{Observation, Question};
+use crate::agent::{Observation, Phase, Question};
 use crate::health::{self, MustAnswer, Problem, Served};
 use crate::model::NodeName;
 
@@ -136,6 +136,6 @@ pub(super) async fn all_wait(fleet: &Fleet, nodes: &[&NodeName], tx: &str) -> bo
     nodes.iter().all(|node| {
         let own = seen.iter().find(|seen| seen.node == **node);
         let journal = own.and_then(|seen| seen.journal.as_ref());
-        journal.is_some_and(|journal| journal.tx == tx && journal.phase == "activated")
+        journal.is_some_and(|journal| journal.tx == tx && journal.phase == Phase::Activated)
     })
 }

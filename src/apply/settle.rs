@@ -11,6 +11,7 @@ use super::orders::{Hands, undo_again};
 use super::outcome::Failure;
 use super::outside::is_reached_again;
 use super::switch::Switchboard;
+use crate::agent::{Phase, Reason};
 use crate::health::{Problem, Served};
 use crate::model::NodeName;
 
@@ -33,7 +34,7 @@ pub struct Member {
     #[serde(skip)]
     pub side: Side,
     /// How far it got there, while it is under way.
-    pub phase: Option<String>,
+    pub phase: Option<Phase>,
 }
 
 /// A change that somebody else has made.
@@ -65,7 +66,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 impl Engine<'_> {
     /// Confirms or cancels `change`. `why` is what nodes that are undone keep as the reason. The locks go
     /// with the change.
-    pub async fn settle(&self, change: &Waiting, verb: SettleVerb, why: &str) -> SettleOutcome {
+    pub async fn settle(&self, change: &Waiting, verb: SettleVerb, why: &Reason) -> SettleOutcome {
         let sides: Vec<Side> = change.members.iter().map(|member| member.side).collect();
         let coordinator = match verb {
             SettleVerb::Confirm => Coordinator::confirm_waiting(&sides),

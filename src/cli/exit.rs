@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::agent::{AgentError, Outcome};
+use crate::agent::{AgentError, Ending, FailureCode, Outcome};
 use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, SettleVerb};
 use crate::ops::{OpsError, SettleEnd, SettleRefusal, SettleReport};
 
@@ -122,7 +122,7 @@ impl Exit {
             }
             // A script must not take an undone change for a kept one, nor a kept one for undone.
             (SettleEnd::Nothing { last }, verb) => {
-                let is_kept = |(_, outcome): &(_, Outcome)| outcome.result == "confirmed";
+                let is_kept = |(_, outcome): &(_, Outcome)| outcome.result == Ending::Confirmed;
                 let is_so = match verb {
                     SettleVerb::Confirm => last.iter().all(is_kept),
                     SettleVerb::Cancel => !last.iter().any(is_kept),
@@ -155,7 +155,7 @@ impl Exit {
 
 fn is_locked(error: &AgentError) -> bool {
     // A drill keeps changes out as a lock does.
-    matches!(error, AgentError::Locked { .. }) || error.code() == "drilling"
+    matches!(error, AgentError::Locked { .. }) || error.code() == Some(FailureCode::Drilling)
 }
 
 fn is_lock_failure(failure: &Failure) -> bool {

@@ -5,7 +5,7 @@ use super::error::OpsError;
 use super::holder::is_dead;
 use super::status::Unreachable;
 use super::survey::connector;
-use crate::agent::{AgentError, Journal, LockInfo, Question};
+use crate::agent::{AgentError, Journal, LockInfo, Pending, Question};
 use crate::apply::{Fleet, each};
 use crate::model::{ClusterName, Node, NodeName};
 
@@ -60,11 +60,9 @@ pub async fn lock_break(
 ) -> Result<LockReport, OpsError> {
     let (fleet, mut report) = look(context).await?;
     let is_under_way = |node: &NodeLock| node.lock.is_some() && node.journal.is_some();
-    let refused = |node: &NodeLock| AgentError::Failed {
+    let refused = |node: &NodeLock| AgentError::Pending {
         node: node.node.clone(),
-        code: "under-way".to_owned(),
-        message: "a change is under way there, and its lock is part of it".to_owned(),
-        detail: String::new(),
+        pending: Pending::UnderWay,
     };
     if !request.force && report.nodes.iter().any(is_under_way) {
         let nodes = report.nodes.iter().filter(|node| is_under_way(node));

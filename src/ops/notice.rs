@@ -6,12 +6,9 @@
 use std::net::IpAddr;
 
 use super::under_way::under_way;
-use crate::agent::{Deadline, LockInfo, Observation, Outcome};
+use crate::agent::{Cause, Deadline, Ending, LockInfo, Observation, Outcome, Phase};
 use crate::apply::Fleet;
 use crate::model::NodeName;
-
-/// Why an interrupted change was undone by the next apply.
-pub(super) const INTERRUPTED: &str = "it was interrupted, and nobody worked on it any more";
 
 /// For this long is told how a change ended, in seconds.
 const WEEK: i64 = 7 * 24 * 3600;
@@ -27,7 +24,7 @@ pub enum Notice {
         /// The change's id.
         tx: String,
         /// How far it got.
-        phase: String,
+        phase: Phase,
         /// When the host ends it, where it tells.
         deadline: Option<Deadline>,
     },
@@ -140,7 +137,7 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
                 None => Notice::Unfinished {
                     node: node(),
                     tx,
-                    phase: journal.phase.clone(),
+                    phase: journal.phase,
                     deadline: journal.deadline.clone(),
                 },
             });
@@ -193,7 +190,7 @@ fn behind(host: &Observation, seen: &[Observation]) -> Option<Notice> {
 fn of_outcome(host: &Observation, outcome: &Outcome) -> Option<Notice> {
     let node = host.node.clone();
     let (tx, why, at) = (outcome.tx.clone(), outcome.why.clone(), outcome.at.clone());
-    if outcome.result == "incomplete" {
+    if outcome.result == Ending::Incomplete {
         // For as long as it is so.
         return host
             .journal
@@ -203,12 +200,10 @@ fn of_outcome(host: &Observation, outcome: &Outcome) -> Option<Notice> {
     if outcome.is_noted || is_old(host.clock, &at) {
         return None;
     }
-    match outcome.result.as_str() {
-        "expired" => Some(Notice::Undone { node, tx, why, at }),
-        "confirmed" if why.starts_with("by another node") => {
-            Some(Notice::Completed { node, tx, at })
-        }
-        "reverted" if why.starts_with("cancelled by") || why == INTERRUPTED => {
+    match (outcome.result, outcome.cause) {
+        (Ending::Expired, _) => Some(Notice::Undone { node, tx, why, at }),
+        (Ending::Confirmed, Cause::Peer) => Some(Notice::Completed { node, tx, at }),
+        (Ending::Reverted, Cause::Cancelled | Cause::Interrupted) => {
             Some(Notice::Cancelled { node, tx, why, at })
         }
         _ => None,

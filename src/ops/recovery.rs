@@ -5,11 +5,13 @@
 
 use super::context::{Context, Loaded};
 use super::error::OpsError;
-use super::notice::{INTERRUPTED, Notice};
+use super::notice::Notice;
 use super::settle::Settler;
 use super::survey::Survey;
 use super::under_way::{UnderWay, under_way};
-use crate::agent::{AgentError, Entry, LiveFile, LockInfo, Observation, sha256_hex};
+use crate::agent::{
+    AgentError, Entry, FailureCode, LiveFile, LockInfo, Observation, Pending, Reason, sha256_hex,
+};
 use crate::apply::{
     Event, FailureCause, Fleet, RecoveryDirection, SettleOutcome, SettleVerb, Verdict,
 };
@@ -167,7 +169,7 @@ async fn roll_back(host: &mut Observation, fleet: &Fleet) -> Result<(), OpsError
         };
         let (manifest, mut contents) = match agent.generation(number).await {
             Ok(generation) => generation,
-            Err(error) if error.code() == "no-generation" => continue,
+            Err(error) if error.code() == Some(FailureCode::NoGeneration) => continue,
             Err(error) => {
                 return Err(OpsError::Hosts {
                     errors: vec![error],
@@ -259,6 +261,7 @@ impl Recoverer<'_> {
             provenance: &self.loaded.provenance,
             tell: self.tell,
         };
+        let why = Reason::interrupted();
         let mut errors = Vec::new();
         let known = under_way(seen);
         let own = known.iter().filter(|change| recovery.ends(&change.tx));
@@ -269,7 +272,7 @@ impl Recoverer<'_> {
                 direction: shown.direction,
                 nodes: shown.nodes.clone(),
             });
-            let end = settler.end(change, SettleVerb::Cancel, INTERRUPTED, seen);
+            let end = settler.end(change, SettleVerb::Cancel, &why, seen);
             match end.await {
                 Ok(end) => {
                     let direction = match end.verdict {
@@ -295,7 +298,11 @@ impl Recoverer<'_> {
                         holder: lock.holder.clone(),
                     }),
                     // Somebody else has taken it meanwhile, or a change could not be ended: that is said.
-                    Err(error) if matches!(error.code(), "moved-on" | "unfinished") => {}
+                    Err(error)
+                        if matches!(
+                            error.code(),
+                            Some(FailureCode::MovedOn | FailureCode::Unfinished)
+                        ) => {}
                     Err(error) => errors.push(error),
                 }
             }
@@ -323,11 +330,12 @@ fn problems_of(change: &UnderWay, end: SettleOutcome) -> Vec<AgentError> {
     if errors.is_empty()
         && let Some(member) = change.members.first()
     {
-        errors.push(AgentError::Failed {
+        errors.push(AgentError::Pending {
             node: member.node.clone(),
-            code: "revert".to_owned(),
-            message: format!("the interrupted change {} could not be ended", change.tx),
-            detail: end.problems.join("\n"),
+            pending: Pending::Stuck {
+                tx: change.tx.clone(),
+                detail: end.problems.join("\n"),
+            },
         });
     }
     errors
@@ -354,11 +362,11 @@ pub(super) fn require_no_pending_change(seen: &[Observation]) -> Result<(), OpsE
                 node: host.node.clone(),
                 lock: Box::new(lock),
             },
-            None => AgentError::Failed {
+            None => AgentError::Pending {
                 node: host.node.clone(),
-                code: "unfinished".to_owned(),
-                message: format!("an earlier change ({}) is not finished there", journal.tx),
-                detail: String::new(),
+                pending: Pending::Unfinished {
+                    tx: journal.tx.clone(),
+                },
             },
         })
     };

@@ -7,7 +7,9 @@ use super::error::{OpsError, SettleRefusal};
 use super::holder::own_origin;
 use super::survey::{connector, mark_dead, owner_patience};
 use super::under_way::{UnderWay, under_way};
-use crate::agent::{AgentError, Deadline, Observation, Outcome, Question, ThisMachine};
+use crate::agent::{
+    AgentError, Deadline, Observation, Outcome, Phase, Question, Reason, ThisMachine,
+};
 use crate::apply::{
     ApplyOptions, Confirmation, Engine, Event, Failure, Fleet, Member, SettleOutcome, SettleVerb,
     Side, Verdict, each,
@@ -161,7 +163,7 @@ impl Settler<'_> {
             Some(Refusal::Unreachable) => return Err(unreachable(verb, &change, errors)),
             None => {}
         }
-        let why = format!("cancelled by {}", self.provenance.by);
+        let why = Reason::cancelled(&self.provenance.by);
         let outcome = self.end(&change, verb, &why, seen);
         let mut outcome = outcome
             .await
@@ -199,7 +201,7 @@ impl Settler<'_> {
         &self,
         change: &UnderWay,
         verb: SettleVerb,
-        why: &str,
+        why: &Reason,
         seen: &[Observation],
     ) -> Result<SettleOutcome, AgentError> {
         let mut waiting = change.waiting();
@@ -303,5 +305,8 @@ fn refusal(verb: SettleVerb, change: &UnderWay, are_missing: bool) -> Option<Ref
 
 /// Its time is over: the nodes settle it among themselves.
 fn is_asking(member: &Member) -> bool {
-    matches!(member.phase.as_deref(), Some("asking" | "undoing"))
+    matches!(
+        member.phase,
+        Some(Phase::Asking | Phase::Undoing | Phase::Unknown)
+    )
 }

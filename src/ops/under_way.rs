@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::agent::{Deadline, LockInfo, Observation};
+use crate::agent::{Deadline, LockInfo, Observation, Phase};
 use crate::apply::{Member, Side, Waiting};
 use crate::model::NodeName;
 
@@ -42,8 +42,7 @@ impl UnderWay {
 
     /// True when it waits for a person, and nothing of it has been decided.
     pub(super) fn waits(&self) -> bool {
-        let waits =
-            |member: &Member| matches!(member.phase.as_deref(), Some("activated" | "offered"));
+        let waits = |member: &Member| member.phase.is_some_and(Phase::waits);
         self.is_offered && self.members.iter().all(waits)
     }
 
@@ -59,12 +58,9 @@ impl UnderWay {
 }
 
 /// On which side of the change `tx` a host is, and how far it got there; `None` if it knows nothing of it.
-fn standing(host: &Observation, tx: &str) -> Option<(Side, Option<String>)> {
+fn standing(host: &Observation, tx: &str) -> Option<(Side, Option<Phase>)> {
     let journal = host.journal.as_ref().filter(|journal| journal.tx == tx);
-    Some((
-        host.side_of(tx)?,
-        journal.map(|journal| journal.phase.clone()),
-    ))
+    Some((host.side_of(tx)?, journal.map(|journal| journal.phase)))
 }
 
 /// All changes that lie in a journal of `seen`, by their ids.
@@ -97,7 +93,7 @@ pub(super) fn under_way(seen: &[Observation]) -> Vec<UnderWay> {
                 .map(|journal| journal.by.clone())
                 .unwrap_or_default(),
             generation: own.iter().find_map(|journal| journal.generation),
-            is_offered: own.iter().any(|journal| journal.phase == "offered"),
+            is_offered: own.iter().any(|journal| journal.phase == Phase::Offered),
             deadline: own
                 .iter()
                 .filter_map(|journal| journal.deadline.clone())

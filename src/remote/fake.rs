@@ -210,7 +210,7 @@ impl Host for Connection {
             Some(Fault::Refused) if verb == "validate-staged" => {
                 Ok("tested\tnginx\t1\n".to_owned())
             }
-            Some(Fault::Refused) => Err("injected\tas the test wants it".to_owned()),
+            Some(Fault::Refused) => Err("service\tas the test wants it".to_owned()),
             _ if verb == "reach" => Ok(host.reach(&self.node, &owners, payload)),
             _ => host.answer(verb, arguments, payload),
         };
@@ -218,7 +218,7 @@ impl Host for Connection {
             return Err(lost());
         }
         let answer = match (fault, answer) {
-            (Some(Fault::FailedAfter), _) => Err("injected\tas the test wants it".to_owned()),
+            (Some(Fault::FailedAfter), _) => Err("service\tas the test wants it".to_owned()),
             (_, answer) => answer,
         };
         let (code, records) = match answer {
@@ -279,7 +279,7 @@ impl FakeHost {
             ("confirm", [tx]) => self.confirm(tx),
             ("offer", [tx]) => self.offer(tx),
             ("withdraw", [tx]) => Ok(self.withdraw(tx)),
-            ("revert", [tx, why]) => self.revert(tx, why),
+            ("revert", [tx, _, why]) => self.revert(tx, why),
             ("fault", [id, name, _]) => self.arm_fault(id, name),
             ("heal", [id]) => self.heal(id),
             ("fault-state", [_]) => Ok(self.armed()),

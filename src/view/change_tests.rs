@@ -6,7 +6,7 @@ use super::change_text::{agreement_question, outcome_json, outcome_text};
 use super::progress_lines::Lines;
 use super::recovery::recovery_text;
 use super::samples::*;
-use crate::agent::{AgentError, InstanceState};
+use crate::agent::{AgentError, FailureCode, InstanceState};
 use crate::apply::{ApplyResult, Event, FailureCause, RecoveryDirection, Step};
 use crate::health::{Daemon, FaultCause, Problem};
 use crate::model::NodeName;
@@ -59,7 +59,7 @@ fn what_follows_from_another_failure_is_not_told_beside_it() {
     let waited = |node: &str| {
         FailureCause::Agent(AgentError::Failed {
             node: name(node),
-            code: "called-off".to_owned(),
+            code: FailureCode::CalledOff,
             message: "another node could not take its part in the change".to_owned(),
             detail: String::new(),
         })

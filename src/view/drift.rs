@@ -1,6 +1,7 @@
 //! Running state that differs from its file, and what hosts tell of earlier changes, in words.
 
 use super::text::comma;
+use crate::agent::Phase;
 use crate::model::NodeName;
 use crate::ops::Notice;
 use crate::plan::RunningDrift;
@@ -51,7 +52,7 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
             deadline,
         } => {
             // Once it is being ended, the time that it was given is past.
-            let is_waiting = matches!(phase.as_str(), "activating" | "activated" | "offered");
+            let is_waiting = phase.waits() || *phase == Phase::Activating;
             let deadline = deadline
                 .as_ref()
                 .filter(|at| is_waiting && at.seconds_left > 0);

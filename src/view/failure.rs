@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::complaint::{Complaint, merged};
+use crate::agent::FailureCode;
 use crate::apply::{Failure, FailureCause};
 use crate::health::{FaultCause, Problem};
 
@@ -76,7 +77,7 @@ fn proof_help(problems: &[Problem]) -> &'static str {
 
 /// Nodes that only waited for one that failed are not named beside it.
 fn complaints(failure: &Failure) -> Vec<Complaint> {
-    let follows = |cause: &&FailureCause| matches!(cause, FailureCause::Agent(error) if error.code() == "called-off");
+    let follows = |cause: &&FailureCause| matches!(cause, FailureCause::Agent(error) if error.code() == Some(FailureCode::CalledOff));
     let all = || failure.errors.iter();
     let is_known = !all().all(|cause| follows(&cause));
     let shown = all().filter(|cause| !(is_known && follows(cause)));

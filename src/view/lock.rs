@@ -5,7 +5,7 @@ use super::document::Document;
 use super::paint;
 use super::text::{and, columns, lines, wrap};
 use super::ui::Ui;
-use crate::agent::{Deadline, Journal};
+use crate::agent::{Deadline, Journal, Phase};
 use crate::ops::{LockReport, NodeLock};
 
 impl Ui {
@@ -161,8 +161,8 @@ fn row(node: &NodeLock) -> Vec<String> {
 }
 
 fn change_words(journal: &Journal) -> String {
-    match journal.phase.as_str() {
-        "offered" => paint::warn("to be confirmed"),
+    match journal.phase {
+        Phase::Offered => paint::warn("to be confirmed"),
         phase => paint::warn(phase),
     }
 }

@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use super::losses::losses_question;
 use super::plan::{PlanDetail, notices_text, plan_text};
 use super::samples::*;
+use crate::agent::Phase;
 use crate::model::{NodeName, Socket};
 use crate::ops::Notice;
 use crate::plan::{
@@ -262,13 +263,13 @@ fn notices_come_first() {
         Notice::Unfinished {
             node: name("lb1"),
             tx: "20261122T165000Z-1-00000000".to_owned(),
-            phase: "activated".to_owned(),
+            phase: Phase::Activated,
             deadline: Some(deadline()),
         },
         Notice::Unfinished {
             node: name("lb3"),
             tx: "20261122T165000Z-1-00000000".to_owned(),
-            phase: "undoing".to_owned(),
+            phase: Phase::Undoing,
             deadline: Some(deadline()),
         },
         Notice::Undone {

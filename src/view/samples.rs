@@ -6,7 +6,7 @@ use std::time::Duration;
 use similar::TextDiff;
 
 use crate::agent::{
-    AgentError, Deadline, LockInfo, Manifest, Service, TestResult, Tree, VrrpState,
+    AgentError, Deadline, FailureCode, LockInfo, Manifest, Service, TestResult, Tree, VrrpState,
 };
 use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, Step};
 use crate::health::VipOwners;
@@ -224,7 +224,7 @@ pub(super) fn unreachable(node: &str) -> AgentError {
 pub(super) fn stale(node: &str) -> AgentError {
     AgentError::Failed {
         node: name(node),
-        code: "nginx-stale".to_owned(),
+        code: FailureCode::NginxStale,
         message: "nginx was told to load the new configuration and still serves the old one"
             .to_owned(),
         detail: "2026/11/22 17:00:57 [emerg] 4014#4014: bind() to 0.0.0.0:9000 failed (98: \

@@ -12,7 +12,7 @@ use super::failure::{failure_json, failure_text};
 use super::paint;
 use super::text::{and, elapsed};
 use super::ui::Ui;
-use crate::agent::Outcome;
+use crate::agent::{Ending, Outcome};
 use crate::apply::{Event, SettleVerb};
 use crate::model::NodeName;
 use crate::ops::{SettleEnd, SettleReport};
@@ -199,7 +199,7 @@ fn nothing_text(report: &SettleReport) -> String {
         SettleVerb::Cancel => "cancel",
     };
     let mut text = format!("No change waits: there is nothing to {verb}.\n");
-    let is_kept = |outcome: &Outcome| outcome.result == "confirmed";
+    let is_kept = |outcome: &Outcome| outcome.result == Ending::Confirmed;
     let undone: Vec<&(NodeName, Outcome)> = last
         .iter()
         .filter(|(_, outcome)| !is_kept(outcome))

@@ -5,7 +5,7 @@ use insta::{assert_json_snapshot, assert_snapshot};
 use super::lock::{break_question, broken_text, locks_text};
 use super::samples::*;
 use super::settle::{settled_json, settled_text};
-use crate::agent::{Journal, Outcome};
+use crate::agent::{Cause, Ending, Journal, Outcome, Phase};
 use crate::apply::{FailureCause, Member, SettleVerb, Side, Step};
 use crate::ops::{ChangeSeen, LockReport, NodeLock, SettleEnd, SettleReport, Unreachable};
 
@@ -15,7 +15,7 @@ fn settled(verb: SettleVerb, end: SettleEnd) -> SettleReport {
     let member = |node| Member {
         node: name(node),
         side: Side::Undecided,
-        phase: Some("activated".to_owned()),
+        phase: Some(Phase::Activated),
     };
     let change = ChangeSeen {
         tx: "20261122T165000Z-1-00000000".to_owned(),
@@ -36,11 +36,12 @@ fn text(verb: SettleVerb, end: SettleEnd) -> String {
     plain(&settled_text(&settled(verb, end), true))
 }
 
-fn last(result: &str, why: &str) -> SettleEnd {
+fn last(result: Ending, cause: Cause, why: &str) -> SettleEnd {
     let outcome = |node| {
         let outcome = Outcome {
             tx: "20261122T165000Z-1-00000000".to_owned(),
-            result: result.to_owned(),
+            result,
+            cause,
             why: why.to_owned(),
             at: "2026-11-22T16:52:00Z".to_owned(),
             is_noted: false,
@@ -71,12 +72,18 @@ fn ends_of_a_change_that_waited() {
 #[test]
 fn nothing_to_end_tells_how_the_last_change_ended() {
     let none = || SettleEnd::Nothing { last: Vec::new() };
-    let expired = || last("expired", "nobody confirmed it in time");
+    let expired = || {
+        last(
+            Ending::Expired,
+            Cause::Unconfirmed,
+            "nobody confirmed it in time",
+        )
+    };
     let texts = [
         text(Confirm, none()),
-        text(Confirm, last("confirmed", "by hactl")),
+        text(Confirm, last(Ending::Confirmed, Cause::Hactl, "by hactl")),
         text(Confirm, expired()),
-        text(Cancel, last("confirmed", "by hactl")),
+        text(Cancel, last(Ending::Confirmed, Cause::Hactl, "by hactl")),
         text(Cancel, expired()),
     ];
     assert_snapshot!(texts.join("\n"));
@@ -111,18 +118,25 @@ fn ends_as_json() {
                 failure: Some(unreached())
             }
         ),
-        json(Confirm, last("expired", "nobody confirmed it in time")),
+        json(
+            Confirm,
+            last(
+                Ending::Expired,
+                Cause::Unconfirmed,
+                "nobody confirmed it in time"
+            )
+        ),
     ]);
 }
 
-fn node_lock(node: &str, pid: Option<&str>, phase: Option<&str>) -> NodeLock {
+fn node_lock(node: &str, pid: Option<&str>, phase: Option<Phase>) -> NodeLock {
     NodeLock {
         node: name(node),
         lock: pid.map(lock),
         is_holder_dead: false,
         journal: phase.map(|phase| Journal {
             tx: "20261122T165000Z-1-00000000".to_owned(),
-            phase: phase.to_owned(),
+            phase,
             by: "anna@desk".to_owned(),
             deadline: Some(deadline()),
             ..Journal::default()
@@ -144,7 +158,7 @@ fn locks(nodes: Vec<NodeLock>) -> LockReport {
 fn locks_at_work() {
     let report = locks(vec![
         node_lock("lb1", Some("4711"), None),
-        node_lock("lb2", Some("4711"), Some("activating")),
+        node_lock("lb2", Some("4711"), Some(Phase::Activating)),
         node_lock("lb3", None, None),
     ]);
     assert_snapshot!(unbroken(&locks_text(&report)));
@@ -153,8 +167,8 @@ fn locks_at_work() {
 #[test]
 fn locks_of_a_change_that_waits_and_of_the_dead() {
     let waits = locks(vec![
-        node_lock("lb1", Some(""), Some("activated")),
-        node_lock("lb2", Some(""), Some("offered")),
+        node_lock("lb1", Some(""), Some(Phase::Activated)),
+        node_lock("lb2", Some(""), Some(Phase::Offered)),
     ]);
     let mut dead = node_lock("lb1", Some("4711"), None);
     dead.is_holder_dead = true;
@@ -170,7 +184,7 @@ fn locks_of_a_change_that_waits_and_of_the_dead() {
 #[test]
 fn breaking_locks_says_what_it_means() {
     let mut idle = locks(vec![node_lock("lb1", Some("4711"), None)]);
-    let mut busy = locks(vec![node_lock("lb1", Some(""), Some("offered"))]);
+    let mut busy = locks(vec![node_lock("lb1", Some(""), Some(Phase::Offered))]);
     let questions = [&idle, &busy].map(|report| {
         let text = anstream::adapter::strip_str(&break_question(report)).to_string();
         format!("{}\n", text.trim_end())

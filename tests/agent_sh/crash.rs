@@ -3,6 +3,7 @@
 use crate::in_every_shell;
 use crate::scene::*;
 use crate::world::World;
+use hactl::agent::{FailureCode, Reason};
 
 in_every_shell!(
     an_unconfirmed_change_expires,
@@ -33,7 +34,7 @@ async fn an_unconfirmed_change_expires(world: &World) {
     assert!(exit.status.success(), "{exit:?}");
     assert_eq!(world.snapshot("/etc"), before);
     let problem = agent.confirm(TX).await.unwrap_err();
-    assert_eq!(problem.code(), "not-active");
+    assert_eq!(problem.code(), Some(FailureCode::NotActive));
     assert!(problem.to_string().contains("nobody confirmed it in time"));
     agent.unlock(TX).await.unwrap();
     nothing_is_left(world);
@@ -56,7 +57,14 @@ async fn a_confirmed_change_stays(world: &World) {
         after,
         (world.snapshot("/etc"), world.snapshot("/var/lib/hactl"))
     );
-    assert_eq!(agent.revert(TX, "x").await.unwrap_err().code(), "confirmed");
+    assert_eq!(
+        agent
+            .revert(TX, &Reason::failed("x"))
+            .await
+            .unwrap_err()
+            .code(),
+        Some(FailureCode::Confirmed)
+    );
     agent.unlock(TX).await.unwrap();
     nothing_is_left(world);
 }
@@ -71,7 +79,7 @@ async fn nobody_listening_stops_no_undo(world: &World) {
     // A problem is said in the middle of the undo.
     world.sh("rm /etc/nginx/nginx.conf; mkdir -p /etc/nginx/nginx.conf/in-the-way");
     world.be_deaf(true);
-    let _ = agent.revert(TX, "test").await;
+    let _ = agent.revert(TX, &Reason::failed("test")).await;
     world.be_deaf(false);
     assert_eq!(world.read(KEEPALIVED), "# id aaaaaaaaaaaa\n");
     assert!(
@@ -92,8 +100,8 @@ async fn a_change_is_activated_once(world: &World) {
         .unwrap();
     // Once more, it would take the new files for the old ones.
     let problem = agent.activate(TX, &activation()).await.unwrap_err();
-    assert_eq!(problem.code(), "unfinished");
-    agent.revert(TX, "test").await.unwrap();
+    assert_eq!(problem.code(), Some(FailureCode::Unfinished));
+    agent.revert(TX, &Reason::failed("test")).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
 }
 
@@ -105,7 +113,7 @@ async fn a_restart_is_undone_by_a_restart(world: &World) {
     staged(&agent, TX, &tree(TX, 1, ID, vec![])).await.unwrap();
     agent.activate(TX, &how).await.unwrap();
     world.write("/run/systemctl.log", "");
-    agent.revert(TX, "test").await.unwrap();
+    agent.revert(TX, &Reason::failed("test")).await.unwrap();
     agent.unlock(TX).await.unwrap();
     let log = world.read("/run/systemctl.log");
     assert!(log.contains("restart nginx.service"), "{log}");
@@ -119,8 +127,8 @@ async fn a_restart_is_undone_by_a_restart(world: &World) {
     world.sh("mount --bind /kernel/net/core/somaxconn /proc/sys/net/core/somaxconn");
     world.write("/run/systemctl.log", "");
     let problem = agent.activate("b", &how).await.unwrap_err();
-    assert_eq!(problem.code(), "sysctl");
-    agent.revert("b", "test").await.unwrap();
+    assert_eq!(problem.code(), Some(FailureCode::Sysctl));
+    agent.revert("b", &Reason::failed("test")).await.unwrap();
     let log = world.read("/run/systemctl.log");
     assert!(!log.contains("restart nginx.service"), "{log}");
 }
@@ -188,7 +196,10 @@ async fn activation_killed_anywhere_is_undone(first: &World) {
         if turn % 2 == 0 {
             assert!(world.timer("expire", TX).status.success(), "step {step}");
         }
-        agent.revert(TX, "it was abandoned").await.unwrap();
+        agent
+            .revert(TX, &Reason::failed("it was abandoned"))
+            .await
+            .unwrap();
         agent.unlock(TX).await.unwrap();
         assert_eq!(world.snapshot("/etc"), before, "step {step}");
         assert_eq!(world.read("/kernel/net/core/somaxconn"), "4096\n");
@@ -232,7 +243,10 @@ async fn confirmation_killed_anywhere_ends_on_one_side(first: &World) {
                 world.timer("expire-at-boot", TX);
                 world.sh("systemctl restart nginx.service; systemctl restart keepalived.service");
                 world.timer("expire", TX);
-                agent.revert(TX, "abandoned").await.is_err()
+                agent
+                    .revert(TX, &Reason::failed("abandoned"))
+                    .await
+                    .is_err()
             }
         };
         agent.unlock(TX).await.unwrap();
@@ -267,14 +281,14 @@ async fn revert_killed_anywhere_is_repeated(first: &World) {
             .await
             .unwrap();
         world.kill_at(step);
-        let ended = agent.revert(TX, "test").await;
+        let ended = agent.revert(TX, &Reason::failed("test")).await;
         let is_over = !world.was_killed();
         world.kill_at(0);
         assert_eq!(ended.is_ok(), is_over, "step {step}");
         if turn % 2 == 0 {
             world.timer("expire", TX);
         } else {
-            agent.revert(TX, "again").await.unwrap();
+            agent.revert(TX, &Reason::failed("again")).await.unwrap();
         }
         agent.unlock(TX).await.unwrap();
         assert_eq!(world.snapshot("/etc"), before, "step {step}");

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use hactl::agent::{Agent, AgentError, FaultHits, FaultRequest, FaultState, FaultStep, Question};
+use hactl::agent::{
+    Agent, AgentError, FailureCode, FaultHits, FaultRequest, FaultState, FaultStep, Question,
+};
 use hactl::model::InterfaceName;
 
 use crate::in_every_shell;
@@ -191,7 +193,7 @@ async fn one_fault_at_a_time_and_no_change_meanwhile(world: &World) {
         agent.activate(TX, &activation()).await.unwrap_err(),
     ];
     for problem in problems {
-        assert_eq!(problem.code(), "drilling");
+        assert_eq!(problem.code(), Some(FailureCode::Drilling));
         let words = problem.to_string();
         assert!(
             words.contains("nginx-stop") && words.contains(ID),
@@ -213,7 +215,7 @@ async fn one_fault_at_a_time_and_no_change_meanwhile(world: &World) {
     agent.unlock(ID).await.unwrap();
     assert_eq!(
         agent.lock(&request("b")).await.unwrap_err().code(),
-        "drilling"
+        Some(FailureCode::Drilling)
     );
     world.write("/kernel/uptime", "1500.00 0\n");
     agent.lock(&request("b")).await.unwrap();
@@ -226,7 +228,7 @@ async fn no_fault_while_a_change_is_under_way(world: &World) {
     activated(&agent, TX, &tree).await.unwrap();
     world.write("/kernel/boot_id", "second-boot\n");
     let refused = agent.fault(&order("nginx-stop", LONG)).await.unwrap_err();
-    assert_eq!(refused.code(), "unfinished");
+    assert_eq!(refused.code(), Some(FailureCode::Unfinished));
     nothing_is_left_of_the_drill(world);
 }
 
@@ -344,7 +346,11 @@ async fn what_cannot_be_done_here_is_refused(world: &World) {
         "overload",
     ] {
         let refused = agent.fault(&order(name, LONG)).await.unwrap_err();
-        assert_eq!(refused.code(), "service", "{name}: {refused}");
+        assert_eq!(
+            refused.code(),
+            Some(FailureCode::Service),
+            "{name}: {refused}"
+        );
     }
     inhabited(world);
     for name in ["nft", "iptables"] {
@@ -358,13 +364,17 @@ async fn what_cannot_be_done_here_is_refused(world: &World) {
         "all-backends-down",
     ] {
         let refused = agent.fault(&order(name, LONG)).await.unwrap_err();
-        assert_eq!(refused.code(), "lacking", "{name}: {refused}");
+        assert_eq!(
+            refused.code(),
+            Some(FailureCode::Lacking),
+            "{name}: {refused}"
+        );
     }
     // Where the undo cannot be armed there is no fault.
     for unit in ["hactl-heal", "hactl-drill"] {
         world.write("/run/fail", format!("run {unit}\n"));
         let refused = agent.fault(&order("nginx-stop", LONG)).await.unwrap_err();
-        assert_eq!(refused.code(), "service", "{refused}");
+        assert_eq!(refused.code(), Some(FailureCode::Service), "{refused}");
         assert!(is_serving(world));
         nothing_is_left_of_the_drill(world);
     }
@@ -377,7 +387,7 @@ async fn what_cannot_be_undone_stays_armed(world: &World) {
     until(&agent, FaultStep::Made).await;
     world.write("/run/fail", "start nginx.service\n");
     let problem = agent.heal(ID).await.unwrap_err();
-    assert_eq!(problem.code(), "heal");
+    assert_eq!(problem.code(), Some(FailureCode::Heal));
     assert!(
         problem.to_string().contains("Job for nginx.service failed"),
         "{problem}"
@@ -700,12 +710,12 @@ async fn an_nginx_that_is_too_big_to_be_filled_is_left_alone(world: &World) {
     let agent = world.agent();
     nginx_has_a_process(world);
     let refused = agent.fault(&order("overload", LONG)).await.unwrap_err();
-    assert_eq!(refused.code(), "service", "{refused}");
+    assert_eq!(refused.code(), Some(FailureCode::Service), "{refused}");
     nginx_has_a_worker(world, 1);
     let mut big = order("overload", LONG);
     big.hits.worker_connections = Some(20_001);
     let refused = agent.fault(&big).await.unwrap_err();
-    assert_eq!(refused.code(), "lacking", "{refused}");
+    assert_eq!(refused.code(), Some(FailureCode::Lacking), "{refused}");
     assert!(refused.to_string().contains("20001"), "{refused}");
     nothing_is_left_of_the_drill(world);
 }

@@ -1,6 +1,6 @@
 //! What is staged arrives to the byte, and what is undone is as it was.
 
-use hactl::agent::{Activation, Manifest, TreeFile};
+use hactl::agent::{Activation, FailureCode, Manifest, Reason, TreeFile};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -80,7 +80,10 @@ async fn a_stream_that_is_not_what_was_sent_is_refused(world: &World) {
         );
         let problem = agent.activate(TX, &activation()).await.unwrap_err();
         assert!(
-            ["protocol", "no-generation"].contains(&problem.code()),
+            matches!(
+                problem.code(),
+                Some(FailureCode::Protocol | FailureCode::NoGeneration)
+            ),
             "{problem}"
         );
     }
@@ -135,7 +138,7 @@ async fn a_revert_restores_everything(world: &World) {
     assert!(!world.exists("/etc/target"));
     assert_eq!(world.read("/kernel/net/core/somaxconn"), "65535\n");
     assert_eq!(world.read("/run/nginx.serves").trim(), ID);
-    agent.revert(TX, "test").await.unwrap();
+    agent.revert(TX, &Reason::failed("test")).await.unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
     assert_eq!(world.read("/kernel/net/core/somaxconn"), "4096\n");
@@ -148,7 +151,7 @@ async fn a_revert_restores_everything(world: &World) {
     );
     nothing_is_left(world);
     // Again, it finds nothing to do.
-    agent.revert(TX, "test").await.unwrap();
+    agent.revert(TX, &Reason::failed("test")).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
 }
 
@@ -168,8 +171,12 @@ async fn a_rollback_to_generation_0_restores_everything(world: &World) {
     // A confirmation whose answer was lost is asked for again.
     agent.confirm("third").await.unwrap();
     assert_eq!(
-        agent.revert("third", "x").await.unwrap_err().code(),
-        "confirmed"
+        agent
+            .revert("third", &Reason::failed("x"))
+            .await
+            .unwrap_err()
+            .code(),
+        Some(FailureCode::Confirmed)
     );
 }
 
@@ -246,8 +253,8 @@ async fn an_empty_kernel_setting_comes_back(world: &World) {
         .sysctls
         .push(("net.ipv4.nope".to_owned(), "1".to_owned()));
     let problem = activated(&agent, "third", &tree).await.unwrap_err();
-    assert_eq!(problem.code(), "sysctl");
-    agent.revert("third", "x").await.unwrap();
+    assert_eq!(problem.code(), Some(FailureCode::Sysctl));
+    agent.revert("third", &Reason::failed("x")).await.unwrap();
     agent.unlock("third").await.unwrap();
     assert_eq!(world.read("/kernel/net/core/somaxconn"), "4096\n");
     nothing_is_left(world);
@@ -257,7 +264,7 @@ async fn a_staged_tree_is_needed_for_validation(world: &World) {
     let agent = world.agent();
     agent.lock(&request(TX)).await.unwrap();
     let problem = agent.validate_staged(TX).await.unwrap_err();
-    assert_eq!(problem.code(), "protocol");
+    assert_eq!(problem.code(), Some(FailureCode::Protocol));
     let kept = Manifest::default();
     assert!(agent.prepare(TX, &kept, &[]).await.unwrap().is_empty());
 }
@@ -289,7 +296,7 @@ async fn what_a_script_did_before_it_was_another_one_is_undone(world: &World) {
         activated(&agent, again, &next).await.unwrap();
         assert!(world.exists("/run/called"), "{again}");
         assert!(!world.exists("/run/on-loopback"), "{again}");
-        agent.revert(again, "test").await.unwrap();
+        agent.revert(again, &Reason::failed("test")).await.unwrap();
         agent.unlock(again).await.unwrap();
     }
 }

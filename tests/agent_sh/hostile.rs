@@ -1,6 +1,8 @@
 //! Hosts that are full, read-only, strange or hostile.
 
-use hactl::agent::{HookState, ListensAt, LiveFile, PeerAnswer, PeerDoor, Question};
+use hactl::agent::{
+    Ending, FailureCode, HookState, ListensAt, LiveFile, PeerAnswer, PeerDoor, Question, Reason,
+};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -27,7 +29,7 @@ async fn a_folder_in_the_way_is_an_obstacle(world: &World) {
     let tree = tree(TX, 1, ID, vec![file("/etc/x", "new")]);
     assert_eq!(
         staged(&agent, TX, &tree).await.unwrap_err().code(),
-        "obstacle"
+        Some(FailureCode::Obstacle)
     );
     // One that comes between preparation and activation.
     world.sh("rm -r /etc/x");
@@ -35,8 +37,8 @@ async fn a_folder_in_the_way_is_an_obstacle(world: &World) {
     world.sh("mkdir -p /etc/x/in-it");
     let before = world.snapshot("/etc");
     let problem = agent.activate(TX, &activation()).await.unwrap_err();
-    assert_eq!(problem.code(), "obstacle");
-    agent.revert(TX, "x").await.unwrap();
+    assert_eq!(problem.code(), Some(FailureCode::Obstacle));
+    agent.revert(TX, &Reason::failed("x")).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
 }
 
@@ -48,7 +50,7 @@ async fn a_link_that_no_text_can_tell_is_refused(world: &World) {
         let tree = tree(TX, 1, ID, vec![file("/etc/x", "new")]);
         assert_eq!(
             staged(&agent, TX, &tree).await.unwrap_err().code(),
-            "obstacle"
+            Some(FailureCode::Obstacle)
         );
         let kept = world.read("/var/lib/hactl/generations/0/manifest");
         assert!(!kept.contains("passwd"), "{kept}");
@@ -226,7 +228,10 @@ async fn arguments_are_no_paths_and_no_programs(world: &World) {
         }
     }
     assert!(!world.exists("/etc/y"));
-    assert!(agent.generation(7).await.unwrap_err().code() == "no-generation");
+    assert_eq!(
+        agent.generation(7).await.unwrap_err().code(),
+        Some(FailureCode::NoGeneration)
+    );
     assert!(world.raw(&["nonsense"], b"").contains("fail\tprotocol\t"));
 }
 
@@ -240,7 +245,7 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
     let looked = agent.validate(&tree).await.unwrap_err();
     let problem = staged(&agent, TX, &tree).await.unwrap_err();
     for problem in [looked, problem] {
-        assert_eq!(problem.code(), "read-only", "{problem}");
+        assert_eq!(problem.code(), Some(FailureCode::ReadOnly), "{problem}");
         assert!(
             problem
                 .to_string()
@@ -253,21 +258,29 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
     staged(&agent, TX, &tree).await.unwrap();
     world.sh("mount --bind /etc/nginx /etc/nginx; mount -o remount,bind,ro /etc/nginx");
     let problem = agent.activate(TX, &activation()).await.unwrap_err();
-    assert_eq!(problem.code(), "write", "{problem}");
+    assert_eq!(problem.code(), Some(FailureCode::Write), "{problem}");
     assert!(
         problem.to_string().contains("Read-only file system"),
         "{problem}"
     );
-    agent.revert(TX, "x").await.unwrap();
+    agent.revert(TX, &Reason::failed("x")).await.unwrap();
     world.sh("umount /etc/nginx");
     assert_eq!(world.snapshot("/etc"), before);
     // And hactl's own folder.
     world.sh("mount --bind /var/lib /var/lib; mount -o remount,bind,ro /var/lib");
     let problem = agent.validate(&tree).await.unwrap_err();
-    assert_eq!(problem.code(), "state-unwritable", "{problem}");
+    assert_eq!(
+        problem.code(),
+        Some(FailureCode::StateUnwritable),
+        "{problem}"
+    );
     for tx in [TX, "other"] {
         let problem = agent.lock(&request(tx)).await.unwrap_err();
-        assert_eq!(problem.code(), "state-unwritable", "{problem}");
+        assert_eq!(
+            problem.code(),
+            Some(FailureCode::StateUnwritable),
+            "{problem}"
+        );
         assert!(
             problem.to_string().contains("Read-only file system"),
             "{problem}"
@@ -281,7 +294,7 @@ async fn a_full_disk_is_said_to_be_full(world: &World) {
     world.sh("mkdir -p /var/lib/hactl; mount -t tmpfs -o size=256k,mode=700 tmpfs /var/lib/hactl");
     let large = tree(TX, 1, ID, vec![file("/etc/large", vec![b'x'; 400_000])]);
     let problem = staged(&agent, TX, &large).await.unwrap_err();
-    assert_eq!(problem.code(), "disk", "{problem}");
+    assert_eq!(problem.code(), Some(FailureCode::Disk), "{problem}");
     agent.unlock(TX).await.unwrap();
     let fits = tree(TX, 1, ID, vec![]);
     for left_over in [0, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48] {
@@ -292,9 +305,13 @@ async fn a_full_disk_is_said_to_be_full(world: &World) {
         let before = world.snapshot("/etc");
         let ended = activated(&agent, TX, &fits).await;
         if let Err(problem) = &ended {
-            assert_eq!(problem.code(), "disk", "{left_over}: {problem}");
+            assert_eq!(
+                problem.code(),
+                Some(FailureCode::Disk),
+                "{left_over}: {problem}"
+            );
         }
-        agent.revert(TX, "x").await.unwrap();
+        agent.revert(TX, &Reason::failed("x")).await.unwrap();
         agent.unlock(TX).await.unwrap();
         assert_eq!(world.snapshot("/etc"), before, "{left_over}");
     }
@@ -314,7 +331,7 @@ async fn an_undo_needs_no_space(world: &World) {
     ];
     activated(&agent, TX, &tree(TX, 1, ID, more)).await.unwrap();
     world.sh("cat /dev/zero >/var/lib/ballast 2>/dev/null || true");
-    let _ = agent.revert(TX, "x").await;
+    let _ = agent.revert(TX, &Reason::failed("x")).await;
     assert_eq!(world.read("/var/lib/site/large").len(), 200_000);
     assert_eq!(world.read(NGINX), "# id aaaaaaaaaaaa\n");
     world.sh("rm /var/lib/ballast");
@@ -329,8 +346,8 @@ async fn an_undo_tries_every_step(world: &World) {
     let more = vec![file("/etc/a", "new"), file("/etc/z", "new")];
     activated(&agent, TX, &tree(TX, 1, ID, more)).await.unwrap();
     world.sh("rm /etc/a /etc/nginx/nginx.conf; mkdir -p /etc/a/b /etc/nginx/nginx.conf/b; echo 'restart keepalived.service' >/run/fail; echo 'reload keepalived.service' >>/run/fail");
-    let problem = agent.revert(TX, "x").await.unwrap_err();
-    assert_eq!(problem.code(), "revert");
+    let problem = agent.revert(TX, &Reason::failed("x")).await.unwrap_err();
+    assert_eq!(problem.code(), Some(FailureCode::Revert));
     let detail = problem.detail();
     for part in [
         "cannot write /etc/a: a folder is in the way",
@@ -348,7 +365,7 @@ async fn an_undo_tries_every_step(world: &World) {
         TX,
         "what is not undone stays in the journal"
     );
-    assert_eq!(seen.outcome.unwrap().result, "incomplete");
+    assert_eq!(seen.outcome.unwrap().result, Ending::Incomplete);
     assert!(
         !world.timer("expire", TX).status.success(),
         "the timer tries again"
@@ -365,19 +382,19 @@ async fn a_daemon_that_does_not_take_the_change_is_found_out(world: &World) {
     world.write("/run/nginx-is-stuck", "");
     let tree = tree(TX, 1, ID, vec![]);
     let problem = activated(&agent, TX, &tree).await.unwrap_err();
-    assert_eq!(problem.code(), "nginx-stale", "{problem}");
-    agent.revert(TX, "x").await.unwrap();
+    assert_eq!(problem.code(), Some(FailureCode::NginxStale), "{problem}");
+    agent.revert(TX, &Reason::failed("x")).await.unwrap();
     std::fs::remove_file(world.path("/run/nginx-is-stuck")).unwrap();
     world.write("/run/fail", "reload keepalived.service\n");
     let problem = activated(&agent, TX, &tree).await.unwrap_err();
-    assert_eq!(problem.code(), "service", "{problem}");
+    assert_eq!(problem.code(), Some(FailureCode::Service), "{problem}");
     assert!(
         problem
             .detail()
             .contains("what the journal says of keepalived.service"),
         "{problem}"
     );
-    agent.revert(TX, "x").await.unwrap();
+    agent.revert(TX, &Reason::failed("x")).await.unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
     nothing_is_left(world);

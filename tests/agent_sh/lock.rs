@@ -1,6 +1,6 @@
 //! One change at a time, and none that touches another's.
 
-use hactl::agent::AgentError;
+use hactl::agent::{AgentError, FailureCode, Reason};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -86,10 +86,16 @@ async fn others_changes_are_left_alone(world: &World) {
     // Somebody who did not get the lock gives up what he never had.
     agent.lock(&request("other")).await.unwrap_err();
     agent.unlock("other").await.unwrap();
-    agent.revert("other", "given up").await.unwrap();
+    agent
+        .revert("other", &Reason::failed("given up"))
+        .await
+        .unwrap();
     agent.activate(TX, &activation()).await.unwrap();
     agent.unlock("other").await.unwrap();
-    agent.revert("other", "given up").await.unwrap();
+    agent
+        .revert("other", &Reason::failed("given up"))
+        .await
+        .unwrap();
     let journal = world.read("/var/lib/hactl/journal");
     assert!(
         journal.contains(TX) && journal.contains("activated"),
@@ -109,11 +115,11 @@ async fn others_changes_are_left_alone(world: &World) {
             .await
             .unwrap_err()
             .code(),
-        "unfinished"
+        Some(FailureCode::Unfinished)
     );
     assert_eq!(
         agent.stage("other", &tree).await.unwrap_err().code(),
-        "unfinished"
+        Some(FailureCode::Unfinished)
     );
     agent.unlock("other").await.unwrap();
     agent.confirm("other").await.unwrap_err();
@@ -135,7 +141,7 @@ async fn a_lock_that_was_lost_stops_the_change(world: &World) {
         agent.stage(TX, &tree).await,
         agent.activate(TX, &activation()).await,
     ] {
-        assert_eq!(problem.unwrap_err().code(), "lock-lost");
+        assert_eq!(problem.unwrap_err().code(), Some(FailureCode::LockLost));
     }
     assert!(!world.exists(NGINX));
 }

@@ -3,6 +3,7 @@
 use crate::in_every_shell;
 use crate::scene::*;
 use crate::world::World;
+use hactl::agent::Reason;
 
 in_every_shell!(
     an_edit_after_a_first_change_that_was_undone_is_kept,
@@ -20,7 +21,7 @@ async fn undone(world: &World, tx: &str) {
     activated(&agent, tx, &tree(tx, 1, ID, vec![]))
         .await
         .unwrap();
-    agent.revert(tx, "test").await.unwrap();
+    agent.revert(tx, &Reason::failed("test")).await.unwrap();
     agent.unlock(tx).await.unwrap();
 }
 

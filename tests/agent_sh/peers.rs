@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::thread;
 
-use hactl::agent::{PeerKey, PeerSide};
+use hactl::agent::{FailureCode, PeerKey, PeerSide, Reason};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -118,7 +118,7 @@ async fn a_node_that_is_asked_stops_waiting(world: &World) {
     assert!(world.read("/var/lib/hactl/outcome").contains("expired"));
     assert_eq!(phase(&other), "asking");
     let problem = other.agent().confirm(TX).await.unwrap_err();
-    assert_eq!(problem.code(), "not-active");
+    assert_eq!(problem.code(), Some(FailureCode::NotActive));
     world.agent().unlock(TX).await.unwrap();
     nothing_is_left(world);
 }
@@ -295,7 +295,11 @@ async fn a_key_is_where_only_root_reads(world: &World) {
     );
     assert!(shown.contains("ask-peer"), "it was looked in time");
     assert!(!shown.contains(&key));
-    world.agent().revert(TX, "x").await.unwrap();
+    world
+        .agent()
+        .revert(TX, &Reason::failed("x"))
+        .await
+        .unwrap();
     world.agent().unlock(TX).await.unwrap();
     nothing_is_left(world);
     // A key that is none is refused before anything is touched.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hactl::agent::{Activation, Agent, AgentError, Part, Switch};
+use hactl::agent::{Activation, Agent, AgentError, FailureCode, Part, Reason, Switch};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -106,7 +106,7 @@ async fn a_signal_may_come_before_the_activation(world: &World) {
     switched(&agent, Part::Keeper).await;
     assert_eq!(loaded(world), ID);
     let unknown = agent.signal("another", true).await.unwrap_err();
-    assert_eq!(unknown.code(), "not-active");
+    assert_eq!(unknown.code(), Some(FailureCode::NotActive));
 }
 
 async fn without_a_signal_nothing_is_loaded(world: &World) {
@@ -114,11 +114,11 @@ async fn without_a_signal_nothing_is_loaded(world: &World) {
     for part in [Part::Silent, Part::Keeper] {
         let agent = ready_to_activate(world).await;
         let late = agent.activate(TX, &activation_as(part)).await;
-        goes_back(world, &agent, late, "late").await;
+        goes_back(world, &agent, late, FailureCode::Late).await;
     }
     let agent = ready_to_activate(world).await;
     let late = agent.ready(TX, Duration::from_secs(5)).await.unwrap_err();
-    assert_eq!(late.code(), "late");
+    assert_eq!(late.code(), Some(FailureCode::Late));
 }
 
 async fn what_is_called_off_is_loaded_nowhere(world: &World) {
@@ -126,15 +126,20 @@ async fn what_is_called_off_is_loaded_nowhere(world: &World) {
         let agent = ready_to_activate(world).await;
         agent.signal(TX, false).await.unwrap();
         let off = agent.activate(TX, &activation_as(part)).await;
-        goes_back(world, &agent, off, "called-off").await;
+        goes_back(world, &agent, off, FailureCode::CalledOff).await;
     }
 }
 
-async fn goes_back(world: &World, agent: &Agent, failed: Result<(), AgentError>, code: &str) {
+async fn goes_back(
+    world: &World,
+    agent: &Agent,
+    failed: Result<(), AgentError>,
+    code: FailureCode,
+) {
     let failed = failed.unwrap_err();
-    assert_eq!(failed.code(), code, "{failed}");
+    assert_eq!(failed.code(), Some(code), "{failed}");
     assert_eq!(loaded(world), OLD);
-    agent.revert(TX, "test").await.unwrap();
+    agent.revert(TX, &Reason::failed("test")).await.unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(
         (keepalived(world).as_str(), loaded(world).as_str()),
@@ -153,8 +158,8 @@ async fn silent_nodes_are_silent_before_the_keeper_goes_back(world: &World) {
     }
     // From then on it is being undone.
     let refused = agent.confirm(TX).await.unwrap_err();
-    assert_eq!(refused.code(), "not-active");
-    agent.revert(TX, "test").await.unwrap();
+    assert_eq!(refused.code(), Some(FailureCode::NotActive));
+    agent.revert(TX, &Reason::failed("test")).await.unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(
         (keepalived(world).as_str(), loaded(world).as_str()),
@@ -186,7 +191,10 @@ async fn without_an_operator_the_keeper_goes_back_while_the_others_are_silent(wo
             assert_eq!(keepalived(world), state);
             assert_eq!(loaded(world), ID);
         }
-        assert_eq!(agent.confirm(TX).await.unwrap_err().code(), "not-active");
+        assert_eq!(
+            agent.confirm(TX).await.unwrap_err().code(),
+            Some(FailureCode::NotActive)
+        );
         assert_eq!(world.read("/run/apart"), "");
         let later = format!(
             "read -r up rest </proc/uptime; echo \"$((${{up%%.*}} + {apart} - 10)).00 $rest\" >/proc/uptime"

@@ -4,6 +4,7 @@
 use crate::in_every_shell;
 use crate::scene::*;
 use crate::world::World;
+use hactl::agent::{FailureCode, Reason};
 
 in_every_shell!(
     a_folder_of_another_user_is_not_written_in,
@@ -28,7 +29,7 @@ async fn refused(world: &World, reason: &str) {
     let looked = agent.validate(&tree).await.unwrap_err();
     let problem = staged(&agent, TX, &tree).await.unwrap_err();
     for problem in [looked, problem] {
-        assert_eq!(problem.code(), "unsafe", "{problem}");
+        assert_eq!(problem.code(), Some(FailureCode::Unsafe), "{problem}");
         assert!(problem.to_string().contains(reason), "{problem}");
         assert!(problem.to_string().contains(OURS), "{problem}");
         assert!(problem.hint().contains("chown root:root"));
@@ -54,7 +55,7 @@ async fn a_folder_of_another_user_is_not_written_in(world: &World) {
     staged(&agent, TX, &tree).await.unwrap();
     world.sh("chown nobody /etc/site");
     let problem = agent.activate(TX, &activation()).await.unwrap_err();
-    assert_eq!(problem.code(), "unsafe", "{problem}");
+    assert_eq!(problem.code(), Some(FailureCode::Unsafe), "{problem}");
     assert!(!world.exists(OURS) && !world.exists("/var/lib/hactl/journal"));
 }
 
@@ -92,7 +93,7 @@ async fn links_to_roots_own_folders_are_the_admins_choice(world: &World) {
     let tree = tree(TX, 1, ID, vec![file(OURS, "new\n")]);
     activated(&agent, TX, &tree).await.unwrap();
     assert_eq!(world.read("/var/conf/conf.d/x.conf"), "new\n");
-    agent.revert(TX, "x").await.unwrap();
+    agent.revert(TX, &Reason::failed("x")).await.unwrap();
     assert_eq!(
         (world.snapshot("/etc"), world.snapshot("/var/conf")),
         before
@@ -119,10 +120,18 @@ async fn a_state_folder_of_somebody_else_is_refused(world: &World) {
     ] {
         world.sh(&format!("cd /var/lib; {make}"));
         let problem = agent.lock(&request(TX)).await.unwrap_err();
-        assert_eq!(problem.code(), "unsafe-state", "{make}: {problem}");
+        assert_eq!(
+            problem.code(),
+            Some(FailureCode::UnsafeState),
+            "{make}: {problem}"
+        );
         assert!(problem.to_string().contains(reason), "{make}: {problem}");
         let problem = agent.history().await.unwrap_err();
-        assert_eq!(problem.code(), "unsafe-state", "{make}: {problem}");
+        assert_eq!(
+            problem.code(),
+            Some(FailureCode::UnsafeState),
+            "{make}: {problem}"
+        );
         world.sh("chown root /var/lib; rm -rf /var/lib/hactl /root/there");
     }
     // One that others can only read is closed to them.
@@ -155,7 +164,11 @@ async fn links_in_the_state_folder_are_refused(world: &World) {
         world.sh(&format!("ln -s {target} /var/lib/hactl/{name}"));
         let tree = tree(TX, 1, ID, vec![]);
         let problem = activated(&agent, TX, &tree).await.unwrap_err();
-        assert_eq!(problem.code(), "unsafe-state", "{name}: {problem}");
+        assert_eq!(
+            problem.code(),
+            Some(FailureCode::UnsafeState),
+            "{name}: {problem}"
+        );
         assert!(problem.to_string().contains(name), "{problem}");
         assert_eq!(world.snapshot("/etc"), before, "{name}");
         world.sh(&format!("rm /var/lib/hactl/{name}"));
@@ -165,12 +178,12 @@ async fn links_in_the_state_folder_are_refused(world: &World) {
     ));
     assert_eq!(
         agent.lock(&request(TX)).await.unwrap_err().code(),
-        "unsafe-state"
+        Some(FailureCode::UnsafeState)
     );
     world.sh("rm -r /var/lib/hactl/tx; : >/var/lib/hactl/lock; chown nobody /var/lib/hactl/lock");
     assert_eq!(
         agent.lock(&request(TX)).await.unwrap_err().code(),
-        "unsafe-state"
+        Some(FailureCode::UnsafeState)
     );
 }
 
@@ -189,7 +202,11 @@ async fn what_was_staged_is_what_comes_alive(world: &World) {
         staged(&agent, TX, &tree).await.unwrap();
         world.sh(&tamper);
         let problem = agent.activate(TX, &activation()).await.unwrap_err();
-        assert_eq!(problem.code(), "tampered", "{tamper}: {problem}");
+        assert_eq!(
+            problem.code(),
+            Some(FailureCode::Tampered),
+            "{tamper}: {problem}"
+        );
         assert!(problem.to_string().contains("/etc/x"), "{problem}");
         assert_eq!(world.snapshot("/etc"), before);
         agent.unlock(TX).await.unwrap();
@@ -215,7 +232,7 @@ async fn units_are_not_written_through_links(world: &World) {
     let kinds = world.sh("cd /etc/systemd/system; stat -c '%F %a %U' hactl-*; ls /etc/folder");
     assert_eq!(kinds, "regular file 644 root\n".repeat(5));
     assert_eq!(world.read("/etc/theirs"), "mine\n");
-    agent.revert(TX, "x").await.unwrap();
+    agent.revert(TX, &Reason::failed("x")).await.unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(world.read("/etc/theirs"), "mine\n");
     assert_eq!(world.sh("ls /etc/folder"), "");
@@ -254,7 +271,7 @@ async fn validation_writes_nothing_through_links(world: &World) {
         world.sh("stat -c %F /etc/nginx/nginx.conf"),
         "regular file\n"
     );
-    agent.revert(TX, "x").await.unwrap();
+    agent.revert(TX, &Reason::failed("x")).await.unwrap();
     assert_eq!(
         (world.snapshot("/etc"), world.snapshot("/var/conf")),
         before

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hactl::agent::{AgentError, LockRequest, Question, ReachQuestion, Tree};
+use hactl::agent::{
+    AgentError, Ending, FailureCode, LockRequest, Phase, Question, ReachQuestion, Reason, Tree,
+};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -41,19 +43,22 @@ async fn the_deciding_node_takes_no_confirmation_before_the_offer(world: &World)
     let agent = world.agent();
     activated(&agent, TX, &manual(0)).await.unwrap();
     let early = agent.confirm(TX).await.unwrap_err();
-    assert_eq!(early.code(), "not-offered");
+    assert_eq!(early.code(), Some(FailureCode::NotOffered));
     assert_eq!(agent.offer(TX).await.unwrap().seconds_left, 300);
     // Offered twice is offered once.
     agent.offer(TX).await.unwrap();
     let journal = agent.observe(&Question::default()).await.unwrap().journal;
     let journal = journal.unwrap();
-    assert_eq!(journal.phase, "offered");
+    assert_eq!(journal.phase, Phase::Offered);
     assert_eq!((journal.position, journal.nodes), (Some(0), Some(3)));
     assert_eq!((journal.is_manual, journal.by.as_str()), (true, "ada@desk"));
     agent.confirm(TX).await.unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(world.read(NGINX), format!("# id {ID}\n"));
-    assert_eq!(agent.offer(TX).await.unwrap_err().code(), "not-active");
+    assert_eq!(
+        agent.offer(TX).await.unwrap_err().code(),
+        Some(FailureCode::NotActive)
+    );
     nothing_is_left(world);
 }
 
@@ -75,14 +80,23 @@ async fn what_was_withdrawn_is_confirmed_no_more(world: &World) {
     assert!(!agent.withdraw(TX).await.unwrap());
     // It is still there, and waits for its end; a late offer is none.
     assert_eq!(world.read(NGINX), format!("# id {ID}\n"));
-    assert_eq!(agent.confirm(TX).await.unwrap_err().code(), "not-active");
-    assert_eq!(agent.offer(TX).await.unwrap_err().code(), "not-active");
-    agent.revert(TX, "cancelled by bob@sofa").await.unwrap();
+    assert_eq!(
+        agent.confirm(TX).await.unwrap_err().code(),
+        Some(FailureCode::NotActive)
+    );
+    assert_eq!(
+        agent.offer(TX).await.unwrap_err().code(),
+        Some(FailureCode::NotActive)
+    );
+    agent
+        .revert(TX, &Reason::failed("cancelled by bob@sofa"))
+        .await
+        .unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
     let outcome = agent.observe(&Question::default()).await.unwrap().outcome;
     let outcome = outcome.unwrap();
-    assert_eq!(outcome.result, "reverted");
+    assert_eq!(outcome.result, Ending::Reverted);
     assert_eq!(outcome.why, "cancelled by bob@sofa");
     nothing_is_left(world);
 }
@@ -103,7 +117,7 @@ async fn what_was_withdrawn_before_is_never_activated(world: &World) {
     staged(&agent, TX, &manual(1)).await.unwrap();
     assert!(!agent.withdraw(TX).await.unwrap());
     let late = agent.activate(TX, &activation()).await.unwrap_err();
-    assert_eq!(late.code(), "protocol");
+    assert_eq!(late.code(), Some(FailureCode::Protocol));
     agent.unlock(TX).await.unwrap();
     nothing_is_left(world);
 }
@@ -119,7 +133,7 @@ async fn an_offered_change_survives_a_restart_and_expires(world: &World) {
     assert!(world.timer("expire-at-boot", TX).status.success());
     let journal = agent.observe(&Question::default()).await.unwrap().journal;
     let journal = journal.unwrap();
-    assert_eq!(journal.phase, "offered");
+    assert_eq!(journal.phase, Phase::Offered);
     assert_eq!(journal.deadline.unwrap().seconds_left, 280);
     // Nobody confirms it.
     assert!(world.timer("expire", TX).status.success());
@@ -157,7 +171,7 @@ async fn an_end_is_noted_once(world: &World) {
         let seen = agent.observe(&Question::default()).await.unwrap();
         seen.outcome.unwrap()
     };
-    assert_eq!(outcome().await.result, "expired");
+    assert_eq!(outcome().await.result, Ending::Expired);
     assert!(!outcome().await.is_noted);
     agent.noted("another").await.unwrap();
     assert!(!outcome().await.is_noted);
@@ -176,12 +190,12 @@ async fn a_broken_lock_leaves_nothing_half_done(world: &World) {
     agent.break_lock(TX, false).await.unwrap();
     staged(&agent, TX, &manual(0)).await.unwrap();
     let other = agent.break_lock("other", true).await.unwrap_err();
-    assert_eq!(other.code(), "moved-on");
+    assert_eq!(other.code(), Some(FailureCode::MovedOn));
     agent.break_lock(TX, false).await.unwrap();
     nothing_is_left(world);
     // Its holder lives, and notices.
     let problem = agent.activate(TX, &activation()).await.unwrap_err();
-    assert_eq!(problem.code(), "lock-lost");
+    assert_eq!(problem.code(), Some(FailureCode::LockLost));
     assert_eq!(world.snapshot("/etc"), before);
     agent.lock(&request("other")).await.unwrap();
 }
@@ -192,7 +206,7 @@ async fn a_lock_is_broken_during_a_change_only_on_request(world: &World) {
     let agent = world.agent();
     activated(&agent, TX, &manual(0)).await.unwrap();
     let problem = agent.break_lock(TX, false).await.unwrap_err();
-    assert_eq!(problem.code(), "unfinished");
+    assert_eq!(problem.code(), Some(FailureCode::Unfinished));
     assert!(world.exists("/var/lib/hactl/lock"));
     agent.break_lock(TX, true).await.unwrap();
     assert!(!world.exists("/var/lib/hactl/lock"));
@@ -226,7 +240,7 @@ async fn a_look_writes_nothing_whatever_a_change_has_come_to(world: &World) {
         );
         let before = look(world);
         let seen = agent.observe(&Question::default()).await.unwrap();
-        assert_eq!(seen.journal.unwrap().phase, phase);
+        assert_eq!(seen.journal.unwrap().phase.to_string(), phase);
         agent.glance().await.unwrap();
         agent.history().await.unwrap();
         agent.reach(&ReachQuestion::default()).await.unwrap();

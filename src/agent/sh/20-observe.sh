@@ -103,7 +103,7 @@ observe_recorded() {
     fi
     if [ -f "$state/outcome" ]; then
         say outcome "$(value_in "$state/outcome" tx)" "$(value_in "$state/outcome" result)" "$(value_in "$state/outcome" why)" \
-            "$(value_in "$state/outcome" at)" "$(value_in "$state/outcome" noted)"
+            "$(value_in "$state/outcome" at)" "$(value_in "$state/outcome" noted)" "$(value_in "$state/outcome" cause)"
     fi
 }
 

@@ -21,7 +21,7 @@ confirm() {
     confirmed) ;;
     *) die not-active "the change did not get as far as being activated" ;;
     esac
-    carry_through "$1" 'by hactl'
+    carry_through "$1" hactl 'by hactl'
     say confirmed "$generation"
     finish
 }
@@ -32,7 +32,7 @@ was_confirmed() {
         [ "$(value_in "$state/outcome" tx)$(value_in "$state/outcome" result)" = "$1confirmed" ]
 }
 
-# carry_through TX WHY: everything that follows from a confirmation. The journal goes before the timer:
+# carry_through TX CAUSE WHY: everything that follows from a confirmation. The journal goes before the timer:
 # if we die in between, the timer has nothing to undo and removes itself. With peers, timer and socket
 # stay until the operator has seen all of them confirm, or until linger: they may have to ask.
 carry_through() {
@@ -57,20 +57,20 @@ carry_through() {
         ln -sfn "generations/$generation" "$state/live.new" && mv -fT "$state/live.new" "$state/live" ||
             die disk "cannot point to generation $generation"
     fi
-    record_outcome "$1" confirmed "$2"
+    record_outcome "$1" confirmed "$2" "$3"
     rm -f "$state/journal"
     [ -n "$others" ] || disarm
     rm -rf "$into" "$state"/*.new
     rmdir "$state/tx" 2>/dev/null || :
 }
 
-# record_outcome TX RESULT WHY: how it ended. A confirmed node goes on answering its peers (others) until
+# record_outcome TX RESULT CAUSE WHY: how it ended. A confirmed node goes on answering its peers (others) until
 # their timers, and their asking each other, should be over (linger, by this host's own clock), and
 # longer where one of them does not answer: it may be off, and will ask when it is back.
 record_outcome() {
     timeout=0
     [ ! -f "$into/timeout" ] || read -r timeout _ <"$into/timeout"
-    printf 'tx\t%s\nresult\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\npeers\t%s\n' "$1" "$2" "$3" \
+    printf 'tx\t%s\nresult\t%s\ncause\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\npeers\t%s\n' "$1" "$2" "$3" "$4" \
         "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(boot_id)" "$(($(uptime_seconds) + timeout + 2 * peer_grace))" \
         "$((timeout + 2 * peer_grace))" "${others-}" | put "$state/outcome"
 }
@@ -84,22 +84,23 @@ linger_anew() {
         printf '%s\n' "$text" | put "$state/outcome" || rm -f "$state/outcome.new"
 }
 
-# revert TX WHY: the host as it was before activation. Every step is tried, whatever became of the
+# revert TX CAUSE WHY: the host as it was before activation. Every step is tried, whatever became of the
 # others; what could not be undone is answered as problems.
 revert() {
     change_id "$1"
+    case $2 in '' | *[!a-z-]*) die protocol "this is no cause: $2" ;; esac
     with_mutex
     carry_on
     # A confirmed node goes on answering its peers: one that it stopped answering would go back alone.
     if [ ! -f "$state/journal" ] && was_confirmed "$1"; then die confirmed "the change was confirmed here, and stays"; fi
-    undo "$1" reverted "$2" running
+    undo "$1" reverted "$2" "$3" running
     [ "$confirmed" = no ] || die confirmed "the change was confirmed here, and stays"
     [ "$problems" -eq 0 ] || die revert "$problems steps of the undo failed"
     say reverted "$1"
     finish
 }
 
-# undo TX RESULT WHY running|booting: sets problems, the number of steps that failed, and confirmed,
+# undo TX RESULT CAUSE WHY running|booting: sets problems, the number of steps that failed, and confirmed,
 # when there is nothing to undo any more. Another change's journal and timer are left alone.
 undo() {
     into=$state/tx/$1 problems=0 confirmed=no
@@ -109,26 +110,26 @@ undo() {
     elif [ "$under_way" = "$1" ] && [ "$(value_in "$state/journal" phase)" = confirmed ]; then
         confirmed=yes
         generation=$(value_in "$state/journal" generation)
-        if [ "$4" = running ]; then carry_through "$1" 'by hactl'; fi
+        if [ "$5" = running ]; then carry_through "$1" hactl 'by hactl'; fi
         return
     elif [ "$under_way" = "$1" ]; then
         stays_undone "$1"
-        bring_back "$into/before" "$4"
+        bring_back "$into/before" "$5"
     fi
-    if [ "$4" = running ] && [ "$confirmed" = no ]; then
+    if [ "$5" = running ] && [ "$confirmed" = no ]; then
         forget_policy
         drop_packages "$into"
     fi
     if [ "$problems" -ne 0 ]; then
-        record_outcome "$1" incomplete "$problems steps of the undo failed"
+        record_outcome "$1" incomplete failed "$problems steps of the undo failed"
         return
     fi
     if [ "$under_way" = "$1" ]; then
-        record_outcome "$1" "$2" "$3"
+        record_outcome "$1" "$2" "$3" "$4"
         rm -f "$state/journal"
     fi
     # The journal goes before the timer, as in carry_through.
-    if [ "$4" = running ] && [ "${under_way:-$1}" = "$1" ]; then disarm; fi
+    if [ "$5" = running ] && [ "${under_way:-$1}" = "$1" ]; then disarm; fi
     rm -rf "$into" "$state"/*.new
     rmdir "$state/tx" 2>/dev/null || :
 }
@@ -220,7 +221,10 @@ expire() {
         if [ "$(value_in "$state/journal" phase)" = asking ]; then settle_with_peers "$1"; fi
     fi
     go_back_apart "$1"
-    undo "$1" expired "${silent_why:-nobody confirmed it in time}" running
+    case ${heard-} in
+    silent) undo "$1" expired peers-silent 'nobody confirmed it in time, and not every other node could be asked' running ;;
+    *) undo "$1" expired unconfirmed 'nobody confirmed it in time' running ;;
+    esac
     [ "$problems" -eq 0 ] || exit 1
     free_lock "$1"
     exec 9>&-
@@ -270,11 +274,10 @@ settle_with_peers() {
     if [ "$heard" = confirmed ]; then
         generation=$(value_in "$state/journal" generation)
         journal "$1" confirmed "$generation" none none
-        carry_through "$1" 'by another node, which hactl had confirmed'
+        carry_through "$1" peer 'by another node, which hactl had confirmed'
         free_lock "$1"
         exit 0
     fi
-    [ "$heard" != silent ] || silent_why='nobody confirmed it in time, and not every other node could be asked'
 }
 
 # expire_at_boot TX: before the daemons start. What was half done is undone: only its files count then.
@@ -284,7 +287,7 @@ expire_at_boot() {
     with_mutex
     case $(value_in "$state/journal" phase) in
     activated | offered | asking | confirmed) ;;
-    *) undo "$1" expired 'the host was restarted while it was being made' booting ;;
+    *) undo "$1" expired restarted 'the host was restarted while it was being made' booting ;;
     esac
     if [ -f "$state/journal" ] || was_confirmed "$1"; then
         [ -f "$state/journal" ] || linger_anew

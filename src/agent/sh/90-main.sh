@@ -27,7 +27,7 @@ main() {
     ready) ready "$2" "$3" ;;
     signal) signal "$2" "$3" ;;
     hush) hush "$2" ;;
-    revert) revert "$2" "$3" ;;
+    revert) revert "$2" "$3" "$4" ;;
     noted) noted "$2" ;;
     expire) expire "$2" ;;
     peer) answer_peer "$2" ;;

@@ -1,6 +1,7 @@
 //! A change that a person confirms, or cancels, from another machine.
 
 use super::*;
+use crate::agent::Reason;
 use crate::apply::{Member, SettleOutcome, SettleVerb, Side, Verdict, Waiting};
 
 /// The change in its own order: lb1 holds the VIP and comes last.
@@ -70,7 +71,7 @@ async fn settle_until(
         tell: &|_| (),
     };
     engine
-        .settle(&waiting(sides), verb, "cancelled by bob@sofa")
+        .settle(&waiting(sides), verb, &Reason::cancelled("bob@sofa"))
         .await
 }
 

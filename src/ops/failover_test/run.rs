@@ -14,7 +14,8 @@ use super::settle::{Wanted, settle};
 use super::story::{Faulted, Story, millis};
 use super::{CutShort, DrillProgress, FailoverOutcome, FailoverRequest};
 use crate::agent::{
-    Agent, AgentError, ClockAnswer, LockRequest, Observation, ThisMachine, Watched, Watching,
+    Agent, AgentError, ClockAnswer, FailureCode, LockRequest, Observation, ThisMachine, Watched,
+    Watching,
 };
 use crate::apply::announce_and_look;
 use crate::drill::{
@@ -402,9 +403,9 @@ fn lacking(error: &OpsError) -> Option<String> {
     let OpsError::Hosts { errors } = error else {
         return None;
     };
-    let lacks = errors
-        .iter()
-        .find(|error| matches!(error, AgentError::Failed { code, .. } if code == "lacking"));
+    let lacks = errors.iter().find(
+        |error| matches!(error, AgentError::Failed { code, .. } if *code == FailureCode::Lacking),
+    );
     lacks.map(AgentError::to_string)
 }
 

@@ -3,6 +3,7 @@
 use crate::host_model::{Answer, Host, Stage};
 use crate::scene::*;
 use crate::world::World;
+use hactl::agent::Reason;
 
 use super::input::Input;
 use super::peers;
@@ -152,7 +153,7 @@ impl<'a> Site<'a> {
                 Ok(is_new) => yes_or_no(!is_new),
                 Err(_) => None,
             },
-            Input::Revert => yes_or_no(agent.revert(TX, "test").await.is_ok()),
+            Input::Revert => yes_or_no(agent.revert(TX, &Reason::failed("test")).await.is_ok()),
             Input::Expire => {
                 world.timer("expire", TX);
                 None
