@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 use hactl::check::{self, Finding, Severity};
 use hactl::inventory::{self, Inventory};
-use hactl::model::{Cluster, NodeFacts, Secrets};
-use hactl::render::{FileRole, Templates, render};
+use hactl::model::{Cluster, FileRole, NodeFacts, Secrets};
+use hactl::render::{Templates, render};
 
 fn shipped(name: &str) -> Inventory {
     let path = format!("{}/inventories/{name}", env!("CARGO_MANIFEST_DIR"));

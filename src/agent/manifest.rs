@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::model::HostPath;
+use crate::model::{FileRole, HostPath};
 
 /// The most lines that are read; a generation of the largest inventory has fewer.
 const MAX_LINES: usize = 10_000;
@@ -17,7 +17,7 @@ pub enum Entry {
     /// A regular file.
     File {
         /// Its role; `other` in generation 0.
-        role: String,
+        role: FileRole,
         /// Permission bits.
         mode: u32,
         /// Its owner's name.
@@ -128,7 +128,7 @@ impl Manifest {
                 } => {
                     line(&[
                         "file",
-                        role,
+                        (*role).into(),
                         &format!("{mode:04o}"),
                         owner,
                         group,
@@ -165,10 +165,9 @@ impl Manifest {
         match *fields {
             ["file", role, mode, owner, group, sha256, path] => {
                 if let (Ok(mode), Ok(path)) = (u32::from_str_radix(mode, 8), HostPath::new(path)) {
-                    let [role, owner, group, sha256] =
-                        [role, owner, group, sha256].map(str::to_owned);
+                    let [owner, group, sha256] = [owner, group, sha256].map(str::to_owned);
                     self.entries.push(Entry::File {
-                        role,
+                        role: FileRole::of_word(role),
                         mode,
                         owner,
                         group,
@@ -230,7 +229,7 @@ mod tests {
             .into(),
             entries: vec![
                 Entry::File {
-                    role: "nginx_conf".to_owned(),
+                    role: FileRole::NginxConf,
                     mode: 0o644,
                     owner: "root".to_owned(),
                     group: "root".to_owned(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Entry, Manifest};
-use crate::model::HostPath;
+use crate::model::{FileRole, HostPath};
 
 /// Each part is short enough to read; together they are the program.
 const PARTS: [&str; 22] = [
@@ -49,7 +49,7 @@ pub(super) const READS: &str = "hactl-agent-reads";
 #[derive(Clone, PartialEq, Eq)]
 pub struct TreeFile {
     /// What the manifest says of it; its hash is filled in from the content.
-    pub role: String,
+    pub role: FileRole,
     /// Permission bits.
     pub mode: u32,
     /// Its owner's name.
@@ -91,7 +91,7 @@ impl Tree {
         manifest
             .entries
             .extend(self.files.iter().map(|file| Entry::File {
-                role: file.role.clone(),
+                role: file.role,
                 mode: file.mode,
                 owner: file.owner.clone(),
                 group: file.group.clone(),

@@ -197,10 +197,7 @@ async fn prove(
         }
     }
     let is_untouched = |node: &&NodePlan| {
-        let mut scripts = node
-            .files
-            .iter()
-            .filter(|file| file.role.ends_with("_script"));
+        let mut scripts = node.files.iter().filter(|file| file.role.is_script());
         (node.keepalived, node.nginx) == (UnitAction::None, UnitAction::None)
             && scripts.next().is_none()
     };

@@ -8,6 +8,7 @@ mod cluster;
 mod drill;
 mod escape;
 mod facts;
+mod file_role;
 mod names;
 mod nginx;
 mod path;
@@ -23,6 +24,7 @@ pub use escape::{
     sh_quoted, systemd_argument,
 };
 pub use facts::{NodeFacts, OsFamily, OwnAddress, Version, packaged_versions};
+pub use file_role::FileRole;
 pub use names::{
     ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, NodeName,
     RouterId, ServerName, SysctlKey, SysctlValue, UpstreamName, UserName,

@@ -9,9 +9,9 @@ use super::fitness::HostProblem;
 use super::survey::vips;
 use crate::agent::{Observation, TreeFile};
 use crate::health::{self, Problem, UnusableScript};
-use crate::model::{Cluster, HostPath};
+use crate::model::{Cluster, FileRole, HostPath};
 use crate::plan::{NodePlan, Plan, unicast_ends};
-use crate::render::{FileRole, RenderedNode};
+use crate::render::RenderedNode;
 
 /// The programs that a node's files name and that hactl does not install, each with true where keepalived's
 /// script security looks at it.
@@ -92,7 +92,7 @@ fn missing_sources(
     vips: &[IpAddr],
     before: &[Problem],
 ) -> Vec<HostProblem> {
-    let is_conf = |file: &&TreeFile| file.role == "keepalived_conf";
+    let is_conf = |file: &&TreeFile| file.role == FileRole::KeepalivedConf;
     let Some(conf) = node.tree.files.iter().find(is_conf) else {
         return Vec::new();
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::{Observation, TreeFile};
 use crate::check::{Prediction, predictions};
-use crate::model::{Cluster, NodeFacts, NodeName, Version};
+use crate::model::{Cluster, FileRole, NodeFacts, NodeName, Version};
 use crate::plan::{NodePlan, Plan, TimerFiles, with_timers_of};
 
 /// The predictions of `hactl check` and `plan`.
@@ -38,8 +38,8 @@ impl Expected {
             BTreeMap<NodeName, TimerFiles>,
         ) = Default::default();
         for node in &plan.nodes {
-            let conf = file_of(node, "keepalived_conf")?;
-            let check = file_of(node, "check_script");
+            let conf = file_of(node, FileRole::KeepalivedConf)?;
+            let check = file_of(node, FileRole::CheckScript);
             let text = |content: &[u8]| String::from_utf8_lossy(content).into_owned();
             let host = seen.iter().find(|seen| seen.node == node.node);
             let live = |file: &TreeFile| Some(text(host?.files.get(&file.path)?.content()?));
@@ -65,6 +65,6 @@ impl Expected {
     }
 }
 
-fn file_of<'a>(node: &'a NodePlan, role: &str) -> Option<&'a TreeFile> {
+fn file_of(node: &NodePlan, role: FileRole) -> Option<&TreeFile> {
     node.tree.files.iter().find(|file| file.role == role)
 }

@@ -6,6 +6,7 @@ use super::listeners::need_restart;
 use super::serving::moved_ports;
 use super::types::{FileAction, FileChange, UnitAction};
 use crate::agent::{Observation, Program};
+use crate::model::FileRole;
 
 /// What happens to both daemons, and why one is restarted if it is.
 pub(super) struct Actions {
@@ -19,14 +20,17 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
     if desired.is_original {
         return original_actions(seen, desired);
     }
-    let changed = |roles: &[&str]| files.iter().any(|file| roles.contains(&file.role.as_str()));
+    let changed = |roles: &[FileRole]| files.iter().any(|file| roles.contains(&file.role));
     let id = |program: &str| desired.ids.as_ref().map(|ids| ids.of(program).as_str());
     let is_installed = |program| matches!(program, Program::Installed { .. });
 
     let nginx = seen.service("nginx");
     let restart_reason = restart_reason(seen, desired, files);
-    let reloads = changed(&["nginx_conf", "tls_certificate", "tls_key"])
-        || seen.serves.as_deref() != id("nginx");
+    let reloads = changed(&[
+        FileRole::NginxConf,
+        FileRole::TlsCertificate,
+        FileRole::TlsKey,
+    ]) || seen.serves.as_deref() != id("nginx");
     let nginx_action = if !is_installed(seen.nginx) || !nginx.is_active() {
         UnitAction::Start
     } else if restart_reason.is_some() {
@@ -38,7 +42,7 @@ pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange
     };
 
     let keepalived = seen.service("keepalived");
-    let reloads = changed(&["keepalived_conf"])
+    let reloads = changed(&[FileRole::KeepalivedConf])
         || seen.loaded.as_deref() != id("keepalived")
         || !seen.unwatched.is_empty();
     let keepalived_action = if !is_installed(seen.keepalived) || !keepalived.is_active() {
@@ -106,7 +110,7 @@ fn original_actions(seen: &Observation, desired: &Desired) -> Actions {
 fn fatal_reload(seen: &Observation, desired: &Desired) -> Option<String> {
     let unsure = seen.unsure_reload.as_ref()?;
     let mut files = desired.tree.files.iter();
-    let conf = files.find(|file| file.role == "keepalived_conf")?;
+    let conf = files.find(|file| file.role == FileRole::KeepalivedConf)?;
     let checks = |line: &str| line.trim() == "reload_check_config";
     if !std::str::from_utf8(&conf.content).is_ok_and(|text| text.lines().any(checks)) {
         return None;
@@ -135,8 +139,8 @@ fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -
             return moved(&ports);
         }
     }
-    let change_of = |role: &str| files.iter().find(|file| file.role == role);
-    let content_after = |role: &str| {
+    let change_of = |role: FileRole| files.iter().find(|file| file.role == role);
+    let content_after = |role: FileRole| {
         let file = desired.tree.files.iter().find(|file| file.role == role)?;
         std::str::from_utf8(&file.content).ok()
     };
@@ -144,7 +148,7 @@ fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -
         let content = seen.files.get(&change.path)?.content()?;
         std::str::from_utf8(content).ok()
     };
-    if let Some(change) = change_of("nginx_unit") {
+    if let Some(change) = change_of(FileRole::NginxUnit) {
         if matches!(change.action, FileAction::Create | FileAction::Delete) {
             return Some("its unit gets hactl's limits and its say in the election".to_owned());
         }
@@ -154,14 +158,15 @@ fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -
                 .map(str::to_owned)
                 .collect()
         };
-        if let (Some(before), Some(after)) = (content_before(change), content_after("nginx_unit"))
+        if let (Some(before), Some(after)) =
+            (content_before(change), content_after(FileRole::NginxUnit))
             && limits(before) != limits(after)
         {
             return Some("a limit of its unit changes".to_owned());
         }
     }
-    let change = change_of("nginx_conf")?;
-    let ports = need_restart(content_before(change)?, content_after("nginx_conf")?);
+    let change = change_of(FileRole::NginxConf)?;
+    let ports = need_restart(content_before(change)?, content_after(FileRole::NginxConf)?);
     moved(&ports)
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::desired::Desired;
 use super::serving::Beside;
 use crate::agent::{Entry, Observation, Program};
-use crate::model::NodeName;
+use crate::model::{FileRole, NodeName};
 
 /// The daemons, and the file that each begins to read with.
 const MAINS: [(&str, &str); 2] = [
@@ -149,7 +149,11 @@ fn require_one(
         }
     }
     let is_nginx = program == "nginx";
-    let role = format!("{program}_conf");
+    let role = if is_nginx {
+        FileRole::NginxConf
+    } else {
+        FileRole::KeepalivedConf
+    };
     let own = desired.tree.files.iter().find(|file| file.role == role);
     let (Some(own), Some(serving)) = (own, &seen.serving) else {
         return Ok(());

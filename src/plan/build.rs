@@ -16,7 +16,7 @@ use super::types::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, SysctlChange,
 };
 use crate::agent::{Entry, LiveFile, Manifest, Observation, TreeFile, sha256_hex};
-use crate::model::{ClusterName, HostPath, NodeName};
+use crate::model::{ClusterName, FileRole, HostPath, NodeName};
 
 /// What a plan is built from: per node what is wanted and what was seen.
 pub struct Request {
@@ -269,10 +269,10 @@ fn file_change(
     };
     Ok(Some(FileChange {
         path: file.path.clone(),
-        role: file.role.clone(),
+        role: file.role,
         action,
         cause: cause(&file.path, Some(&sha256_hex(&file.content)), live, seen),
-        diff: redactor.diff(&file.role, before, &file.content),
+        diff: redactor.diff(file.role, before, &file.content),
         permissions: permissions
             .filter(|_| !same_permissions)
             .map(|before| (before, wanted_permissions)),
@@ -297,14 +297,14 @@ fn other_change(
     };
     let recorded_role = seen.recorded.as_ref().and_then(|recorded| {
         recorded.entries.iter().find_map(|own| match own {
-            Entry::File { role, path, .. } if path == entry.path() => Some(role.clone()),
+            Entry::File { role, path, .. } if path == entry.path() => Some(*role),
             _ => None,
         })
     });
-    let role = recorded_role.unwrap_or_else(|| "other".to_owned());
+    let role = recorded_role.unwrap_or(FileRole::Other);
     let change = |action, diff| FileChange {
         path: entry.path().clone(),
-        role: role.clone(),
+        role,
         action,
         cause: match cause(entry.path(), None, live, seen) {
             // It goes because of what is wanted now, whoever brought it.
@@ -318,7 +318,7 @@ fn other_change(
         (_, LiveFile::Other) => return Err(obstacle(seen, entry.path())),
         (Entry::Absent { .. }, LiveFile::File { content, .. }) => Some(change(
             FileAction::Delete,
-            redactor.diff(&role, content, b""),
+            redactor.diff(role, content, b""),
         )),
         (Entry::Absent { .. }, LiveFile::Link(_)) => {
             Some(change(FileAction::Delete, String::new()))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::{Entry, Manifest, ServiceRecord, Tree, TreeFile};
 use crate::model::{Cluster, HostPath, Node, NodeName};
-use crate::render::{ConfigId, ConfigIds, FileRole, RenderedNode};
+use crate::render::{ConfigId, ConfigIds, RenderedNode};
 
 /// Who applies, from where, and what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,14 +36,6 @@ pub struct Desired {
     pub services: Vec<ServiceRecord>,
     /// True for generation 0.
     pub is_original: bool,
-}
-
-/// The word that a manifest has for a role: its serialised name.
-fn role_word(role: FileRole) -> String {
-    serde_json::to_value(role)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// The identities that a generation's manifest names.
@@ -81,7 +73,7 @@ impl Desired {
     /// What the inventory wants of a node.
     pub fn from_rendered(cluster: &Cluster, rendered: &RenderedNode) -> Self {
         let file = |file: &crate::render::RenderedFile| TreeFile {
-            role: role_word(file.role),
+            role: file.role,
             mode: file.mode,
             owner: "root".to_owned(),
             group: "root".to_owned(),

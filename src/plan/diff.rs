@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
 
-use crate::model::harmless;
+use crate::model::{FileRole, harmless};
 
 /// The most lines of a file that are compared: the time grows with their square.
 const MAX_LINES: usize = 10_000;
@@ -34,8 +34,8 @@ impl Redactor {
     }
 
     /// `content` as it may be shown.
-    pub(super) fn shown(&self, role: &str, content: &[u8]) -> String {
-        if role == "tls_key" {
+    pub(super) fn shown(&self, role: FileRole, content: &[u8]) -> String {
+        if role == FileRole::TlsKey {
             return format!("{}\n", self.fingerprint(content));
         }
         let Ok(text) = std::str::from_utf8(content) else {
@@ -76,7 +76,7 @@ impl Redactor {
     }
 
     /// A unified diff from `before` to `after`, empty when they look the same.
-    pub(super) fn diff(&self, role: &str, before: &[u8], after: &[u8]) -> String {
+    pub(super) fn diff(&self, role: FileRole, before: &[u8], after: &[u8]) -> String {
         let (before, after) = (self.shown(role, before), self.shown(role, after));
         TextDiff::from_lines(&before, &after)
             .unified_diff()
@@ -116,7 +116,7 @@ mod tests {
     fn a_changed_password_shows_as_changed_and_not_as_itself() {
         let redactor = Redactor::new([7; 32]);
         let diff = redactor.diff(
-            "keepalived_conf",
+            FileRole::KeepalivedConf,
             b"authentication {\n    auth_pass hunter1\n}\n",
             b"authentication {\n    auth_pass hunter2\n}\n",
         );
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_key_is_never_shown() {
         let redactor = Redactor::new([7; 32]);
-        let diff = redactor.diff("tls_key", b"", b"-----BEGIN PRIVATE KEY-----\nabc\n");
+        let diff = redactor.diff(FileRole::TlsKey, b"", b"-----BEGIN PRIVATE KEY-----\nabc\n");
         assert!(!diff.contains("abc"), "{diff}");
     }
 
@@ -140,7 +140,7 @@ mod tests {
             "# auth_pass hunter1",
             "smtp password hunter1\n",
         ] {
-            let diff = redactor.diff("keepalived_conf", before.as_bytes(), b"nothing\n");
+            let diff = redactor.diff(FileRole::KeepalivedConf, before.as_bytes(), b"nothing\n");
             assert!(
                 !diff.contains("hunter") && diff.contains("<secret "),
                 "{diff}"
@@ -152,7 +152,7 @@ mod tests {
     fn what_lies_on_a_host_commands_no_terminal_and_takes_no_hours() {
         let redactor = Redactor::new([7; 32]);
         let escapes = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}\u{7f}\r x\n";
-        let diff = redactor.diff("other", escapes.as_bytes(), b"x\n");
+        let diff = redactor.diff(FileRole::Other, escapes.as_bytes(), b"x\n");
         assert!(!diff.chars().any(crate::model::is_harmful), "{diff:?}");
         assert!(diff.contains(r"\u{1b}]0;owned\u{7}"), "{diff:?}");
 
@@ -160,7 +160,11 @@ mod tests {
             let lines = (from..from + 400_000).map(|n| format!("{n}\n"));
             lines.collect()
         };
-        let diff = redactor.diff("other", lines(0).as_bytes(), lines(7_000_000).as_bytes());
+        let diff = redactor.diff(
+            FileRole::Other,
+            lines(0).as_bytes(),
+            lines(7_000_000).as_bytes(),
+        );
         assert!(diff.lines().count() < 3 * MAX_LINES, "{}", diff.len());
         assert!(diff.contains("-<390000 more lines: <secret "), "no mark");
     }
@@ -169,7 +173,11 @@ mod tests {
     fn the_same_secret_is_no_change() {
         let redactor = Redactor::new([7; 32]);
         assert_eq!(
-            redactor.diff("keepalived_conf", b"auth_pass x\n", b"auth_pass   x\n"),
+            redactor.diff(
+                FileRole::KeepalivedConf,
+                b"auth_pass x\n",
+                b"auth_pass   x\n"
+            ),
             ""
         );
     }

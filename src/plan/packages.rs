@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::desired::Desired;
 use super::types::NodePlan;
 use crate::agent::{Observation, Program};
-use crate::model::{HostPath, OsFamily};
+use crate::model::{FileRole, HostPath, OsFamily};
 
 /// Debian's package with nginx's `stream` module.
 pub(super) const STREAM_MODULE: &str = "libnginx-mod-stream";
@@ -68,7 +68,7 @@ fn wants_streams(desired: &Desired) -> bool {
         .tree
         .files
         .iter()
-        .find(|file| file.role == "nginx_conf");
+        .find(|file| file.role == FileRole::NginxConf);
     conf.is_some_and(|file| {
         let text = String::from_utf8_lossy(&file.content);
         text.lines().any(|line| line.trim_end() == "stream {")

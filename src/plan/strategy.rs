@@ -10,7 +10,7 @@ use super::desired::Desired;
 use super::serving::Beside;
 use super::types::{NodePlan, Plan, Strategy, UnitAction};
 use crate::agent::{Observation, TreeFile};
-use crate::model::NodeName;
+use crate::model::{FileRole, NodeName};
 
 /// Where all change at once, all nodes but the keeper stop keepalived before it loads what is new, and start
 /// it after that.
@@ -35,7 +35,7 @@ pub(super) fn be_silent_meanwhile(plan: &mut Plan, nodes: &[(Desired, Observatio
 
 /// Those that a node has now beside hactl's.
 fn vips_of_others(desired: &Desired, seen: &Observation) -> Vec<IpAddr> {
-    let file = |file: &&TreeFile| file.role == "keepalived_conf";
+    let file = |file: &&TreeFile| file.role == FileRole::KeepalivedConf;
     let own = desired.tree.files.iter().find(file);
     let (Some(own), Some(serving)) = (own, &seen.serving) else {
         return Vec::new();

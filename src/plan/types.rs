@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::packages::STREAM_MODULE;
 use super::serving::Loss;
 use crate::agent::{TestResult, Tree};
-use crate::model::{ClusterName, HostPath, NodeName};
+use crate::model::{ClusterName, FileRole, HostPath, NodeName};
 use crate::render::ConfigIds;
 
 /// What a plan leads to.
@@ -82,7 +82,7 @@ pub struct FileChange {
     /// Where.
     pub path: HostPath,
     /// What it is for, as the manifest names it.
-    pub role: String,
+    pub role: FileRole,
     /// What happens to it.
     pub action: FileAction,
     /// Why.

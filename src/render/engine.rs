@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Cluster, HostPath, Node, NodeFacts, Secrets};
+use crate::model::{Cluster, FileRole, HostPath, Node, NodeFacts, Secrets};
 
 use super::error::RenderError;
 use super::registry::{TEMPLATES, TRACK_FILE, TemplateSpec, VariantMode};
 use super::templates::Templates;
-use super::types::{ConfigId, ConfigIds, FileRole, RenderedFile, RenderedNode};
+use super::types::{ConfigId, ConfigIds, RenderedFile, RenderedNode};
 use super::view;
 use super::view::tls::TlsFiles;
 
@@ -128,7 +128,7 @@ impl Job<'_> {
             FileRole::KeepalivedUnit => {
                 templates.render(spec, &view::units::keepalived(cluster, header)?)
             }
-            FileRole::Tmpfiles | FileRole::TlsCertificate | FileRole::TlsKey => {
+            FileRole::Tmpfiles | FileRole::TlsCertificate | FileRole::TlsKey | FileRole::Other => {
                 templates.render(spec, &view::units::tmpfiles(header))
             }
         }?;

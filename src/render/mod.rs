@@ -22,4 +22,4 @@ pub use engine::render;
 pub use error::{RenderError, TemplateError};
 pub use registry::{TEMPLATES, TemplateSpec, VariantMode};
 pub use templates::Templates;
-pub use types::{ConfigId, ConfigIds, FileRole, RenderedFile, RenderedNode};
+pub use types::{ConfigId, ConfigIds, RenderedFile, RenderedNode};

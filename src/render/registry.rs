@@ -1,7 +1,6 @@
 //! The one table of templates: what each is called, where its file goes, and what it is for.
 
-use super::types::FileRole;
-use crate::model::Hosts;
+use crate::model::{FileRole, Hosts};
 
 /// How a file's permission bits are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,39 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{HostPath, NodeName};
-
-/// What a managed file is for; decides what has to happen after it changed.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum FileRole {
-    /// keepalived's configuration: reload keepalived.
-    KeepalivedConf,
-    /// nginx's configuration: reload nginx.
-    NginxConf,
-    /// A site's certificate chain: reload nginx.
-    TlsCertificate,
-    /// A site's private key, never shown: reload nginx.
-    TlsKey,
-    /// The script that keepalived runs to ask nginx whether it serves: nothing to do.
-    CheckScript,
-    /// The script that keepalived runs on state changes: nothing to do.
-    NotifyScript,
-    /// The script that systemd runs before it stops nginx: nothing to do.
-    HandOverScript,
-    /// The script that systemd runs after keepalived has stopped: nothing to do.
-    ReleaseScript,
-    /// Kernel settings: apply them, and read them back.
-    Sysctl,
-    /// A drop-in for nginx.service: `daemon-reload`, and a restart where a limit changed.
-    NginxUnit,
-    /// A drop-in for keepalived.service: `daemon-reload`.
-    KeepalivedUnit,
-    /// A tmpfiles.d(5) fragment: the folder in /run that the drop-ins write to.
-    Tmpfiles,
-}
+use crate::model::{FileRole, HostPath, NodeName};
 
 /// A hash over what a daemon's files say. nginx serves its own on its status port and keepalived
 /// shows its own in its state dump (as `smtp_helo_name`, which nothing else uses), so that "which

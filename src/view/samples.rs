@@ -10,7 +10,7 @@ use crate::agent::{
 };
 use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, Step};
 use crate::health::VipOwners;
-use crate::model::{ClusterName, HostPath, NodeName};
+use crate::model::{ClusterName, FileRole, HostPath, NodeName};
 use crate::ops::{ApplyReport, NodeStatus, Recovery, StatusReport};
 use crate::plan::{
     Cause, FileAction, FileChange, Goal, NodePlan, Plan, Strategy, SysctlChange, UnitAction,
@@ -104,7 +104,7 @@ pub(super) fn file(path: &str, cause: Cause, before: &str, after: &str) -> FileC
     };
     FileChange {
         path: HostPath::new(path).unwrap(),
-        role: String::new(),
+        role: FileRole::Other,
         action,
         cause,
         diff: TextDiff::from_lines(before, after)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hactl::agent::{Activation, Agent, AgentError, Entry, LockRequest, Manifest, Tree, TreeFile};
-use hactl::model::HostPath;
+use hactl::model::{FileRole, HostPath};
 use hactl::plan::Desired;
 
 use crate::world::World;
@@ -20,7 +20,7 @@ pub(crate) fn path(text: &str) -> HostPath {
 
 pub(crate) fn file(at: &str, content: impl Into<Vec<u8>>) -> TreeFile {
     TreeFile {
-        role: "nginx_conf".to_owned(),
+        role: FileRole::NginxConf,
         mode: 0o644,
         owner: "root".to_owned(),
         group: "root".to_owned(),

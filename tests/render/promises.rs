@@ -1,5 +1,6 @@
 //! What rendering promises beside the files themselves.
 
+use hactl::model::FileRole;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use crate::agent::{
     sha256_hex,
 };
 use crate::model::{
-    ClusterName, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
+    ClusterName, FileRole, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
     SshSettings,
 };
 use crate::plan::{Goal, NodePlan, Plan, Provenance, Strategy, UnitAction};
@@ -72,7 +72,7 @@ fn new_files() -> BTreeMap<String, Vec<u8>> {
 fn node_plan(index: usize, install: &[&str]) -> NodePlan {
     let path = |text: &str| HostPath::new(text).unwrap();
     let file = |(at, content): (String, Vec<u8>)| TreeFile {
-        role: "nginx_conf".to_owned(),
+        role: FileRole::NginxConf,
         mode: 0o644,
         owner: "root".to_owned(),
         group: "root".to_owned(),

@@ -25,7 +25,7 @@ use super::beside::shares;
 use super::desired::Desired;
 use super::serving::instances_of_others;
 use crate::agent::{LiveFile, Observation, TreeFile, VrrpState, sha256_hex};
-use crate::model::{HostPath, Version};
+use crate::model::{FileRole, HostPath, Version};
 
 /// From here on a list of VIPs that differs is only logged; before, such an advert is refused.
 const TOLERATES_OTHER_ADDRESSES: Version = Version::new(2, 3, 3);
@@ -119,7 +119,8 @@ fn keepalived_path(desired: &Desired) -> Option<&HostPath> {
 fn keepalived_conf(desired: &Desired) -> Option<(&HostPath, &[u8])> {
     // Generation 0 has no roles.
     let is_conf = |file: &&TreeFile| {
-        file.role == "keepalived_conf" || file.path.as_str() == "/etc/keepalived/keepalived.conf"
+        file.role == FileRole::KeepalivedConf
+            || file.path.as_str() == "/etc/keepalived/keepalived.conf"
     };
     let file = desired.tree.files.iter().find(is_conf)?;
     Some((&file.path, &file.content))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::agent::{Service, Serving, ServingFile, VrrpState};
+use crate::model::FileRole;
 use crate::plan::{BesideError, Strategy};
 
 const OWN_NGINX: &str = "/etc/nginx/conf.d/hactl.conf";
@@ -46,10 +47,10 @@ fn put(seen: &mut Observation, files: &[(&str, &str)]) {
 fn shared(nginx: &str, keepalived: &str) -> Desired {
     let mut desired = desired(NEW, vec![]);
     desired.tree.files = vec![
-        tree_file("nginx_conf", OWN_NGINX, nginx),
-        tree_file("keepalived_conf", OWN_KEEPALIVED, keepalived),
+        tree_file(FileRole::NginxConf, OWN_NGINX, nginx),
+        tree_file(FileRole::KeepalivedConf, OWN_KEEPALIVED, keepalived),
         tree_file(
-            "nginx_unit",
+            FileRole::NginxUnit,
             "/etc/systemd/system/nginx.service.d/50-hactl.conf",
             "",
         ),

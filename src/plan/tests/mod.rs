@@ -13,7 +13,7 @@ use super::{Desired, Goal, NodePlan, Plan, PlanError, Redactor, Request, UnitAct
 use crate::agent::{
     Entry, LiveFile, Manifest, Observation, Program, ServiceRecord, Tree, TreeFile, sha256_hex,
 };
-use crate::model::{ClusterName, HostPath, NodeName, Version};
+use crate::model::{ClusterName, FileRole, HostPath, NodeName, Version};
 use crate::render::{ConfigId, ConfigIds};
 
 const NGINX: &str = "/etc/nginx/nginx.conf";
@@ -36,9 +36,9 @@ fn ids(text: &str) -> ConfigIds {
 const OLD: &str = "aaaaaaaaaaaa";
 const NEW: &str = "bbbbbbbbbbbb";
 
-fn tree_file(role: &str, at: &str, content: &str) -> TreeFile {
+fn tree_file(role: FileRole, at: &str, content: &str) -> TreeFile {
     TreeFile {
-        role: role.to_owned(),
+        role,
         mode: 0o644,
         owner: "root".to_owned(),
         group: "root".to_owned(),
@@ -59,8 +59,8 @@ fn live(content: &str) -> LiveFile {
 /// A desired state of both daemons' files and `more`, with the identity `id`.
 fn desired(id: &str, more: Vec<TreeFile>) -> Desired {
     let mut files = vec![
-        tree_file("nginx_conf", NGINX, "listen 80;\n"),
-        tree_file("keepalived_conf", KEEPALIVED, CONF),
+        tree_file(FileRole::NginxConf, NGINX, "listen 80;\n"),
+        tree_file(FileRole::KeepalivedConf, KEEPALIVED, CONF),
     ];
     files.extend(more);
     let meta = ["nginx_id", "keepalived_id"].map(|key| (key.to_owned(), id.to_owned()));
@@ -105,7 +105,7 @@ fn capture(original: &mut Manifest, wanted: &Manifest, seen: &Observation) {
                 group,
                 content,
             }) => Entry::File {
-                role: "other".to_owned(),
+                role: FileRole::Other,
                 mode: *mode,
                 owner: owner.clone(),
                 group: group.clone(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::agent::{InstanceState, Tracked, TrackedKind, VrrpState};
+use crate::model::FileRole;
 use crate::plan::LeftOut;
 use crate::plan::{Course, Loss, LostService, Strategy};
 
@@ -152,7 +153,7 @@ fn an_owner_that_is_restarted_gets_its_vip_back_where_it_may() {
             .replace("    priority", &format!("{word}    priority"))
             .into_bytes();
         let limit = "/etc/systemd/system/nginx.service.d/50-hactl.conf";
-        let unit = tree_file("nginx_unit", limit, "[Service]\nLimitNOFILE=9\n");
+        let unit = tree_file(FileRole::NginxUnit, limit, "[Service]\nLimitNOFILE=9\n");
         desired.tree.files.push(unit);
         seen.files.insert(path(limit), live("[Service]\n"));
         let plan = planned(Goal::Apply, nodes).unwrap();

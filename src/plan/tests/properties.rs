@@ -1,5 +1,6 @@
 //! What holds for every host and every sequence of desired states.
 
+use crate::model::FileRole;
 use proptest::prelude::*;
 
 use super::*;
@@ -42,13 +43,13 @@ fn some_lies() -> impl Strategy<Value = Lies> {
     ]
 }
 
-const ROLES: [&str; 6] = [
-    "check_script",
-    "sysctl",
-    "nginx_unit",
-    "keepalived_unit",
-    "tls_key",
-    "tmpfiles",
+const ROLES: [FileRole; 6] = [
+    FileRole::CheckScript,
+    FileRole::Sysctl,
+    FileRole::NginxUnit,
+    FileRole::KeepalivedUnit,
+    FileRole::TlsKey,
+    FileRole::Tmpfiles,
 ];
 
 /// A host that hactl has not touched.
@@ -118,7 +119,7 @@ impl SomeDesired {
     fn desired(&self) -> Desired {
         let files = ROLES.iter().zip(&self.files).filter_map(|(role, content)| {
             let content = content.as_ref()?;
-            Some(tree_file(role, &format!("/etc/{role}"), content))
+            Some(tree_file(*role, &format!("/etc/{role}"), content))
         });
         let mut desired = desired(&self.id, files.collect());
         desired.tree.files[0].content = self.nginx.clone().into_bytes();

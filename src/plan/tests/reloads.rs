@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::agent::UnsureReload;
+use crate::model::FileRole;
 
 /// A host with a hand-made keepalived.conf, and what its keepalived's test says of that.
 fn by_hand(unsure: Option<UnsureReload>) -> Observation {
@@ -16,7 +17,7 @@ fn by_hand(unsure: Option<UnsureReload>) -> Observation {
 fn checked(conf: &str) -> Desired {
     let mut wanted = desired(NEW, vec![]);
     let own = wanted.tree.files.iter_mut();
-    for file in own.filter(|file| file.role == "keepalived_conf") {
+    for file in own.filter(|file| file.role == FileRole::KeepalivedConf) {
         file.content = conf.as_bytes().to_vec();
     }
     wanted

@@ -1,5 +1,6 @@
 //! Three-way causes, drift, restarts, what is managed no longer, order and generation 0.
 
+use crate::model::FileRole;
 use std::time::Duration;
 
 use super::*;
@@ -39,7 +40,7 @@ fn a_bare_host_gets_everything() {
 fn causes_of_a_change_three_ways() {
     use Cause::{Hand, Inventory, InventoryAndHand};
     use FileAction::{Create, Delete, Modify, Permissions};
-    let applied = desired(OLD, vec![tree_file("sysctl", "/etc/x", "applied")]);
+    let applied = desired(OLD, vec![tree_file(FileRole::Sysctl, "/etc/x", "applied")]);
     let permissions = || LiveFile::File {
         mode: 0o600,
         owner: "root".to_owned(),
@@ -75,7 +76,7 @@ fn causes_of_a_change_three_ways() {
     ] {
         let mut seen = after(&applied);
         seen.files.insert(path("/etc/x"), now.clone());
-        let more = wanted.map(|content| tree_file("sysctl", "/etc/x", content));
+        let more = wanted.map(|content| tree_file(FileRole::Sysctl, "/etc/x", content));
         let plan = plan_one(&desired(OLD, more.into_iter().collect()), &seen);
         let found = change(&plan, "/etc/x").map(|change| (change.action, change.cause));
         assert_eq!(found, expected, "{wanted:?} over {:?}", now.content());
@@ -97,7 +98,7 @@ fn an_obstacle_is_an_error_whatever_is_wanted_there() {
     for entry in entries {
         let more = entry
             .is_none()
-            .then(|| tree_file("sysctl", "/etc/x", "wanted"));
+            .then(|| tree_file(FileRole::Sysctl, "/etc/x", "wanted"));
         let mut desired = desired(NEW, more.into_iter().collect());
         desired.tree.manifest.entries.extend(entry);
         let mut seen = bare();
@@ -213,7 +214,7 @@ fn what_runs_is_compared_with_what_was_applied() {
 #[test]
 fn why_nginx_is_restarted() {
     let unit = "/etc/systemd/system/nginx.service.d/hactl.conf";
-    let unit_file = |content: &str| vec![tree_file("nginx_unit", unit, content)];
+    let unit_file = |content: &str| vec![tree_file(FileRole::NginxUnit, unit, content)];
     let with_listen = |listen: &str| {
         let mut desired = desired(NEW, vec![]);
         desired.tree.files[0].content = listen.as_bytes().to_vec();
@@ -277,8 +278,8 @@ fn what_is_managed_no_longer_goes_back_once() {
     let mut first = desired(
         OLD,
         vec![
-            tree_file("sysctl", "/etc/brought", "x"),
-            tree_file("sysctl", "/etc/was-there", "x"),
+            tree_file(FileRole::Sysctl, "/etc/brought", "x"),
+            tree_file(FileRole::Sysctl, "/etc/was-there", "x"),
         ],
     );
     let key = "net.ipv4.ip_nonlocal_bind".to_owned();

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Cluster, HostPath, SecretRef, Secrets, Site, Tls};
+use crate::model::{Cluster, FileRole, HostPath, SecretRef, Secrets, Site, Tls};
 use crate::render::engine::{host_path, secret};
 use crate::render::error::RenderError;
 use crate::render::registry::TLS_DIR;
-use crate::render::types::{FileRole, RenderedFile};
+use crate::render::types::RenderedFile;
 
 /// A pushed pair's paths.
 #[derive(Debug, Clone)]
