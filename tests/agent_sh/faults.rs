@@ -502,9 +502,11 @@ async fn a_kill_that_was_cut_short_is_ended(world: &World) {
     agent.fault(&order("keepalived-kill", LONG)).await.unwrap();
     until(&agent, FaultStep::Made).await;
     kill_the_unit(world);
+    // One that is stopped before it has let go of the shell's output would keep it open for ever.
     world.sh(
         "setsid sleep 600 >/dev/null 2>&1 & echo $! >/run/units/keepalived.service.pid
-         kill -s STOP $(cat /run/units/keepalived.service.pid)",
+         until [ \"$(readlink /proc/$!/fd/2)\" = /dev/null ]; do sleep 0.01; done
+         kill -s STOP $!",
     );
     agent.heal(ID).await.unwrap();
     let state =

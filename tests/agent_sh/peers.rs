@@ -1,8 +1,9 @@
 //! What nodes tell each other about a change: to those who hold its key, and to nobody else.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use hactl::agent::{FailureCode, PeerKey, PeerSide, Reason};
 
@@ -62,9 +63,29 @@ fn phase(world: &World) -> String {
     line.unwrap_or("none").to_owned()
 }
 
+/// Who never asks makes the test fail, instead of keeping it for ever.
+fn accepted(from: &TcpListener) -> TcpStream {
+    const PATIENCE: Duration = Duration::from_mins(2);
+    from.set_nonblocking(true).unwrap();
+    let begun = Instant::now();
+    loop {
+        match from.accept() {
+            Ok((wire, _)) => {
+                wire.set_nonblocking(false).unwrap();
+                wire.set_read_timeout(Some(PATIENCE)).unwrap();
+                return wire;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("{error}"),
+        }
+        assert!(begun.elapsed() < PATIENCE, "nobody asked");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Carries one question to the program of `to`, as its socket would; returns what went over the wire.
 fn carry(from: &TcpListener, to: &World) -> Vec<u8> {
-    let (mut wire, _) = from.accept().unwrap();
+    let mut wire = accepted(from);
     let mut program = to.answer_peer(TX);
     let mut answers = BufReader::new(program.stdout.take().unwrap());
     let mut questions = BufReader::new(wire.try_clone().unwrap());
@@ -130,7 +151,7 @@ async fn a_confirmed_node_answers_until_all_have_decided(world: &World) {
     // Its time is over; the other one is there and says nothing, as one that is on its way down or up.
     let listener = world.listen(PEER);
     in_background(
-        || drop(listener.accept().unwrap()),
+        || drop(accepted(&listener)),
         || assert!(world.timer("expire", TX).status.success()),
     );
     assert!(world.exists("/etc/systemd/system/hactl-peer.socket"));
@@ -184,7 +205,7 @@ async fn who_lacks_the_key_is_not_answered(world: &World) {
     // A real question, heard on the wire by somebody who keeps it from its goal.
     let heard = in_background(
         || {
-            let (mut wire, _) = listener.accept().unwrap();
+            let mut wire = accepted(&listener);
             writeln!(wire, "{}", "0".repeat(36)).unwrap();
             let mut question = String::new();
             BufReader::new(wire).read_line(&mut question).unwrap();
@@ -225,7 +246,7 @@ async fn who_lacks_the_key_is_not_answered(world: &World) {
 fn told(world: &World, listener: &TcpListener, nonce: &str, answer: &str) -> String {
     thread::scope(|scope| {
         scope.spawn(|| {
-            let (mut wire, _) = listener.accept().unwrap();
+            let mut wire = accepted(listener);
             let _ = writeln!(wire, "{nonce}");
             let mut question = String::new();
             let _ = BufReader::new(&wire).read_line(&mut question);
@@ -284,7 +305,7 @@ async fn a_key_is_where_only_root_reads(world: &World) {
     let listener = world.listen(PEER);
     let shown = in_background(
         || {
-            let (mut wire, _): (TcpStream, _) = listener.accept().unwrap();
+            let mut wire = accepted(&listener);
             let shown = processes();
             writeln!(wire, "{}", "0".repeat(36)).unwrap();
             let mut question = String::new();

@@ -1,6 +1,7 @@
 //! A change that all nodes make at once: one of them goes on alone, and the others stop keepalived before it
 //! loads what is new, and start it after that.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hactl::agent::{Activation, Agent, AgentError, FailureCode, Part, Reason, Switch};
@@ -60,13 +61,17 @@ fn keepalived(world: &World) -> String {
 
 /// Activates as `part`, and has `look` done, then the signal given, once the node waits for it.
 fn activates_at_the_signal(world: &World, part: Part, look: impl FnOnce() + Send) {
-    std::thread::scope(|scope| {
+    let is_over = AtomicBool::new(false);
+    let activated = std::thread::scope(|scope| {
         scope.spawn(|| {
             let mark = match part {
                 Part::Silent => "silent",
                 Part::Keeper => "switch",
             };
             while !world.exists(&format!("/var/lib/hactl/tx/{TX}/{mark}")) {
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
                 std::thread::sleep(Duration::from_millis(20));
             }
             look();
@@ -75,8 +80,11 @@ fn activates_at_the_signal(world: &World, part: Part, look: impl FnOnce() + Send
         // The test's hosts block who calls them.
         let agent = world.agent();
         let activation = activation_as(part);
-        futures::executor::block_on(agent.activate(TX, &activation)).unwrap();
+        let activated = futures::executor::block_on(agent.activate(TX, &activation));
+        is_over.store(true, Ordering::Relaxed);
+        activated
     });
+    activated.unwrap();
     assert_eq!(
         (keepalived(world).as_str(), loaded(world).as_str()),
         ("active", ID)
