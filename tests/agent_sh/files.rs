@@ -7,6 +7,7 @@ use crate::scene::*;
 use crate::world::World;
 
 in_every_shell!(
+    an_owner_is_prepared_before_a_daemon_is_told,
     what_a_script_did_before_it_was_another_one_is_undone,
     staging_keeps_every_byte,
     a_stream_that_is_not_what_was_sent_is_refused,
@@ -299,4 +300,26 @@ async fn what_a_script_did_before_it_was_another_one_is_undone(world: &World) {
         agent.revert(again, &Reason::failed("test")).await.unwrap();
         agent.unlock(again).await.unwrap();
     }
+}
+
+/// An owner that gets the hand-over script by this very change loses no answer when a daemon stops for it.
+async fn an_owner_is_prepared_before_a_daemon_is_told(world: &World) {
+    inhabited(world);
+    let agent = world.agent();
+    let script = TreeFile {
+        mode: 0o755,
+        ..file(
+            "/etc/keepalived/hand_over.sh",
+            "#!/bin/sh\necho \"hand_over $1\" >>/run/systemctl.log\n",
+        )
+    };
+    world.write("/run/systemctl.log", "");
+    activated(&agent, TX, &tree(TX, 1, ID, vec![script]))
+        .await
+        .unwrap();
+    let log = world.read("/run/systemctl.log");
+    let at = |line: &str| log.lines().position(|it| it == line);
+    let prepared = at("hand_over sync").unwrap();
+    assert!(Some(prepared) < at("reload nginx.service"), "{log}");
+    assert!(Some(prepared) < at("reload keepalived.service"), "{log}");
 }

@@ -121,6 +121,8 @@ activate() {
     place_sysctls "$into/new"
     [ "$units_changed" = no ] || systemctl daemon-reload
     if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
+    # An owner that had no such script until now would lose what it answers when a daemon stops.
+    [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :
     emergencies=$(nginx_emergencies)
     journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
     hold_secondaries "$into"
