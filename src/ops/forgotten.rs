@@ -40,12 +40,7 @@ pub(super) async fn refuse_running(
         let vips = seen.recorded.as_ref()?.get("vips")?;
         Some(vips.split(' ').filter_map(|vip| vip.parse().ok()))
     });
-    let vips: BTreeSet<IpAddr> = recorded
-        .flatten()
-        .collect::<Vec<IpAddr>>()
-        .into_iter()
-        .chain(vips(&loaded.cluster))
-        .collect();
+    let vips: BTreeSet<IpAddr> = recorded.flatten().chain(vips(&loaded.cluster)).collect();
     for one in &survey.missing {
         let is_named = forget.iter().any(|name| one.member.is_called(name));
         if !(is_named && one.answers) {
@@ -63,11 +58,15 @@ pub(super) async fn refuse_running(
         };
         let seen = agent.observe(&Question::default()).await;
         agent.close().await;
-        if let Some(why) = seen.ok().and_then(|seen| still_there(&seen, &vips)) {
-            return Err(OpsError::NotTakenOut {
-                member: one.member.clone(),
-                why,
-            });
+        match seen.map(|seen| still_there(&seen, &vips)) {
+            Ok(None) => {}
+            Ok(Some(why)) => {
+                return Err(OpsError::NotTakenOut {
+                    member: one.member.clone(),
+                    why,
+                });
+            }
+            Err(error) => tracing::warn!(%error, "cannot look at {}, which answers", one.member),
         }
     }
     Ok(())

@@ -117,15 +117,15 @@ observe_services() {
 # property UNIT NAME: sets value to what systemd has just said of it.
 property() {
     value=''
+    # A blank line is between the two units.
     for unit in "${services%%"$newline$newline"*}" "${services#*"$newline$newline"}"; do
-        case $newline$unit$newline in
-        *"${newline}Id=$1$newline"*) ;;
-        *) continue ;;
+        unit=$newline$unit$newline
+        case $unit in
+        *"${newline}Id=$1$newline"*)
+            case $unit in *"$newline$2="*) value=${unit#*"$newline$2="} ;; esac
+            value=${value%%"$newline"*}
+            ;;
         esac
-        value=${unit#*"$newline$2="}
-        [ "$value" != "$unit" ] || value=${unit#"$2="}
-        [ "$value" != "$unit" ] || value=''
-        value=${value%%"$newline"*}
     done
 }
 
@@ -213,7 +213,7 @@ END
             text="$text ${rest%%"$newline"*}"
             rest=$newline${rest#*"$newline"}
         done
-        set -f # a '*' in a value is no pattern
+        set -f # a '*' in a value stays one
         # shellcheck disable=SC2086 # single blanks between its words
         set -- $text
         set +f

@@ -121,8 +121,8 @@ activate() {
     place_sysctls "$into/new"
     [ "$units_changed" = no ] || systemctl daemon-reload
     if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
-    # An owner that had no such script until now would lose what it answers when a daemon stops.
-    [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :
+    # An owner whose script is new, or another one, would lose what it answers when a daemon stops.
+    prepare_hand_over
     emergencies=$(nginx_emergencies)
     journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
     hold_secondaries "$into"
@@ -157,8 +157,11 @@ take_addresses_up() {
     if [ "$addresses_gone" = yes ] && [ -f "$1/hand_over.sh" ]; then
         sh "$1/hand_over.sh" end >/dev/null 2>&1 </dev/null || :
     fi
-    [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :
+    prepare_hand_over
 }
+
+# prepare_hand_over: what an owner has on its interface is on its loopback, too.
+prepare_hand_over() { [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :; }
 
 # hold_secondaries DIR: a VIP with the prefix of the host's own address, as earlier versions and other
 # people put it there, may be the interface's first address and the host's own the second; the kernel
