@@ -66,7 +66,7 @@ pub enum Ending {
     Confirmed,
     /// hactl rolled it back.
     Reverted,
-    /// The host rolled it back by itself.
+    /// The host rolled it back on its own.
     Expired,
     /// A step of the rollback failed, and the journal still has it.
     Incomplete,
@@ -203,7 +203,7 @@ pub enum FailureCode {
     NotOffered,
     /// The program does not run as root.
     NotRoot,
-    /// Something that is no file lies in the way.
+    /// A directory, device or socket is where a file goes.
     Obstacle,
     /// The package manager failed.
     Packages,
@@ -266,7 +266,7 @@ impl FailureCode {
                 "install them with the host's own package manager (`dnf install nginx keepalived`), then run it again"
             }
             Self::Packages => {
-                "run `apt-get update` and `apt-get install nginx keepalived` on the host and mend what it says"
+                "run `apt-get update` and `apt-get install nginx keepalived` on the host, and fix what they report"
             }
             Self::CalledOff => "look at what is said of the other nodes",
             Self::MovedOn => "run `hactl plan` again and look at what it says now",
@@ -278,23 +278,23 @@ impl FailureCode {
                 "wait until the hactl that makes it says that it waits for a confirmation"
             }
             Self::NotActive => {
-                "the host undid the change by itself before it was confirmed; run it again"
+                "the host rolled the change back on its own before it was confirmed; run it again"
             }
-            Self::Drilling => "wait until it has ended: the host undoes the fault by itself",
+            Self::Drilling => "wait for the drill to end: the host undoes the fault on its own",
             Self::Heal => {
-                "the host tries again every 5 s; look at `journalctl -u hactl-heal` there, and mend what it says"
+                "the host tries again every 5 s; fix what `journalctl -u hactl-heal` reports there"
             }
             Self::Unable => "run that drill on a host where it can be undone",
             Self::Unfinished => {
-                "run `hactl apply` again: it brings such a host back first, once nobody works on it"
+                "run `hactl apply` again: it ends the earlier change first, once nobody works on the host"
             }
-            Self::Confirmed => "run `hactl status`, and `hactl rollback` if it shall not stay",
+            Self::Confirmed => "run `hactl status`; `hactl rollback` takes the change back",
             Self::Obstacle => "look at what lies there, and move it away",
             Self::Mount => {
                 "allow mount namespaces on the host (`unshare -m true` as root), then run it again"
             }
             Self::Revert => {
-                "look at the problems above and mend them by hand; the copies are in /var/lib/hactl/tx on the host"
+                "fix the problems above by hand; the copies are in /var/lib/hactl/tx on the host"
             }
             Self::Late | Self::Protocol => "run it again with -vvv to see what the host answered",
         }
