@@ -1,5 +1,5 @@
-//! How long `plan` and an `apply` that has nothing to do take on a lab, as ratios to a bare
-//! `ssh NODE true` in the same run: figures of one machine say nothing about another, ratios do.
+//! How long verbs take on a lab, as ratios to what ssh alone takes in the same run: `ssh NODE true`, and `ssh NODE
+//! cat` of what hactl manages, on all nodes at once. Figures of one machine say nothing about another, ratios do.
 //! `cargo bench --bench verbs`, as root.
 #![expect(
     clippy::unwrap_used,
@@ -9,11 +9,14 @@
 
 #[path = "../tests/support/cluster.rs"]
 mod cluster;
+#[path = "../tests/support/documents.rs"]
+mod documents;
 #[path = "../tests/support/lab.rs"]
 mod lab;
 #[path = "../tests/support/snapshot.rs"]
 mod snapshot;
 
+use std::cell::Cell;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,17 +31,44 @@ fn main() {
     };
     cluster.apply();
     let ssh = median(|| cluster.ssh("lb1", "true"));
-    println!("ssh lb1 true      {:>6.1} ms", milliseconds(ssh));
-    for verb in [&["plan"][..], &["apply", "--yes"], &["status"]] {
-        let took = median(|| cluster.command(verb));
+    let cat = median(|| cat_everywhere(&cluster));
+    println!("ssh lb1 true         {:>7.1} ms", milliseconds(ssh));
+    println!("ssh cat, all nodes   {:>7.1} ms", milliseconds(cat));
+    let tell = |what: &str, took: Duration| {
         println!(
-            "hactl {:<12}{:>6.1} ms  {:>5.1} x ssh, for {} nodes",
-            verb[0],
+            "{what:<21}{:>7.1} ms  {:>5.1} x ssh true, {:>4.1} x ssh cat",
             milliseconds(took),
             took.as_secs_f64() / ssh.as_secs_f64(),
-            cluster.nodes().len()
+            took.as_secs_f64() / cat.as_secs_f64(),
+        );
+    };
+    for verb in [&["plan"][..], &["apply", "--yes"], &["status"]] {
+        tell(
+            &format!("hactl {}", verb[0]),
+            median(|| cluster.command(verb)),
         );
     }
+    let inventory = cluster.inventory();
+    let run = Cell::new(0);
+    let one_file = median(|| {
+        run.set(run.get() + 1);
+        let setting = format!("nginx: {{ keepalive_timeout: {}s }}\n", 60 + run.get());
+        cluster.set_inventory(&format!("{inventory}{setting}"));
+        cluster.command(&["apply", "--yes"])
+    });
+    tell("apply, one file", one_file);
+}
+
+/// What hactl manages, read by ssh from all nodes at once.
+fn cat_everywhere(cluster: &Cluster) -> Command {
+    let config = cluster.ssh_config_path();
+    let files = "cat /etc/nginx/nginx.conf /etc/keepalived/* /etc/sysctl.d/90-hactl.conf";
+    let ssh = format!("ssh -F {} -o BatchMode=yes", config.display());
+    let one = |node: &String| format!("{ssh} {node} '{files}' &");
+    let all: Vec<String> = cluster.nodes().iter().map(one).collect();
+    let mut command = cluster.controller("sh");
+    command.args(["-c", &format!("{}\nwait", all.join("\n"))]);
+    command
 }
 
 fn milliseconds(time: Duration) -> f64 {

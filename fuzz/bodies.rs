@@ -10,7 +10,7 @@ use hactl::check;
 use hactl::inventory::{self, Inventory};
 use hactl::model::{NodeFacts, SecretRef, Secrets, harmless, is_harmful};
 use hactl::ops::{Basis, HistoryReport, OpsError, PlanFile, Proposal, Recovery, StatusReport};
-use hactl::plan::{Desired, Goal, Plan, Redactor, Request, build};
+use hactl::plan::{Change, Desired, Goal, Plan, Redactor, Request, build};
 use hactl::render::{RenderedNode, Templates, render};
 use hactl::view::{Complaint, Format, PlanDetail, Ui};
 
@@ -131,7 +131,11 @@ fn answered(wire: &[u8], said: &str) {
         let history = answer.history();
         show(|ui| {
             let answers = [(node.clone(), history.0.clone(), history.1)];
-            ui.show_history(&HistoryReport::new(inventory.cluster.name.clone(), answers));
+            ui.show(
+                "history",
+                0,
+                &HistoryReport::new(inventory.cluster.name.clone(), answers),
+            );
         });
         let wanted = Desired::from_rendered(&inventory.cluster, rendered);
         planned(inventory, Goal::Apply, wanted, &seen, &answer);
@@ -153,6 +157,7 @@ fn planned(
     let plan = build(Request {
         cluster: inventory.cluster.name.clone(),
         goal,
+        addresses: Vec::new(),
         left_out: Vec::new(),
         vips: vec!["10.0.0.100".parse().unwrap()],
         nodes: vec![(wanted, seen.clone())],
@@ -164,9 +169,10 @@ fn planned(
         Err(error) => return complain(&OpsError::Plan(error)),
     };
     plan.nodes[0].tests = answer.tests();
-    plan.nodes[0].install.extend(answer.packages());
+    let packages = answer.packages().into_iter().map(Change::Install);
+    plan.nodes[0].changes.extend(packages);
     let report = StatusReport::new(&inventory.cluster, Some(&plan), std::slice::from_ref(seen));
-    show(|ui| ui.show_status(&report));
+    show(|ui| ui.show("status", 0, &report));
     show(|ui| {
         let view = ui.clone().follow_change("apply", PlanDetail::Diffs);
         view.show_proposal(&Proposal {

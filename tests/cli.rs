@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use hactl::cli::{Exit, cli_page, exit_codes_page, helps};
+#[path = "support/documents.rs"]
+mod documents;
+
+use hactl::cli::{Exit, Repeated, cli_page, exit_codes_page, helps};
 
 const INVENTORY: &str = "inventories/small.yml";
 
@@ -48,6 +51,12 @@ fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// The document that was printed, as its schema says.
+fn document(output: &Output) -> serde_json::Value {
+    documents::assert_valid(hactl::report::schema, &stdout(output));
+    json(output)
+}
+
 /// Fails when a generated page is stale, or writes it with `UPDATE=1`.
 fn assert_page(path: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -70,7 +79,7 @@ fn the_pages_are_what_the_code_says() {
 
 #[test]
 fn every_help_fits_80_columns() {
-    for (command, help) in helps() {
+    for (command, help) in helps(Repeated::Shown) {
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{command} --help: {line}");
         }
@@ -79,7 +88,7 @@ fn every_help_fits_80_columns() {
 
 #[test]
 fn every_verb_has_help_on_standard_output() {
-    for (command, _) in helps() {
+    for (command, _) in helps(Repeated::Shown) {
         let mut words: Vec<&str> = command.split(' ').skip(1).collect();
         words.push("--help");
         let output = run(&words);
@@ -146,7 +155,7 @@ fn an_inventory_at_fault_ends_with_3() {
 fn a_failure_is_one_json_document_for_who_asked_for_json() {
     let output = run(&["-i", "/nonexistent.yml", "plan", "--format", "json"]);
     assert_eq!(code(&output), 3);
-    let document = json(&output);
+    let document = document(&output);
     assert_eq!(document["verb"], "plan");
     assert_eq!(document["exit_code"], 3);
     assert!(
@@ -163,8 +172,94 @@ fn check_tells_findings_and_strict_minds_them() {
     let lenient = run(&["-i", guide, "check"]);
     assert_eq!(code(&lenient), 0, "{}", stdout(&lenient));
     assert_eq!(code(&run(&["-i", guide, "check", "--strict"])), 3);
-    let document = json(&run(&["-i", guide, "check", "--format", "json"]));
+    let document = document(&run(&["-i", guide, "check", "--format", "json"]));
     assert!(document["findings"][0]["place"]["line"].is_u64());
+}
+
+#[test]
+fn the_schemas_of_documents_are_fresh() {
+    for name in hactl::report::schemas() {
+        let schema = hactl::report::schema(name).unwrap();
+        let text = hactl::report::schema_text(name).unwrap();
+        assert_page(&format!("schema/output/{name}.schema.json"), &text);
+        assert_eq!(json(&run(&["schema", "--of", name])), schema);
+    }
+    let page = fs::read_to_string("docs/output.md").unwrap();
+    let unnamed: Vec<_> = hactl::report::schemas()
+        .filter(|name| !page.contains(&format!("(../schema/output/{name}.schema.json)")))
+        .collect();
+    assert_eq!(unnamed, Vec::<&str>::new(), "docs/output.md names them all");
+}
+
+#[test]
+fn what_verbs_print_offline_is_as_their_schemas_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let new = format!("{folder}/new.yml");
+    let init = [
+        "init",
+        "--output",
+        &new,
+        "--force",
+        "--node",
+        "lb1=10.0.0.11",
+        "--vip",
+        "10.0.0.100/24",
+        "--backend",
+        "10.0.0.50:80",
+    ];
+    let verbs: [&[&str]; 8] = [
+        &init,
+        &["-i", "inventories/guide.yml", "check"],
+        &["-i", INVENTORY, "render", folder],
+        &["-i", "tests/inventories/malformed/addresses.yml", "check"],
+        &["-i", "/nonexistent.yml", "status"],
+        &["-i", INVENTORY, "failover-test"],
+        &["lab", "status", "--name", "no-such-lab"],
+        &["lab", "demo"],
+    ];
+    for verb in verbs {
+        let whole = document(&run(&[verb, &["--format", "json"]].concat()));
+        let output = run(&[verb, &["--format", "ndjson"]].concat());
+        documents::assert_valid(hactl::report::schema, &stdout(&output));
+        let line = stdout(&output);
+        assert_eq!(line.lines().count(), 1, "{line}");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["event"], "report");
+        assert_eq!(line["report"], whole);
+        assert_eq!(whole["exit_code"], code(&output));
+    }
+}
+
+#[test]
+fn results_that_cannot_be_written_are_in_the_documents_exit_code() {
+    let show = ["failover-test", "--show", "tests/drills/trouble.json"];
+    let json_too = [&show[..], &["--format", "json"]].concat();
+    let shown = run(&json_too);
+    assert_eq!(
+        (code(&shown), document(&shown)["exit_code"].as_u64()),
+        (0, Some(0))
+    );
+    let lost = run(&[&json_too[..], &["--html", "/nonexistent/page.html"]].concat());
+    assert_eq!(
+        (code(&lost), document(&lost)["exit_code"].as_u64()),
+        (1, Some(1))
+    );
+}
+
+#[test]
+fn a_field_that_no_schema_names_is_refused() {
+    let output = run(&["-i", "/nonexistent.yml", "plan", "--format", "json"]);
+    for place in ["", "/error"] {
+        let mut whole = document(&output);
+        let fields = whole.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        fields.insert("undocumented".to_owned(), 1.into());
+        let text = whole.to_string();
+        let refused = std::panic::catch_unwind(|| {
+            documents::assert_valid(hactl::report::schema, &text);
+        });
+        assert!(refused.is_err(), "{place:?}");
+    }
 }
 
 #[test]
@@ -321,4 +416,43 @@ fn git_gets_no_secret() {
     assert_eq!(code(&output), 1, "{}", stderr(&output));
     let saw = fs::read_to_string(path("git.saw")).unwrap();
     assert!(!saw.contains("Qz%KW=vX"), "{saw}");
+}
+
+#[test]
+fn a_verb_refuses_the_options_of_others_wherever_they_stand() {
+    for args in [
+        &["man", "--limit", "lb1"][..],
+        &["--limit", "lb1", "man"],
+        &["schema", "-i", INVENTORY],
+        &["-i", INVENTORY, "completions", "bash"],
+        &["check", "--ssh-config", "x"],
+        &["--yes", "plan"],
+        &["status", "--yes"],
+        &["confirm", "--limit", "lb1"],
+        &["failover-test", "--limit", "lb1"],
+        &["lab", "status", "--parallel", "2"],
+    ] {
+        let output = run(args);
+        assert_eq!(code(&output), 64, "{args:?}");
+        let option = args.iter().find(|word| word.starts_with('-')).unwrap();
+        let said = format!("unexpected argument '{option}' found");
+        assert!(
+            stderr(&output).contains(&said),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn options_may_stand_before_the_verb_that_takes_them() {
+    let behind = run(&["check", "-i", INVENTORY, "--format", "json"]);
+    assert_eq!(code(&behind), 0, "{}", stderr(&behind));
+    for args in [
+        ["-i", INVENTORY, "--format", "json", "check"],
+        ["--format", "json", "-i", INVENTORY, "check"],
+    ] {
+        let before = run(&args);
+        assert_eq!(before.stdout, behind.stdout, "{args:?}");
+    }
 }

@@ -1,5 +1,5 @@
 //! Every interleaving of the commit protocol: operators die at any moment, messages and their answers are
-//! lost or late, a node loses its power, timers run out whenever they like; and where a person confirms,
+//! lost or late, a node loses its power, timers run out whenever they like; and where the operator confirms,
 //! several persons confirm and cancel from several machines at the same time.
 //!
 //! The operators' side is the very machine that hactl runs; the hosts are a model. Two things are shown
@@ -344,7 +344,7 @@ impl World {
             Message::Request(order) => node_of(*order),
             Message::Reply(news) => node_of_news(*news),
         };
-        // A connection that does not come about is a request that was never sent.
+        // A connection that is never made is a request that was never sent.
         if matches!(message, Message::Request(Order::Confirm(_))) {
             worlds.push(self.with(|world| {
                 world.losses -= 1;
@@ -489,7 +489,7 @@ fn all_nodes_end_on_the_same_side(scope: Scope) {
         let (worlds, [new, old]) = explore(World::new(scope));
         println!("{scope:?}: {worlds} states, {new} ends on the new side, {old} on the old one");
         assert!(old > 0, "it can fail");
-        // Where a person confirms and there is none, nothing is ever confirmed.
+        // Where the operator confirms and there is none, nothing is ever confirmed.
         assert_eq!(new > 0, !scope.manual || scope.confirms > 0);
     }
 }

@@ -335,7 +335,7 @@ fn a_node_reboots_and_powers_off_by_itself() {
 }
 
 #[test]
-fn a_cut_cable_takes_the_link_away_until_it_is_mended() {
+fn a_cut_cable_takes_the_link_away_until_it_is_fixed() {
     let spec = LabSpec {
         nodes: 2,
         backends: 0,
@@ -350,7 +350,7 @@ fn a_cut_cable_takes_the_link_away_until_it_is_mended() {
     assert_eq!(carrier(), "0\n");
     assert!(!answers(&lab, "10.0.0.11") && answers(&lab, "10.0.0.12"));
     assert_eq!(lab.status().unwrap().nodes[0].state, NodeState::Cut);
-    // A boot does not mend it.
+    // A boot does not restore it.
     lab.power_off("lb1").unwrap();
     lab.boot("lb1").unwrap();
     assert_eq!(carrier(), "0\n");

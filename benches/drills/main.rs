@@ -15,6 +15,8 @@
 
 #[path = "../../tests/support/cluster.rs"]
 mod cluster;
+#[path = "../../tests/support/documents.rs"]
+mod documents;
 mod guide;
 #[path = "../../tests/support/lab.rs"]
 mod lab;

@@ -3,17 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use super::call::Part;
+use super::change::{Deadline, Journal, LockInfo};
 use super::error::AgentError;
 use super::fault::FaultState;
 use super::manifest::{Manifest, generation_number};
-use super::observation::{Deadline, Journal, LockInfo, Observation};
+use super::observation::Observation;
 use super::observe::{observation, version_in};
 use super::reach::{self, Announced, Reach, ReachQuestion};
 use super::reply::{self, Record};
 use super::script::READS;
-use crate::model::{HostPath, NodeName, Version, clipped};
+use super::switch::Part;
+use crate::model::{HostPath, KeepalivedFeature, NodeName, UnitId, Version, clipped};
 use crate::remote::SudoRefusal;
+use crate::units;
 
 /// The most generations of a host that are read.
 const MAX_GENERATIONS: usize = 1000;
@@ -21,10 +23,10 @@ const MAX_GENERATIONS: usize = 1000;
 const MAX_PROBLEMS: usize = 100;
 
 /// What a daemon's own test said of the staged files.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct TestResult {
-    /// `nginx` or `keepalived`.
-    pub program: String,
+    /// Whose files it tested.
+    pub unit: UnitId,
     /// The version of the program that tested; `None` where the host did not tell.
     pub version: Option<Version>,
     /// Its exit code.
@@ -34,7 +36,7 @@ pub struct TestResult {
 }
 
 /// What the exit code of a daemon's test means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TestVerdict {
     /// The files are good.
@@ -59,29 +61,23 @@ impl TestVerdict {
     }
 }
 
-/// The first keepalived that knows `-t`; an earlier one calls it an invalid option and ends with 0.
-const KEEPALIVED_TESTS: Version = Version::new(2, 0, 4);
-/// The first keepalived with today's exit codes, which are one higher than before.
-const KEEPALIVED_CODES: Version = Version::new(2, 2, 0);
-
 impl TestResult {
     /// What the program said, by its exit code and its version (rule KA003).
     pub fn verdict(&self) -> TestVerdict {
-        if self.program != "keepalived" {
+        if self.unit != UnitId::KEEPALIVED {
             return match self.code {
                 0 => TestVerdict::Accepted,
                 _ => TestVerdict::Fatal,
             };
         }
-        if self
-            .version
-            .is_some_and(|version| version < KEEPALIVED_TESTS)
-        {
+        let lacks = |feature: KeepalivedFeature| {
+            let version = self.version;
+            version.is_some_and(|version| !feature.is_in(version))
+        };
+        if lacks(KeepalivedFeature::ConfigTest) {
             return TestVerdict::CannotTest;
         }
-        let is_older = self
-            .version
-            .is_some_and(|version| version < KEEPALIVED_CODES);
+        let is_older = lacks(KeepalivedFeature::TestCodes);
         match self.code + i32::from(is_older && self.code != 0) {
             0 => TestVerdict::Accepted,
             4 => TestVerdict::Fatal,
@@ -149,13 +145,15 @@ impl Answer {
 
     /// The answer to `validate` and `validate-staged`.
     pub fn tests(&self) -> Vec<TestResult> {
-        let result = |record: &Record| TestResult {
-            program: record.field(0).to_owned(),
-            code: record.field(1).parse().unwrap_or(-1),
-            version: version_in(record.field(2)),
-            output: record.words(),
+        let result = |record: &Record| {
+            Some(TestResult {
+                unit: units::ids().find(|unit| unit.name() == record.field(0))?,
+                code: record.field(1).parse().unwrap_or(-1),
+                version: version_in(record.field(2)),
+                output: record.words(),
+            })
         };
-        self.of("tested").map(result).collect()
+        self.of("tested").filter_map(result).collect()
     }
 
     /// The answer to `lock`: a change that was interrupted there.
@@ -326,7 +324,7 @@ mod tests {
         for (version, codes) in table {
             for (code, verdict) in codes {
                 let test = TestResult {
-                    program: "keepalived".to_owned(),
+                    unit: UnitId::KEEPALIVED,
                     version: version.parse().ok(),
                     code: *code,
                     output: String::new(),

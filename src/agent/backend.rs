@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A server behind the proxy, seen from one node.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct BackendState {
     /// Its host.
     pub host: String,
@@ -17,7 +17,9 @@ pub struct BackendState {
 }
 
 /// Why a connection failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NoConnection {
     /// Nothing listens on the port, or a firewall says so.

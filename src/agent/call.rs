@@ -6,16 +6,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::answer::{Answer, TestResult};
+use super::change::{Deadline, Journal};
 use super::error::AgentError;
 use super::fault::{FaultRequest, FaultState};
 use super::manifest::Manifest;
-use super::observation::{Deadline, Journal, Observation};
+use super::observation::Observation;
 use super::observe::Question;
 use super::peer_key::PeerKey;
-use super::protocol::Reason;
+use super::protocol::{Reason, UnitAction};
 use super::reach::{Announced, Reach, ReachQuestion};
 use super::script::{BOOTSTRAP, READS, Tree, agent_script};
-use crate::model::{HostPath, NodeName, harmless};
+use super::switch::{Part, Switch};
+use crate::model::{HostPath, NodeName, UnitId, harmless};
 use crate::remote::{Call, Host};
 
 /// One node's program, over one connection.
@@ -43,45 +45,14 @@ pub struct LockRequest {
 pub struct Activation {
     /// Hash by path of what lay there when the plan was made; `None` for no regular file.
     pub expected: BTreeMap<HostPath, Option<String>>,
-    /// `none`, `reload`, `restart`, `start` or `stop`.
-    pub nginx: &'static str,
-    /// Likewise.
-    pub keepalived: &'static str,
+    /// What happens to the services that are concerned.
+    pub actions: Vec<(UnitId, UnitAction)>,
     /// After this long without a confirmation the host undoes it.
     pub revert_after: Duration,
     /// How the node and the change's other nodes know each other; `None` where it is the only one.
     pub peer: Option<PeerSide>,
     /// Its part where all nodes change at once.
     pub switch: Option<Switch>,
-}
-
-/// A node's part in a change that all make at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// It goes on alone, and loads the new configuration once the others are silent.
-    Keeper,
-    /// It stops keepalived, and starts it once the keeper has loaded the new configuration.
-    Silent,
-}
-
-/// How a node takes its part.
-#[derive(Debug, Clone, Copy)]
-pub struct Switch {
-    /// Which.
-    pub part: Part,
-    /// How long it waits for the others.
-    pub patience: Duration,
-}
-
-impl Switch {
-    /// In a change that has `time` until hosts undo it.
-    pub fn within(time: Duration, part: Part) -> Self {
-        let patience = (time / 3).min(Duration::from_secs(30));
-        Self {
-            part,
-            patience: patience.max(Duration::from_secs(1)),
-        }
-    }
 }
 
 /// One node's side of the questions that nodes ask each other.
@@ -191,7 +162,7 @@ impl Agent {
         &self,
         tx: &str,
         wanted: &Manifest,
-        packages: &[String],
+        packages: &[&str],
     ) -> Result<Vec<String>, AgentError> {
         let mut stream = wanted.to_text();
         for package in packages {
@@ -215,8 +186,9 @@ impl Agent {
         for (path, hash) in &activation.expected {
             let _ = writeln!(stream, "expect\t{}\t{path}", hash.as_deref().unwrap_or("-"));
         }
-        let _ = writeln!(stream, "action\tnginx\t{}", activation.nginx);
-        let _ = writeln!(stream, "action\tkeepalived\t{}", activation.keepalived);
+        for (unit, action) in &activation.actions {
+            let _ = writeln!(stream, "action\t{unit}\t{action}");
+        }
         if let Some(PeerSide { key, address }) = &activation.peer {
             let _ = writeln!(stream, "peer\t{}\t{address}", key.digits());
         }
@@ -239,7 +211,7 @@ impl Agent {
         self.call(&["confirm", tx], b"", SHORT).await.map(|_| ())
     }
 
-    /// On the node that decides: all nodes have the change, so that a person may confirm it. Answers when
+    /// On the node that decides: all nodes have the change, so that the operator may confirm it. Answers when
     /// the host undoes it otherwise.
     pub async fn offer(&self, tx: &str) -> Result<Deadline, AgentError> {
         let answer = self.call(&["offer", tx], b"", SHORT).await?;
@@ -285,7 +257,7 @@ impl Agent {
     }
 
     /// Arms the undo of a fault and orders the fault, which is made a fifth of a second after this has
-    /// been answered. From here on the host ends it by itself, whatever becomes of us.
+    /// been answered. From here on the host ends it on its own, whatever becomes of us.
     pub async fn fault(&self, request: &FaultRequest) -> Result<FaultState, AgentError> {
         let hold = request.hold.as_millis().to_string();
         let argv = ["fault", &request.id, &request.name, &hold];

@@ -23,7 +23,7 @@ const MAX_ANSWER: u64 = 4096;
 
 /// A machine on the users' side.
 #[async_trait]
-pub trait Client: Sync {
+pub trait Client: Send + Sync {
     /// How the VIPs look from it. One that it has no route to, or that is its own, is left out.
     async fn reach(&self, question: &ReachQuestion) -> Reach;
 }

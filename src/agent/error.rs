@@ -1,6 +1,6 @@
 //! What a call of the host's program can end in, besides success.
 
-use super::observation::LockInfo;
+use super::change::LockInfo;
 use super::protocol::FailureCode;
 use crate::model::NodeName;
 use crate::remote::{RemoteError, SudoRefusal};
@@ -74,7 +74,7 @@ pub enum AgentError {
         pending: Pending,
     },
     /// `sudo` would not, or the login shell did not let the program run.
-    #[error("{node}: cannot become root there: {detail}")]
+    #[error("{node}: cannot gain root privileges: {detail}")]
     NotRoot {
         /// The node.
         node: NodeName,
@@ -84,7 +84,7 @@ pub enum AgentError {
         detail: String,
     },
     /// The answer is none of the program's.
-    #[error("{node}: {label} gave no whole answer: {detail}")]
+    #[error("{node}: incomplete response to `{label}`: {detail}")]
     Protocol {
         /// The node.
         node: NodeName,
@@ -133,11 +133,11 @@ impl AgentError {
         match self {
             Self::Remote(error) => error.hint(),
             Self::Locked { lock, .. } if lock.pid.is_empty() => {
-                "`hactl confirm` keeps it, `hactl cancel` undoes it".to_owned()
+                "keep it with `hactl confirm`, or roll it back with `hactl cancel`".to_owned()
             }
-            Self::Locked { .. } => "wait for it to end; a lock whose holder died frees itself when its time is over, and `hactl lock break` frees it now".to_owned(),
+            Self::Locked { .. } => "wait for it to end; the lock of a dead holder expires, and `hactl lock break` breaks it now".to_owned(),
             Self::NotRoot { refusal, .. } => refusal.hint().to_owned(),
-            Self::Protocol { .. } => "run it again with -vvv to see what the host answered; a login script that prints text is the usual cause".to_owned(),
+            Self::Protocol { .. } => "run it again with -vvv to see the host's answer; the usual cause is a login script that prints text".to_owned(),
             Self::Pending { pending, .. } => pending.hint().to_owned(),
             Self::Failed { code, .. } => code.hint().to_owned(),
         }

@@ -17,7 +17,7 @@ pub struct FaultRequest {
     pub id: String,
     /// The fault, such as `nginx-kill`.
     pub name: String,
-    /// How long it lasts; for one that heals by itself, when it is helped. At most ten minutes.
+    /// How long it lasts; for one that heals on its own, when it is helped. At most ten minutes.
     pub hold: Duration,
     /// What it is to hit.
     pub hits: FaultHits,
@@ -77,7 +77,7 @@ pub struct ArmedFault {
     pub name: String,
     /// Since when, UTC.
     pub since: String,
-    /// The host ends it by itself within so many seconds. With 0 it has tried, and failed so far.
+    /// The host ends it on its own within this many seconds. With 0 it has tried, and failed so far.
     pub seconds_left: u64,
 }
 
@@ -101,7 +101,7 @@ pub enum FaultStep {
     Begun,
     /// It has been made: what was ordered has been done.
     Made,
-    /// Its undo begins. One that healed by itself has no such step.
+    /// Its undo begins. One that healed on its own has no such step.
     Ending,
     /// The host is as it was.
     Healed,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::wire::{Wire, add_wires};
+use super::wire::{Wire, wires};
 use crate::model::clipped;
 
 /// The most lines that are read of a dump, and the most characters of a word in it.
@@ -10,7 +10,8 @@ const MAX_LINES: usize = 100_000;
 const MAX_WORD: usize = 64;
 
 /// What a virtual router is on a node, by its keepalived's word.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(from = "String", into = "String")]
 pub enum InstanceState {
     /// It has started, and not yet heard or waited enough.
     #[default]
@@ -68,7 +69,7 @@ impl serde::Serialize for InstanceState {
 }
 
 /// One VRRP instance as the running keepalived describes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct VrrpState {
     /// Its name.
     pub instance: String,
@@ -185,7 +186,9 @@ pub(super) fn dump(text: &str) -> Dump {
             take_of_tracked(&mut tracked.kind, key, &value);
         }
     }
-    add_wires(&mut read.instances, text);
+    for (instance, wire) in read.instances.iter_mut().zip(wires(text)) {
+        instance.wire = wire;
+    }
     read
 }
 

@@ -1,7 +1,6 @@
 //! A tree's manifest: what a generation consists of, in the tab-separated text that hosts keep.
 
-use indexmap::IndexMap;
-
+use super::facts::{Fact, Facts};
 use crate::model::{FileRole, HostPath};
 
 /// The most lines that are read; a generation of the largest inventory has fewer.
@@ -66,8 +65,8 @@ pub struct ServiceRecord {
 /// What a generation consists of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Manifest {
-    /// Facts about it: `generation`, `tx`, `nginx_id`, `applied_by`, `applied_at`, ….
-    pub meta: IndexMap<String, String>,
+    /// What it says of the generation.
+    pub facts: Facts,
     /// The paths it speaks of.
     pub entries: Vec<Entry>,
     /// Kernel settings, key and value.
@@ -77,17 +76,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The fact called `key`.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.meta
-            .get(key)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty() && *value != "-")
+    /// What it says of `fact`.
+    pub fn get(&self, fact: Fact) -> Option<&str> {
+        self.facts.get(fact)
     }
 
     /// Its number.
     pub fn generation(&self) -> Option<u64> {
-        self.get("generation").and_then(generation_number)
+        self.get(Fact::Generation).and_then(generation_number)
     }
 
     /// The hash of the file at `path`, if it speaks of a file there.
@@ -112,7 +108,7 @@ impl Manifest {
             text.push_str(&fields.join("\t"));
             text.push('\n');
         };
-        for (key, value) in &self.meta {
+        for (key, value) in self.facts.lines() {
             // An empty field would vanish in the shell's word splitting.
             line(&[key, if value.is_empty() { "-" } else { value }]);
         }
@@ -199,7 +195,7 @@ impl Manifest {
                 });
             }
             [key, value] => {
-                self.meta.insert(key.to_owned(), value.to_owned());
+                self.facts.read(key, value);
             }
             _ => {}
         }
@@ -220,12 +216,11 @@ mod tests {
     fn a_manifest_survives_its_text() {
         let path = |text: &str| HostPath::new(text).unwrap();
         let manifest = Manifest {
-            meta: [
-                ("generation", "3"),
-                ("nginx_id", "0123456789ab"),
-                ("commit", ""),
+            facts: [
+                (Fact::Generation, "3".to_owned()),
+                (Fact::Cluster, "web".to_owned()),
+                (Fact::Commit, String::new()),
             ]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
             entries: vec![
                 Entry::File {
@@ -251,7 +246,7 @@ mod tests {
         assert_eq!(read.entries, manifest.entries);
         assert_eq!(read.sysctls, manifest.sysctls);
         assert_eq!(read.generation(), Some(3));
-        assert_eq!(read.get("commit"), None);
+        assert_eq!(read.get(Fact::Commit), None);
     }
 
     #[test]

@@ -1,385 +1,25 @@
 //! What a host was seen to be: facts, files, services, and what the running processes use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::backend::BackendState;
+use super::change::{Journal, LockInfo, Outcome};
 use super::fault::ArmedFault;
+use super::hooks::{Hook, UnsureReload};
 use super::keepalived::{Tracked, VrrpState};
 use super::manifest::Manifest;
-use super::protocol::{Cause, Ending, Phase};
-use super::reply::Record;
+use super::peers::{Neighbour, PeerPort};
+use super::probe::Probed;
 use super::serving::Serving;
+use super::unit_state::{LiveFile, Program, Service};
+use crate::conf::keepalived::Conf;
 use crate::model::{
-    HostPath, NodeFacts, NodeName, OsFamily, OwnAddress, UserName, Version, clipped,
-    packaged_versions,
+    Distribution, HostPath, NodeFacts, NodeName, OsRelease, OwnAddress, PackageManager, UnitId,
+    UserName, Version,
 };
-
-/// A program that hactl manages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
-pub enum Program {
-    /// It is there.
-    Installed {
-        /// Its version.
-        version: Version,
-    },
-    /// It is not there.
-    Missing {
-        /// The version that the host's package manager would install, if it knows one.
-        candidate: Option<Version>,
-    },
-}
-
-impl Program {
-    /// The version that is there, or would be.
-    pub fn version(self) -> Option<Version> {
-        match self {
-            Self::Installed { version } => Some(version),
-            Self::Missing { candidate } => candidate,
-        }
-    }
-}
-
-/// What lies at a path.
-#[derive(Clone, PartialEq, Eq)]
-pub enum LiveFile {
-    /// A regular file.
-    File {
-        /// Permission bits.
-        mode: u32,
-        /// Its owner's name.
-        owner: String,
-        /// Its group's name.
-        group: String,
-        /// Its bytes.
-        content: Vec<u8>,
-    },
-    /// A symbolic link and where it points.
-    Link(String),
-    /// A folder or something stranger.
-    Other,
-    /// Nothing.
-    Absent,
-}
-
-impl LiveFile {
-    /// The content, if it is a regular file.
-    pub fn content(&self) -> Option<&[u8]> {
-        match self {
-            Self::File { content, .. } => Some(content),
-            _ => None,
-        }
-    }
-}
-
-/// A systemd unit's state.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Service {
-    /// `ActiveState`.
-    pub active: String,
-    /// `SubState`.
-    pub sub: String,
-    /// `UnitFileState`: `enabled`, `disabled`, ….
-    pub enabled: String,
-    /// `LoadState`.
-    pub load: String,
-    /// `MainPID`, 0 when it does not run.
-    pub main_pid: u32,
-    /// `NeedDaemonReload`.
-    pub needs_daemon_reload: bool,
-    /// `PIDFile`; empty where the unit names none.
-    pub pid_file: String,
-}
-
-impl Service {
-    /// True when nobody can start or reload it: `systemctl mask`. systemd may not have read that yet.
-    pub fn is_masked(&self) -> bool {
-        self.load == "masked" || self.enabled.starts_with("masked")
-    }
-
-    /// True when it runs.
-    pub fn is_active(&self) -> bool {
-        matches!(self.active.as_str(), "active" | "reloading")
-    }
-}
-
-/// When something ends, by a host's own clock since boot: nobody's clock has to be right for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Deadline {
-    /// Seconds from when it was seen.
-    pub seconds_left: u64,
-    /// The time of day then, where hactl runs: `19:42:10`, with its date if that is another day.
-    pub local: String,
-}
-
-impl Deadline {
-    /// So many seconds from now.
-    pub fn after(seconds_left: u64) -> Self {
-        let now = jiff::Zoned::now();
-        let span = jiff::Span::new().try_seconds(i64::try_from(seconds_left).unwrap_or(i64::MAX));
-        let then = span.and_then(|span| now.checked_add(span));
-        let local = then.map_or_else(
-            |_| "the end of time".to_owned(),
-            |then| {
-                let is_today = then.date() == now.date();
-                let format = if is_today {
-                    "%H:%M:%S"
-                } else {
-                    "%Y-%m-%d %H:%M:%S"
-                };
-                then.strftime(format).to_string()
-            },
-        );
-        Self {
-            seconds_left,
-            local,
-        }
-    }
-}
-
-impl std::fmt::Display for Deadline {
-    /// `19:42:10 (in 9m 40s)`, `2026-03-02 09:30:00 (in 23h 59m)`
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (minutes, seconds) = (self.seconds_left / 60, self.seconds_left % 60);
-        let left = match (minutes, seconds) {
-            (0, seconds) => format!("{seconds}s"),
-            (60.., _) => format!("{}h {}m", minutes / 60, minutes % 60),
-            (minutes, 0) => format!("{minutes}m"),
-            (minutes, seconds) => format!("{minutes}m {seconds}s"),
-        };
-        write!(f, "{} (in {left})", self.local)
-    }
-}
-
-/// A change that is under way on the host, or was interrupted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Journal {
-    /// Its id.
-    pub tx: String,
-    /// How far it got.
-    pub phase: Phase,
-    /// The generation that it makes.
-    pub generation: Option<u64>,
-    /// This node's place in the order of the change's nodes. The one in place 0 decides for all.
-    pub position: Option<usize>,
-    /// How many nodes it concerns.
-    pub nodes: Option<usize>,
-    /// True when a person has to confirm it.
-    pub is_manual: bool,
-    /// When the host undoes it.
-    pub deadline: Option<Deadline>,
-    /// `user@machine` of who made it.
-    pub by: String,
-}
-
-impl Journal {
-    pub(super) fn read(record: &Record) -> Self {
-        let left: Option<u64> = record.field(6).parse().ok();
-        Self {
-            tx: record.field(0).to_owned(),
-            phase: record.field(1).parse().unwrap_or_default(),
-            generation: record.field(2).parse().ok(),
-            position: record.field(3).parse().ok(),
-            nodes: record.field(4).parse().ok(),
-            is_manual: record.field(5) == "manual",
-            deadline: left.map(Deadline::after),
-            by: record.field(7).to_owned(),
-        }
-    }
-
-    /// The lock that a host would have for a change that waits for a person.
-    pub fn as_lock(&self) -> LockInfo {
-        LockInfo {
-            tx: self.tx.clone(),
-            holder: self.by.clone(),
-            deadline: self.deadline.clone(),
-            ..LockInfo::default()
-        }
-    }
-}
-
-/// How the last change on the host ended.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Outcome {
-    /// Its id.
-    pub tx: String,
-    /// How.
-    pub result: Ending,
-    /// What ended it.
-    pub cause: Cause,
-    /// Why, in words.
-    pub why: String,
-    /// When, UTC, by the host's clock.
-    pub at: String,
-    /// True when an apply has told it to its user.
-    pub is_noted: bool,
-}
-
-impl Outcome {
-    /// `None` where this hactl does not know the words.
-    pub(super) fn read(record: &Record) -> Option<Self> {
-        let result = record.field(1).parse().ok()?;
-        let why = record.field(2).to_owned();
-        let cause = match record.field(5) {
-            "" | "-" => Cause::of_words(result, &why),
-            word => word.parse().ok()?,
-        };
-        Some(Self {
-            tx: record.field(0).to_owned(),
-            result,
-            cause,
-            why,
-            at: record.field(3).to_owned(),
-            is_noted: record.field(4) == "yes",
-        })
-    }
-}
-
-/// Who works on the host.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct LockInfo {
-    /// The change it is for.
-    pub tx: String,
-    /// `user@machine`.
-    pub holder: String,
-    /// The process there; empty for a change that waits for its confirmation, which none holds.
-    pub pid: String,
-    /// Tells that process from any other one, for who runs where it ran.
-    pub origin: String,
-    /// When it was taken, UTC.
-    pub since: String,
-    /// When it frees itself.
-    pub deadline: Option<Deadline>,
-    /// True when its time is over, the host was restarted since, or its holder is known to be dead.
-    pub stale: bool,
-}
-
-impl LockInfo {
-    /// The lock file's text, read on a host that was booted `uptime` seconds ago.
-    pub(super) fn read(text: &str, uptime: u64, boot_id: &str) -> Self {
-        let kept = Manifest::parse(text);
-        let get = |key: &str| clipped(kept.get(key).unwrap_or_default(), 200);
-        let left = get("until")
-            .parse::<u64>()
-            .map_or(0, |until| until.saturating_sub(uptime));
-        let pid = get("pid");
-        Self {
-            tx: get("tx"),
-            holder: get("holder"),
-            pid: if pid == "-" { String::new() } else { pid },
-            origin: get("origin"),
-            since: get("since"),
-            deadline: Some(Deadline::after(left)),
-            stale: left == 0 || get("boot") != boot_id,
-        }
-    }
-
-    /// Who has it, doing what, until when; the end of a sentence that begins with a node's name.
-    pub fn words(&self) -> String {
-        let holder = &self.holder;
-        let until = match &self.deadline {
-            Some(deadline) => format!(", until {deadline} at the latest"),
-            None => String::new(),
-        };
-        if self.pid.is_empty() {
-            return format!("a change of {holder}'s waits to be confirmed{until}");
-        }
-        format!(
-            "{holder} (pid {}) is changing this cluster since {}{until}",
-            self.pid, self.since
-        )
-    }
-}
-
-/// Who has an address, as a host's kernel has learned it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Neighbour {
-    /// Its hardware address.
-    pub hardware: String,
-    /// The kernel knew it from before, and has not asked it since: it may be gone.
-    pub is_remembered: bool,
-}
-
-/// What became of a connection to a peer's listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PeerAnswer {
-    /// It was accepted.
-    Open,
-    /// It was refused: nothing listens there, or a firewall rejects it.
-    Refused,
-    /// Nothing came back: a firewall drops it, or the host is gone.
-    Silent,
-}
-
-/// A port to ask a peer for at its own address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PeerDoor {
-    /// The peer's own address.
-    pub address: IpAddr,
-    /// The port.
-    pub port: u16,
-    /// Where nginx listens on it.
-    pub listens: ListensAt,
-}
-
-/// Where nginx listens on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ListensAt {
-    /// At all addresses, the node's own with them.
-    All,
-    /// At VIPs alone: at its own address the kernel of a node refuses a connection.
-    Vips,
-}
-
-/// A port of a peer, asked from one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerPort {
-    /// What was asked for.
-    pub door: PeerDoor,
-    /// What became of the connection.
-    pub answer: PeerAnswer,
-}
-
-/// A script that the live keepalived.conf names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hook {
-    /// Where it should be.
-    pub path: String,
-    /// What lies there.
-    pub state: HookState,
-}
-
-/// What lies at a script's path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HookState {
-    /// A program that keepalived can run.
-    Ready,
-    /// Nothing.
-    Missing,
-    /// Something that is not executable.
-    NotExecutable,
-    /// keepalived's script security refuses it, since others than root can change this part of its path.
-    Unsafe {
-        /// The part of the path.
-        component: String,
-    },
-}
-
-/// A keepalived that runs a file without `reload_check_config`: an error that it met in a file since it
-/// started would end it at a reload to one with that.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UnsureReload {
-    /// The exit code of its test of the live file.
-    pub code: i32,
-    /// The file was changed after keepalived had started.
-    pub is_edited: bool,
-    /// The last that its test said.
-    pub output: String,
-}
 
 /// Everything that was seen of one host, at one moment.
 #[derive(Clone)]
@@ -396,12 +36,10 @@ pub struct Observation {
     pub uptime: u64,
     /// The kernel's id of this boot.
     pub boot_id: String,
-    /// `ID`, `VERSION_ID` and `ID_LIKE` of os-release(5).
-    pub os: (String, String, String),
-    /// keepalived there.
-    pub keepalived: Program,
-    /// nginx there.
-    pub nginx: Program,
+    /// Its distribution and release.
+    pub os: OsRelease,
+    /// The units' programs there.
+    pub installed: BTreeMap<UnitId, Program>,
     /// That nginx knows `stream { … }`: it is built in, or its module is there.
     pub nginx_streams: bool,
     /// Programs that hactl needs and the host lacks.
@@ -420,7 +58,7 @@ pub struct Observation {
     pub outcome: Option<Outcome>,
     /// A drill's fault that is armed there.
     pub drill: Option<ArmedFault>,
-    /// nginx.service and keepalived.service.
+    /// The units' services, by systemd's names.
     pub services: BTreeMap<String, Service>,
     /// Interfaces and the addresses on them.
     pub addresses: Vec<(String, IpNet)>,
@@ -438,10 +76,8 @@ pub struct Observation {
     pub backends: Vec<BackendState>,
     /// The names that were asked about, each with the addresses that the host resolves it to.
     pub names: BTreeMap<String, Vec<IpAddr>>,
-    /// The configuration that the running nginx serves, by its own word.
-    pub serves: Option<String>,
-    /// The configuration that the running keepalived loaded, by its own word.
-    pub loaded: Option<String>,
+    /// The configurations that the running units have loaded, by their own word.
+    pub loaded: BTreeMap<UnitId, String>,
     /// What speaks for and against a reload of a keepalived that would not test the file first.
     pub unsure_reload: Option<UnsureReload>,
     /// Its VRRP instances.
@@ -462,45 +98,18 @@ pub struct Observation {
     pub programs: Vec<Hook>,
     /// The peers' listeners that were asked for.
     pub peers: Vec<PeerPort>,
+    /// What the probes found that were asked for.
+    pub probed: Probed,
 }
 
 /// keepalived's configuration, where every distribution has it.
 const KEEPALIVED_CONF: &str = "/etc/keepalived/keepalived.conf";
 
-/// The addresses in the `virtual_ipaddress` blocks of a keepalived.conf.
-fn virtual_addresses(conf: &str) -> BTreeSet<IpAddr> {
-    let mut found = BTreeSet::new();
-    let mut in_block = false;
-    for line in conf.lines() {
-        let line = line.split(['#', '!']).next().unwrap_or_default();
-        // A line's first word is the address; what follows it may be one, too, such as a broadcast address.
-        let mut is_first = true;
-        for word in line
-            .replace('{', " { ")
-            .replace('}', " } ")
-            .split_whitespace()
-        {
-            match word {
-                "virtual_ipaddress" | "virtual_ipaddress_excluded" => in_block = true,
-                "{" => is_first = true,
-                "}" => in_block = false,
-                address if in_block && is_first => {
-                    let address = address.split('/').next().unwrap_or_default();
-                    found.extend(address.parse::<IpAddr>());
-                    is_first = false;
-                }
-                _ => {}
-            }
-        }
-    }
-    found
-}
-
 /// hactl has no idea how to manage this host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsupportedHost {
     /// Neither Debian's family nor Red Hat's.
-    #[error("{node}: '{os_id}' is no distribution that hactl knows")]
+    #[error("{node}: unsupported distribution '{os_id}'")]
     Distribution {
         /// The node.
         node: NodeName,
@@ -517,7 +126,7 @@ pub enum UnsupportedHost {
         /// The program.
         program: &'static str,
         /// Whose package manager it is.
-        family: OsFamily,
+        packages: PackageManager,
     },
     /// Something that the host's program needs is missing.
     #[error("{node}: hactl needs {} there", programs.join(", "))]
@@ -539,9 +148,8 @@ impl Observation {
             clock: 0.0,
             uptime: 0,
             boot_id: String::new(),
-            os: (String::new(), String::new(), String::new()),
-            keepalived: Program::Missing { candidate: None },
-            nginx: Program::Missing { candidate: None },
+            os: OsRelease::default(),
+            installed: BTreeMap::new(),
             nginx_streams: false,
             lacking: Vec::new(),
             recorded: None,
@@ -560,8 +168,7 @@ impl Observation {
             sysctls: BTreeMap::new(),
             backends: Vec::new(),
             names: BTreeMap::new(),
-            serves: None,
-            loaded: None,
+            loaded: BTreeMap::new(),
             unsure_reload: None,
             vrrp: Vec::new(),
             serving: None,
@@ -572,6 +179,7 @@ impl Observation {
             is_overloaded: false,
             programs: Vec::new(),
             peers: Vec::new(),
+            probed: Probed::default(),
         }
     }
 
@@ -584,45 +192,40 @@ impl Observation {
                 programs: self.lacking.clone(),
             });
         }
-        let (os_id, os_version, like) = &self.os;
-        let is_like = |ids: &[&str]| {
-            std::iter::once(os_id.as_str())
-                .chain(like.split(' '))
-                .any(|id| ids.contains(&id))
-        };
-        let family = if is_like(&["debian", "ubuntu"]) {
-            OsFamily::Debian
-        } else if is_like(&["rhel", "fedora", "centos"]) {
-            OsFamily::Redhat
-        } else {
+        let Some(distribution) = Distribution::of(&self.os) else {
             return Err(UnsupportedHost::Distribution {
                 node: node(),
-                os_id: os_id.clone(),
+                os_id: self.os.id.clone(),
             });
         };
-        let packaged = packaged_versions(os_id, os_version);
+        let (os_id, os_version) = (&self.os.id, &self.os.version_id);
+        let packaged = distribution.packaged(os_id, os_version);
         let version = |program: Program, packaged: Option<Version>, name| {
             let missing = UnsupportedHost::NoProgram {
                 node: node(),
                 program: name,
-                family,
+                packages: distribution.packages,
             };
             program.version().or(packaged).ok_or(missing)
-        };
-        let user = match family {
-            OsFamily::Debian => "www-data",
-            OsFamily::Redhat => "nginx",
         };
         let debian = NodeFacts::debian_12();
         Ok(NodeFacts {
             os_id: os_id.clone(),
             os_version: os_version.clone(),
-            family,
-            keepalived: version(self.keepalived, packaged.map(|it| it.0), "keepalived")?,
-            nginx: version(self.nginx, packaged.map(|it| it.1), "nginx")?,
-            nginx_user: UserName::new(user).unwrap_or(debian.nginx_user),
+            family: distribution.family,
+            keepalived: version(
+                self.program(UnitId::KEEPALIVED),
+                packaged.map(|it| it.0),
+                "keepalived",
+            )?,
+            nginx: version(
+                self.program(UnitId::NGINX),
+                packaged.map(|it| it.1),
+                "nginx",
+            )?,
+            nginx_user: UserName::new(distribution.nginx_user).unwrap_or(debian.nginx_user),
             // The packages of both families name the same one, for a host without nginx.
-            nginx_pid_file: HostPath::new(&self.service("nginx").pid_file)
+            nginx_pid_file: HostPath::new(&self.service(UnitId::NGINX).pid_file)
                 .unwrap_or(debian.nginx_pid_file),
             addresses: Some(self.own_addresses()),
         })
@@ -633,7 +236,8 @@ impl Observation {
     fn own_addresses(&self) -> Vec<OwnAddress> {
         let conf = HostPath::new(KEEPALIVED_CONF).ok();
         let conf = conf.and_then(|path| self.files.get(&path)?.content());
-        let virtual_ones = virtual_addresses(&String::from_utf8_lossy(conf.unwrap_or_default()));
+        let text = String::from_utf8_lossy(conf.unwrap_or_default());
+        let virtual_ones = Conf::of_text(&text, Some(&self.hostname)).vips();
         let is_own = |(interface, net): &&(String, IpNet)| {
             interface != "lo" && !virtual_ones.contains(&net.addr())
         };
@@ -660,12 +264,23 @@ impl Observation {
         now.saturating_sub(since).as_secs()
     }
 
-    /// A service by its program's name.
-    pub fn service(&self, program: &str) -> Service {
+    /// systemd's view of `unit`.
+    pub fn service(&self, unit: UnitId) -> Service {
         self.services
-            .get(&format!("{program}.service"))
+            .get(&unit.service())
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// The program of `unit` there.
+    pub fn program(&self, unit: UnitId) -> Program {
+        let missing = Program::Missing { candidate: None };
+        self.installed.get(&unit).copied().unwrap_or(missing)
+    }
+
+    /// The configuration that the running `unit` has loaded, by its own word.
+    pub fn loaded(&self, unit: UnitId) -> Option<&str> {
+        self.loaded.get(&unit).map(String::as_str)
     }
 
     /// The names that it cannot resolve.
@@ -677,23 +292,5 @@ impl Observation {
     /// The live generation's number; `None` where hactl has never applied anything.
     pub fn generation(&self) -> Option<u64> {
         self.recorded.as_ref().and_then(Manifest::generation)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::virtual_addresses;
-
-    #[test]
-    fn only_what_keepalived_puts_on_an_interface_is_virtual() {
-        let conf = "vrrp_instance a {\n  unicast_src_ip 10.0.0.11\n  unicast_peer { 10.0.0.12 }\n  \
-                    virtual_ipaddress {\n    10.0.0.100/24 brd 10.0.0.255 dev eth0\n    # 10.0.0.7\n  }\n}\n\
-                    vrrp_instance b { virtual_ipaddress { fd00::100/64 }\n\
-                    virtual_ipaddress_excluded{ 10.0.0.101 } }\n";
-        let found: Vec<String> = virtual_addresses(conf)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(found, ["10.0.0.100", "10.0.0.101", "fd00::100"]);
     }
 }

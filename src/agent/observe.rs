@@ -5,15 +5,18 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::backend::{BackendState, NoConnection};
+use super::change::{Journal, LockInfo, Outcome};
 use super::fault::ArmedFault;
+use super::hooks::{Hook, HookState, UnsureReload};
 use super::keepalived;
 use super::manifest::{Manifest, generation_number};
-use super::observation::{
-    Hook, HookState, Journal, ListensAt, LiveFile, LockInfo, Neighbour, Observation, Outcome,
-    PeerAnswer, PeerDoor, PeerPort, Program, Service, UnsureReload,
-};
+use super::observation::Observation;
+use super::peers::{ListensAt, Neighbour, PeerAnswer, PeerDoor, PeerPort};
+use super::probe::{PROBES, Probing};
 use super::reply::Record;
-use crate::model::{HostPath, NodeName, Version, clipped};
+use super::unit_state::{LiveFile, Program, Service};
+use crate::model::{HostPath, NodeName, OsRelease, Version, clipped};
+use crate::units;
 
 /// The most units, addresses and VRRP instances that are read of a host.
 const MAX_ITEMS: usize = 10_000;
@@ -45,6 +48,8 @@ pub struct Question {
     pub status_port: u16,
     /// What the host serves now: nginx's sockets, and all files of both daemons.
     pub serving: bool,
+    /// When hosts are probed that are probed now; none where no rule is to be judged.
+    pub probing: Option<Probing>,
 }
 
 impl Question {
@@ -66,6 +71,12 @@ impl Question {
         }
         if self.serving {
             text.push_str("serving\n");
+        }
+        for probe in PROBES
+            .iter()
+            .filter(|one| Some(one.probing) == self.probing)
+        {
+            let _ = writeln!(text, "probe\t{}", probe.name);
         }
         for name in &self.names {
             let _ = writeln!(text, "name\t{name}");
@@ -121,7 +132,13 @@ fn take(seen: &mut Observation, record: &Record) {
             seen.uptime = field(1).parse().unwrap_or_default();
             seen.boot_id = field(2);
         }
-        "os" => seen.os = (field(0), field(1), field(2)),
+        "os" => {
+            seen.os = OsRelease {
+                id: field(0),
+                version_id: field(1),
+                id_like: field(2),
+            };
+        }
         "installed" | "missing" => take_program(seen, record),
         "module" => seen.nginx_streams |= record.field(0) == "stream",
         "lacking" => seen.lacking.push(field(0)),
@@ -177,9 +194,12 @@ fn take(seen: &mut Observation, record: &Record) {
             let addresses = addresses.filter_map(|address| address.parse().ok());
             seen.names.insert(field(0), addresses.collect());
         }
-        "serves" => seen.serves = Some(field(0)).filter(|id| !id.is_empty()),
         "loaded" => {
-            seen.loaded = Some(field(0)).filter(|id| !id.is_empty());
+            let unit = units::ids().find(|unit| unit.name() == record.field(0));
+            let id = Some(field(1)).filter(|id| !id.is_empty());
+            seen.loaded.extend(unit.zip(id));
+        }
+        "vrrp" => {
             let dump = keepalived::dump(&record.body_text());
             (seen.vrrp, seen.tracked) = (dump.instances, dump.tracked);
         }
@@ -194,7 +214,7 @@ fn take(seen: &mut Observation, record: &Record) {
         "program" => seen.programs.extend(hook(record)),
         "peer" => seen.peers.extend(peer_port(record, ListensAt::All)),
         "peer_vip" => seen.peers.extend(peer_port(record, ListensAt::Vips)),
-        _ => {}
+        _ => seen.probed.take(record),
     }
 }
 
@@ -250,10 +270,8 @@ fn take_program(seen: &mut Observation, record: &Record) {
             candidate: version_of_package(record.field(1)),
         },
     };
-    match record.field(0) {
-        "keepalived" => seen.keepalived = program,
-        "nginx" => seen.nginx = program,
-        _ => {}
+    if let Some(unit) = units::ids().find(|unit| unit.name() == record.field(0)) {
+        seen.installed.insert(unit, program);
     }
 }
 

@@ -14,18 +14,24 @@ pub struct PeerKey(SecretString);
 
 /// The operating system has no random bytes to give.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the operating system gives no random bytes: {reason}")]
+#[error("cannot get random bytes from the operating system: {reason}")]
 pub struct NoRandomness {
     reason: String,
+}
+
+/// Random bytes from the operating system.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| NoRandomness {
+        reason: error.to_string(),
+    })?;
+    Ok(bytes)
 }
 
 impl PeerKey {
     /// A fresh key from the operating system.
     pub fn random() -> Result<Self, NoRandomness> {
-        let mut bytes = [0; LENGTH];
-        getrandom::fill(&mut bytes).map_err(|error| NoRandomness {
-            reason: error.to_string(),
-        })?;
+        let bytes: [u8; LENGTH] = random_bytes()?;
         Ok(Self(SecretString::from(hex(&bytes))))
     }
 

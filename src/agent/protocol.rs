@@ -16,6 +16,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
     IntoStaticStr,
     VariantArray,
     serde::Serialize,
+    schemars::JsonSchema,
 )]
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +46,46 @@ impl Phase {
     }
 }
 
+/// What a change does to a service.
+#[derive(
+    Debug,
+    Default,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    serde::Serialize,
+)]
+#[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum UnitAction {
+    /// Nothing.
+    #[default]
+    None,
+    /// It reads its configuration again; connections live on.
+    Reload,
+    /// It is stopped and started; the VIP is handed over first.
+    Restart,
+    /// It is started (and enabled).
+    Start,
+    /// It is stopped (and disabled).
+    Stop,
+}
+
+impl UnitAction {
+    /// The host program's word.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// How the last change on a host ended.
 #[derive(
     Debug,
@@ -58,6 +99,7 @@ impl Phase {
     IntoStaticStr,
     VariantArray,
     serde::Serialize,
+    schemars::JsonSchema,
 )]
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +127,7 @@ pub enum Ending {
     IntoStaticStr,
     VariantArray,
     serde::Serialize,
+    schemars::JsonSchema,
 )]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
@@ -179,8 +222,6 @@ pub enum FailureCode {
     Fixed,
     /// A drill's fault was not undone.
     Heal,
-    /// keepalived does not run the new configuration.
-    KeepalivedStale,
     /// A program is not installed.
     Lacking,
     /// A step of a switch of all nodes took too long.
@@ -191,10 +232,8 @@ pub enum FailureCode {
     Mount,
     /// A file changed after the plan was made.
     MovedOn,
-    /// nginx does not serve the new configuration.
-    NginxStale,
     /// No package manager that hactl drives.
-    NoApt,
+    NoPackageManager,
     /// No such generation.
     NoGeneration,
     /// The change is not active there.
@@ -215,6 +254,8 @@ pub enum FailureCode {
     Revert,
     /// systemd, or a unit.
     Service,
+    /// A unit does not run the new configuration.
+    Stale,
     /// `/var/lib/hactl` cannot be written.
     StateUnwritable,
     /// The kernel refuses a sysctl.
@@ -255,14 +296,11 @@ impl FailureCode {
             }
             Self::Lacking => "install the named program on the host, then run it again",
             Self::Sysctl => "remove or correct that key under `sysctl` in the inventory",
-            Self::NginxStale => {
-                "look for the port or address that is taken: `ss -ltnp` on the host; the lines above are from nginx's error log"
-            }
-            Self::KeepalivedStale => {
-                "look at the lines above, and at `journalctl -u keepalived` on the host"
+            Self::Stale => {
+                "look at the lines above, and whether another program has one of its ports (`ss -ltnp` on the host)"
             }
             Self::Service => "look at the lines above, and at `systemctl status` on the host",
-            Self::NoApt => {
+            Self::NoPackageManager => {
                 "install them with the host's own package manager (`dnf install nginx keepalived`), then run it again"
             }
             Self::Packages => {
@@ -286,7 +324,7 @@ impl FailureCode {
             }
             Self::Unable => "run that drill on a host where it can be undone",
             Self::Unfinished => {
-                "run `hactl apply` again: it ends the earlier change first, once nobody works on the host"
+                "run `hactl apply` without --limit: it ends the earlier change first, once nobody works on the host"
             }
             Self::Confirmed => "run `hactl status`; `hactl rollback` takes the change back",
             Self::Obstacle => "look at what lies there, and move it away",
@@ -351,7 +389,27 @@ mod tests {
             .copied()
             .filter(|phase| *phase != Phase::Unknown)
             .collect();
-        assert_eq!(said(&["journal \"$1\" "]), words(&known));
+        assert_eq!(
+            said(&["journal \"$1\" ", "enter_phase \"$1\" "]),
+            words(&known)
+        );
+    }
+
+    /// `run_action` has a case for each, and for nothing else.
+    #[test]
+    fn every_action_on_a_service_is_known() {
+        let text = agent_script();
+        let (_, rest) = text
+            .split_once("\nrun_action() {\n    case $2 in\n")
+            .unwrap();
+        let (cases, _) = rest.split_once("\n    esac\n").unwrap();
+        let labels = cases.lines().filter_map(|line| {
+            let label = line.strip_prefix("    ")?.split_once(')')?.0;
+            label.starts_with(char::is_alphabetic).then_some(label)
+        });
+        let known = labels.flat_map(|label| label.split(" | "));
+        let known: BTreeSet<String> = known.map(str::to_owned).collect();
+        assert_eq!(known, words(UnitAction::VARIANTS));
     }
 
     #[test]

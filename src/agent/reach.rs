@@ -60,7 +60,8 @@ impl ReachQuestion {
 }
 
 /// From where the VIPs are looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(from = "String", into = "String")]
 pub enum Viewpoint {
     /// A node of the cluster.
     Node(NodeName),

@@ -40,7 +40,7 @@ impl Record {
         ))
     }
 
-    /// The body as another program's words, which a person is to read.
+    /// The body as another program's words, which is shown.
     pub(crate) fn words(&self) -> String {
         clipped(&self.body_text(), MAX_WORDS)
     }

@@ -5,19 +5,22 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Entry, Manifest};
-use crate::model::{FileRole, HostPath};
+use crate::model::{FileRole, HostPath, UnitId};
+use crate::units;
 
 /// Each part is short enough to read; together they are the program.
-const PARTS: [&str; 22] = [
+const PARTS: [&str; 23] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/22-serving.sh"),
     include_str!("sh/23-reload.sh"),
+    include_str!("sh/24-probes.sh"),
     include_str!("sh/25-trust.sh"),
     include_str!("sh/30-files.sh"),
     include_str!("sh/40-validate.sh"),
     include_str!("sh/50-lock.sh"),
     include_str!("sh/55-prepare.sh"),
+    include_str!("sh/56-apt.sh"),
     include_str!("sh/60-activate.sh"),
     include_str!("sh/60-fault.sh"),
     include_str!("sh/61-watch.sh"),
@@ -30,12 +33,47 @@ const PARTS: [&str; 22] = [
     include_str!("sh/70-settle.sh"),
     include_str!("sh/75-wait.sh"),
     include_str!("sh/80-history.sh"),
-    include_str!("sh/90-main.sh"),
 ];
+
+/// What calls the rest.
+const MAIN: &str = include_str!("sh/90-main.sh");
 
 /// The whole program as it is sent to a host.
 pub fn agent_script() -> String {
-    PARTS.join("\n")
+    let mut text = PARTS.join("\n");
+    for unit in units::all() {
+        text.push('\n');
+        text.push_str(unit.host_functions);
+    }
+    text.push('\n');
+    text.push_str(&rows());
+    text.push('\n');
+    text.push_str(MAIN);
+    text
+}
+
+/// The registry of units, as the program reads it.
+fn rows() -> String {
+    let names: Vec<&str> = units::ids().map(UnitId::name).collect();
+    let services: Vec<String> = units::ids().map(UnitId::service).collect();
+    let mut rows = String::new();
+    for unit in units::all() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            rows,
+            "    {}) program={} version_option={} folder={} ;;",
+            unit.id, unit.program, unit.version_option, unit.folder
+        );
+    }
+    format!(
+        "# The units, in the order in which a change reaches them.\n\
+         units='{}'\n\
+         unit_services='{}'\n\n\
+         # unit_row UNIT: sets what the registry has of it.\n\
+         unit_row() {{\n    case $1 in\n{rows}    esac\n}}\n",
+        names.join(" "),
+        services.join(" ")
+    )
 }
 
 /// Reads the program from standard input, exactly its length, and leaves the rest of the stream to

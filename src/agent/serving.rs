@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::reply::Record;
+use crate::conf::Files;
 use crate::model::Socket;
 
 /// The most sockets that are read.
@@ -28,6 +29,15 @@ pub struct ServingFile {
 }
 
 impl Serving {
+    /// The daemons' files as they are now.
+    pub fn conf_files(&self) -> Files<'_> {
+        let mut files = Files::default();
+        for (path, file) in &self.files {
+            files.insert(path.as_str(), file.text.as_str(), file.is_packaged);
+        }
+        files
+    }
+
     pub(super) fn take_sockets(&mut self, record: &Record) {
         self.sockets = sockets(&record.body_text());
     }

@@ -1,5 +1,6 @@
 //! On which side of a change a host is: the one answer, read from its own records.
 
+use super::facts::Fact;
 use super::observation::Observation;
 use super::protocol::{Ending, Phase};
 
@@ -28,7 +29,7 @@ impl Observation {
                 Side::Undecided
             });
         }
-        let is_live = self.recorded.as_ref().and_then(|live| live.get("tx")) == Some(tx);
+        let is_live = self.recorded.as_ref().and_then(|live| live.get(Fact::Tx)) == Some(tx);
         let outcome = self.outcome.as_ref().filter(|outcome| outcome.tx == tx);
         match outcome.map(|outcome| outcome.result) {
             _ if is_live => Some(Side::New),

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::keepalived::VrrpState;
 use crate::model::clipped;
 
 /// The most addresses and peers of one instance.
@@ -43,21 +42,20 @@ enum List {
     Other,
 }
 
-/// Adds what `dump` says of the wire to `states`, its instances in the dump's order.
-pub(super) fn add_wires(states: &mut [VrrpState], dump: &str) {
-    let mut states = states.iter_mut();
-    let mut current: Option<&mut VrrpState> = None;
+/// What `dump` says of each instance's wire, in the dump's order.
+pub(super) fn wires(dump: &str) -> Vec<Wire> {
+    let mut wires: Vec<Wire> = Vec::new();
     let mut list = List::Other;
     // As many lines as the states are read from.
     for line in dump.lines().take(100_000) {
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
         let (key, value) = (key.trim(), value.trim());
         if key == "VRRP Instance" {
-            current = states.next();
+            wires.push(Wire::default());
             list = List::Other;
             continue;
         }
-        let Some(wire) = current.as_mut().map(|state| &mut state.wire) else {
+        let Some(wire) = wires.last_mut() else {
             continue;
         };
         // `10.0.0.100/24 dev eth0 …` and `10.0.0.12 min_ttl 0 …` are the items of a list.
@@ -94,6 +92,7 @@ pub(super) fn add_wires(states: &mut [VrrpState], dump: &str) {
             _ => {}
         }
     }
+    wires
 }
 
 /// `1 sec`, `20 milli-sec`
@@ -124,8 +123,8 @@ mod tests {
 
     #[test]
     fn what_peers_meet_is_read_from_the_dump() {
-        let mut states = vec![VrrpState::default(), VrrpState::default()];
-        add_wires(&mut states, DUMP);
+        let wires = wires(DUMP);
+        assert_eq!(wires.len(), 2);
         let set = |all: &[&str]| all.iter().map(|a| a.parse().unwrap()).collect();
         let first = Wire {
             interface: Some("eth0".to_owned()),
@@ -137,9 +136,9 @@ mod tests {
             addresses: set(&["10.0.0.100", "10.0.0.101"]),
             excluded: set(&["fd00::100"]),
         };
-        assert_eq!(states[0].wire, first);
-        assert_eq!(states[1].wire.advert_interval, Some(Duration::from_secs(1)));
-        assert_eq!(states[1].wire.addresses, set(&["10.0.0.102"]));
-        assert_eq!(states[1].wire.peers, set(&[]));
+        assert_eq!(wires[0], first);
+        assert_eq!(wires[1].advert_interval, Some(Duration::from_secs(1)));
+        assert_eq!(wires[1].addresses, set(&["10.0.0.102"]));
+        assert_eq!(wires[1].peers, set(&[]));
     }
 }

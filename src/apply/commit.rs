@@ -10,7 +10,7 @@
 //! 3. The first confirmation goes out alone. Until it is answered, one node at most can be confirmed.
 //! 4. How it ended is what the nodes say at the end, not what was sent.
 //!
-//! Where a person confirms, several operators may be at work: the one that made the change, and any
+//! Where the operator confirms, several operators may be at work: the one that made the change, and any
 //! number that confirm or cancel it. They share no lock, since its holder may die. Instead:
 //!
 //! 5. The node in place 0 decides for all. It can be confirmed only once the change was offered to it,
@@ -33,7 +33,7 @@ pub enum Order {
     Prove,
     /// Confirm a node over a fresh connection.
     Confirm(NodeIndex),
-    /// Let a person confirm: the node that decides takes a confirmation from now on.
+    /// Let the operator confirm: the node that decides takes a confirmation from now on.
     Offer(NodeIndex),
     /// Make the node that decides take no confirmation any more, unless it has taken one.
     Withdraw(NodeIndex),
@@ -64,7 +64,7 @@ pub enum News {
     ConfirmationLost(NodeIndex),
     /// A person may confirm now.
     Offered(NodeIndex),
-    /// Whether a person may is unknown, or the node would not have it.
+    /// Whether the operator may is unknown, or the node would not have it.
     OfferFailed(NodeIndex),
     /// The node that decides is not confirmed and will not be.
     Withdrawn(NodeIndex),
@@ -104,7 +104,7 @@ pub enum Verdict {
 pub enum Wish {
     /// Make the change, and confirm it.
     Apply,
-    /// Make it, and leave its confirmation to a person.
+    /// Make it, and leave its confirmation to the operator.
     Offer,
     /// Confirm one that waits.
     Confirm,
@@ -184,7 +184,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// For `count` nodes, activated one after the other, or `at_once`; a person confirms where it is
+    /// For `count` nodes, activated one after the other, or `at_once`; the operator confirms where it is
     /// `manual`.
     pub fn new(count: usize, at_once: bool, manual: bool) -> Self {
         let all = 0..count;

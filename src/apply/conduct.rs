@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,10 +10,10 @@ use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::commit::{Coordinator, News, NodeIndex, Order, Verdict};
-use super::engine::Engine;
 use super::event::{Event, Step};
 use super::orders::{Hands, Told};
 use super::outcome::{Failure, FailureCause};
+use super::session::Session;
 use crate::agent::{Cause, Deadline, Reason};
 
 /// The moments after which less can be done.
@@ -48,7 +47,7 @@ pub(super) async fn conduct(
     moments: Moments,
     why: &Reason,
 ) -> Conducted {
-    let engine = hands.engine;
+    let session = hands.session;
     let mut end = Conducted {
         verdict: Verdict::Mixed,
         failure: None,
@@ -86,15 +85,15 @@ pub(super) async fn conduct(
         tokio::select! {
             // A wish to stop is heard before anything new is begun.
             biased;
-            () = stopped(engine), if end.failure.is_none() && !coordinator.is_past_return() => {
-                engine.say(Event::Interrupted);
+            () = stopped(session), if end.failure.is_none() && !coordinator.is_past_return() => {
+                session.emit(Event::Interrupted);
                 let step = if hands.change.is_some() { Step::Activate } else { Step::Confirm };
                 end.failure = Some(Failure { step, errors: vec![FailureCause::Interrupted] });
                 coordinator.hear(News::Stop);
             }
             Some(told) = under_way.next(), if !under_way.is_empty() => {
                 end.waits = told.waits.or(end.waits);
-                note(engine, &mut end.failure, &mut end.not_undone, told.cause, &told.news);
+                note(session, &mut end.failure, &mut end.not_undone, told.cause, &told.news);
                 coordinator.hear(told.news);
             }
             () = tokio::time::sleep_until(moments.too_late), if !is_late => {
@@ -111,7 +110,7 @@ pub(super) async fn conduct(
 
 /// Keeps why it failed: the first step that did, and everything that failed in it.
 fn note(
-    engine: &Engine<'_>,
+    session: &Session<'_>,
     failure: &mut Option<Failure>,
     not_undone: &mut BTreeMap<NodeIndex, String>,
     cause: Option<(Step, FailureCause)>,
@@ -128,7 +127,7 @@ fn note(
         not_undone.insert(*index, said);
         return;
     }
-    engine.say(Event::Failed {
+    session.emit(Event::Failed {
         step,
         message: cause.to_string(),
     });
@@ -142,8 +141,8 @@ fn note(
 }
 
 /// Ends when the user wants to stop.
-async fn stopped(engine: &Engine<'_>) {
-    while !engine.options.stop.load(Ordering::Relaxed) {
+async fn stopped(session: &Session<'_>) {
+    while !session.is_stopped() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

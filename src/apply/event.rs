@@ -1,4 +1,4 @@
-//! What happens while a plan is carried out. Types only: whoever shows them needs no engine.
+//! What happens while a plan is carried out. Types only: whoever shows them needs no session.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,9 @@ use crate::health::Problem;
 use crate::model::NodeName;
 
 /// A phase of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Taking every node's lock.
@@ -27,7 +29,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Its name as a person reads it.
+    /// Its name as it is shown.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lock => "lock",
@@ -53,7 +55,7 @@ impl Step {
 }
 
 /// How an interrupted change ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoveryDirection {
     /// No node was confirmed, so every node goes back.
@@ -63,7 +65,7 @@ pub enum RecoveryDirection {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
     /// An interrupted change is being ended.
@@ -177,4 +179,44 @@ pub enum Event {
         /// Why, as one line.
         message: String,
     },
+}
+
+/// How far a change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Progress {
+    /// The step under way.
+    pub step: Step,
+    /// Which one it is, from 1.
+    pub number: usize,
+    /// How many steps a change has.
+    pub steps: usize,
+    /// How many nodes have done this step.
+    pub nodes_done: usize,
+    /// How many nodes take part in it.
+    pub nodes: usize,
+}
+
+impl Progress {
+    /// How far it is after `event`. Only steps and the nodes that end them bring it on.
+    pub fn after(event: &Event, before: Option<Self>) -> Option<Self> {
+        match event {
+            Event::StepStarted { step, nodes } => Some(Self {
+                step: *step,
+                number: *step as usize + 1,
+                steps: Step::ALL.len(),
+                nodes_done: 0,
+                nodes: *nodes,
+            }),
+            Event::NodeDone { step, .. } => before.map(|before| Self {
+                nodes_done: before.nodes_done + usize::from(before.step == *step),
+                ..before
+            }),
+            _ => before,
+        }
+    }
+
+    /// True once every node has done the step.
+    pub fn is_step_done(self) -> bool {
+        self.nodes_done == self.nodes
+    }
 }

@@ -2,29 +2,51 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::join_all;
 use futures::stream;
+use tokio::task::JoinSet;
 
 use crate::agent::{Agent, AgentError};
 use crate::model::{Node, NodeName};
 use crate::remote::Connector;
 
-/// Open connections by node.
+/// A connection to a host that is gone may take longer to end than anybody waits for.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Open connections by node. They are made and ended here alone: whoever needs some says what for, and however
+/// that ends, they end with it. Work that is dropped half-way drops them, which ends them, too.
 #[derive(Default)]
 pub struct Fleet {
     agents: BTreeMap<NodeName, Agent>,
+    /// Those that were replaced, and are about to end.
+    replaced: JoinSet<()>,
 }
 
 impl Fleet {
-    /// Connects to all `nodes`, `parallel` at a time. Nodes that fail are in the errors.
-    pub async fn connect(
+    /// Does `work` over connections to `nodes`, made `parallel` at a time. It is told which nodes could
+    /// not be connected to, and why.
+    pub async fn with<R>(
+        connector: &dyn Connector,
+        nodes: &[&Node],
+        parallel: usize,
+        work: impl AsyncFnOnce(&mut Self, Vec<AgentError>) -> R,
+    ) -> R {
+        let (mut fleet, errors) = Self::connect(connector, nodes, parallel).await;
+        let result = work(&mut fleet, errors).await;
+        fleet.end().await;
+        result
+    }
+
+    async fn connect(
         connector: &dyn Connector,
         nodes: &[&Node],
         parallel: usize,
     ) -> (Self, Vec<AgentError>) {
-        let connections = each(nodes.iter().copied(), parallel, |node| async move {
-            connector.connect(node).await.map(Agent::new)
+        let connections = each(nodes.iter().copied(), parallel, |node| {
+            connect(connector, node)
         })
         .await;
         let mut fleet = Self::default();
@@ -34,7 +56,7 @@ impl Fleet {
                 Ok(agent) => {
                     fleet.agents.insert(agent.node().clone(), agent);
                 }
-                Err(error) => errors.push(AgentError::from(error)),
+                Err(error) => errors.push(error),
             }
         }
         (fleet, errors)
@@ -45,25 +67,43 @@ impl Fleet {
         self.agents.get(node)
     }
 
-    /// Takes the agents of another one, too.
-    pub fn extend(&mut self, other: Self) {
-        self.agents.extend(other.agents);
-    }
-
-    /// Puts `agent` in the place of its node's earlier one.
-    pub fn replace(&mut self, agent: Agent) -> Option<Agent> {
-        self.agents.insert(agent.node().clone(), agent)
-    }
-
     /// All agents, by name.
     pub fn agents(&self) -> impl Iterator<Item = &Agent> {
         self.agents.values()
     }
 
-    /// Ends all connections.
-    pub async fn close(self) {
-        futures::future::join_all(self.agents.into_values().map(Agent::close)).await;
+    /// Connects anew to `nodes`, of which some may stay silent. Nobody waits for the end of what was there before.
+    pub async fn reconnect(&mut self, connector: &dyn Connector, nodes: &[&Node]) {
+        let connections = nodes.iter().map(|node| connect(connector, node));
+        for agent in join_all(connections).await.into_iter().flatten() {
+            if let Some(old) = self.agents.insert(agent.node().clone(), agent) {
+                self.replaced.spawn(old.close());
+            }
+        }
     }
+
+    async fn end(self) {
+        let open = join_all(self.agents.into_values().map(Agent::close));
+        let all = async { tokio::join!(open, self.replaced.join_all()) };
+        // What is dropped then has no more to say.
+        let _ = tokio::time::timeout(END_PATIENCE, all).await;
+    }
+}
+
+/// Does `work` over a connection of its own to `node`.
+pub async fn over<R>(
+    connector: &dyn Connector,
+    node: &Node,
+    work: impl AsyncFnOnce(&Agent) -> R,
+) -> Result<R, AgentError> {
+    let agent = connect(connector, node).await?;
+    let result = work(&agent).await;
+    let _ = tokio::time::timeout(END_PATIENCE, agent.close()).await;
+    Ok(result)
+}
+
+async fn connect(connector: &dyn Connector, node: &Node) -> Result<Agent, AgentError> {
+    Ok(Agent::new(connector.connect(node).await?))
 }
 
 /// Runs `work` for every item, `parallel` at a time; results in the items' order.

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
+use super::change::Change;
 use super::commit::{News, NodeIndex, Order, Side};
-use super::engine::Engine;
 use super::event::{Event, Step};
 use super::fleet::each;
 use super::outcome::FailureCause;
-use super::prove::{all_wait, whole};
+use super::prove::{all_wait, healthy};
+use super::session::Session;
 use super::switch::Switchboard;
-use crate::agent::{
-    Activation, Agent, AgentError, Deadline, FailureCode, LockRequest, Question, Reason,
-};
+use crate::agent::{Activation, AgentError, Deadline, FailureCode, LockRequest, Question, Reason};
 use crate::health::{MustAnswer, Served};
 use crate::model::NodeName;
-use crate::plan::{Goal, NodePlan, Plan, Strategy, UnitAction};
+use crate::plan::{Proof, Strategy};
 
 /// Between two questions to a node that has not decided yet.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -47,9 +46,9 @@ impl Told {
 
 /// One change, and what carries out the orders for it.
 pub(super) struct Hands<'a> {
-    pub(super) engine: &'a Engine<'a>,
+    pub(super) session: &'a Session<'a>,
     /// What is to be activated and proven; none for a change that somebody else has made.
-    pub(super) change: Option<(&'a Plan, &'a [&'a NodePlan])>,
+    pub(super) change: Option<Change<'a>>,
     /// Its nodes, in its order.
     pub(super) nodes: Vec<NodeName>,
     pub(super) tx: &'a str,
@@ -62,56 +61,55 @@ pub(super) struct Hands<'a> {
 impl Hands<'_> {
     /// `why` is what a node that is undone is told.
     pub(super) async fn carry_out(&self, order: Order, why: Reason) -> Told {
-        let (engine, tx) = (self.engine, self.tx);
+        let (session, tx) = (self.session, self.tx);
         match order {
-            Order::Activate(index) => match self.change {
-                Some((plan, plans)) => activate(self, plan, plans[index], index).await,
+            Order::Activate(index) => match &self.change {
+                Some(change) => activate(self, change, index).await,
                 None => Told::good(News::ActivationFailed(index)),
             },
-            Order::Prove => match self.change {
-                Some((plan, plans)) => prove(engine, plan, plans, tx, &self.served).await,
+            Order::Prove => match &self.change {
+                Some(change) => prove(session, change, &self.served).await,
                 None => Told::good(News::NotProved),
             },
             Order::Confirm(index) => {
                 if index == 0 {
-                    engine.say(Event::StepStarted {
+                    session.emit(Event::StepStarted {
                         step: Step::Confirm,
                         nodes: self.nodes.len(),
                     });
                 }
-                confirm(engine, &self.nodes[index], index, tx).await
+                confirm(session, &self.nodes[index], index, tx).await
             }
-            Order::Offer(index) => offer(engine, &self.nodes[index], index, tx).await,
-            Order::Withdraw(index) => withdraw(engine, &self.nodes[index], index, tx).await,
+            Order::Offer(index) => match &self.change {
+                Some(change) => offer(session, change, index).await,
+                None => Told::good(News::OfferFailed(index)),
+            },
+            Order::Withdraw(index) => withdraw(session, &self.nodes[index], index, tx).await,
             Order::Revert(index) => revert(self, &self.nodes[index], index, &why).await,
-            Order::Ask(index) => ask(engine, &self.nodes[index], index, tx).await,
+            Order::Ask(index) => ask(session, &self.nodes[index], index, tx).await,
         }
     }
 }
 
-/// Lets a person confirm. First the locks learn that no process holds them from now on, but the change
+/// Lets the operator confirm. First the locks learn that no process holds them from now on, but the change
 /// itself; one that does not frees itself a little early.
-async fn offer(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
+async fn offer(session: &Session<'_>, change: &Change<'_>, index: NodeIndex) -> Told {
+    let (name, tx) = (&change.plans[index].node, change.tx);
     let request = LockRequest {
         pid: None,
-        ..engine.lock_request(tx)
+        ..change.lock_request()
     };
-    let locked = each(engine.fleet.agents(), usize::MAX, |agent| {
+    let locked = each(session.fleet.agents(), usize::MAX, |agent| {
         agent.lock(&request)
     });
     for error in locked.await.into_iter().filter_map(Result::err) {
-        engine.say(Event::LockNotHandedOver {
+        session.emit(Event::LockNotHandedOver {
             node: error.node().clone(),
             message: error.to_string(),
         });
     }
-    let agent = match fresh(engine, name).await {
-        Ok(agent) => agent,
-        Err(error) => return Told::bad(News::OfferFailed(index), Step::Confirm, error),
-    };
-    let answer = agent.offer(tx).await;
-    agent.close().await;
-    match answer {
+    let answer = session.afresh(name, async |agent| agent.offer(tx).await);
+    match answer.await.flatten() {
         Ok(deadline) => Told {
             waits: Some(deadline),
             ..Told::good(News::Offered(index))
@@ -121,16 +119,9 @@ async fn offer(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str)
 }
 
 /// Asks the node that decides to take no confirmation any more.
-async fn withdraw(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
-    let answer = match fresh(engine, name).await {
-        Ok(agent) => {
-            let answer = agent.withdraw(tx).await;
-            agent.close().await;
-            answer
-        }
-        Err(error) => Err(error),
-    };
-    match answer {
+async fn withdraw(session: &Session<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
+    let answer = session.afresh(name, async |agent| agent.withdraw(tx).await);
+    match answer.await.flatten() {
         Ok(true) => Told::good(News::Is(index, Side::New)),
         Ok(false) => Told::good(News::Withdrawn(index)),
         Err(error) => {
@@ -141,32 +132,32 @@ async fn withdraw(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &s
     }
 }
 
-async fn activate(hands: &Hands<'_>, plan: &Plan, node: &NodePlan, index: NodeIndex) -> Told {
-    let (engine, tx) = (hands.engine, hands.tx);
+async fn activate(hands: &Hands<'_>, change: &Change<'_>, index: NodeIndex) -> Told {
+    let (session, tx) = (hands.session, hands.tx);
+    let node = change.plans[index];
     let name = node.node.clone();
-    engine.say(Event::Activating {
+    session.emit(Event::Activating {
         node: name.clone(),
         holds: node.holds.clone(),
     });
-    let Some(agent) = engine.fleet.get(&name) else {
+    let Some(agent) = session.fleet.get(&name) else {
         return Told::good(News::ActivationFailed(index));
     };
     let expected = node.expected_after_installation();
-    let timeout = engine.options.confirm_timeout;
+    let timeout = change.options.confirm_timeout;
     let switch = hands.switchboard.switch(&name, timeout);
     let activation = Activation {
         expected,
-        nginx: node.nginx.word(),
-        keepalived: node.keepalived.word(),
+        actions: node.actions(),
         revert_after: timeout,
-        peer: engine.peer_side(node, plan),
+        peer: change.peer_side(node),
         switch,
     };
     let activated = agent.activate(tx, &activation);
     let switchboard = &hands.switchboard;
     match switchboard.conduct(agent, tx, switch, activated).await {
         Ok(()) => {
-            engine.say(Event::NodeDone {
+            session.emit(Event::NodeDone {
                 step: Step::Activate,
                 node: name,
                 note: None,
@@ -177,46 +168,30 @@ async fn activate(hands: &Hands<'_>, plan: &Plan, node: &NodePlan, index: NodeIn
     }
 }
 
-/// A whole cluster, as far as it was one before, unless neither a daemon nor a script of keepalived's was
-/// touched, or they go back to what they were before hactl, which is not hactl's to judge.
+/// A healthy cluster, as far as it was healthy before.
 ///
 /// Where all nodes are activated at once, one whose time was over early may have asked the first one
 /// before that was active, and gone back; the first one would not know, and could be confirmed. Nodes
 /// that are all still waiting now have asked nobody. `tests/commit_model.rs` found it.
-async fn prove(
-    engine: &Engine<'_>,
-    plan: &Plan,
-    plans: &[&NodePlan],
-    tx: &str,
-    served: &Served,
-) -> Told {
-    if matches!(plan.strategy, Strategy::AtOnce { .. }) {
-        let nodes: Vec<&NodeName> = plans.iter().map(|plan| &plan.node).collect();
-        if !all_wait(engine.fleet, &nodes, tx).await {
-            return Told::bad(News::NotProved, Step::Prove, FailureCause::OutOfTime);
-        }
+async fn prove(session: &Session<'_>, change: &Change<'_>, served: &Served) -> Told {
+    let plan = change.plan;
+    if matches!(plan.strategy, Strategy::AtOnce { .. })
+        && !all_wait(session.fleet, &change.nodes(), change.tx).await
+    {
+        return Told::bad(News::NotProved, Step::Prove, FailureCause::OutOfTime);
     }
-    let is_untouched = |node: &&NodePlan| {
-        let mut scripts = node.files.iter().filter(|file| file.role.is_script());
-        (node.keepalived, node.nginx) == (UnitAction::None, UnitAction::None)
-            && scripts.next().is_none()
+    let must = match plan.proof {
+        Proof::NotNeeded => return Told::good(News::Proved),
+        Proof::WhatTheOwnerServes => MustAnswer::WhatTheOwnerServes,
+        Proof::AllListeners => MustAnswer::All,
     };
-    if plans.iter().all(is_untouched) || matches!(plan.goal, Goal::Rollback { to: 0 }) {
-        return Told::good(News::Proved);
-    }
-    // What an earlier generation listened on is not the inventory's to say.
-    let must = match plan.goal {
-        Goal::Apply => MustAnswer::All,
-        Goal::Rollback { .. } => MustAnswer::WhatTheOwnerServes,
-    };
-    let nodes: Vec<&NodeName> = plans.iter().map(|plan| &plan.node).collect();
-    match whole(engine, &nodes, must, tx, served, &plan.preferred).await {
+    match healthy(session, change, must, served).await {
         Ok(proof) => {
-            engine.say(Event::OwnersSeen {
+            session.emit(Event::OwnersSeen {
                 owners: proof.owners,
             });
             if !proof.remaining.is_empty() {
-                engine.say(Event::ProblemsRemain {
+                session.emit(Event::ProblemsRemain {
                     problems: proof.remaining,
                 });
             }
@@ -230,32 +205,18 @@ async fn prove(
     }
 }
 
-/// A connection of its own: a change that cuts new ones off must not be confirmed by an old one.
-pub(super) async fn fresh(engine: &Engine<'_>, name: &NodeName) -> Result<Agent, AgentError> {
-    let node = engine.nodes.iter().find(|node| node.name == *name);
-    match node {
-        Some(node) => Ok(Agent::new(engine.connector.connect(node).await?)),
-        None => Err(AgentError::Protocol {
-            node: name.clone(),
-            label: "connect".to_owned(),
-            detail: "the inventory has no such node".to_owned(),
-        }),
-    }
-}
-
-async fn confirm(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
-    let agent = match fresh(engine, name).await {
-        Ok(agent) => agent,
+async fn confirm(session: &Session<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
+    let answer = session.afresh(name, async |agent| agent.confirm(tx).await);
+    let answer = match answer.await {
+        Ok(answer) => answer,
         Err(error) => {
             tokio::time::sleep(PAUSE).await;
             return Told::bad(News::Unreachable(index), Step::Confirm, error);
         }
     };
-    let answer = agent.confirm(tx).await;
-    agent.close().await;
     match answer {
         Ok(()) => {
-            engine.say(Event::NodeDone {
+            session.emit(Event::NodeDone {
                 step: Step::Confirm,
                 node: name.clone(),
                 note: None,
@@ -273,31 +234,35 @@ async fn confirm(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &st
 }
 
 async fn revert(hands: &Hands<'_>, name: &NodeName, index: NodeIndex, why: &Reason) -> Told {
-    let (engine, tx) = (hands.engine, hands.tx);
-    if !hands.switchboard.may_go_back(hands, name).await {
+    let (session, tx) = (hands.session, hands.tx);
+    let switchboard = &hands.switchboard;
+    if !switchboard
+        .may_go_back(session, &hands.nodes, tx, name)
+        .await
+    {
         let cause = FailureCause::KeptSilent { node: name.clone() };
         return Told::bad(News::RevertFailed(index), Step::Activate, cause);
     }
-    engine.say(Event::Reverting { node: name.clone() });
-    let mut answer = match engine.fleet.get(name) {
+    session.emit(Event::Reverting { node: name.clone() });
+    let mut answer = match session.fleet.get(name) {
         Some(agent) => agent.revert(tx, why).await,
-        None => undo_again(engine, name, tx).await,
+        None => session.undo_again(name, tx).await,
     };
     // The connection may be what the failure was about; a fresh one may come through.
     if let Err(AgentError::Remote(_)) = &answer
-        && let Ok(agent) = fresh(engine, name).await
+        && let again = session.afresh(name, async |agent| agent.revert(tx, why).await)
+        && let Ok(again) = again.await
     {
-        answer = agent.revert(tx, why).await;
-        agent.close().await;
+        answer = again;
     }
     match answer {
         Ok(()) => {
-            engine.say(Event::Reverted { node: name.clone() });
+            session.emit(Event::Reverted { node: name.clone() });
             hands.switchboard.is_back(name);
             Told::good(News::Reverted(index))
         }
         Err(error) => {
-            engine.say(Event::RevertFailed {
+            session.emit(Event::RevertFailed {
                 node: name.clone(),
                 message: error.to_string(),
             });
@@ -306,31 +271,12 @@ async fn revert(hands: &Hands<'_>, name: &NodeName, index: NodeIndex, why: &Reas
     }
 }
 
-/// Tells a node once more, over a fresh connection, to undo what it could not undo at once.
-pub(super) async fn undo_again(
-    engine: &Engine<'_>,
-    name: &NodeName,
-    tx: &str,
-) -> Result<(), AgentError> {
-    let agent = fresh(engine, name).await?;
-    let again = Reason::failed("it could not be undone at once");
-    let answer = agent.revert(tx, &again).await;
-    agent.close().await;
-    if answer.is_ok() {
-        engine.say(Event::Reverted { node: name.clone() });
-    }
-    answer
-}
-
 /// On which side a node is, by its own records.
-async fn ask(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
+async fn ask(session: &Session<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
     tokio::time::sleep(PAUSE).await;
-    let Ok(agent) = fresh(engine, name).await else {
-        return Told::good(News::Silent(index));
-    };
-    let seen = agent.observe(&Question::default()).await;
-    agent.close().await;
-    let Ok(seen) = seen else {
+    let question = Question::default();
+    let seen = session.afresh(name, async |agent| agent.observe(&question).await);
+    let Ok(seen) = seen.await.flatten() else {
         return Told::good(News::Silent(index));
     };
     // A node that knows nothing of it was never activated, or has undone it and forgotten since.
@@ -340,7 +286,7 @@ async fn ask(engine: &Engine<'_>, name: &NodeName, index: NodeIndex, tx: &str) -
         side = Side::Undecided;
     }
     if side == Side::New {
-        engine.say(Event::NodeDone {
+        session.emit(Event::NodeDone {
             step: Step::Confirm,
             node: name.clone(),
             note: None,

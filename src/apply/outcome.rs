@@ -3,7 +3,7 @@
 use super::event::Step;
 use crate::agent::{AgentError, Deadline};
 use crate::health::Problem;
-use crate::model::NodeName;
+use crate::model::{NodeName, UnitId};
 
 /// What made a change fail.
 #[derive(Debug)]
@@ -21,12 +21,12 @@ pub enum FailureCause {
     #[error(transparent)]
     Agent(AgentError),
     /// A daemon refused the staged files.
-    #[error("{node}: {program} refuses the new configuration")]
+    #[error("{node}: {unit} refuses the new configuration")]
     Refused {
         /// The node.
         node: NodeName,
         /// The daemon.
-        program: String,
+        unit: UnitId,
         /// What it printed.
         output: String,
     },
@@ -75,7 +75,7 @@ pub enum Result {
         /// Its number.
         generation: u64,
     },
-    /// Every node has it, proven, and a person has to confirm it.
+    /// Every node has it, proven, and the operator has to confirm it.
     Waiting {
         /// Its number.
         generation: u64,
@@ -90,7 +90,7 @@ pub enum Result {
     Mixed {
         /// What made it fail.
         failure: Failure,
-        /// What a person has to look at.
+        /// What the operator has to look at.
         problems: Vec<String>,
     },
 }

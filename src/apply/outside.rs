@@ -3,15 +3,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::engine::Engine;
 use super::event::Event;
 use super::fleet::{Fleet, each};
-use super::orders::fresh;
+use super::session::Session;
 use crate::agent::{Agent, Client, Observation, Question, Reach, VipDoors};
 use crate::health::{self, MustAnswer, Problem, Served, VipOwners};
+use crate::model::Node;
 
 /// Between two looks after an undo.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -60,7 +59,7 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    /// As it is, without a word to anybody's neighbours.
+    /// As it is: nobody announces anything for it.
     pub(super) async fn now(fleet: &Fleet, client: &dyn Client, vips: &[VipDoors]) -> Self {
         let agents: Vec<&Agent> = fleet.agents().collect();
         let seen = observe(&agents).await;
@@ -94,34 +93,32 @@ fn sole_owners(vips: &[VipDoors], seen: &[Observation]) -> Vec<VipOwners> {
 /// over connections of its own, since a node may have lost the others, and until the election is over. Where
 /// nothing is known of before, a VIP may have had no owner.
 pub(super) async fn is_reached_again(
-    engine: &Engine<'_>,
+    session: &Session<'_>,
     before: Option<&Outside>,
 ) -> Vec<Problem> {
-    let members = engine.fleet.agents().map(Agent::node);
-    let agents: Vec<Agent> = join_all(members.map(|node| fresh(engine, node)))
-        .await
-        .into_iter()
-        .flatten()
-        .collect();
-    let problems = until_reached(engine, &agents.iter().collect::<Vec<_>>(), before).await;
-    join_all(agents.into_iter().map(Agent::close)).await;
-    problems
+    let is_member = |node: &&Node| session.fleet.get(&node.name).is_some();
+    let members: Vec<&Node> = session.nodes.iter().filter(is_member).collect();
+    Fleet::with(session.connector, &members, usize::MAX, async |fleet, _| {
+        let agents: Vec<&Agent> = fleet.agents().collect();
+        until_reached(session, &agents, before).await
+    })
+    .await
 }
 
 async fn until_reached(
-    engine: &Engine<'_>,
+    session: &Session<'_>,
     agents: &[&Agent],
     before: Option<&Outside>,
 ) -> Vec<Problem> {
-    let vips = &engine.options.vips;
-    let deadline = Instant::now() + engine.options.owner_patience;
+    let vips = &session.vips;
+    let deadline = Instant::now() + session.owner_patience;
     let served = before
         .map(|before| before.served.clone())
         .unwrap_or_default();
     loop {
         let seen = observe(agents).await;
         let owners = sole_owners(vips, &seen);
-        let looks = announce_and_look(agents, engine.client, vips, &seen).await;
+        let looks = announce_and_look(agents, session.client, vips, &seen).await;
         let mut problems = all_problems(&looks, &owners);
         served.judge(&mut problems);
         let all_reach = problems.is_empty();
@@ -135,7 +132,7 @@ async fn until_reached(
                 .filter_map(|vip| Some((vip.address, vip.sole()?.clone())));
             let owners: Vec<_> = owned.collect();
             if all_reach && !owners.is_empty() {
-                engine.say(Event::ReachedAgain { owners });
+                session.emit(Event::ReachedAgain { owners });
             }
             return problems;
         }

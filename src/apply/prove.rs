@@ -1,18 +1,19 @@
 //! Proof across the cluster: every VIP has exactly one owner, all nodes reach it there, and every node could
 //! serve and take over.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::engine::Engine;
+use super::change::Change;
 use super::fleet::{Fleet, each};
 use super::outside::announce_and_look;
+use super::session::Session;
 use crate::agent::{Observation, Phase, Question};
 use crate::health::{self, MustAnswer, Problem, Served};
 use crate::model::NodeName;
+use crate::plan::Strategy;
 
 /// A change that repairs a node has done so before its check has passed often enough.
 const RECOVERY_PATIENCE: Duration = Duration::from_secs(5);
@@ -30,25 +31,26 @@ pub(super) struct Proof {
 /// would get through while a node has a fault that the change is not about, not even the one that repairs
 /// half of it.
 ///
-/// Once the change `tx` has reached all of its `nodes`, VIPs are waited for that go to the node `preferred`
-/// then: proven is the owner that users will have. One that stays where it is, is no failure.
+/// Once `change` has reached all of its nodes, VIPs are waited for that go to the node that the plan prefers
+/// then: proven is the owner that users will have. One that stays where it is does not fail the change.
 ///
-/// `nodes` are those of the change `tx`. One that it has not reached yet is judged once it has, need not
+/// A node that the change has not reached yet is judged once it has, need not
 /// serve what the change opens, and what the nodes disagree on counts once it has reached all. The client is
 /// held to what it was `served` before.
-pub(super) async fn whole(
-    engine: &Engine<'_>,
-    nodes: &[&NodeName],
+pub(super) async fn healthy(
+    session: &Session<'_>,
+    change: &Change<'_>,
     must: MustAnswer,
-    tx: &str,
     served: &Served,
-    preferred: &BTreeMap<IpAddr, NodeName>,
 ) -> Result<Proof, Vec<Problem>> {
-    let (fleet, options) = (engine.fleet, &engine.options);
+    let (fleet, options, tx) = (session.fleet, change.options, change.tx);
+    let (nodes, preferred) = (&change.nodes()[..], &change.plan.preferred);
     let started = Instant::now();
-    let deadline = started + options.owner_patience;
-    let recovered_by = started + options.owner_patience.min(RECOVERY_PATIENCE);
-    let vips = &options.vips;
+    let heard_by = started + election_time(change);
+    // Past it once, so that there is a look after the election.
+    let deadline = started + session.owner_patience + election_time(change);
+    let recovered_by = started + session.owner_patience.min(RECOVERY_PATIENCE);
+    let vips = &session.vips;
     let addresses: Vec<IpAddr> = vips.iter().map(|doors| doors.vip).collect();
     let question = Question {
         hooks: options.hooks.clone(),
@@ -59,6 +61,7 @@ pub(super) async fn whole(
         ..Question::default()
     };
     loop {
+        let looked_at = Instant::now();
         let seen = each(fleet.agents(), usize::MAX, |agent| agent.observe(&question)).await;
         let seen: Vec<Observation> = seen.into_iter().flatten().collect();
         let owners: Option<Vec<_>> = health::owners(&seen, &addresses)
@@ -81,7 +84,7 @@ pub(super) async fn whole(
         // Where something is wrong that the nodes see of themselves, how it looks from outside follows from it.
         if owners.is_some() && new.is_empty() {
             let agents: Vec<_> = fleet.agents().collect();
-            let looks = announce_and_look(&agents, engine.client, vips, &seen).await;
+            let looks = announce_and_look(&agents, session.client, vips, &seen).await;
             new = health::disagreements(&looks, must);
             served.judge(&mut new);
             new.retain(|problem| match problem {
@@ -94,13 +97,27 @@ pub(super) async fn whole(
         }
         match owners {
             Some(owners)
-                if new.is_empty() && (remaining.is_empty() || Instant::now() >= recovered_by) =>
+                if new.is_empty()
+                    && (remaining.is_empty() || Instant::now() >= recovered_by)
+                    && looked_at >= heard_by =>
             {
                 return Ok(Proof { owners, remaining });
             }
             _ if Instant::now() >= deadline => return Err(new),
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
+    }
+}
+
+/// How long it takes until a node that does not hear the others has become an owner, too. Where nodes change one
+/// after the other, they go on hearing each other.
+fn election_time(change: &Change<'_>) -> Duration {
+    match change.plan.strategy {
+        Strategy::Rolling => Duration::ZERO,
+        Strategy::AtOnce { without_owner, .. } => change
+            .options
+            .election_time
+            .max(without_owner.unwrap_or_default()),
     }
 }
 

@@ -6,17 +6,17 @@ use tokio::time::Instant;
 
 use super::commit::{Coordinator, Side, Verdict};
 use super::conduct::{Moments, conduct};
-use super::engine::Engine;
-use super::orders::{Hands, undo_again};
+use super::orders::Hands;
 use super::outcome::Failure;
 use super::outside::is_reached_again;
+use super::session::Session;
 use super::switch::Switchboard;
 use crate::agent::{Phase, Reason};
 use crate::health::{Problem, Served};
 use crate::model::NodeName;
 
-/// What shall become of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+/// What to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SettleVerb {
     /// It stays.
@@ -26,7 +26,7 @@ pub enum SettleVerb {
 }
 
 /// One node of a change.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Member {
     /// The node.
     pub node: NodeName,
@@ -55,7 +55,7 @@ pub struct SettleOutcome {
     pub verdict: Verdict,
     /// What went wrong first, if anything did.
     pub failure: Option<Failure>,
-    /// What a person has to look at.
+    /// What the operator has to look at.
     pub problems: Vec<String>,
 }
 
@@ -63,64 +63,70 @@ pub struct SettleOutcome {
 /// over and that is asking the others: they ask for half a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-impl Engine<'_> {
-    /// Confirms or cancels `change`. `why` is what nodes that are undone keep as the reason. The locks go
-    /// with the change.
-    pub async fn settle(&self, change: &Waiting, verb: SettleVerb, why: &Reason) -> SettleOutcome {
-        let sides: Vec<Side> = change.members.iter().map(|member| member.side).collect();
-        let coordinator = match verb {
-            SettleVerb::Confirm => Coordinator::confirm_waiting(&sides),
-            SettleVerb::Cancel => Coordinator::cancel(&sides),
-        };
-        let begun = Instant::now();
-        let moments = Moments {
-            too_late: begun + change.left.saturating_sub(Duration::from_secs(2)),
-            gave_up: begun + PATIENCE,
-        };
-        let hands = Hands {
-            engine: self,
-            change: None,
-            nodes: change
-                .members
-                .iter()
-                .map(|member| member.node.clone())
-                .collect(),
-            tx: &change.tx,
-            served: Served::default(),
-            switchboard: Switchboard::new(None),
-        };
-        let mut end = conduct(&hands, coordinator, moments, why).await;
-        let mut problems = Vec::new();
-        for (index, said) in std::mem::take(&mut end.not_undone).into_iter().rev() {
-            let node = &hands.nodes[index];
-            let may = hands.switchboard.may_go_back(&hands, node).await;
-            if may && undo_again(self, node, &change.tx).await.is_ok() {
-                hands.switchboard.is_back(node);
-            } else {
-                problems.push(said);
-            }
+/// Confirms or cancels `change`. `why` is what nodes that are undone keep as the reason. The locks go
+/// with the change.
+pub async fn settle(
+    session: &Session<'_>,
+    change: &Waiting,
+    verb: SettleVerb,
+    why: &Reason,
+) -> SettleOutcome {
+    let sides: Vec<Side> = change.members.iter().map(|member| member.side).collect();
+    let coordinator = match verb {
+        SettleVerb::Confirm => Coordinator::confirm_waiting(&sides),
+        SettleVerb::Cancel => Coordinator::cancel(&sides),
+    };
+    let begun = Instant::now();
+    let moments = Moments {
+        too_late: begun + change.left.saturating_sub(Duration::from_secs(2)),
+        gave_up: begun + PATIENCE,
+    };
+    let hands = Hands {
+        session,
+        change: None,
+        nodes: change
+            .members
+            .iter()
+            .map(|member| member.node.clone())
+            .collect(),
+        tx: &change.tx,
+        served: Served::default(),
+        switchboard: Switchboard::new(None),
+    };
+    let mut end = conduct(&hands, coordinator, moments, why).await;
+    let mut problems = Vec::new();
+    for (index, said) in std::mem::take(&mut end.not_undone).into_iter().rev() {
+        let node = &hands.nodes[index];
+        let may = hands
+            .switchboard
+            .may_go_back(session, &hands.nodes, &change.tx, node)
+            .await;
+        if may && session.undo_again(node, &change.tx).await.is_ok() {
+            hands.switchboard.is_back(node);
+        } else {
+            problems.push(said);
         }
-        if end.verdict == Verdict::Mixed && !end.is_unsure && problems.is_empty() {
-            end.verdict = Verdict::AllOld;
+    }
+    if end.verdict == Verdict::Mixed && !end.is_unsure && problems.is_empty() {
+        end.verdict = Verdict::AllOld;
+    }
+    if end.verdict == Verdict::AllOld {
+        let outside = is_reached_again(session, None).await;
+        problems.extend(outside.iter().map(Problem::to_string));
+        if !problems.is_empty() {
+            end.verdict = Verdict::Mixed;
         }
-        if end.verdict == Verdict::AllOld {
-            let outside = is_reached_again(self, None).await;
-            problems.extend(outside.iter().map(Problem::to_string));
-            if !problems.is_empty() {
-                end.verdict = Verdict::Mixed;
-            }
+    }
+    match end.verdict {
+        Verdict::Waiting => {}
+        Verdict::Mixed if end.is_unsure => {
+            session.unlock_but(hands.nodes.iter(), &change.tx).await;
         }
-        match end.verdict {
-            Verdict::Waiting => {}
-            Verdict::Mixed if end.is_unsure => {
-                self.unlock_but(hands.nodes.iter(), &change.tx).await;
-            }
-            _ => self.unlock_all(&change.tx).await,
-        }
-        SettleOutcome {
-            verdict: end.verdict,
-            failure: end.failure,
-            problems,
-        }
+        _ => session.unlock_all(&change.tx).await,
+    }
+    SettleOutcome {
+        verdict: end.verdict,
+        failure: end.failure,
+        problems,
     }
 }

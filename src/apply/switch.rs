@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, watch};
 
 use super::fleet::each;
-use super::orders::{Hands, fresh};
+use super::session::Session;
 use crate::agent::{Agent, AgentError, Part, Switch};
-use crate::model::NodeName;
-use crate::plan::{NodePlan, Plan, UnitAction};
+use crate::model::{NodeName, UnitId};
+use crate::plan::{NodePlan, Plan};
 
-/// How much longer hosts take to undo such a change by themselves: one after the other.
+/// How much longer hosts take to roll such a change back on their own: one after the other.
 pub(super) const APART: Duration = Duration::from_mins(3);
 
 /// Between two tries to reach a node.
@@ -45,7 +45,7 @@ impl Switchboard {
     pub(super) fn new(change: Option<(&Plan, &[&NodePlan])>) -> Self {
         let keeper = change.and_then(|(plan, _)| plan.keeper());
         let plans = change.map_or(&[][..], |(_, plans)| plans);
-        let takes_part = |node: &&&NodePlan| node.keepalived != UnitAction::None;
+        let takes_part = |node: &&&NodePlan| node.unit_change(UnitId::KEEPALIVED).is_some();
         let part = |node: &&NodePlan| {
             let is_keeper = Some(&node.node) == keeper;
             let part = if is_keeper {
@@ -132,11 +132,17 @@ impl Switchboard {
 
     /// Answers once `node` may be undone as far as the other nodes go: the keeper once they are silent, and
     /// they once it is back, which is false where it could not be brought back.
-    pub(super) async fn may_go_back(&self, hands: &Hands<'_>, node: &NodeName) -> bool {
+    pub(super) async fn may_go_back(
+        &self,
+        session: &Session<'_>,
+        nodes: &[NodeName],
+        tx: &str,
+        node: &NodeName,
+    ) -> bool {
         if self.is_rolling {
             return true;
         }
-        let parts = self.hushed.get_or_init(|| hush(hands)).await;
+        let parts = self.hushed.get_or_init(|| hush(session, nodes, tx)).await;
         let has_keeper = parts.values().any(|part| *part == Part::Keeper);
         let must_wait = parts.get(node) == Some(&Part::Silent) && has_keeper;
         !must_wait || self.keeper_is_back.load(Ordering::Relaxed)
@@ -154,13 +160,13 @@ impl Switchboard {
 /// Makes all nodes silent that were so while the keeper changed. Answers each node's part. Where some take
 /// part, one that cannot be reached may be running the new configuration: it is tried until whoever waits
 /// for this gives up, and by then the hosts' own timers have undone everything.
-async fn hush(hands: &Hands<'_>) -> BTreeMap<NodeName, Part> {
+async fn hush(session: &Session<'_>, nodes: &[NodeName], tx: &str) -> BTreeMap<NodeName, Part> {
     let mut parts = BTreeMap::new();
-    let mut open: Vec<&NodeName> = hands.nodes.iter().collect();
+    let mut open: Vec<&NodeName> = nodes.iter().collect();
     let mut tries = 0;
     loop {
         let answers = each(open.clone(), usize::MAX, |node| {
-            hush_one(hands, node, tries)
+            hush_one(session, node, tx, tries)
         })
         .await;
         let mut left = Vec::new();
@@ -186,15 +192,14 @@ async fn hush(hands: &Hands<'_>) -> BTreeMap<NodeName, Part> {
 }
 
 async fn hush_one(
-    hands: &Hands<'_>,
+    session: &Session<'_>,
     node: &NodeName,
+    tx: &str,
     tries: usize,
 ) -> Result<Option<Part>, AgentError> {
-    if let (0, Some(agent)) = (tries, hands.engine.fleet.get(node)) {
-        return agent.hush(hands.tx).await;
+    if let (0, Some(agent)) = (tries, session.fleet.get(node)) {
+        return agent.hush(tx).await;
     }
-    let agent = fresh(hands.engine, node).await?;
-    let answer = agent.hush(hands.tx).await;
-    agent.close().await;
-    answer
+    let answer = session.afresh(node, async |agent| agent.hush(tx).await);
+    answer.await.flatten()
 }

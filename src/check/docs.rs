@@ -3,71 +3,102 @@
 use std::fmt::Write as _;
 
 use super::registry::rules;
-use super::rule::{Coverage, Rule, When};
+use super::rule::{Check, Rule};
 
 const HEAD: &str = "\
 # Rules
 
-Every rule that hactl checks. This page is written from the table in `src/check/registry/`; a test
-fails when it is stale (`UPDATE=1 cargo test --test check_docs` writes it).
-
-`when` says which command checks it first: `check` needs the inventory alone, `plan` looks at the hosts
-before anything changes, and `status` and the proof of every `apply` look at the running cluster. Some
-mistakes cannot happen, because hactl renders the files; they are listed for completeness.
+Every rule with a check that runs, and the verbs that run it. This page is written from the rules in
+`src/check/families/`; a test fails when it is stale (`UPDATE=1 cargo test --test check_docs` writes it).
 
 An **error** will fail, or fail over wrongly. A **warning** works, but not as well or as safely as it
 should. A **note** states the price of a choice.
 
+What `check` runs, every verb runs that uses the inventory, and an error in it refuses the verb. An error on a
+host, or in a plan, refuses plan and apply before anything is changed. What a running cluster breaks refuses
+neither, since a change may be what ends it; `status` exits with 1.
+
+";
+
+const BY_CONSTRUCTION: &str = "
+# By construction
+
+What cannot be broken by what hactl writes and does, and why. Nothing is checked here.
 ";
 
 /// The whole page.
 pub fn rules_page() -> String {
     let mut page = HEAD.to_owned();
-    page.push_str("| rule | severity | when | what |\n|---|---|---|---|\n");
-    for rule in rules() {
+    page.push_str("| rule | severity | verbs | what |\n|---|---|---|---|\n");
+    let (checked, by_construction): (Vec<_>, Vec<_>) = rules()
+        .into_iter()
+        .partition(|rule| !verbs(rule).is_empty());
+    for rule in &checked {
         let anchor = rule.id.to_lowercase();
-        let when = when(rule);
         // Writing to a String cannot fail.
         let _ = writeln!(
             page,
-            "| [{}](#{anchor}) | {} | {when} | {} |",
-            rule.id, rule.severity, rule.title
+            "| [{}](#{anchor}) | {} | {} | {} |",
+            rule.id,
+            rule.severity,
+            verbs(rule).join(", "),
+            rule.title
         );
     }
-    for rule in rules() {
-        section(&mut page, rule);
+    for rule in checked {
+        let looks: Vec<&str> = rule.checks().map(looks_at).collect();
+        section(&mut page, rule, &format!("Looks at: {}.", looks.join("; ")));
+    }
+    page.push_str(BY_CONSTRUCTION);
+    for rule in by_construction {
+        let why = rule.checks().find_map(|check| match check {
+            Check::ByConstruction(why) => Some(*why),
+            _ => None,
+        });
+        section(
+            &mut page,
+            rule,
+            &format!("Why not: {}.", why.unwrap_or_default()),
+        );
     }
     page
 }
 
-fn when(rule: &Rule) -> String {
-    let mut commands: Vec<&str> = Vec::new();
-    for command in rule.when.iter().flat_map(|when| when.commands()) {
-        if !commands.contains(command) {
-            commands.push(command);
-        }
-    }
-    commands.join(", ")
+/// The verbs that run it, in the order in which a user meets them.
+fn verbs(rule: &Rule) -> Vec<&'static str> {
+    let all = ["check", "plan", "apply", "status"];
+    let runs = |verb: &&str| rule.checks().any(|check| check.verbs().contains(verb));
+    all.into_iter().filter(runs).collect()
 }
 
-fn section(page: &mut String, rule: &Rule) {
-    let kept = match rule.coverage {
-        Coverage::Checked if rule.when == [When::Inventory] => {
-            "Checked: from the inventory alone".to_owned()
-        }
-        Coverage::Checked => {
-            "Checked: from the inventory, and what a host or a secret adds to it".to_owned()
-        }
-        Coverage::CannotHappen(why) => format!("Cannot happen: {why}"),
-        Coverage::Observed(what) => format!("Needs: a look at {what}"),
+/// What a check looks at.
+fn looks_at(check: &Check) -> &'static str {
+    match check {
+        Check::Inventory(_) => "the inventory",
+        Check::Secrets(_) => "the secrets that the inventory refers to",
+        Check::Version(_) => "the version of each node's keepalived",
+        Check::Host(_) => "each host",
+        Check::Cluster(_) => "the hosts together",
+        Check::Running(_) => "the running cluster",
+        Check::Plan(_) => "the plan, and the hosts that it is for",
+        Check::DaemonTest(_) => "the daemon's own test of the files, on the host",
+        Check::Drift(_) => "what runs, against what was applied",
+        Check::ByConstruction(_) => "nothing",
+    }
+}
+
+fn section(page: &mut String, rule: &Rule, how: &str) {
+    let verbs = verbs(rule);
+    let by = if verbs.is_empty() {
+        String::new()
+    } else {
+        format!(" ({}; {})", rule.severity, verbs.join(", "))
     };
     let _ = write!(
         page,
-        "\n## {}\n\n**{}** ({}, {})\n\n{}\n\n- {kept}.\n- What to do: {}.\n",
+        "\n## {}\n\n**{}**{by}\n\n{}\n\n- {how}\n- What to do: {}.\n",
         rule.id,
         capitalised(rule.title),
-        rule.severity,
-        when(rule),
         rule.reason,
         rule.fix
     );

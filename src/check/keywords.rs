@@ -85,6 +85,7 @@ pub(in crate::check) fn nearest(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::KeepalivedFeature;
 
     #[test]
     fn every_line_of_the_table_is_understood() {
@@ -92,6 +93,19 @@ mod tests {
             assert!(parse(line).is_some(), "{line}");
         }
         assert_eq!(KEYWORDS.len(), TABLE.lines().count());
+    }
+
+    #[test]
+    fn a_keyword_and_the_feature_that_it_is_have_one_first_release() {
+        for (name, feature) in [
+            ("track_file", KeepalivedFeature::TrackFile),
+            ("max_auto_priority", KeepalivedFeature::MaxAutoPriority),
+            ("reload_check_config", KeepalivedFeature::ReloadCheck),
+            ("down_timer_adverts", KeepalivedFeature::DownTimerAdverts),
+        ] {
+            let since = keyword(name).unwrap().since;
+            assert_eq!(since, feature.since(), "{name}");
+        }
     }
 
     #[test]

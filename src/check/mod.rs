@@ -1,20 +1,21 @@
-//! Rules over a cluster, and the VRRP election simulated exhaustively.
+//! Rules: what each says, and the check that it is. The VRRP election simulated exhaustively.
 //!
-//! [`run`] is pure: it reads a [`Cluster`](crate::model::Cluster) and yields findings, each with its
-//! rule, its place in the inventory, what is wrong and what to do. [`rules`] is every rule that hactl
-//! knows, those that need a host or a plan included, so that all of hactl names a rule the same way.
+//! Everything here is pure: a cluster and evidence in, findings out, each with its rule, its place, what is
+//! wrong and what to do. [`rules`] is every rule that hactl knows, so that all of hactl names a rule the same way.
 //!
-//! This module knows nothing of hosts, files, YAML or terminals. A rule that needs a host is listed
-//! here and checked where the host is looked at.
+//! This module knows nothing of connections, files, YAML or terminals. What hosts were seen to be, what `health` makes of
+//! that and what a plan would do are evidence; how it was gathered is no business of a rule.
 
+#[macro_use]
+mod table;
 mod docs;
 mod election;
+mod evidence;
 mod families;
-mod finding;
 mod keywords;
 mod places;
 mod prediction;
-pub mod registry;
+mod registry;
 mod rule;
 mod run;
 mod takeover;
@@ -23,13 +24,12 @@ mod testing;
 
 pub use docs::rules_page;
 pub use election::{Contender, Election, ElectionEvent, EventKind, Simulation, Verdict, Violation};
-pub use families::upstreams::Unreached;
-pub use finding::{Finding, Severity};
+pub use evidence::{ClusterEvidence, HostEvidence, PlanEvidence, Stranger, VersionEvidence};
 pub use prediction::{Cost, FaultCost, Prediction, predictions};
 pub use registry::rules;
-pub use rule::{Coverage, Rule, When};
+pub use rule::{Check, Finding, Findings, Rule, Severity};
 pub use run::{
-    default_profile, is_too_old_for_profile, keepalived_version, names_to_resolve, password, run,
-    unreached_servers, unresolved_names,
+    is_too_old_for_profile, keepalived_version, names_to_resolve, of_hosts, of_plan, of_running,
+    password, run,
 };
 pub use takeover::{Fault, Gap, Takeover, takeovers};

@@ -1,6 +1,8 @@
 //! Where in the inventory a cluster's values stand: the one file that knows the inventory's keys.
 
-use crate::model::{InventoryPath, UpstreamName};
+use std::net::IpAddr;
+
+use crate::model::{Cluster, InventoryPath, NodeName, UpstreamName, VrrpInstance};
 
 /// A setting of the `vrrp` mapping.
 pub(in crate::check) fn vrrp(key: &str) -> InventoryPath {
@@ -61,4 +63,20 @@ pub(in crate::check) fn listen(site_index: usize, index: usize) -> InventoryPath
 /// The stream at `index`.
 pub(in crate::check) fn stream(index: usize) -> InventoryPath {
     InventoryPath::root().key("streams").index(index)
+}
+
+/// The instance that has `vip`; all of them where none does.
+pub(in crate::check) fn vip(cluster: &Cluster, vip: IpAddr) -> InventoryPath {
+    let has_it = |instance: &VrrpInstance| instance.addresses.iter().any(|net| net.addr() == vip);
+    match cluster.instances.iter().position(has_it) {
+        Some(index) => instance_key(index, "address"),
+        None => InventoryPath::root().key("vips"),
+    }
+}
+
+/// A node.
+pub(in crate::check) fn node(cluster: &Cluster, name: &NodeName) -> InventoryPath {
+    cluster
+        .node(name)
+        .map_or_else(nodes, |node| node.path.clone())
 }

@@ -7,12 +7,12 @@ use super::takeover::{Fault, Gap, Takeover, takeovers};
 use crate::model::{Cluster, NodeName, Version};
 
 /// What one fault leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cost {
     /// The virtual IP does not serve for that long.
     Gap(Gap),
-    /// It does not serve before somebody mends it.
+    /// It does not serve before somebody fixes it.
     ForEver,
 }
 
@@ -30,7 +30,7 @@ impl Cost {
 }
 
 /// One fault, by its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct FaultCost {
     /// What goes wrong.
     pub fault: Fault,
@@ -41,7 +41,7 @@ pub struct FaultCost {
 }
 
 /// What faults cost the users of virtual IPs for which that is the same.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Prediction {
     /// These virtual IPs.
     pub addresses: Vec<IpAddr>,

@@ -4,23 +4,48 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::*;
-use crate::check::registry;
 use crate::check::testing::{Case, cases, cluster, sample, weight};
-use crate::check::{Coverage, Severity, When};
+use crate::check::{Check, Severity};
 
 fn ids(findings: &[Finding]) -> Vec<&'static str> {
     findings.iter().map(|finding| finding.rule.id).collect()
 }
 
+/// False where a daemon checks, or nobody has to.
+fn is_function(check: &Check) -> bool {
+    !matches!(
+        check,
+        Check::DaemonTest(_) | Check::Drift(_) | Check::ByConstruction(_)
+    )
+}
+
 #[test]
 fn every_checked_rule_has_a_case() {
-    let checked = registry::rules().into_iter();
+    let checked = rules().into_iter();
     let checked: BTreeSet<_> = checked
-        .filter(|rule| rule.coverage == Coverage::Checked)
+        .filter(|rule| rule.checks().any(is_function))
         .map(|rule| rule.id)
         .collect();
     let cases: BTreeSet<_> = cases().map(|case| case.rule.id).collect();
     assert_eq!(checked, cases);
+}
+
+#[test]
+fn every_probe_is_a_rules() {
+    for probe in &crate::agent::PROBES {
+        for id in probe.rules {
+            let rule = rules().into_iter().find(|rule| rule.id == *id);
+            let rule = rule.unwrap_or_else(|| panic!("{}: {id}", probe.name));
+            let sees_hosts = |check: &Check| {
+                matches!(
+                    check,
+                    Check::Host(_) | Check::Cluster(_) | Check::Running(_)
+                )
+            };
+            assert!(rule.checks().any(sees_hosts), "{}: {id}", probe.name);
+        }
+        assert!(!probe.rules.is_empty(), "{}", probe.name);
+    }
 }
 
 #[test]
@@ -51,9 +76,8 @@ fn a_good_cluster_has_nothing_but_the_note_on_fault() {
 #[test]
 fn rule_ids_are_unique_and_texts_complete() {
     let mut titles = BTreeMap::new();
-    for rule in registry::rules() {
+    for rule in rules() {
         assert_eq!(titles.insert(rule.id, rule.title), None, "{}", rule.id);
-        assert!(!rule.when.is_empty(), "{}", rule.id);
         // The page adds the full stops where they belong.
         for text in [rule.title, rule.fix] {
             assert!(
@@ -68,10 +92,60 @@ fn rule_ids_are_unique_and_texts_complete() {
             rule.id,
             rule.reason
         );
-        let needs_more = !rule.when.contains(&When::Inventory);
-        let is_impossible = matches!(rule.coverage, Coverage::CannotHappen(_));
-        assert!(!(needs_more && is_impossible), "{}", rule.id);
+        // A rule is checked or cannot be broken.
+        let by_construction = |check: &Check| matches!(check, Check::ByConstruction(_));
+        let is_alone = rule.checks().count() == 1;
+        assert!(
+            is_alone || !rule.checks().any(by_construction),
+            "{}",
+            rule.id
+        );
     }
+}
+
+#[test]
+fn a_vip_without_an_owner_is_explained_by_what_keeps_nodes_from_the_election() {
+    use crate::health::{FaultCause, Problem};
+    let cluster = sample();
+    let address = "10.0.0.11".parse().expect("an address");
+    let problems = [
+        Problem::NoOwner {
+            vip: "10.0.0.100".parse().expect("an address"),
+        },
+        Problem::NotElectable {
+            node: cluster.nodes[0].name.clone(),
+            instance: "VI_1".to_owned(),
+            state: crate::agent::InstanceState::Fault,
+            seconds: None,
+            causes: vec![FaultCause::AddressMissing { address }],
+        },
+    ];
+    let found = of_running(&ClusterEvidence {
+        cluster: &cluster,
+        seen: &[],
+        problems: &problems,
+        strangers: &[],
+    });
+    assert_eq!(ids(&found), ["DR001"]);
+    assert!(!found[0].fix.contains("112"), "{}", found[0].fix);
+}
+
+#[test]
+fn a_vip_that_somebody_else_has_is_a_finding() {
+    let cluster = sample();
+    let stranger = crate::check::Stranger {
+        node: cluster.nodes[0].name.clone(),
+        vip: "10.0.0.100".parse().expect("an address"),
+        hardware: "02:00:00:00:00:01".to_owned(),
+    };
+    let found = of_hosts(&ClusterEvidence {
+        cluster: &cluster,
+        seen: &[],
+        problems: &[],
+        strangers: &[stranger],
+    });
+    assert_eq!(ids(&found), ["KA025"]);
+    assert_eq!(found[0].path.to_string(), "vips[0].address");
 }
 
 #[test]
@@ -108,7 +182,11 @@ fn passwords_are_judged_and_never_shown() {
         });
         let findings = password(&cluster, &secrets);
         assert_eq!(ids(&findings), expected);
-        let json = serde_json::to_string(&findings).expect("findings serialise");
+        // What a rule says alone is the same whatever the password is.
+        let own = findings
+            .iter()
+            .map(|one| (&one.path, &one.message, &one.fix));
+        let json = serde_json::to_string(&own.collect::<Vec<_>>()).expect("texts serialise");
         assert!(
             !json.contains(secret) && !json.contains(&secret[..4]),
             "{json}"

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::election::{Election, Nodes};
 use crate::model::{
-    Cluster, Health, InstanceName, NodeName, OnNginxFailure, Preemption, Version, VrrpInstance,
-    VrrpVersion,
+    Cluster, Health, InstanceName, KeepalivedFeature, NodeName, OnNginxFailure, Preemption,
+    Version, VrrpInstance, VrrpVersion,
 };
 
 /// What goes wrong on the owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// nginx dies.
@@ -22,7 +24,7 @@ pub enum Fault {
     NginxStopped,
     /// nginx runs and answers nothing.
     NginxHung,
-    /// The host or its link is gone, without a word.
+    /// The host or its link is gone without notice.
     NodeLost,
     /// keepalived is stopped, and resigns.
     KeepalivedStopped,
@@ -41,21 +43,18 @@ impl Fault {
 
 /// How long nginx goes on serving after its unit has said that it will stop: the unit's drop-in.
 const HANDED_OVER_FOR: Duration = Duration::from_millis(300);
-/// After so long systemd starts an nginx again that has died: `RestartSec=` of the unit's drop-in.
+/// After this time systemd starts an nginx again that has died: `RestartSec=` of the unit's drop-in.
 const STARTED_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// The first release with `track_file`, by which nginx's death is known at once.
-pub(in crate::check) const TRACK_FILE: Version = Version::new(2, 0, 0);
-/// The first release whose `vrrp_script` takes parts of a second; hactl rounds up for older ones.
-const DECIMAL_SCRIPT_TIMES: Version = Version::new(2, 3, 2);
-
 /// A time that depends on where between two adverts or checks the fault falls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Gap {
     /// At best.
     #[serde(serialize_with = "milliseconds", rename = "earliest_ms")]
+    #[schemars(with = "f64")]
     pub earliest: Duration,
     /// At worst.
     #[serde(serialize_with = "milliseconds", rename = "latest_ms")]
+    #[schemars(with = "f64")]
     pub latest: Duration,
 }
 
@@ -98,7 +97,7 @@ impl Gap {
 }
 
 /// What one fault on one owner of one VIP leads to.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Takeover {
     /// The virtual router.
     pub instance: InstanceName,
@@ -108,7 +107,7 @@ pub struct Takeover {
     pub fault: Fault,
     /// Who has the VIP next; `None` where it stays or nobody is left.
     pub next: Option<NodeName>,
-    /// How long the VIP does not serve; `None` where it never serves again by itself.
+    /// How long the VIP does not serve; `None` where it never serves again on its own.
     pub gap: Option<Gap>,
     /// Nobody else is alive that could take over.
     pub is_last: bool,
@@ -121,7 +120,9 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
     let faults = Fault::ALL.map(|fault| {
         let noticed = match fault {
             Fault::NginxHung => hung_nginx_noticed(&health),
-            Fault::NginxKilled | Fault::NginxStopped if keepalived < TRACK_FILE => {
+            Fault::NginxKilled | Fault::NginxStopped
+                if !KeepalivedFeature::TrackFile.is_in(keepalived) =>
+            {
                 killed_nginx_noticed(&health)
             }
             Fault::NginxKilled
@@ -155,14 +156,14 @@ fn served_meanwhile(cluster: &Cluster, keepalived: Version, fault: Fault, gap: G
     match fault {
         // Who resigns has lost it at once. Otherwise nginx may run again before another node has noticed, and
         // then the VIP stays.
-        Fault::NginxKilled if keepalived < TRACK_FILE || !resigns => Gap {
+        Fault::NginxKilled if !KeepalivedFeature::TrackFile.is_in(keepalived) || !resigns => Gap {
             earliest: gap.earliest.min(STARTED_AGAIN_AFTER),
             ..gap
         },
         // It answers until the VIP has left, and for as long after that (hand_over.sh). By a weight the VIP
         // leaves only when the next owner has it, and is waited for as long as adverts may be missing; not
         // for a `preempt_delay`.
-        Fault::NginxStopped if keepalived >= TRACK_FILE => {
+        Fault::NginxStopped if KeepalivedFeature::TrackFile.is_in(keepalived) => {
             let waits = if resigns {
                 Duration::ZERO
             } else {
@@ -266,7 +267,8 @@ fn master_down(cluster: &Cluster, priority: u8) -> Gap {
 /// script's own, in any case.
 fn health_as_rendered(health: &Health, keepalived: Version) -> Health {
     let interval = health.interval;
-    let decimal = keepalived >= DECIMAL_SCRIPT_TIMES || interval.subsec_nanos() == 0;
+    let decimal =
+        KeepalivedFeature::DecimalScriptTimes.is_in(keepalived) || interval.subsec_nanos() == 0;
     Health {
         interval: if decimal {
             interval

@@ -3,16 +3,16 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::app::App;
+use super::change::{ChangeArgs, carry_out};
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
-use super::tell::{ChangeArgs, carry_out};
 use crate::ops;
 
-/// Make the nodes what the inventory says, all of them or none.
+/// Apply the inventory to all nodes, or to none.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// A plan that `hactl plan --out` saved: exactly this is done, or nothing
+    /// A plan saved by `hactl plan --out`, carried out as it stands or refused
     #[arg(value_name = "PLAN")]
     plan: Option<Utf8PathBuf>,
 
@@ -26,7 +26,8 @@ pub(super) fn run(args: &ApplyArgs, app: &App) -> Result<Exit, CliError> {
         Some(path) => Some(ops::read_plan_file(path)?),
         None => None,
     };
+    let (selection, access) = (args.change.selection(), args.change.access(app));
     carry_out(&args.change, plan_file, app, "apply", async |request| {
-        ops::apply(&args.change.context(app), request).await
+        ops::apply(&selection, &access, request).await
     })
 }

@@ -1,9 +1,10 @@
-//! The whole command line.
+//! The command line.
 
 use clap::{Parser, Subcommand};
+use strum::IntoStaticStr;
 
 use super::exit::exit_codes_help;
-use super::globals::GlobalArgs;
+use super::options::OutputArgs;
 use super::{
     apply, check, failover_test, generate, history, init, lab, lock, plan, render, rollback,
     settle, status,
@@ -17,46 +18,57 @@ use super::{
 pub struct Cli {
     /// Options that every verb takes.
     #[command(flatten)]
-    pub(super) globals: GlobalArgs,
+    pub(super) output: OutputArgs,
     /// What to do.
     #[command(subcommand)]
     pub(super) verb: Verb,
 }
 
 /// What to do.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Subcommand, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 pub enum Verb {
     /// Write a first inventory, from options or by asking
     Init(init::InitArgs),
-    /// Check the inventory: every rule that needs no host, and the election
+    /// Validate the inventory and simulate every VRRP election, offline
     Check(check::CheckArgs),
-    /// Write every node's files into a folder; needs no host
+    /// Write every node's files to a folder, offline
     Render(render::RenderArgs),
-    /// Show what apply would change, on every node and in what runs there
+    /// Show what apply would change on every node
     Plan(plan::PlanArgs),
-    /// Make the nodes what the inventory says, all of them or none
+    /// Apply the inventory to all nodes, or to none
     Apply(apply::ApplyArgs),
-    /// Keep the change that waits to be confirmed (apply --confirm manual)
+    /// Confirm the pending change (apply --confirm manual)
     Confirm(settle::ConfirmArgs),
-    /// Undo the change that waits to be confirmed, now
+    /// Roll back the pending change now
     Cancel(settle::CancelArgs),
-    /// Bring back a generation that was live before
+    /// Roll back to an earlier generation
     Rollback(rollback::RollbackArgs),
     /// List the cluster's generations
     History(history::HistoryArgs),
-    /// Show what every node is and does now
+    /// Show the current state of every node
     Status(status::StatusArgs),
-    /// Show who works on the nodes, or free the lock of a holder that is gone
+    /// Show or break the cluster lock
     Lock(lock::LockArgs),
-    /// Make a real fault on the VIP's owner, and measure what users see
+    /// Inject faults on the node that owns the VIP and measure what clients see
     FailoverTest(failover_test::FailoverTestArgs),
-    /// A local cluster of real machines, to try things on
+    /// Run a local cluster of real machines
     Lab(lab::LabArgs),
-    /// Print the inventory's JSON Schema, for editors
+    /// Print the JSON Schema of the inventory, or of what a verb prints
     Schema(generate::SchemaArgs),
     /// Print completions for a shell
     Completions(generate::CompletionsArgs),
     /// Print the manual page
     Man(generate::ManArgs),
+}
+
+impl Verb {
+    /// As documents name it: with the verb below it where it is `lab`.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Lab(args) => args.name(),
+            verb => verb.into(),
+        }
+    }
 }

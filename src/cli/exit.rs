@@ -21,7 +21,7 @@ pub enum Exit {
     BadInventory = 3,
     /// It failed, and the cluster was brought back.
     RolledBack = 4,
-    /// The cluster needs a person.
+    /// Manual intervention is required.
     Mixed = 5,
     /// Somebody else is at it.
     Locked = 6,
@@ -59,8 +59,8 @@ impl Exit {
             Self::BadInventory => "the inventory is not valid",
             Self::RolledBack => "failed; the cluster was rolled back",
             Self::Mixed => "the cluster is in a mixed or unknown state: look at it",
-            Self::Locked => "somebody else is changing the cluster",
-            Self::OverBudget => "a drill missed its budget, or showed what must not be",
+            Self::Locked => "the cluster is locked by another operation",
+            Self::OverBudget => "a drill exceeded its budget or violated an invariant",
             Self::Usage => "wrong usage",
         }
     }
@@ -70,7 +70,7 @@ impl Exit {
         match self {
             Self::Done => {
                 "Nothing. `apply` on a cluster that is as the inventory says ends so, too, and so does one with \
-                 `--confirm manual` once all nodes have the change and it works: then it waits to be confirmed."
+                 `--confirm manual` once all nodes have the change and it works: then it is pending confirmation."
             }
             Self::Unchanged => {
                 "Read the message: it names the host and what to do. Nothing live was changed, or what was \
@@ -86,12 +86,12 @@ impl Exit {
                 "Read the message: it says what made the change fail. Every node was seen to be as it was."
             }
             Self::Mixed => {
-                "`hactl status` now. The message lists what is not as it should be. A host whose change was \
-                 not confirmed undoes it by itself when its timer ends."
+                "`hactl status` now. The message lists what is not as it should be. A host rolls an unconfirmed \
+                 change back when its timer ends."
             }
             Self::Locked => {
-                "Wait: the message names the holder. A lock whose holder has died frees itself. A change that \
-                 waits to be confirmed is ended by `hactl confirm` or `hactl cancel`."
+                "Wait: the message names the holder. The lock of a dead holder expires. End a pending change with \
+                 `hactl confirm` or `hactl cancel`."
             }
             Self::OverBudget => {
                 "Look at the drill's report: `hactl failover-test --show --html FILE`."
@@ -102,7 +102,7 @@ impl Exit {
 
     /// How a failure of an operation that changes nothing ends, or one that failed before it changed
     /// anything.
-    pub(super) fn of_error(error: &OpsError) -> Self {
+    pub(crate) fn of_error(error: &OpsError) -> Self {
         match error {
             OpsError::Hosts { errors } if errors.iter().any(is_locked) => Self::Locked,
             error if error.is_inventory() => Self::BadInventory,
@@ -115,7 +115,7 @@ impl Exit {
     }
 
     /// How a change that waited ended.
-    pub(super) fn of_settled(report: &SettleReport) -> Self {
+    pub(crate) fn of_settled(report: &SettleReport) -> Self {
         match (&report.end, report.verb) {
             (SettleEnd::AllNew, SettleVerb::Confirm) | (SettleEnd::AllOld, SettleVerb::Cancel) => {
                 Self::Done
@@ -138,7 +138,7 @@ impl Exit {
     }
 
     /// How a change ended.
-    pub(super) fn of_outcome(outcome: &ApplyOutcome) -> Self {
+    pub(crate) fn of_outcome(outcome: &ApplyOutcome) -> Self {
         match &outcome.result {
             // Unconfirmed is what was asked for.
             ApplyResult::NothingToDo

@@ -6,77 +6,85 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
+use super::app::App;
 use super::duration::parse_duration;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
+use super::options::{ConsentArgs, HostArgs, parse_node};
 use crate::drill::{Comparison, DRILLS, Drill, DrillReport, DrillRun, Verdict};
 use crate::model::NodeName;
 use crate::ops::{
-    self, CutShort, DrillIntent, Earlier, FailoverOutcome, FailoverRequest, OpsError, Recovery,
+    self, CutShort, DrillIntent, DrillProgress, Earlier, Events, FailoverOutcome, FailoverRequest,
+    OpsError, Recovery, Stamped,
 };
-use crate::view::{Complaint, drill_junit, drill_page};
+use crate::view::{Complaint, Drills, drill_junit, drill_page};
 
-/// Make real faults on the VIP's owner, and measure what users see.
+/// Inject faults on the node that owns the VIP and measure what clients see.
 #[derive(Debug, Args)]
 pub struct FailoverTestArgs {
-    /// Which fault; may be given several times
+    /// Drill to run; repeatable
     #[arg(long, value_name = "DRILL", default_value = "nginx-kill")]
     #[arg(value_parser = PossibleValuesParser::new(DRILLS.iter().map(|spec| spec.name)))]
     drill: Vec<String>,
 
-    /// All faults, one after the other
+    /// Run all drills, one after the other
     #[arg(long, conflicts_with = "drill")]
     all: bool,
 
-    /// The node to which it is done, in place of the VIP's owner
+    /// Inject the fault on this node instead of the VIP's owner
     #[arg(long, value_name = "NODE", value_parser = parse_node)]
     node: Option<NodeName>,
 
-    /// Do each so many times
+    /// Number of times to run each drill
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: u32,
 
-    /// Hold each fault for so long, where it does not heal by itself
+    /// How long to hold faults that do not end on their own
     #[arg(long, value_name = "TIME", value_parser = parse_hold)]
     hold: Option<Duration>,
 
-    /// One new connection through the VIP every so often
+    /// Interval between new connections through the VIP
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = parse_interval)]
     interval: Duration,
 
-    /// Keep so many connections open, with a request on each every 50 ms
+    /// Number of connections to keep open, with a request on each every 50 ms
     #[arg(long, value_name = "N", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=1000))]
     held: u32,
 
-    /// Download this large file meanwhile, slowly, and see whether it breaks
+    /// Download this large file slowly during the drill and report whether it breaks
     #[arg(long, value_name = "PATH", value_parser = parse_path)]
     download: Option<String>,
 
-    /// Exit with 7 when users are cut off for longer than this
+    /// Exit with 7 when clients are cut off for longer than this
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     budget: Option<Duration>,
 
-    /// Write the results as JUnit XML, too
+    /// Also write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<Utf8PathBuf>,
 
-    /// Write the results as one HTML page, too
+    /// Also write the results as one HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<Utf8PathBuf>,
 
-    /// Set the results beside the last ones that were kept, or those in a file
+    /// Compare with the last saved results, or with those in FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "last")]
     #[arg(value_parser = parse_earlier)]
     compare: Option<Earlier>,
 
-    /// Do nothing; show the last results that were kept, or those in a file
+    /// Run no drill; show the last saved results, or those in FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "last")]
     #[arg(value_parser = parse_earlier)]
     #[arg(conflicts_with_all = ["drill", "all", "node", "repeat", "budget"])]
     show: Option<Earlier>,
+
+    #[command(flatten)]
+    consent: ConsentArgs,
+
+    #[command(flatten)]
+    hosts: HostArgs,
 }
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
@@ -105,10 +113,6 @@ fn parse_hold(text: &str) -> Result<Duration, String> {
     Err("it must be from 1s to 10m".to_owned())
 }
 
-fn parse_node(text: &str) -> Result<NodeName, String> {
-    NodeName::new(text).map_err(|error| error.to_string())
-}
-
 fn parse_path(text: &str) -> Result<String, String> {
     let is_path = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_path {
@@ -122,10 +126,11 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     if let Some(which) = &args.show {
         return show(args, which, app);
     }
-    app.require_consent()?;
-    // What can't be read or written shall not be found out only after an outage.
+    args.consent.require(app)?;
+    let selection = args.hosts.source.selection();
+    // What cannot be read or written must be found out before the outage, not after it.
     let earlier = match &args.compare {
-        Some(which) => ops::earlier_drills(&app.context, which)?,
+        Some(which) => ops::earlier_drills(&selection, which)?,
         None => None,
     };
     for path in args.junit.iter().chain(&args.html) {
@@ -133,8 +138,10 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     }
     let agree = |intents: &[DrillIntent], recovery: &Recovery| {
         app.ui.announce_drills(intents, recovery);
-        app.globals.yes() || app.ui.ask_drills(intents, &|| app.is_stopped())
+        args.consent.yes || app.ui.ask_drills(intents, &|| app.is_stopped())
     };
+    let tell_event = |event: &Stamped<DrillProgress>| app.ui.drill_progress("failover-test", event);
+    let events = Events::new(&tell_event);
     let request = FailoverRequest {
         drills: drills(args),
         skip_impossible: args.all,
@@ -146,13 +153,16 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
         download: args.download.clone(),
         budget: args.budget,
         agree: &agree,
-        tell: &|progress| app.ui.drill_progress(progress),
+        events: &events,
     };
     let told = || app.ui.tell_drill_stops();
-    let outcome = app.change(ops::failover_test(&app.context, request), told)?;
+    let outcome = app.change(
+        ops::failover_test(&selection, &args.hosts.access(app), request),
+        told,
+    )?;
     let exit = outcome.as_ref().map_or(Exit::Unchanged, exit_of);
     let report = outcome.as_ref().map(|outcome| &outcome.report);
-    let written = tell(args, report, earlier.as_ref(), exit, app);
+    let exit = tell(args, report, earlier.as_ref(), exit, app);
     if let Some(cut_short) = outcome
         .as_ref()
         .and_then(|outcome| outcome.cut_short.as_ref())
@@ -166,25 +176,26 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
             Err(error) => app.ui.complain(&Complaint::of_ops(&error)),
         }
     }
-    Ok(exit.max(written))
+    Ok(exit)
 }
 
 /// Shows what was kept.
 fn show(args: &FailoverTestArgs, which: &Earlier, app: &App) -> Result<Exit, CliError> {
-    let report = ops::earlier_drills(&app.context, which)?;
+    let selection = args.hosts.source.selection();
+    let report = ops::earlier_drills(&selection, which)?;
     let report = report.ok_or(OpsError::NothingKept)?;
     let earlier = match &args.compare {
         Some(Earlier::Last) => {
             let before = Earlier::Before(report.started.clone());
-            ops::earlier_drills(&app.context, &before)?
+            ops::earlier_drills(&selection, &before)?
         }
-        Some(other) => ops::earlier_drills(&app.context, other)?,
+        Some(other) => ops::earlier_drills(&selection, other)?,
         None => None,
     };
     Ok(tell(args, Some(&report), earlier.as_ref(), Exit::Done, app))
 }
 
-/// Shows results in every form that is wanted; says whether all could be written.
+/// Shows results in every form that is wanted, and ends with `exit` or worse.
 fn tell(
     args: &FailoverTestArgs,
     report: Option<&DrillReport>,
@@ -195,19 +206,34 @@ fn tell(
     let comparison = report
         .zip(earlier)
         .map(|(now, then)| Comparison::of(then, now));
-    app.ui.show_drills(report, comparison.as_ref(), exit.code());
-    let Some(report) = report else {
-        return Exit::Done;
+    let written = report.map_or(Exit::Done, |report| {
+        write(args, report, comparison.as_ref(), app)
+    });
+    let exit = exit.max(written);
+    let shown = Drills {
+        report,
+        comparison: comparison.as_ref(),
     };
-    if args.compare.is_some() && earlier.is_none() {
+    app.ui.show("failover-test", exit.code(), &shown);
+    if report.is_some() && args.compare.is_some() && earlier.is_none() {
         app.ui
             .status("There are no earlier results to compare with.\n");
     }
+    exit
+}
+
+/// Writes results in every form that is wanted; says whether all could be written.
+fn write(
+    args: &FailoverTestArgs,
+    report: &DrillReport,
+    comparison: Option<&Comparison>,
+    app: &App,
+) -> Exit {
     let forms = [
         args.junit.as_ref().map(|path| (path, drill_junit(report))),
         args.html
             .as_ref()
-            .map(|path| (path, Ok(drill_page(report, comparison.as_ref())))),
+            .map(|path| (path, Ok(drill_page(report, comparison)))),
     ];
     let mut exit = Exit::Done;
     for (path, text) in forms.into_iter().flatten() {

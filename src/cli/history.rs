@@ -2,22 +2,30 @@
 
 use clap::Args;
 
+use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
-use crate::ops;
+use super::options::{HostArgs, LimitArgs};
+use crate::ops::{self, Access, Selection};
 
 /// List the cluster's generations.
 #[derive(Debug, Args)]
-pub struct HistoryArgs {}
+pub struct HistoryArgs {
+    #[command(flatten)]
+    limit: LimitArgs,
 
-pub(super) fn run(_: &HistoryArgs, app: &App) -> Result<Exit, CliError> {
-    list(app)
+    #[command(flatten)]
+    hosts: HostArgs,
+}
+
+pub(super) fn run(args: &HistoryArgs, app: &App) -> Result<Exit, CliError> {
+    let selection = args.hosts.source.limited(&args.limit);
+    list(&selection, &args.hosts.access(app), app)
 }
 
 /// What `rollback --list` shows, too.
-pub(super) fn list(app: &App) -> Result<Exit, CliError> {
-    let report = app.look(ops::history(&app.context))?;
-    app.ui.show_history(&report);
+pub(super) fn list(selection: &Selection, access: &Access, app: &App) -> Result<Exit, CliError> {
+    let report = app.look(ops::history(selection, access))?;
+    app.ui.show("history", Exit::Done.code(), &report);
     Ok(Exit::Done)
 }

@@ -3,24 +3,25 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
+use super::options::{ConsentArgs, InventoryArgs};
 use crate::inventory::{StarterNode, StarterOptions};
 use crate::ops::{self, InitRequest};
 
 /// Write a first inventory, from options or by asking.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Where it goes [default: what -i names, or hactl.yml]
+    /// File to write [default: the one that -i names]
     #[arg(short, long, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
 
-    /// The cluster's name
+    /// Name of the cluster
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
 
-    /// A load balancer; repeat it, the preferred master first
+    /// A load balancer; repeatable, the preferred master first
     #[arg(long, value_name = "NAME=ADDRESS", value_parser = parse_node)]
     node: Vec<(String, String)>,
 
@@ -32,17 +33,23 @@ pub struct InitArgs {
     #[arg(long, value_name = "ADDRESS/PREFIX")]
     vip: Option<String>,
 
-    /// A server behind the proxy; repeat it
+    /// A server behind the proxy; repeatable
     #[arg(long, value_name = "ADDRESS:PORT", value_delimiter = ',')]
     backend: Vec<String>,
 
-    /// Who logs in to the load balancers
+    /// User that logs in to the load balancers
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 
-    /// Replace a file that is there
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    inventory: InventoryArgs,
+
+    #[command(flatten)]
+    consent: ConsentArgs,
 }
 
 fn parse_node(text: &str) -> Result<(String, String), String> {
@@ -82,14 +89,14 @@ pub(super) fn run(args: &InitArgs, app: &App) -> Result<Exit, CliError> {
     let path = args
         .output
         .clone()
-        .unwrap_or_else(|| app.context.inventory.clone());
+        .unwrap_or_else(|| args.inventory.inventory.clone());
     if path.exists() && !args.force {
         return Err(CliError::Usage {
             message: format!("{path} is there already"),
             help: "name another file with --output, or replace it with --force".to_owned(),
         });
     }
-    let is_asked = args.says_nothing() && app.ui.can_ask() && !app.globals.yes();
+    let is_asked = args.says_nothing() && app.ui.can_ask() && !args.consent.yes;
     let starter = if is_asked {
         app.ui
             .ask_for_inventory()
@@ -102,6 +109,6 @@ pub(super) fn run(args: &InitArgs, app: &App) -> Result<Exit, CliError> {
         path,
         overwrite: args.force,
     })?;
-    app.ui.show_init(&report);
+    app.ui.show("init", Exit::Done.code(), &report);
     Ok(Exit::Done)
 }

@@ -5,14 +5,15 @@ use std::os::unix::process::CommandExt;
 
 use clap::{Args, Subcommand};
 
+use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
 use super::lab_demo::{self, LabDemoArgs};
 use super::lab_up::{self, LabUpArgs};
-use super::run::App;
 use crate::ops;
+use crate::view::{LabDown, Labs};
 
-/// A local cluster of real machines, to try things on.
+/// Run a local cluster of real machines.
 #[derive(Debug, Args)]
 pub struct LabArgs {
     #[command(subcommand)]
@@ -23,16 +24,29 @@ pub struct LabArgs {
 #[derive(Debug, Subcommand)]
 #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
 enum LabVerb {
-    /// Make a lab: nodes, backends and a controller, on this machine
+    /// Create a lab on this machine: nodes, backends and a controller
     Up(LabUpArgs),
-    /// Remove a lab, and everything of it
+    /// Remove a lab
     Down(LabDownArgs),
-    /// Show what labs there are and how they are
+    /// Show the labs and their state
     Status(LabStatusArgs),
-    /// Run a program in a lab: from the controller's place, or on a node
+    /// Run a program in a lab, on its controller or on a node
     Exec(LabExecArgs),
-    /// The commands of a first day, one after the other, on a lab
+    /// Run a guided demo in a lab
     Demo(LabDemoArgs),
+}
+
+impl LabArgs {
+    /// As documents name it.
+    pub(super) fn name(&self) -> &'static str {
+        match &self.verb {
+            LabVerb::Up(_) => "lab up",
+            LabVerb::Down(_) => "lab down",
+            LabVerb::Status(_) => "lab status",
+            LabVerb::Exec(_) => "lab exec",
+            LabVerb::Demo(_) => "lab demo",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +77,7 @@ struct LabExecArgs {
     #[arg(long, value_name = "NODE")]
     node: Option<String>,
 
-    /// The program and its arguments; a shell when there is none
+    /// The program and its arguments [default: a shell]
     #[arg(last = true, value_name = "PROGRAM")]
     program: Vec<OsString>,
 }
@@ -74,12 +88,16 @@ pub(super) fn run(args: LabArgs, app: &App) -> Result<Exit, CliError> {
         LabVerb::Down(args) => {
             let name = (!args.all).then_some(args.name.as_str());
             let removed = ops::lab_down(name)?;
-            app.ui.show_lab_down(name, &removed);
+            let shown = LabDown {
+                name,
+                removed: &removed,
+            };
+            app.ui.show("lab down", Exit::Done.code(), &shown);
             Ok(Exit::Done)
         }
         LabVerb::Status(args) => {
             let labs = ops::lab_status(args.name.as_deref())?;
-            app.ui.show_lab_status(&labs);
+            app.ui.show("lab status", Exit::Done.code(), &Labs(&labs));
             Ok(Exit::Done)
         }
         LabVerb::Exec(args) => exec(&args),

@@ -2,30 +2,31 @@
 
 use clap::Args;
 
+use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
-use crate::ops::{self, DEMO, DemoStep};
+use crate::lab::LabEvent;
+use crate::ops::{self, DEMO, DemoStep, Events, Stamped};
+use crate::view::Format;
 
 #[derive(Debug, Args)]
 pub(super) struct LabDemoArgs {
-    /// What to call its lab
+    /// Name of the lab
     #[arg(long, value_name = "NAME", default_value = ops::DEFAULT_LAB)]
     name: String,
 }
 
 pub(super) fn run(args: &LabDemoArgs, app: &App) -> Result<Exit, CliError> {
-    if app.ui.is_json() {
+    if app.ui.format() != Format::Human {
         return Err(CliError::Usage {
             message: "a demo is for people".to_owned(),
-            help: "leave --format json away".to_owned(),
+            help: "leave --format away".to_owned(),
         });
     }
     let mut view = app.ui.demo();
-    let lab = {
-        let mut progress = app.ui.lab_progress();
-        ops::demo_lab(&args.name, &mut |event| progress.event(&event))?
-    };
+    let progress = app.ui.lab_progress("lab demo");
+    let tell = |event: &Stamped<LabEvent>| progress.event(event);
+    let lab = ops::demo_lab(&args.name, &Events::new(&tell))?;
     view.lab(&lab);
     // Each command is a process of its own, and Ctrl-C is for it; then no further one is begun.
     let _stop = app.listen()?;

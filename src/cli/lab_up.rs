@@ -5,36 +5,37 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
-use crate::lab::{Image, LabSpec, Login, Release, UnknownRelease};
-use crate::ops;
+use crate::lab::{Image, LabEvent, LabSpec, Login, Release, UnknownRelease};
+use crate::ops::{self, Events, Stamped};
+use crate::view::LabUp;
 
 #[derive(Debug, Args)]
 pub(super) struct LabUpArgs {
-    /// What to call it
+    /// Name of the lab
     #[arg(long, value_name = "NAME", default_value = ops::DEFAULT_LAB)]
     name: String,
 
-    /// How many nodes, 1 to 9: lb1, lb2, …
+    /// Number of nodes, 1 to 9: lb1, lb2, …
     #[arg(long, value_name = "N", default_value_t = 3)]
     nodes: u8,
 
-    /// How many servers behind the proxy, 0 to 50
+    /// Number of servers behind the proxy, 0 to 50
     #[arg(long, value_name = "N", default_value_t = 3)]
     backends: u8,
 
-    /// The release that machines run: debian-11, debian-12, debian-13 or debian-sid; for one node
-    /// with its name before it. May be given several times [default: debian-12]
+    /// Release that the nodes run: debian-11, debian-12, debian-13 or debian-sid; with a node's name for that
+    /// node alone; repeatable [default: debian-12]
     #[arg(long, value_name = "[NODE=]IMAGE")]
     image: Vec<WhichImage>,
 
-    /// Nodes that have nginx and keepalived already
+    /// Install nginx and keepalived on the nodes beforehand
     #[arg(long)]
     installed: bool,
 
-    /// Log in as a user with sudo, not as root
+    /// Log in as a user with sudo instead of root
     #[arg(long)]
     sudo: bool,
 
@@ -96,10 +97,9 @@ impl LabUpArgs {
 
 pub(super) fn run(args: LabUpArgs, app: &App) -> Result<Exit, CliError> {
     let spec = args.spec();
-    let status = {
-        let mut progress = app.ui.lab_progress();
-        ops::lab_up(&spec, &mut |event| progress.event(&event))?
-    };
-    app.ui.show_lab_up(&status);
+    let progress = app.ui.lab_progress("lab up");
+    let tell = |event: &Stamped<LabEvent>| progress.event(event);
+    let status = ops::lab_up(&spec, &Events::new(&tell))?;
+    app.ui.show("lab up", Exit::Done.code(), &LabUp(&status));
     Ok(Exit::Done)
 }

@@ -3,15 +3,17 @@
 //! One file per verb: its arguments, and a function that calls the operation and hands what came of
 //! it to the view. This module decides nothing about clusters and words nothing but its own usage.
 
+mod app;
 mod apply;
 mod args;
+mod before_verb;
+mod change;
 mod check;
 mod duration;
 mod error;
 mod exit;
 mod failover_test;
 mod generate;
-mod globals;
 mod history;
 mod init;
 mod lab;
@@ -19,6 +21,7 @@ mod lab_demo;
 mod lab_up;
 mod lock;
 mod logging;
+mod options;
 mod page;
 mod plan;
 mod render;
@@ -27,9 +30,8 @@ mod run;
 mod settle;
 mod status;
 mod stop;
-mod tell;
 
 pub use args::{Cli, Verb};
 pub use exit::{Exit, exit_codes_page};
-pub use page::{cli_page, helps};
+pub use page::{Repeated, cli_page, helps};
 pub use run::main;

@@ -3,14 +3,15 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::app::App;
+use super::change::TakeOverArgs;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
-use super::tell::TakeOverArgs;
-use crate::ops;
-use crate::view::PlanDetail;
+use super::options::{HostArgs, LimitArgs};
+use crate::ops::{self, Selection};
+use crate::view::{PlanDetail, Planned};
 
-/// Show what apply would change, on every node and in what runs there.
+/// Show what apply would change on every node.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Save the plan, for `hactl apply FILE`
@@ -21,8 +22,8 @@ pub struct PlanArgs {
     #[arg(long)]
     no_diff: bool,
 
-    /// Go on without a node that the inventory no longer has: you have stopped its keepalived, and it
-    /// stays off (may be given several times)
+    /// Go on without this node, which the inventory no longer has and whose keepalived you have stopped
+    /// for good; repeatable
     #[arg(long, value_name = "NODE")]
     forget: Vec<String>,
 
@@ -32,11 +33,21 @@ pub struct PlanArgs {
 
     #[command(flatten)]
     take_over: TakeOverArgs,
+
+    #[command(flatten)]
+    limit: LimitArgs,
+
+    #[command(flatten)]
+    hosts: HostArgs,
 }
 
 pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
-    let context = args.take_over.context(app).forgetting(&args.forget);
-    let report = app.look(ops::plan(&context))?;
+    let selection = args.hosts.source.limited(&args.limit);
+    let selection = Selection {
+        forget: args.forget.clone(),
+        ..args.take_over.added_to(selection)
+    };
+    let report = app.look(ops::plan(&selection, &args.hosts.access(app)))?;
     if let Some(path) = &args.out {
         ops::write_plan_file(path, &report)?;
     }
@@ -45,12 +56,18 @@ pub(super) fn run(args: &PlanArgs, app: &App) -> Result<Exit, CliError> {
     } else {
         PlanDetail::Diffs
     };
-    app.ui.show_plan(&report, detail, args.out.as_deref());
-    Ok(if report.plan.is_refused() {
+    let exit = if report.plan.is_refused() {
         Exit::Unchanged
     } else if args.detailed_exitcode && report.changes() {
         Exit::ChangesPending
     } else {
         Exit::Done
-    })
+    };
+    let shown = Planned {
+        report: &report,
+        detail,
+        saved: args.out.as_deref(),
+    };
+    app.ui.show("plan", exit.code(), &shown);
+    Ok(exit)
 }

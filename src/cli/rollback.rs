@@ -2,20 +2,20 @@
 
 use clap::Args;
 
+use super::app::App;
+use super::change::{ChangeArgs, carry_out};
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
-use super::tell::{ChangeArgs, carry_out};
 use crate::ops::{self, RollbackRequest};
 
-/// Bring back a generation that was live before.
+/// Roll back to an earlier generation.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
-    /// The generation; 0 is the hosts as they were before hactl [default: the one before the live one]
+    /// Generation to roll back to; 0 is the hosts as they were before hactl [default: the one before the live one]
     #[arg(long, value_name = "N")]
     to: Option<u64>,
 
-    /// Only list the generations there are
+    /// Only list the generations
     #[arg(long)]
     list: bool,
 
@@ -24,12 +24,13 @@ pub struct RollbackArgs {
 }
 
 pub(super) fn run(args: &RollbackArgs, app: &App) -> Result<Exit, CliError> {
+    let (selection, access) = (args.change.selection(), args.change.access(app));
     if args.list {
-        return super::history::list(app);
+        return super::history::list(&selection, &access, app);
     }
     args.change.require_consent(app)?;
     let request = RollbackRequest { to: args.to };
     carry_out(&args.change, None, app, "rollback", async |how| {
-        ops::rollback(&args.change.context(app), request, how).await
+        ops::rollback(&selection, &access, request, how).await
     })
 }

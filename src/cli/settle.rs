@@ -2,38 +2,48 @@
 
 use clap::Args;
 
+use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
+use super::options::HostArgs;
 use crate::apply::{Event, SettleVerb};
-use crate::ops::{self, SettleRequest};
+use crate::ops::{self, Events, SettleRequest, Stamped};
 
-/// Keep the change that waits to be confirmed.
+/// Confirm the pending change.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The change was made by `hactl apply --confirm manual`, here or on another machine. The hosts tell
-which it is; a node that cannot be reached keeps it from being confirmed.")]
-pub struct ConfirmArgs {}
+The change was made by `hactl apply --confirm manual`, here or on another machine; the hosts know \
+which. It can be confirmed only while every node of it can be reached.")]
+pub struct ConfirmArgs {
+    #[command(flatten)]
+    pub(super) hosts: HostArgs,
+}
 
-/// Undo the change that waits to be confirmed, now.
+/// Roll back the pending change now.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Also undoes a change that was interrupted, as soon as nobody works on it any more. One that somebody
-has confirmed stays: `hactl rollback` takes it back.")]
-pub struct CancelArgs {}
+Also rolls back an interrupted change whose hactl has ended. For a confirmed change use \
+`hactl rollback`.")]
+pub struct CancelArgs {
+    #[command(flatten)]
+    pub(super) hosts: HostArgs,
+}
 
 /// Ends the change under way.
-pub(super) fn run(verb: SettleVerb, app: &App) -> Result<Exit, CliError> {
-    if !app.context.limit.is_empty() {
-        return Err(CliError::Usage {
-            message: "a change ends on all its nodes, not on some".to_owned(),
-            help: "leave --limit out".to_owned(),
-        });
-    }
+pub(super) fn run(verb: SettleVerb, hosts: &HostArgs, app: &App) -> Result<Exit, CliError> {
     let view = app.ui.follow_settling(verb);
-    let tell = |event: Event| view.event(&event);
-    let request = SettleRequest { verb, tell: &tell };
-    let report = app.change(ops::settle(&app.context, request), || view.stopping())?;
+    let tell = |event: &Stamped<Event>| view.event(event);
+    let events = Events::new(&tell);
+    let request = SettleRequest {
+        verb,
+        events: &events,
+    };
+    let report = app.change(
+        ops::settle(&hosts.source.selection(), &hosts.access(app), request),
+        || {
+            view.stopping();
+        },
+    )?;
     let exit = Exit::of_settled(&report);
     view.end(&report, exit.code());
     Ok(exit)

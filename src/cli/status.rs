@@ -2,22 +2,31 @@
 
 use clap::Args;
 
+use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
-use super::run::App;
+use super::options::{HostArgs, LimitArgs};
 use crate::ops;
 
-/// Show what every node is and does now.
+/// Show the current state of every node.
 #[derive(Debug, Args)]
-pub struct StatusArgs {}
+pub struct StatusArgs {
+    #[command(flatten)]
+    limit: LimitArgs,
+
+    #[command(flatten)]
+    hosts: HostArgs,
+}
 
 /// Ends with 1 when the cluster is not healthy, so that a script can ask.
-pub(super) fn run(_: &StatusArgs, app: &App) -> Result<Exit, CliError> {
-    let report = app.look(ops::status(&app.context))?;
-    app.ui.show_status(&report);
-    Ok(if report.is_healthy() {
+pub(super) fn run(args: &StatusArgs, app: &App) -> Result<Exit, CliError> {
+    let selection = args.hosts.source.limited(&args.limit);
+    let report = app.look(ops::status(&selection, &args.hosts.access(app)))?;
+    let exit = if report.is_healthy() {
         Exit::Done
     } else {
         Exit::Unchanged
-    })
+    };
+    app.ui.show("status", exit.code(), &report);
+    Ok(exit)
 }

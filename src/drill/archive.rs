@@ -30,7 +30,7 @@ pub enum ArchiveError {
         source: io::Error,
     },
     /// It is no record of drills.
-    #[error("{path} is no record of drills: {why}")]
+    #[error("{path} is not a record of drills: {why}")]
     NoRecord {
         /// Which file.
         path: Utf8PathBuf,
@@ -319,13 +319,15 @@ mod tests {
         );
         assert_eq!(
             refused("[]"),
-            "x.json is no record of drills: it says no format"
+            "x.json is not a record of drills: it says no format"
         );
         let cut = serde_json::to_string(&samples::report()).unwrap();
-        assert!(refused(&cut[..cut.len() / 2]).starts_with("x.json is no record of drills: EOF"));
+        assert!(
+            refused(&cut[..cut.len() / 2]).starts_with("x.json is not a record of drills: EOF")
+        );
         assert_eq!(
             refused("{\"format\": 1}"),
-            "x.json is no record of drills: missing field `hactl`"
+            "x.json is not a record of drills: missing field `hactl`"
         );
         fs::remove_file(&path).unwrap();
         assert!(matches!(Archive::read(&path), Err(ArchiveError::Io { .. })));

@@ -1,6 +1,6 @@
 //! Drills now beside drills then.
 //!
-//! One drill's outages scatter, so a difference of two medians means little by itself. It is called
+//! One drill's outages scatter, so a difference of two medians means little on its own. It is called
 //! one when 95 of 100 resamplings of both sets of runs differ in the same direction (a bootstrap of
 //! the difference of medians), and by more than two requests are apart. Fewer than five runs on a side
 //! get no verdict.
@@ -13,7 +13,7 @@ use super::stats::{DrillStats, Spread, median_of_sorted};
 use crate::model::NodeName;
 
 /// What became of a drill's outage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trend {
     /// Shorter than before.
@@ -27,7 +27,7 @@ pub enum Trend {
 }
 
 /// One drill, then and now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct DrillTrend {
     /// Which drill.
     pub drill: Drill,
@@ -44,7 +44,7 @@ pub struct DrillTrend {
 }
 
 /// Two reports side by side.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// When the earlier one was begun.
     pub since: String,

@@ -21,10 +21,10 @@ pub struct Download {
     pub whole: bool,
 }
 
-/// So much is read at a time, every so often: about 1 MB a second.
+/// So much is read at a time, at intervals: about 1 MB a second.
 const BITE: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(60);
-/// A download that gets no byte for so long is broken.
+/// A download that gets no byte for this long is broken.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Downloads until the answer's end, or until `stop` says so; then the rest is read as fast as it

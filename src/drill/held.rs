@@ -1,4 +1,4 @@
-//! Connections that are kept open, as browsers and other proxies do, with a request every so often.
+//! Connections that are kept open, as browsers and other proxies do, with a request at intervals.
 
 use std::io;
 use std::time::Duration;

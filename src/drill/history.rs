@@ -8,19 +8,11 @@
 //! violation is what no clock within these errors could explain. It is pure: a run and what is
 //! expected of its drill in, violations out.
 
-use super::expect::{Expect, Mark, Window};
-use super::record::{DrillRun, Event, Millis, Violation, What};
+use super::expect::Expect;
+use super::record::{Adverts, DrillRun, Event, Millis, Violation, What};
 use super::spans::{Span, any, both, grown, none, spans};
+use super::window::{Mark, Window};
 use crate::model::NodeName;
-
-/// How often the cluster that is judged adverts, and how long a silence makes a node its owner.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Adverts {
-    /// Milliseconds from one to the next.
-    pub every_ms: f64,
-    /// How many must be missing.
-    pub missing: u8,
-}
 
 /// What of `run`, whose cluster adverts like that, must not be. A record that contradicts itself is not
 /// judged any further.

@@ -2,10 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::expect::{Expect, Mark, Window};
-use super::history::{Adverts, CHECKS, Check, judge};
+use super::expect::Expect;
+use super::history::{CHECKS, Check, judge};
 use super::kind::Drill;
-use super::record::{ClockOffset, DrillRun, Event, LostStretch, Requests, Violation, What};
+use super::record::{
+    Adverts, ClockOffset, DrillRun, Event, LostStretch, Requests, Violation, What,
+};
+use super::window::{Mark, Window};
 use crate::model::NodeName;
 
 const ADVERTS: Adverts = Adverts {

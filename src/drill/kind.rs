@@ -2,12 +2,22 @@
 
 use std::time::Duration;
 
-use super::expect::{Linger, Mark, Window};
+use super::window::{Linger, Mark, Window};
 use crate::model::NodeName;
 
 /// A drill's name.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    schemars::JsonSchema,
+    serde::Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Drill {
@@ -23,7 +33,7 @@ pub enum Drill {
     KeepalivedKill,
     /// The link is taken down.
     LinkDown,
-    /// The host is restarted without a word.
+    /// The host is restarted without notice.
     PowerOff,
     /// No VRRP gets in or out: the others take the owner for dead.
     VrrpBlocked,

@@ -21,13 +21,13 @@ pub struct LoadSpec {
     pub new: Target,
     /// Another path for as many new connections, where there is one.
     pub beside: Option<Target>,
-    /// A new connection every so often, for each path.
+    /// A new connection at intervals, for each path.
     pub interval: Duration,
     /// Where held connections ask.
     pub held: Target,
     /// How many of them.
     pub held_connections: u32,
-    /// A request on each every so often.
+    /// A request on each at intervals.
     pub held_interval: Duration,
     /// What is downloaded.
     pub download: Option<Target>,
@@ -85,7 +85,7 @@ impl Load {
 
     /// Stops it, waits for what is under way, and returns what it saw.
     pub async fn stop(self) -> io::Result<LoadLog> {
-        // Its thread has ended by itself when nobody listens any more.
+        // Its thread has ended on its own when nobody listens any more.
         let _ = self.stop.send(true);
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
         match joined {

@@ -23,13 +23,14 @@ mod record;
 pub(crate) mod samples;
 mod spans;
 mod stats;
+mod window;
 
 pub use archive::{Archive, ArchiveError};
 pub use clock::{Clock, ClockReading, HostClock};
 pub use compare::{Comparison, DrillTrend, Trend};
 pub use download::Download;
-pub use expect::{Expect, Mark, Window};
-pub use history::{Adverts, NodeSpans, violations};
+pub use expect::Expect;
+pub use history::{NodeSpans, violations};
 pub use http::Target;
 pub use kind::{DRILLS, Drill, DrillSpec, Ends, Scope, Servers, Takeover};
 pub use load::{Load, LoadLog, LoadSpec};
@@ -37,8 +38,9 @@ pub use measure::{downloads, requests};
 pub use phases::{next_owner, phases, time_to_return};
 pub use probe::Probe;
 pub use record::{
-    Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Millis,
-    Phases, Predicted, Requests, Violation, What,
+    Adverts, Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch,
+    Millis, Phases, Predicted, Requests, Violation, What,
 };
 pub use spans::Span;
 pub use stats::{Against, BesideStats, Bucket, DrillStats, MACHINES_OWN_MS, Spread, Verdict};
+pub use window::{Mark, Window};

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::history::Adverts;
 use super::kind::Drill;
 use crate::model::NodeName;
 
@@ -16,7 +15,7 @@ use crate::model::NodeName;
 pub type Millis = f64;
 
 /// One call of `hactl failover-test`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct DrillReport {
     /// The layout of this record. Readers refuse what they don't know.
     pub format: u32,
@@ -34,7 +33,7 @@ pub struct DrillReport {
     pub down_timer_adverts: u8,
     /// The nodes, in the inventory's order.
     pub nodes: Vec<NodeName>,
-    /// A new connection was begun every so many milliseconds.
+    /// A new connection was begun at this interval in milliseconds.
     pub probe_interval_ms: f64,
     /// What was asked to be done, in order.
     pub runs: Vec<DrillRun>,
@@ -53,8 +52,17 @@ impl DrillReport {
     }
 }
 
+/// How often the cluster that is judged adverts, and how long a silence makes a node its owner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adverts {
+    /// Milliseconds from one to the next.
+    pub every_ms: f64,
+    /// How many must be missing.
+    pub missing: u8,
+}
+
 /// One fault, and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct DrillRun {
     /// Which drill.
     pub drill: Drill,
@@ -74,7 +82,7 @@ pub struct DrillRun {
     pub begin_ms: Millis,
     /// When it ended.
     pub end_ms: Millis,
-    /// How long the fault lasted by order, in milliseconds; `None` where it heals by itself.
+    /// How long the fault lasted by order, in milliseconds; `None` where it heals on its own.
     pub hold_ms: Option<f64>,
     /// Requests, each over a new connection: by these the drill is judged.
     pub new: Requests,
@@ -104,7 +112,7 @@ pub struct DrillRun {
 }
 
 /// Requests at a set rate, none waiting for another.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Requests {
     /// In all.
     pub count: usize,
@@ -128,7 +136,7 @@ impl Requests {
 }
 
 /// Requests to another path than the one by which a drill is judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Beside {
     /// The path.
     pub path: String,
@@ -137,7 +145,7 @@ pub struct Beside {
 }
 
 /// From the first lost request to the beginning of the next one that was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct LostStretch {
     /// When its first lost request was begun.
     pub at_ms: Millis,
@@ -147,8 +155,8 @@ pub struct LostStretch {
     pub lost: usize,
 }
 
-/// Connections that are kept open, with a request on each every so often.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Connections that are kept open, with a request on each at intervals.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Held {
     /// How many there were.
     pub connections: usize,
@@ -163,7 +171,9 @@ pub struct Held {
 }
 
 /// Large answers that were being read when the fault came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize,
+)]
 pub struct Downloads {
     /// How many.
     pub under_way: usize,
@@ -172,7 +182,7 @@ pub struct Downloads {
 }
 
 /// The time from the fault to the first request that was answered again, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Phases {
     /// From the fault until a node acts on it: its owner lets the VIP go, or another one misses its
     /// adverts.
@@ -184,7 +194,7 @@ pub struct Phases {
 }
 
 /// What `check` predicts, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Predicted {
     /// At best.
     pub earliest_ms: f64,
@@ -193,7 +203,7 @@ pub struct Predicted {
 }
 
 /// A host's clock less the operator's, in milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct ClockOffset {
     /// The host.
     pub node: NodeName,
@@ -204,7 +214,7 @@ pub struct ClockOffset {
 }
 
 /// Something that was seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Event {
     /// When.
     pub at_ms: Millis,
@@ -215,7 +225,7 @@ pub struct Event {
 }
 
 /// What was seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum What {
     /// The fault was made here.
@@ -261,7 +271,7 @@ pub enum What {
 }
 
 /// Something that must not be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "violation")]
 pub enum Violation {
     /// Two nodes had the VIP, and both could be reached and answered.

@@ -6,7 +6,7 @@ use super::kind::Drill;
 use super::record::{DrillReport, DrillRun, Phases, Predicted};
 
 /// The middle, the best and the worst of several values.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Spread {
     /// Half of them are no larger.
     pub median: f64,
@@ -42,7 +42,7 @@ pub(super) fn median_of_sorted(values: &[f64]) -> Option<f64> {
 }
 
 /// How a drill ended, the worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Nothing is wrong.
@@ -87,18 +87,18 @@ impl DrillReport {
 }
 
 /// A stretch of the scale, and how many runs are on it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Bucket {
-    /// From so many milliseconds.
+    /// From this many milliseconds.
     pub from_ms: f64,
-    /// To so many, excluded; `None` for the last one.
+    /// To this many, excluded; `None` for the last one.
     pub to_ms: Option<f64>,
     /// Runs.
     pub runs: usize,
 }
 
 /// How the predicted outage stands to the measured one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Against {
     /// Every run was within.
@@ -110,7 +110,7 @@ pub enum Against {
 }
 
 /// Requests to another path than the one by which a drill is judged.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct BesideStats {
     /// The path of the first run.
     pub path: String,
@@ -133,7 +133,7 @@ impl BesideStats {
 }
 
 /// All runs of one drill.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct DrillStats {
     /// Which drill.
     pub drill: Drill,

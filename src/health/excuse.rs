@@ -7,9 +7,9 @@ use std::net::IpAddr;
 
 use super::fault::FaultCause;
 use super::find::problems;
-use super::problem::{Daemon, Problem};
-use crate::agent::Observation;
-use crate::model::NodeName;
+use super::problem::Problem;
+use crate::agent::{Fact, Observation};
+use crate::model::{NodeName, UnitId};
 
 /// What is wrong with nodes that hactl has set up before, and with the VIPs that they have since. One that it has not must come out whole.
 pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
@@ -21,7 +21,7 @@ pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
         let vip = vip.to_string();
         let records = seen
             .iter()
-            .filter_map(|seen| seen.recorded.as_ref()?.get("vips"));
+            .filter_map(|seen| seen.recorded.as_ref()?.get(Fact::Vips));
         let mut records = records.peekable();
         records.peek().is_some() && records.all(|own| own.split(' ').all(|own| own != vip))
     };
@@ -57,7 +57,7 @@ impl Problem {
     /// True where it was so before: the same on the same node, or what could not be seen while the daemon
     /// was down. The VIPs are never excused.
     pub fn is_in(&self, before: &[Self]) -> bool {
-        let was_down = |node: &NodeName, daemon: Daemon| {
+        let was_down = |node: &NodeName, daemon: UnitId| {
             before.contains(&Self::DaemonDown {
                 node: node.clone(),
                 daemon,
@@ -69,21 +69,21 @@ impl Problem {
                 let is_known = |cause: &FaultCause| {
                     before.iter().any(|earlier| earlier.has_cause(node, cause))
                 };
-                was_down(node, Daemon::Keepalived)
+                was_down(node, UnitId::KEEPALIVED)
                     || (before.iter().any(|earlier| earlier.keeps_from_election(node))
                         && causes.iter().all(is_known))
             }
             Self::SourceMissing { node, address, .. } => {
                 let cause = FaultCause::AddressMissing { address: *address };
-                was_down(node, Daemon::Keepalived)
+                was_down(node, UnitId::KEEPALIVED)
                     || before.iter().any(|earlier| earlier.has_cause(node, &cause))
             }
             Self::Unreachable { node, port, .. } => {
                 let is_it = |earlier: &Self| matches!(earlier, Self::Unreachable { node: other, port: same, .. } if other == node && same == port);
-                was_down(node, Daemon::Nginx) || before.iter().any(is_it)
+                was_down(node, UnitId::NGINX) || before.iter().any(is_it)
             }
             Self::Dropped { node, .. } => {
-                was_down(node, Daemon::Nginx) || before.contains(self)
+                was_down(node, UnitId::NGINX) || before.contains(self)
             }
             Self::ScriptUnusable { node, path, .. } => before.iter().any(|earlier| {
                 matches!(earlier, Self::ScriptUnusable { node: other, path: same, .. } if other == node && same == path)

@@ -1,8 +1,8 @@
 //! What an instance in FAULT waits for.
 
+use crate::model::UnitId;
 use std::net::IpAddr;
 
-use super::problem::Daemon;
 use crate::agent::{Observation, Tracked, TrackedKind, VrrpState};
 
 /// A tracked file's value at or below which keepalived takes an instance out of the election.
@@ -12,7 +12,7 @@ const FILE_FAULT: i64 = -254;
 const NGINX_FILE: &str = "/run/hactl/nginx";
 
 /// Something that an instance waits for.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema, thiserror::Error)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum FaultCause {
     /// An interface that is down.
@@ -99,8 +99,7 @@ fn cause(seen: &Observation, tracked: &Tracked) -> Option<FaultCause> {
                 name: name(),
                 path: path.clone(),
                 value: *value,
-                is_nginx_down: path == NGINX_FILE
-                    && !seen.service(Daemon::Nginx.name()).is_active(),
+                is_nginx_down: path == NGINX_FILE && !seen.service(UnitId::NGINX).is_active(),
             })
         }
         _ => None,

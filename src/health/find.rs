@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use super::fault::fault_causes;
 use super::owners::{VipOwners, owners};
-use super::problem::{Daemon, Problem, UnusableScript};
+use super::problem::{Problem, UnusableScript};
 use crate::agent::{
-    Hook, HookState, ListensAt, Observation, PeerAnswer, PeerDoor, VrrpState, Wire,
+    Fact, Hook, HookState, InstanceState, ListensAt, Observation, PeerAnswer, PeerDoor, VrrpState,
+    Wire,
 };
-use crate::model::{NodeName, Socket, Transport};
+use crate::model::{NodeName, Socket, Transport, UnitId};
+use crate::units;
 
 /// What keeps the nodes of `seen` from being a whole cluster that serves `vips`: the VIPs first, then the
 /// nodes in their order, then what they disagree on.
@@ -46,9 +48,9 @@ fn owned_in_vain(seen: &[Observation], vips: &[VipOwners]) -> Vec<Problem> {
         let vip = *address;
         for holder in seen.iter().filter(|seen| owners.contains(&seen.node)) {
             let node = holder.node.clone();
-            if !runs(holder, Daemon::Keepalived) {
+            if !runs(holder, UnitId::KEEPALIVED) {
                 found.push(Problem::Orphaned { node, vip });
-            } else if !runs(holder, Daemon::Nginx)
+            } else if !runs(holder, UnitId::NGINX)
                 && let Some(peer) = seen.iter().find(|peer| could_serve(peer))
             {
                 found.push(Problem::OwnerCannotServe {
@@ -62,28 +64,44 @@ fn owned_in_vain(seen: &[Observation], vips: &[VipOwners]) -> Vec<Problem> {
     found
 }
 
-fn runs(seen: &Observation, daemon: Daemon) -> bool {
-    seen.service(daemon.name()).is_active()
+fn runs(seen: &Observation, daemon: UnitId) -> bool {
+    seen.service(daemon).is_active()
 }
 
 fn could_serve(seen: &Observation) -> bool {
-    Daemon::ALL.iter().all(|daemon| runs(seen, *daemon))
+    units::ids().all(|daemon| runs(seen, daemon))
         && own_instances(seen).all(|vrrp| vrrp.state.is_electable())
 }
 
 /// Beside others, an instance is hactl's where its last generation has it.
 fn own_instances(seen: &Observation) -> impl Iterator<Item = &VrrpState> {
     let recorded = seen.recorded.as_ref();
-    let names = recorded.and_then(|recorded| recorded.get("instances"));
+    let names = recorded.and_then(|recorded| recorded.get(Fact::Instances));
     seen.vrrp.iter().filter(move |vrrp| {
         names.is_none_or(|names| names.split(' ').any(|name| name == vrrp.instance))
     })
 }
 
+/// The nodes that are MASTER of an instance of which another one is MASTER, too.
+pub fn masters_together(seen: &[Observation]) -> Vec<NodeName> {
+    let masters = |node: &Observation| -> Vec<String> {
+        let own = own_instances(node).filter(|vrrp| vrrp.state == InstanceState::Master);
+        own.map(|vrrp| vrrp.instance.clone()).collect()
+    };
+    let shares = |node: &&Observation| {
+        let own = masters(node);
+        let mut others = seen.iter().filter(|other| other.node != node.node);
+        others.any(|other| masters(other).iter().any(|instance| own.contains(instance)))
+    };
+    seen.iter()
+        .filter(shares)
+        .map(|node| node.node.clone())
+        .collect()
+}
+
 fn of_node(seen: &Observation) -> Vec<Problem> {
     let node = &seen.node;
-    let down = Daemon::ALL
-        .into_iter()
+    let down = units::ids()
         .filter(|daemon| !runs(seen, *daemon))
         .map(|daemon| Problem::DaemonDown {
             node: node.clone(),
@@ -143,7 +161,7 @@ fn may_listen(node: &Observation, port: u16) -> bool {
 /// The listeners of `node` that every peer that asked was kept from. One that gets through tells that the
 /// listener is there, and that what the others met is meant for them.
 fn unreachable(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
-    if !runs(node, Daemon::Nginx) {
+    if !runs(node, UnitId::NGINX) {
         return Vec::new();
     }
     let closed = heard_of(node, seen, ListensAt::All).into_iter().filter_map(
@@ -181,7 +199,7 @@ fn heard_of(
 /// The ports that `node` serves at VIPs alone, and that it leaves without even a refusal at its own address. Where
 /// no other node refuses there either, it is how their firewalls treat every address but the VIPs.
 fn dropped(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
-    if !runs(node, Daemon::Nginx) {
+    if !runs(node, UnitId::NGINX) {
         return Vec::new();
     }
     let is_silent =

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use crate::agent::{
     Answered, Door, Observation, Reach, ReachQuestion, ReachedVip, Viewpoint, VipDoors,
 };
-use crate::model::{Cluster, NodeName};
+use crate::model::{Cluster, NodeName, UnitId};
 
 /// Which of the TCP ports that were asked must answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn reach_question(vips: &[VipDoors], seen: &[Observation]) -> ReachQuestion 
     let served = |doors: &VipDoors| {
         let owners = VipOwners::of(doors.vip, seen);
         let owner = seen.iter().find(|seen| Some(&seen.node) == owners.sole())?;
-        Some((doors.vip, owner.serves.clone()?))
+        Some((doors.vip, owner.loaded(UnitId::NGINX)?.to_owned()))
     };
     ReachQuestion {
         vips: vips.to_vec(),

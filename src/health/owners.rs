@@ -6,7 +6,7 @@ use crate::agent::Observation;
 use crate::model::NodeName;
 
 /// A VIP and the nodes that have it on an interface.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct VipOwners {
     /// The address.
     pub address: IpAddr,

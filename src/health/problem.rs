@@ -4,35 +4,10 @@ use std::net::IpAddr;
 
 use super::fault::FaultCause;
 use crate::agent::{InstanceState, PeerAnswer, Viewpoint};
-use crate::check::Rule;
-use crate::check::registry::{DR001, DR002, DR003, KA020, KA040, KA041};
-use crate::model::NodeName;
-
-/// A daemon that every node runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Daemon {
-    /// The proxy.
-    Nginx,
-    /// VRRP.
-    Keepalived,
-}
-
-impl Daemon {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Nginx, Self::Keepalived];
-
-    /// Its program's name, and its unit's without `.service`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Keepalived => "keepalived",
-        }
-    }
-}
+use crate::model::{NodeName, UnitId};
 
 /// Something that keeps a node from serving or taking over, or a VIP from having one owner.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema, thiserror::Error)]
 #[serde(tag = "problem", rename_all = "snake_case")]
 pub enum Problem {
     /// A VIP without an owner.
@@ -73,7 +48,7 @@ pub enum Problem {
         /// The node.
         node: NodeName,
         /// The daemon.
-        daemon: Daemon,
+        daemon: UnitId,
     },
     /// A virtual router that takes no part in the election.
     #[error("{node}: {instance} is in {state}{}{}", since_words(*seconds), cause_words(causes))]
@@ -203,7 +178,7 @@ pub enum Problem {
 }
 
 /// Why keepalived cannot run a script.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(tag = "script", rename_all = "snake_case")]
 pub enum UnusableScript {
     /// It does not exist.
@@ -235,30 +210,6 @@ impl Problem {
             Self::WrongHardware { from, .. }
             | Self::NotReached { from, .. }
             | Self::OtherGeneration { from, .. } => from.node(),
-        }
-    }
-
-    /// The rule that it breaks, where there is one with more to say.
-    pub fn rule(&self) -> Option<&'static Rule> {
-        match self {
-            Self::NoOwner { .. } | Self::SeveralOwners { .. } => Some(&DR001),
-            Self::OwnerCannotServe { .. } => Some(&DR002),
-            Self::Orphaned { .. } => Some(&DR003),
-            Self::Mismatch { .. } => Some(&KA020),
-            Self::ScriptUnusable {
-                script: UnusableScript::Unsafe { .. },
-                ..
-            } => Some(&KA041),
-            Self::ScriptUnusable { .. } => Some(&KA040),
-            Self::DaemonDown { .. }
-            | Self::NotElectable { .. }
-            | Self::SourceMissing { .. }
-            | Self::Unreachable { .. }
-            | Self::Dropped { .. }
-            | Self::WrongHardware { .. }
-            | Self::NotReached { .. }
-            | Self::OtherGeneration { .. }
-            | Self::NotServed { .. } => None,
         }
     }
 

@@ -54,7 +54,9 @@ pub fn load_with_profile(
         Some(cluster) if faults.is_empty() => Ok(Inventory { cluster, source }),
         _ => {
             if faults.is_empty() {
-                let fault = Fault::unplaced("the inventory has no meaning, for no reason known");
+                let fault = Fault::unplaced(
+                    "internal error: the inventory was rejected without a diagnostic",
+                );
                 faults.add(fault.help("this is a mistake in hactl; please report it"));
             }
             Err(faults.into_errors(source))

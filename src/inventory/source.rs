@@ -10,7 +10,8 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 use crate::model::InventoryPath;
 
 /// A place in an inventory, as editors count: line and column from 1, the column in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PlaceInText")]
 pub struct Place {
     /// The line, from 1.
     pub line: usize,

@@ -124,7 +124,7 @@ impl Cgroup {
     }
 }
 
-/// Sends a signal to a process, which may have ended by itself meanwhile.
+/// Sends a signal to a process, which may have ended on its own meanwhile.
 pub(super) fn send(pid: u32, signal: Signal) {
     if let Ok(pid) = i32::try_from(pid) {
         let _ = kill(Pid::from_raw(pid), signal);

@@ -29,7 +29,7 @@ pub enum LabError {
     },
 
     /// The specification can't be carried out.
-    #[error("the lab's {field} `{value}` is not possible: {rule}")]
+    #[error("the lab's {field} `{value}` is invalid: {rule}")]
     Spec {
         /// The field.
         field: &'static str,

@@ -9,7 +9,7 @@ use super::release::Release;
 use super::seconds;
 
 /// One of the two cached layers that machines are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageLayer {
     /// Debian with systemd and sshd, and the package repository.
@@ -19,8 +19,8 @@ pub enum ImageLayer {
 }
 
 /// Something that happened while a lab was made or removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LabEvent {
     /// Packages that this machine lacks are about to be installed on it with apt.
@@ -34,6 +34,7 @@ pub enum LabEvent {
         packages: Vec<&'static str>,
         /// How long it took.
         #[serde(serialize_with = "seconds::serialize")]
+        #[schemars(with = "f64")]
         took: Duration,
     },
     /// A limit of this machine's kernel was too low for labs, and was raised until its next boot.
@@ -62,6 +63,7 @@ pub enum LabEvent {
         folder: PathBuf,
         /// How long this usually takes, for a progress bar.
         #[serde(serialize_with = "seconds::serialize")]
+        #[schemars(with = "f64")]
         usually: Duration,
     },
     /// One line of what the build says.
@@ -77,6 +79,7 @@ pub enum LabEvent {
         layer: ImageLayer,
         /// How long it took.
         #[serde(serialize_with = "seconds::serialize")]
+        #[schemars(with = "f64")]
         took: Duration,
     },
     /// A lab of that name, or one whose owner has died, was removed first.
@@ -90,13 +93,18 @@ pub enum LabEvent {
     NodeStarted {
         /// The node.
         node: String,
+        /// How many nodes the lab has.
+        nodes: u8,
     },
     /// A machine has finished booting and its SSH server answers.
     NodeReady {
         /// The node.
         node: String,
+        /// How many nodes the lab has.
+        nodes: u8,
         /// Since it was started.
         #[serde(serialize_with = "seconds::serialize")]
+        #[schemars(with = "f64")]
         took: Duration,
     },
     /// The backends answer.
@@ -110,6 +118,7 @@ pub enum LabEvent {
         name: String,
         /// Since `up` was called.
         #[serde(serialize_with = "seconds::serialize")]
+        #[schemars(with = "f64")]
         took: Duration,
     },
 }

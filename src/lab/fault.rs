@@ -1,4 +1,4 @@
-//! Breaking a lab on purpose, and mending it.
+//! Breaking a lab on purpose, and repairing it.
 
 use std::fs::{self, File};
 use std::time::Duration;

@@ -246,7 +246,7 @@ fn pick_mirror(targets: &str, suite: &str) -> Option<String> {
     any.map(str::to_owned)
 }
 
-/// debootstrap downloads by itself and has to be told what apt has been told.
+/// debootstrap downloads on its own and has to be told what apt has been told.
 fn apt_proxy() -> Option<String> {
     let shell = run(command("apt-config").args(["shell", "proxy", "Acquire::http::Proxy"])).ok()?;
     let value = shell.trim().strip_prefix("proxy='")?.strip_suffix('\'')?;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::error::LabError;
 use super::event::LabEvent;
 use super::image::{self, Images};
-use super::names::{LabHome, Names, backend_name, node_name};
+use super::names::{LabHome, Names, backend_name, node_name, validate_name};
 use super::record::{NameLock, Phase, Record};
-use super::spec::{LabSpec, validate_name};
+use super::spec::LabSpec;
 use super::{backend, inventory_text, machine, network, prerequisites, ssh, teardown};
 
 /// How long to wait for another process that starts or removes the same lab.
@@ -110,7 +110,7 @@ impl Lab {
         let mut removed = Vec::new();
         for name in home.names()? {
             let names = Names::new(&home, &name);
-            // A record that can't be read says nothing about an owner: leave it to a person.
+            // A record that can't be read says nothing about an owner: leave it to the operator.
             if !matches!(Record::read(&names), Ok(Some(record)) if record.is_orphan()) {
                 continue;
             }
@@ -231,7 +231,10 @@ fn make(
         machine::make_disk(names, spec, images, &node)?;
         let release = spec.release_of(&node);
         booting.push(machine::start(names, index, release)?);
-        events(LabEvent::NodeStarted { node });
+        events(LabEvent::NodeStarted {
+            node,
+            nodes: spec.nodes,
+        });
     }
     backend::make_disks(names, spec, images)?;
     for index in 0..spec.backends {
@@ -246,7 +249,11 @@ fn make(
     for booting in booting {
         let node = booting.node.clone();
         let took = booting.wait(names)?;
-        events(LabEvent::NodeReady { node, took });
+        events(LabEvent::NodeReady {
+            node,
+            nodes: spec.nodes,
+            took,
+        });
     }
     record.phase = Phase::Up;
     record.write(names)?;

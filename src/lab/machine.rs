@@ -227,7 +227,7 @@ pub(super) fn leader(names: &Names, node: &str) -> Option<u32> {
 /// Takes a node's power away: it falls silent at once, and nothing of it is written or said after.
 pub(super) fn power_off(names: &Names, node: &str) -> Vec<u32> {
     // The port goes first, so that no dying process gets a last word out. If the machine has just
-    // ended by itself, the port is gone already.
+    // ended on its own, the port is gone already.
     let switch = names.netns(names::SWITCH);
     let _ = run(command_for(names, "ip").args(["-n", &switch, "link", "delete", node]));
     let left = Cgroup::of_member(names, node).kill_and_remove();

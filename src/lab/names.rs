@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::LabError;
-use super::spec::validate_name;
 
 const DEFAULT_CACHE: &str = "/var/cache/hactl/lab";
 const DEFAULT_STATE: &str = "/var/lib/hactl-lab";
+/// Longest lab name: machine names are built from it and end at 64 characters.
+const MAX_NAME: usize = 32;
 
 /// The folders that labs live in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,23 @@ impl LabHome {
         names.sort();
         Ok(names)
     }
+}
+
+pub(super) fn validate_name(name: &str) -> Result<(), LabError> {
+    let good = name.len() <= MAX_NAME
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if good {
+        return Ok(());
+    }
+    Err(LabError::Spec {
+        field: "name",
+        value: name.to_owned(),
+        rule: "it must be at most 32 lowercase letters, digits and hyphens, and start with a letter",
+    })
 }
 
 /// The `index`-th node's name, counted from 0.
@@ -187,6 +205,17 @@ impl MemberPaths {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_could_not_name_a_machine_are_refused() {
+        for good in ["a", "demo", "lab-2", "x0"] {
+            assert!(validate_name(good).is_ok(), "{good}");
+        }
+        let long = "a".repeat(33);
+        for bad in ["", "-a", "a-", "Demo", "a.b", "a/b", "..", "ä", "1a", &long] {
+            assert!(validate_name(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn labs_of_one_name_in_two_folders_share_nothing() {

@@ -8,7 +8,18 @@ use serde::{Deserialize, Serialize};
 /// A release of Debian. They differ in what hactl has to cope with: the versions of keepalived,
 /// nginx and systemd.
 #[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    schemars::JsonSchema,
+    Deserialize,
 )]
 pub enum Release {
     /// bullseye: keepalived 2.1.5, nginx 1.18.0.

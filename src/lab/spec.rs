@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::error::LabError;
-use super::names::node_name;
+use super::names::{node_name, validate_name};
 use super::processes;
 use super::release::Release;
 
@@ -14,11 +14,8 @@ use super::release::Release;
 pub(super) const MAX_NODES: u8 = 9;
 /// The most backends that a lab can have.
 pub(super) const MAX_BACKENDS: u8 = 50;
-/// Longest lab name: machine names are built from it and end at 64 characters.
-const MAX_NAME: usize = 32;
-
 /// What a lab should be like.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct LabSpec {
     /// The lab's name: lowercase letters, digits and hyphens.
     pub name: String,
@@ -93,25 +90,8 @@ impl LabSpec {
     }
 }
 
-pub(super) fn validate_name(name: &str) -> Result<(), LabError> {
-    let good = name.len() <= MAX_NAME
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('-')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if good {
-        return Ok(());
-    }
-    Err(LabError::Spec {
-        field: "name",
-        value: name.to_owned(),
-        rule: "it must be at most 32 lowercase letters, digits and hyphens, and start with a letter",
-    })
-}
-
 /// What is installed on a lab's nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Image {
     /// Neither nginx nor keepalived; a repository inside the machine lets apt install them.
@@ -121,7 +101,7 @@ pub enum Image {
 }
 
 /// Who logs in to a lab's nodes over SSH.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Login {
     /// `root`, with a key.
@@ -147,7 +127,7 @@ impl fmt::Display for Login {
 }
 
 /// A process that a lab belongs to, told apart from a later one with the same id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Owner {
     /// The process id.
     pub pid: u32,
@@ -176,17 +156,6 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_could_not_name_a_machine_are_refused() {
-        for good in ["a", "demo", "lab-2", "x0"] {
-            assert!(validate_name(good).is_ok(), "{good}");
-        }
-        let long = "a".repeat(33);
-        for bad in ["", "-a", "a-", "Demo", "a.b", "a/b", "..", "ä", "1a", &long] {
-            assert!(validate_name(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn an_owner_is_told_from_a_later_process_with_its_id() {

@@ -20,13 +20,14 @@ use super::spec::LabSpec;
 use super::tool::{command, run};
 
 /// What a lab is like at this moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct LabStatus {
     /// What it was made from.
     pub spec: LabSpec,
     /// Whether `up` has finished. If it hasn't, it is under way or was interrupted.
     pub complete: bool,
     /// When it was made.
+    #[schemars(with = "String")]
     pub created: Timestamp,
     /// Its folder.
     pub dir: PathBuf,
@@ -43,7 +44,7 @@ pub struct LabStatus {
 }
 
 /// Whether a node is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeState {
     /// It has power and a network.
@@ -55,7 +56,7 @@ pub enum NodeState {
 }
 
 /// What a node is like at this moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct NodeStatus {
     /// Its name.
     pub name: String,
@@ -68,6 +69,7 @@ pub struct NodeStatus {
         rename = "uptime_seconds",
         serialize_with = "seconds::serialize_option"
     )]
+    #[schemars(with = "Option<f64>")]
     pub uptime: Option<Duration>,
     /// The process id of its service manager, as seen from outside.
     pub leader: Option<u32>,
@@ -78,7 +80,7 @@ pub struct NodeStatus {
 }
 
 /// What a backend is like at this moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct BackendStatus {
     /// Its name.
     pub name: String,

@@ -103,7 +103,7 @@ pub(super) fn tail(text: &str) -> String {
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
-/// A command as a person would type it; a script among its arguments is cut to its first line.
+/// A command as it would be typed; a script among its arguments is cut to its first line.
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words

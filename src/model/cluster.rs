@@ -13,6 +13,7 @@ use super::names::{
 use super::nginx::{Health, NginxSettings, Site, Stream, Upstream};
 use super::path::InventoryPath;
 use super::secret::SecretRef;
+use super::unit::UnitId;
 use super::vrrp::{VrrpInstance, VrrpSettings};
 
 /// How root is reached after login.
@@ -80,11 +81,12 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// True when hactl lives beside others in the configuration of `program`.
-    pub fn shares(self, program: &str) -> bool {
-        let hold = match program {
-            "keepalived" => self.keepalived,
-            _ => self.nginx,
+    /// True when hactl lives beside others in the configuration of `unit`.
+    pub fn shares(self, unit: UnitId) -> bool {
+        let hold = match unit {
+            UnitId::NGINX => self.nginx,
+            UnitId::KEEPALIVED => self.keepalived,
+            _ => Hold::Owned,
         };
         hold == Hold::Shared
     }

@@ -15,7 +15,7 @@ pub enum EscapeError {
         syntax: &'static str,
     },
     /// It is longer than the syntax allows.
-    #[error("it has {length} bytes once it is quoted, and {syntax} takes {longest} at most")]
+    #[error("it is {length} bytes long when quoted; {syntax} allows {longest}")]
     TooLong {
         /// Its length.
         length: usize,
@@ -28,7 +28,7 @@ pub enum EscapeError {
     #[error("'%' is not followed by two hexadecimal digits")]
     Percent,
     /// Percent escapes of a URL make no text.
-    #[error("it is no UTF-8 once it is decoded")]
+    #[error("it is not UTF-8 after decoding")]
     NotUtf8,
     /// It has to be something, and it is nothing.
     #[error("it is empty")]
@@ -323,7 +323,7 @@ mod tests {
         );
         assert_eq!(
             nginx_text(&"x".repeat(5000)).unwrap_err().to_string(),
-            "it has 5002 bytes once it is quoted, and an nginx parameter takes 4000 at most"
+            "it is 5002 bytes long when quoted; an nginx parameter allows 4000"
         );
         assert_eq!(keepalived_word(""), Err(EscapeError::Empty));
     }

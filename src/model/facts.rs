@@ -1,95 +1,10 @@
 //! What a host is: the facts that templates and rules depend on.
 
-use std::fmt;
-use std::str::FromStr;
-
 use ipnet::IpNet;
 
+use super::distribution::OsFamily;
 use super::names::{HostPath, UserName};
-
-/// A dotted version such as keepalived's `2.2.7` or nginx's `1.22.1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    /// The first number.
-    pub major: u32,
-    /// The second.
-    pub minor: u32,
-    /// The third, 0 where there is none.
-    pub patch: u32,
-}
-
-impl Version {
-    /// A version from its numbers.
-    pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self {
-            major,
-            minor,
-            patch,
-        }
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
-    }
-}
-
-/// The text is no dotted version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no version: expected numbers separated by dots, such as 2.2.7")]
-pub struct InvalidVersion;
-
-impl FromStr for Version {
-    type Err = InvalidVersion;
-
-    fn from_str(text: &str) -> Result<Self, InvalidVersion> {
-        let text = text.trim().trim_start_matches('v');
-        let end = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
-        let mut parts = text[..end].split('.').map(str::parse::<u32>);
-        let mut next = || parts.next().transpose().map_err(|_| InvalidVersion);
-        let major = next()?.ok_or(InvalidVersion)?;
-        Ok(Self {
-            major,
-            minor: next()?.unwrap_or(0),
-            patch: next()?.unwrap_or(0),
-        })
-    }
-}
-
-impl serde::Serialize for Version {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// The distribution's family, which decides package names, users and paths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OsFamily {
-    /// Debian, Ubuntu and what derives from them.
-    Debian,
-    /// RHEL, `CentOS`, Rocky, Alma, Fedora.
-    Redhat,
-}
-
-/// The versions of keepalived and nginx that a distribution's release packages; for hosts where
-/// neither is installed and the package manager's lists are empty, as on a fresh image.
-pub fn packaged_versions(os_id: &str, os_version: &str) -> Option<(Version, Version)> {
-    let versions = match (os_id, os_version) {
-        ("debian", "11") => ((2, 1, 5), (1, 18, 0)),
-        ("debian", "12") => ((2, 2, 7), (1, 22, 1)),
-        ("debian", "13") => ((2, 3, 3), (1, 26, 3)),
-        ("ubuntu", "20.04") => ((2, 0, 19), (1, 18, 0)),
-        ("ubuntu", "22.04") => ((2, 2, 4), (1, 18, 0)),
-        ("ubuntu", "24.04") => ((2, 2, 8), (1, 24, 0)),
-        _ => return None,
-    };
-    let version = |(major, minor, patch)| Version::new(major, minor, patch);
-    Some((version(versions.0), version(versions.1)))
-}
+use super::version::Version;
 
 /// An address that a host has of its own: no virtual one, and none on its loopback.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -124,15 +39,18 @@ pub struct NodeFacts {
 impl NodeFacts {
     /// A Debian 12 host with that release's packages: what `render` assumes offline.
     pub fn debian_12() -> Self {
-        // These three texts are valid by the tests below; the fallible constructors stay at the edge.
+        // The row's texts are valid by the tests below; the fallible constructors stay at the edge.
         let fixed = || -> Option<Self> {
+            let (id, release) = ("debian", "12");
+            let row = OsFamily::Debian.distribution();
+            let (keepalived, nginx) = row.packaged(id, release)?;
             Some(Self {
-                os_id: "debian".to_owned(),
-                os_version: "12".to_owned(),
-                family: OsFamily::Debian,
-                keepalived: Version::new(2, 2, 7),
-                nginx: Version::new(1, 22, 1),
-                nginx_user: UserName::new("www-data").ok()?,
+                os_id: id.to_owned(),
+                os_version: release.to_owned(),
+                family: row.family,
+                keepalived,
+                nginx,
+                nginx_user: UserName::new(row.nginx_user).ok()?,
                 nginx_pid_file: HostPath::new("/run/nginx.pid").ok()?,
                 addresses: None,
             })
@@ -144,20 +62,6 @@ impl NodeFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_read_as_the_programs_print_them() {
-        for (text, expected) in [
-            ("2.2.7", Version::new(2, 2, 7)),
-            ("v2.2.7", Version::new(2, 2, 7)),
-            ("1.22.1 (Ubuntu)", Version::new(1, 22, 1)),
-            ("1:2.2.7-1+b2", Version::new(1, 0, 0)),
-            ("2.3", Version::new(2, 3, 0)),
-        ] {
-            assert_eq!(text.parse(), Ok(expected), "{text}");
-        }
-        assert_eq!("none".parse::<Version>(), Err(InvalidVersion));
-    }
 
     #[test]
     fn the_built_in_facts_exist() {

@@ -16,6 +16,7 @@ use strum::{Display, EnumString, IntoStaticStr};
     EnumString,
     IntoStaticStr,
     serde::Serialize,
+    schemars::JsonSchema,
     serde::Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
@@ -43,6 +44,8 @@ pub enum FileRole {
     NginxUnit,
     /// A drop-in for keepalived.service: `daemon-reload`.
     KeepalivedUnit,
+    /// The configuration of a further unit: reload that unit.
+    UnitConf,
     /// A tmpfiles.d(5) fragment: the folder in /run that the drop-ins write to.
     Tmpfiles,
     /// Not hactl's: what generation 0 holds, and what a later hactl may know.

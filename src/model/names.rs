@@ -29,7 +29,7 @@ macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr, $valid:expr, $rule:literal) => {
         $(#[$doc])*
         #[derive(
-            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema, serde::Deserialize,
         )]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -177,7 +177,16 @@ name_type!(
 
 /// An absolute path on a host, free of anything that a shell, keepalived or nginx would interpret.
 #[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    schemars::JsonSchema,
+    serde::Deserialize,
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct HostPath(Utf8PathBuf);

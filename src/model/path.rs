@@ -13,7 +13,8 @@ pub enum PathStep {
 
 /// A place in the inventory such as `nodes[1].priority`. The inventory's source resolves it to line
 /// and column; a value that was defaulted resolves to its nearest ancestor that was typed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
+#[schemars(from = "String", into = "String")]
 pub struct InventoryPath(Vec<PathStep>);
 
 impl InventoryPath {

@@ -14,7 +14,8 @@ pub enum Transport {
 }
 
 /// An address and a port. The unspecified address of a family stands for all of its addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
+#[schemars(from = "String", into = "String")]
 pub struct Socket {
     /// The address.
     pub address: IpAddr,

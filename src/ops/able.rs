@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::cluster::vips;
 use super::error::OpsError;
-use super::fitness::HostProblem;
-use super::survey::vips;
+use super::host_problem::HostProblem;
 use crate::agent::{Observation, TreeFile};
-use crate::health::{self, Problem, UnusableScript};
+use crate::check::{self, Finding, PlanEvidence, Severity};
+use crate::conf::keepalived::Conf;
+use crate::health::{self, Problem};
 use crate::model::{Cluster, FileRole, HostPath};
-use crate::plan::{NodePlan, Plan, unicast_ends};
+use crate::plan::{NodePlan, Plan};
 use crate::render::RenderedNode;
 
 /// The programs that a node's files name and that hactl does not install, each with true where keepalived's
@@ -26,14 +28,13 @@ pub(super) fn named_programs(cluster: &Cluster, rendered: &RenderedNode) -> Vec<
         .iter()
         .find(|file| file.role == FileRole::KeepalivedConf);
     let text = conf.map(|file| String::from_utf8_lossy(&file.content));
-    let text = text.as_deref().unwrap_or_default();
-    let is_secured = text
-        .lines()
-        .any(|line| line.trim_start().starts_with("enable_script_security"));
-    let named = text
-        .lines()
-        .filter_map(script)
-        .map(|path| (path, is_secured));
+    let conf = Conf::of_text(&text.unwrap_or_default(), None);
+    let is_secured = conf.global.enable_script_security;
+    let named = conf
+        .programs
+        .iter()
+        .filter_map(|path| HostPath::new(path).ok());
+    let named = named.map(|path| (path, is_secured));
     // hactl's own script calls it, which is nothing that keepalived looks at.
     let called = cluster.notify_hook.iter().map(|hook| (hook.clone(), false));
     let all: BTreeSet<(HostPath, bool)> = named.chain(called).collect();
@@ -42,45 +43,38 @@ pub(super) fn named_programs(cluster: &Cluster, rendered: &RenderedNode) -> Vec<
         .collect()
 }
 
-/// The program that a line of keepalived.conf has keepalived run.
-fn script(line: &str) -> Option<HostPath> {
-    let (key, value) = line.trim_start().split_once(char::is_whitespace)?;
-    // A FIFO is made by keepalived itself.
-    let is_script =
-        matches!(key, "script" | "notify") || (key.starts_with("notify_") && key != "notify_fifo");
-    let value = value.trim_start().trim_start_matches(['"', '\'']);
-    let path = value
-        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
-        .next()?;
-    is_script.then(|| HostPath::new(path).ok())?
-}
-
 /// Refuses a plan that would leave a node unable to serve or take over, by what its host is seen to lack.
-/// What it lacked before is no reason: a change may be about something else.
+/// What it lacked before is no reason: a change may be about something else. What is left are warnings.
 pub(super) fn refuse_unable(
     cluster: &Cluster,
     plan: &Plan,
     seen: &[Observation],
-) -> Result<(), OpsError> {
+) -> Result<Vec<Finding>, OpsError> {
     let vips = vips(cluster);
     let before = health::known_problems(seen, &vips);
     let mut problems = Vec::new();
     for node in plan.changing() {
         if let Some(host) = seen.iter().find(|host| host.node == node.node) {
             problems.extend(missing_sources(node, host, &vips, &before));
-            let unusable = unusable_programs(host, &before);
-            problems.extend(
-                unusable
-                    .filter(|problem| !may_be_installed(cluster, node, problem))
-                    .map(|problem| HostProblem::Script {
-                        node: host.node.clone(),
-                        problem,
-                    }),
-            );
         }
     }
+    let evidence = PlanEvidence {
+        cluster,
+        plan,
+        seen,
+        before: &before,
+    };
+    let broken = check::of_plan(&evidence).into_iter();
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        broken.partition(|finding| finding.severity() == Severity::Error);
+    problems.extend(errors.into_iter().filter_map(|finding| {
+        Some(HostProblem::Planned {
+            node: finding.node.clone()?,
+            finding: Box::new(finding),
+        })
+    }));
     if problems.is_empty() {
-        Ok(())
+        Ok(warnings)
     } else {
         Err(OpsError::Unfit { problems })
     }
@@ -96,7 +90,8 @@ fn missing_sources(
     let Some(conf) = node.tree.files.iter().find(is_conf) else {
         return Vec::new();
     };
-    let (sources, _) = unicast_ends(&String::from_utf8_lossy(&conf.content));
+    let text = String::from_utf8_lossy(&conf.content);
+    let (sources, _) = Conf::of_text(&text, Some(&host.hostname)).unicast_ends();
     let is_new = |address: &IpAddr| {
         let problem = Problem::SourceMissing {
             node: host.node.clone(),
@@ -125,34 +120,12 @@ fn own_addresses(host: &Observation, like: IpAddr, vips: &[IpAddr]) -> Vec<IpAdd
         .collect()
 }
 
-fn unusable_programs<'a>(
-    host: &'a Observation,
-    before: &'a [Problem],
-) -> impl Iterator<Item = Problem> + 'a {
-    let unusable = health::unusable(&host.node, &host.programs);
-    unusable.filter(|problem| !problem.is_in(before))
-}
-
-/// True for what a template names and the packages that are yet to be installed may bring. A notify hook is the
-/// user's own, and comes with none.
-fn may_be_installed(cluster: &Cluster, node: &NodePlan, problem: &Problem) -> bool {
-    let Problem::ScriptUnusable {
-        path,
-        script: UnusableScript::Missing,
-        ..
-    } = problem
-    else {
-        return false;
-    };
-    let is_hook = |hook: &HostPath| hook.as_str() == path;
-    !node.install.is_empty() && !cluster.notify_hook.as_ref().is_some_and(is_hook)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::agent::{Hook, HookState, InstanceState, Manifest, Program, Service, VrrpState};
     use crate::inventory;
+    use crate::model::UnitId;
     use crate::model::{Node, NodeFacts, Secrets};
     use crate::plan::{Desired, Goal, Redactor, Request, build};
     use crate::render::{self, Templates};
@@ -202,13 +175,14 @@ sites: [{ listen: [80], proxy: backend }]
             cluster: cluster.name.clone(),
             goal: Goal::Apply,
             left_out: Vec::new(),
+            addresses: crate::ops::cluster::addresses(&cluster),
             vips: vips(&cluster),
             nodes: desired.zip(seen.iter().cloned()).collect(),
             redactor: Redactor::new([7; 32]),
             take_over: None,
         });
         match refuse_unable(&cluster, &plan.unwrap(), &seen) {
-            Ok(()) => Vec::new(),
+            Ok(_) => Vec::new(),
             Err(OpsError::Unfit { problems }) => problems.iter().map(ToString::to_string).collect(),
             Err(other) => panic!("{other}"),
         }
@@ -259,6 +233,60 @@ sites: [{ listen: [80], proxy: backend }]
     }
 
     #[test]
+    fn files_that_let_nginx_open_too_few_files_are_told_where_none_runs() {
+        let cluster = inventory::load("hactl.yml", INVENTORY).unwrap().cluster;
+        let told = |limit: &str, is_running: bool| {
+            let mut seen: Vec<Observation> = cluster
+                .nodes
+                .iter()
+                .map(|node| host(node, &node.address.to_string(), HookState::Ready))
+                .collect();
+            let desired = cluster.nodes.iter().map(|node| {
+                let mut rendered = rendered(&cluster, node);
+                let mut files = rendered.files.iter_mut();
+                let conf = files.find(|file| file.role == FileRole::NginxConf);
+                let conf = &mut conf.unwrap().content;
+                let text = String::from_utf8(std::mem::take(conf)).unwrap();
+                let line = text
+                    .lines()
+                    .find(|line| line.starts_with("worker_rlimit_nofile"));
+                *conf = text.replace(line.unwrap(), limit).into_bytes();
+                Desired::from_rendered(&cluster, &rendered)
+            });
+            if is_running {
+                let service = Service {
+                    active: "active".to_owned(),
+                    ..Service::default()
+                };
+                seen[0].services.insert("nginx.service".to_owned(), service);
+                seen[0].recorded = Some(Manifest::default());
+            }
+            let plan = build(Request {
+                cluster: cluster.name.clone(),
+                goal: Goal::Apply,
+                left_out: Vec::new(),
+                addresses: crate::ops::cluster::addresses(&cluster),
+                vips: vips(&cluster),
+                nodes: desired.zip(seen.iter().cloned()).collect(),
+                redactor: Redactor::new([7; 32]),
+                take_over: None,
+            });
+            let found = refuse_unable(&cluster, &plan.unwrap(), &seen).unwrap();
+            let ids = found
+                .into_iter()
+                .map(|one| (one.rule.id, one.node.unwrap()));
+            ids.map(|(id, node)| format!("{id} {node}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told("worker_rlimit_nofile 1024;", false),
+            ["NG005 lb1", "NG005 lb2"]
+        );
+        assert_eq!(told("worker_rlimit_nofile 1024;", true), ["NG005 lb2"]);
+        assert_eq!(told("worker_rlimit_nofile 1000000;", false), [""; 0]);
+    }
+
+    #[test]
     fn what_a_package_may_bring_is_no_reason() {
         let there = Program::Installed {
             version: "1.22.1".parse().unwrap(),
@@ -266,8 +294,7 @@ sites: [{ listen: [80], proxy: backend }]
         let hosts = |nginx: &Program| {
             refused(|seen| {
                 for host in seen {
-                    host.nginx = *nginx;
-                    host.keepalived = there;
+                    host.installed = [(UnitId::NGINX, *nginx), (UnitId::KEEPALIVED, there)].into();
                     host.programs.push(Hook {
                         path: "/usr/libexec/of-a-template".to_owned(),
                         state: HookState::Missing,
@@ -280,7 +307,7 @@ sites: [{ listen: [80], proxy: backend }]
         assert_eq!(hosts(&missing), Vec::<String>::new());
         // The user's own hook comes with none.
         let hook = refused(|seen| {
-            seen[1].nginx = missing;
+            seen[1].installed.insert(UnitId::NGINX, missing);
             seen[1].programs[0].state = HookState::Missing;
         });
         assert_eq!(hook.len(), 1);

@@ -1,28 +1,17 @@
 //! `hactl apply`: makes the hosts what the inventory says.
 
-use super::change::{ApplyReport, ApplyRequest, Planner, change};
-use super::context::{Context, Loaded, load};
+use super::change::{ApplyReport, ApplyRequest, change};
 use super::error::OpsError;
-use super::plan::{Planned, make};
-use super::survey::Survey;
-use crate::agent::Observation;
+use super::planning::ToInventory;
+use super::selection::{Selection, load};
+use super::transport::Access;
 
 /// Plans, asks, and carries the plan out.
-pub async fn apply(context: &Context, request: ApplyRequest<'_>) -> Result<ApplyReport, OpsError> {
-    let mut loaded = load(context)?;
-    change(context, &mut loaded, ToInventory, request).await
-}
-
-/// The plan that makes the hosts what the inventory says.
-pub(super) struct ToInventory;
-
-impl Planner for ToInventory {
-    async fn plan(
-        &self,
-        loaded: &Loaded,
-        survey: &Survey,
-        seen: &[Observation],
-    ) -> Result<Planned, OpsError> {
-        make(loaded, survey, seen)
-    }
+pub async fn apply(
+    selection: &Selection,
+    access: &Access,
+    request: ApplyRequest<'_>,
+) -> Result<ApplyReport, OpsError> {
+    let mut loaded = load(selection)?;
+    change(access, &mut loaded, ToInventory, request).await
 }

@@ -1,30 +1,39 @@
 //! The course of a change, which apply and rollback share: look, find what has to be recovered, plan, ask,
 //! recover, plan again, carry out.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::context::{Context, Loaded};
+use super::cluster::{election_time, owner_patience, peer_ports};
+use super::connect::Hosts;
 use super::error::OpsError;
+use super::events::{Events, Stamped};
 use super::fingerprint::{Basis, is_same};
 use super::fitness::refuse_masked;
+use super::foresee::foresee;
 use super::forgotten::refuse_running;
 use super::holder::own_origin;
+use super::look::survey;
 use super::membership::refuse_missing;
 use super::notice::{Notice, note_all};
-use super::plan::{Planned, test_files};
 use super::plan_file::PlanFile;
-use super::recovery::{self, Recoverer, Recovery, require_no_pending_change};
-use super::survey::{Survey, fit_profile, owner_patience, peer_ports};
+use super::planning::{Planned, Planner, test_files};
+use super::recover::Recoverer;
+use super::recovery::{Recovery, require_no_pending_change};
+use super::selection::Loaded;
+use super::survey::Survey;
+use super::transport::Access;
 use super::unreachable::survey_for;
-use crate::agent::{AgentError, Observation, PeerKey, ThisMachine};
+use super::wanted::fit_profile;
+use crate::agent::{AgentError, Observation, PeerKey, VipDoors, random_bytes};
 use crate::apply::{
-    ApplyOptions, ApplyOutcome, ApplyResult, Confirmation, Engine, Event, Failure, FailureCause,
-    Fleet, Step,
+    self, ApplyOptions, ApplyOutcome, ApplyResult, Confirmation, Event, Failure, FailureCause,
+    Fleet, Session, Step,
 };
 use crate::check::Finding;
 use crate::health::{self, Problem};
 use crate::inventory::Source;
-use crate::model::NodeName;
+use crate::model::{Cluster, NodeName};
 use crate::plan::{Loss, Plan, Provenance};
 
 /// What is asked for.
@@ -40,7 +49,7 @@ pub struct ApplyRequest<'a> {
     /// Shown what would be done before anything is done.
     pub agree: &'a (dyn Fn(&Proposal) -> Consent + Sync),
     /// Told of everything that happens.
-    pub tell: &'a (dyn Fn(Event) + Sync),
+    pub events: &'a Events<'a, Event>,
 }
 
 /// What would be done, for the user to agree to.
@@ -94,110 +103,133 @@ pub struct ApplyReport {
     pub findings: Vec<Finding>,
     /// The nodes that `--limit` leaves out and that differ from the inventory, too.
     pub behind: Vec<NodeName>,
+    /// What happened.
+    pub events: Vec<Stamped<Event>>,
     /// How it ended; `None` when the user did not agree.
     pub outcome: Option<ApplyOutcome>,
 }
 
-/// Makes the plan of a verb for hosts that were seen.
-pub(super) trait Planner {
-    /// The plan for hosts that are as `seen` says, which the survey's may not be yet. Asks hosts only for
-    /// what they keep of the past.
-    fn plan(
-        &self,
-        loaded: &Loaded,
-        survey: &Survey,
-        seen: &[Observation],
-    ) -> impl Future<Output = Result<Planned, OpsError>>;
-}
-
 /// One change from the first look to its end.
 pub(super) async fn change(
-    context: &Context,
+    access: &Access,
     loaded: &mut Loaded,
     planner: impl Planner,
     request: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
-    let mut survey = survey_for(context, loaded, &planner).await?;
-    let mut fits = refuse_missing(loaded, &survey.missing, &context.forget)
-        .and_then(|()| refuse_masked(&survey.seen))
-        .and_then(|()| fit_profile(loaded, &survey.all()));
-    if fits.is_ok() {
-        fits = refuse_running(loaded, &survey, &context.forget).await;
-    }
-    if let Err(error) = fits {
-        survey.fleet.close().await;
-        return Err(error);
-    }
-    let course = Course {
-        context,
-        loaded,
-        planner,
-        request,
+    let hosts = Hosts::of(access, &loaded.cluster);
+    let begun = hosts.with(async |connections, errors| {
+        let survey = survey_for(access, loaded, &planner, &connections, errors).await?;
+        refuse_missing(loaded, &survey.missing, &loaded.forget)?;
+        refuse_masked(&survey.seen)?;
+        fit_profile(loaded, &survey.all())?;
+        refuse_running(loaded, &survey, &loaded.forget).await?;
+        let course = Course {
+            access,
+            loaded,
+            planner: &planner,
+            request: &request,
+        };
+        course.begin(&survey).await
+    });
+    let mut report = match begun.await? {
+        Begun::Ended(report) => report,
+        // The hosts are others now, and so may the way to them be.
+        Begun::Recovered(report) => {
+            let ended = hosts.with(async |connections, errors| {
+                let survey = survey(access, loaded, &connections, errors).await?;
+                let course = Course {
+                    access,
+                    loaded,
+                    planner: &planner,
+                    request: &request,
+                };
+                course.go_on(report, &survey).await
+            });
+            ended.await?
+        }
     };
-    let report = course.run(&mut survey).await;
-    survey.fleet.close().await;
-    report
+    report.events = request.events.all();
+    Ok(report)
 }
 
 struct Course<'a, P> {
-    context: &'a Context,
+    access: &'a Access,
     loaded: &'a Loaded,
-    planner: P,
-    request: ApplyRequest<'a>,
+    planner: &'a P,
+    request: &'a ApplyRequest<'a>,
+}
+
+/// How far a change came over its first connections.
+enum Begun {
+    Ended(ApplyReport),
+    /// What was interrupted is ended: the hosts have to be looked at again.
+    Recovered(ApplyReport),
 }
 
 /// Peers ask each other for half a minute, and going back takes seconds.
 const SETTLE_TIME: Duration = Duration::from_mins(1);
 
 impl<P: Planner> Course<'_, P> {
-    async fn run(&self, survey: &mut Survey) -> Result<ApplyReport, OpsError> {
-        let is_whole = self.context.limit.is_empty();
-        let recovery = Recovery::find(&survey.seen, is_whole);
-        let foreseen = recovery::foresee(&recovery, &survey.fleet, &survey.seen).await?;
+    /// All of it, where there is nothing to recover.
+    async fn begin(&self, survey: &Survey<'_>) -> Result<Begun, OpsError> {
+        let recovery = Recovery::find(&survey.seen, !self.loaded.is_limited());
+        let foreseen = foresee(&recovery, survey.fleet, &survey.seen).await?;
         let planned = self.plan(survey, &foreseen).await?;
+        let (broken, problems) = survey.broken(&self.loaded.cluster);
         let mut report = ApplyReport {
             plan: planned.plan,
             notices: recovery.without_own(survey.notices()),
-            problems: survey.known_problems(&self.loaded.cluster),
+            problems,
             recovery,
             is_recovered: false,
-            findings: planned.findings,
+            findings: [planned.findings, broken].concat(),
             behind: planned.behind,
+            events: Vec::new(),
             outcome: None,
         };
         if !self.is_agreed(&report, false)? {
-            return Ok(report);
+            return Ok(Begun::Ended(report));
         }
+        self.request.events.begin();
         if self.request.check_only {
-            report.outcome = Some(
-                self.check(
-                    &mut report.plan,
-                    &survey.fleet,
-                    &survey.with_others(&foreseen),
-                )
-                .await?,
-            );
-            return Ok(report);
+            let seen = survey.with_others(&foreseen);
+            let checked = self.check(&mut report.plan, survey.fleet, &seen).await?;
+            report.outcome = Some(checked);
+            return Ok(Begun::Ended(report));
         }
-        note_all(&survey.fleet, &report.notices).await;
+        note_all(survey.fleet, &report.notices).await;
         if !report.recovery.is_empty() {
             self.recover(&report.recovery, survey).await?;
             report.is_recovered = true;
-            let planned = self.plan(survey, &survey.seen).await?;
-            report.problems = survey.known_problems(&self.loaded.cluster);
-            let is_as_agreed = is_same(&report.plan, &planned.plan);
-            (report.plan, report.findings) = (planned.plan, planned.findings);
-            report.behind = planned.behind;
-            if !is_as_agreed && !self.is_agreed(&report, true)? {
-                return Ok(report);
-            }
+            return Ok(Begun::Recovered(report));
         }
-        report.outcome = Some(self.carry_out(&report.plan, survey).await?);
+        let outcome = self.carry_out(&report.plan, &planned.vips, survey).await?;
+        report.outcome = Some(outcome);
+        Ok(Begun::Ended(report))
+    }
+
+    /// What is left to do once everything is recovered.
+    async fn go_on(
+        &self,
+        mut report: ApplyReport,
+        survey: &Survey<'_>,
+    ) -> Result<ApplyReport, OpsError> {
+        let planned = self.plan(survey, &survey.seen).await?;
+        let (broken, problems) = survey.broken(&self.loaded.cluster);
+        report.problems = problems;
+        let is_as_agreed = is_same(&report.plan, &planned.plan);
+        report.plan = planned.plan;
+        report.findings = [planned.findings, broken].concat();
+        report.behind = planned.behind;
+        if is_as_agreed || self.is_agreed(&report, true)? {
+            let outcome = self.carry_out(&report.plan, &planned.vips, survey).await?;
+            report.outcome = Some(outcome);
+        }
         Ok(report)
     }
 
     /// The plan, unless a change is under way that is not to be recovered, or another one was saved.
-    async fn plan(&self, survey: &Survey, seen: &[Observation]) -> Result<Planned, OpsError> {
+    async fn plan(&self, survey: &Survey<'_>, seen: &[Observation]) -> Result<Planned, OpsError> {
         require_no_pending_change(&survey.with_others(seen))?;
         let planned = self.planner.plan(self.loaded, survey, seen).await?;
         if let Some(file) = &self.request.plan_file {
@@ -238,17 +270,14 @@ impl<P: Planner> Course<'_, P> {
         }
     }
 
-    /// Ends what was interrupted, and looks at the hosts again.
-    async fn recover(&self, recovery: &Recovery, survey: &mut Survey) -> Result<(), OpsError> {
+    /// Ends what was interrupted.
+    async fn recover(&self, recovery: &Recovery, survey: &Survey<'_>) -> Result<(), OpsError> {
         let recoverer = Recoverer {
-            context: self.context,
+            access: self.access,
             loaded: self.loaded,
-            tell: self.request.tell,
+            tell: &|event| self.request.events.tell(event),
         };
-        recoverer.carry_out(recovery, survey).await?;
-        let again = super::survey::survey(self.context, self.loaded).await?;
-        std::mem::replace(survey, again).fleet.close().await;
-        Ok(())
+        recoverer.carry_out(recovery, survey).await
     }
 
     /// Everything that can be found out without writing anything: whether the hosts are free, and what the
@@ -266,11 +295,11 @@ impl<P: Planner> Course<'_, P> {
             self.tell_failure(&failure);
             ApplyResult::Unchanged(failure)
         } else {
-            (self.request.tell)(Event::StepStarted {
+            self.request.events.tell(Event::StepStarted {
                 step: Step::Validate,
                 nodes: plan.changing().count(),
             });
-            test_files(fleet, plan, self.context.parallel).await?;
+            test_files(fleet, plan, self.access.parallel).await?;
             self.judge(plan)
         };
         Ok(ApplyOutcome {
@@ -284,19 +313,19 @@ impl<P: Planner> Course<'_, P> {
     fn judge(&self, plan: &Plan) -> ApplyResult {
         let mut errors = Vec::new();
         for node in plan.changing() {
-            (self.request.tell)(Event::Tested {
+            self.request.events.tell(Event::Tested {
                 node: node.node.clone(),
                 tests: node.tests.clone(),
             });
             match node.failed_tests().next() {
-                None => (self.request.tell)(Event::NodeDone {
+                None => self.request.events.tell(Event::NodeDone {
                     step: Step::Validate,
                     node: node.node.clone(),
                     note: None,
                 }),
                 Some(test) => errors.push(FailureCause::Refused {
                     node: node.node.clone(),
-                    program: test.program.clone(),
+                    unit: test.unit,
                     output: test.output.clone(),
                 }),
             }
@@ -314,42 +343,61 @@ impl<P: Planner> Course<'_, P> {
 
     fn tell_failure(&self, failure: &Failure) {
         for error in &failure.errors {
-            (self.request.tell)(Event::Failed {
+            self.request.events.tell(Event::Failed {
                 step: failure.step,
                 message: error.to_string(),
             });
         }
     }
 
-    async fn carry_out(&self, plan: &Plan, survey: &Survey) -> Result<ApplyOutcome, OpsError> {
-        let (context, loaded) = (self.context, self.loaded);
+    async fn carry_out(
+        &self,
+        plan: &Plan,
+        vips: &[IpAddr],
+        survey: &Survey<'_>,
+    ) -> Result<ApplyOutcome, OpsError> {
+        let (access, loaded) = (self.access, self.loaded);
         let peer_key = PeerKey::random().map_err(OpsError::NoRandomness)?;
-        let engine = Engine {
-            fleet: &survey.fleet,
-            connector: &survey.connector,
-            client: &ThisMachine,
+        let session = Session {
+            fleet: survey.fleet,
+            connector: survey.connector,
+            client: survey.client,
             // With those that are not changed: they are locked, and may own a VIP.
             nodes: &loaded.cluster.nodes,
-            options: ApplyOptions {
-                parallel: context.parallel,
-                confirm: self.request.confirm,
-                origin: own_origin(),
-                confirm_timeout: self.request.confirm_timeout,
-                settle_time: SETTLE_TIME,
-                owner_patience: owner_patience(&loaded.cluster),
-                peer_key: Some(peer_key),
-                vips: health::doors(&loaded.cluster),
-                peer_ports: peer_ports(&loaded.cluster),
-                hooks: loaded.cluster.notify_hook.iter().cloned().collect(),
-                before: survey.known_problems(&self.loaded.cluster),
-                provenance: loaded.provenance.clone(),
-                stop: context.stop.clone(),
-            },
-            tell: self.request.tell,
+            vips: doors(&loaded.cluster, vips),
+            owner_patience: owner_patience(&loaded.cluster),
+            parallel: access.parallel,
+            stop: access.stop.clone(),
+            tell: &|event| self.request.events.tell(event),
         };
-        let tx = new_tx(&loaded.provenance);
-        Ok(engine.run(plan, &tx).await)
+        let options = ApplyOptions {
+            confirm: self.request.confirm,
+            origin: own_origin(),
+            confirm_timeout: self.request.confirm_timeout,
+            settle_time: SETTLE_TIME,
+            election_time: election_time(&loaded.cluster),
+            peer_key: Some(peer_key),
+            peer_ports: peer_ports(&loaded.cluster),
+            hooks: loaded.cluster.notify_hook.iter().cloned().collect(),
+            before: survey.known_problems(&self.loaded.cluster),
+            provenance: loaded.provenance.clone(),
+        };
+        let tx = new_tx(&loaded.provenance)?;
+        Ok(apply::apply(&session, &options, plan, &tx).await)
     }
+}
+
+/// The doors of these VIPs. Of one that the inventory does not have, a rollback's, only the owner is known.
+fn doors(cluster: &Cluster, vips: &[IpAddr]) -> Vec<VipDoors> {
+    let known = health::doors(cluster);
+    let of_vip = |vip: &IpAddr| {
+        let own = known.iter().find(|doors| doors.vip == *vip).cloned();
+        own.unwrap_or(VipDoors {
+            vip: *vip,
+            doors: Vec::new(),
+        })
+    };
+    vips.iter().map(of_vip).collect()
 }
 
 /// Who works on the hosts, as they were seen.
@@ -370,14 +418,12 @@ fn locked(seen: &[Observation]) -> Option<Failure> {
 }
 
 /// An id that sorts by time, and that no other change has.
-fn new_tx(provenance: &Provenance) -> String {
-    use std::hash::{BuildHasher, RandomState};
+fn new_tx(provenance: &Provenance) -> Result<String, OpsError> {
     let time: String = provenance
         .at
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect();
-    // The hasher's keys are the operating system's randomness.
-    let random = RandomState::new().hash_one(std::process::id());
-    format!("{time}-{random:016x}")
+    let random = u64::from_be_bytes(random_bytes().map_err(OpsError::NoRandomness)?);
+    Ok(format!("{time}-{random:016x}"))
 }

@@ -1,8 +1,8 @@
 //! `hactl check`: the inventory's rules, offline.
 
-use super::context::{Context, leaves_profile_open, read_inventory};
 use super::error::OpsError;
 use super::expected::Expected;
+use super::selection::{Selection, leaves_profile_open, read_inventory};
 use crate::check::{self, Finding};
 use crate::inventory::Inventory;
 
@@ -19,8 +19,8 @@ pub struct CheckReport {
 }
 
 /// Reads the inventory and runs every rule that needs no host.
-pub fn check(context: &Context) -> Result<CheckReport, OpsError> {
-    let inventory = read_inventory(&context.inventory)?;
+pub fn check(selection: &Selection) -> Result<CheckReport, OpsError> {
+    let inventory = read_inventory(&selection.inventory)?;
     let findings = check::run(&inventory.cluster);
     let expected = Expected::of(&inventory.cluster);
     Ok(CheckReport {

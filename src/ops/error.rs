@@ -2,17 +2,16 @@
 
 use camino::Utf8PathBuf;
 
-use super::fitness::HostProblem;
-use super::forgotten::StillThere;
-use super::membership::{Member, Missing, how_to_take_out, missing_words};
+use super::host_problem::HostProblem;
+use super::member::{Member, Missing, StillThere, how_to_take_out, missing_words};
 use super::plan_file::PlanFileError;
-use super::unreachable::WithoutThem;
+use super::without_them::WithoutThem;
 use crate::agent::{AgentError, Deadline, NoRandomness, UnsupportedHost};
 use crate::apply::SettleVerb;
 use crate::check::Finding;
 use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
-use crate::model::{NodeName, OsFamily, SecretRef};
+use crate::model::{NodeName, SecretRef};
 use crate::plan::{AnotherCluster, Goal, Loss, PlanError};
 use crate::render::{RenderError, TemplateError};
 
@@ -62,8 +61,8 @@ fn name_changes(changes: &[(String, Vec<NodeName>)]) -> String {
 /// What becomes of a change that nobody ends.
 fn end_of(deadline: Option<&Deadline>) -> String {
     match deadline {
-        Some(deadline) => format!("its hosts undo it at {deadline}"),
-        None => "its hosts undo it by themselves".to_owned(),
+        Some(deadline) => format!("its hosts roll it back at {deadline}"),
+        None => "its hosts roll it back on their own".to_owned(),
     }
 }
 
@@ -71,12 +70,10 @@ impl SettleRefusal {
     fn hint(&self) -> &'static str {
         match self {
             Self::Several { .. } => {
-                "`hactl apply` ends those that nobody works on any more; `hactl lock show` tells who works on the others"
+                "end those without a running hactl with `hactl apply`; see who holds the others with `hactl lock show`"
             }
-            Self::NotProven { .. } => "`hactl cancel` undoes it now",
-            Self::Unreachable { .. } => {
-                "nothing was done; mend what keeps you from that node, then run it again"
-            }
+            Self::NotProven { .. } => "roll it back now with `hactl cancel`",
+            Self::Unreachable { .. } => "no changes were made; fix access to the node, then retry",
         }
     }
 }
@@ -96,7 +93,7 @@ pub enum OpsError {
     #[error("the inventory is not valid")]
     Inventory(Box<InventoryErrors>),
     /// check found errors in it.
-    #[error("the inventory would not work")]
+    #[error("the inventory fails validation")]
     Findings {
         /// All findings.
         findings: Vec<Finding>,
@@ -134,7 +131,7 @@ pub enum OpsError {
     #[error(transparent)]
     Render(RenderError),
     /// Hosts could not be reached or asked.
-    #[error("{} of the nodes cannot be worked with", errors.len())]
+    #[error("{} of the nodes are unavailable", errors.len())]
     Hosts {
         /// Each with its node.
         errors: Vec<AgentError>,
@@ -154,7 +151,9 @@ pub enum OpsError {
         missing: Vec<Missing>,
     },
     /// `--forget` names a node that could still own a VIP.
-    #[error("cannot forget {member}: {why}, and nobody would talk to it any more: two owners")]
+    #[error(
+        "cannot forget {member}: {why}; it would no longer hear the other nodes, and the VIP would have two owners"
+    )]
     NotTakenOut {
         /// The node.
         member: Member,
@@ -213,7 +212,7 @@ pub enum OpsError {
         reason: String,
     },
     /// A drill would be an outage now.
-    #[error("no drill now: {reason}")]
+    #[error("cannot run a drill now: {reason}")]
     NotFitForDrill {
         /// Why.
         reason: String,
@@ -221,7 +220,7 @@ pub enum OpsError {
         remedy: String,
     },
     /// The machine that hactl runs on cannot make a drill's load.
-    #[error("cannot make load: {source}")]
+    #[error("cannot start the load: {source}")]
     Load {
         /// Why.
         source: std::io::Error,
@@ -230,7 +229,7 @@ pub enum OpsError {
     #[error(transparent)]
     Archive(ArchiveError),
     /// No drill was kept.
-    #[error("no drill of this cluster is kept")]
+    #[error("no drill results are saved for this cluster")]
     NothingKept,
     /// There is no place for what hactl keeps.
     #[error("neither XDG_STATE_HOME nor HOME names a folder to keep results in")]
@@ -338,13 +337,8 @@ impl OpsError {
                     .to_owned(),
             ),
             Self::Unsupported(UnsupportedHost::NoProgram {
-                program, family, ..
-            }) => Some(match family {
-                OsFamily::Debian => {
-                    format!("run `apt-get update` on the host, or install {program} there")
-                }
-                OsFamily::Redhat => format!("run `dnf install {program}` on the host"),
-            }),
+                program, packages, ..
+            }) => Some(packages.hint(program)),
             Self::Unsupported(UnsupportedHost::Lacking { .. }) => {
                 Some("install them with the host's package manager".to_owned())
             }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::agent::{Observation, TreeFile};
 use crate::check::{Prediction, predictions};
+use crate::conf::keepalived::Conf;
 use crate::model::{Cluster, FileRole, NodeFacts, NodeName, Version};
 use crate::plan::{NodePlan, Plan, TimerFiles, with_timers_of};
 
 /// The predictions of `hactl check` and `plan`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Expected {
     /// The oldest keepalived of the nodes, for which this holds; Debian 12's where no node was asked.
     pub keepalived: Version,
@@ -42,14 +43,15 @@ impl Expected {
             let check = file_of(node, FileRole::CheckScript);
             let text = |content: &[u8]| String::from_utf8_lossy(content).into_owned();
             let host = seen.iter().find(|seen| seen.node == node.node);
+            let conf_of = |text: &str| Conf::of_text(text, host.map(|seen| seen.hostname.as_str()));
             let live = |file: &TreeFile| Some(text(host?.files.get(&file.path)?.content()?));
             let before = live(conf).map(|keepalived| TimerFiles {
-                keepalived,
+                keepalived: conf_of(&keepalived),
                 check: check.and_then(live),
             });
             now.extend(before.map(|before| (node.node.clone(), before)));
             let after = TimerFiles {
-                keepalived: text(&conf.content),
+                keepalived: conf_of(&text(&conf.content)),
                 check: check.map(|file| text(&file.content)),
             };
             then.insert(node.node.clone(), after);

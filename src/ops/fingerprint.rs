@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::moved::{Difference, Moved};
 use crate::agent::{Observation, sha256_hex};
+use crate::model::UnitId;
 use crate::plan::{NodePlan, Plan, Strategy};
 use crate::render::Templates;
+use crate::units;
 
 /// What a plan is made of beside the hosts' files.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -82,9 +84,9 @@ struct NodeFingerprint {
 impl NodeFingerprint {
     fn of(plan: &Plan, node: &NodePlan) -> Self {
         let losses = plan.losses.iter().filter(|loss| loss.node == node.node);
-        let unit = |unit: &str, action: &str| (unit.to_owned(), action.to_owned());
+        let unit = |id: UnitId| (id.name().to_owned(), node.unit(id).word().to_owned());
         let files = node.expected.iter();
-        let kernel = node.sysctls.iter();
+        let kernel = node.sysctls();
         Self {
             generation: node.generation,
             files: files
@@ -93,10 +95,7 @@ impl NodeFingerprint {
             kernel: kernel
                 .map(|own| (own.key.clone(), own.kernel.clone()))
                 .collect(),
-            units: BTreeMap::from([
-                unit("nginx", node.nginx.word()),
-                unit("keepalived", node.keepalived.word()),
-            ]),
+            units: units::ids().map(unit).collect(),
             stops: losses.map(|loss| loss.name.clone()).collect(),
             wanted: sha256_hex(node.tree.full_manifest().to_text().as_bytes()),
         }

@@ -3,143 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::context::Loaded;
+use super::cluster::vips;
 use super::error::OpsError;
-use super::membership::{self, Member, Missing};
+use super::host_problem::HostProblem;
+use super::member::Missing;
+use super::membership;
 use super::neighbours::strangers;
-use super::survey::{Other, vips};
+use super::selection::Loaded;
+use super::survey::Other;
 use crate::agent::Observation;
 use crate::apply::Fleet;
-use crate::check::registry::KA041;
-use crate::health::Problem;
-use crate::model::{InterfaceName, NodeName};
-
-/// Why a host is not fit for the cluster, whatever is applied to it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HostProblem {
-    /// It lacks an interface.
-    #[error("{node}: there is no interface {interface}; it has {}", has.join(", "))]
-    NoInterface {
-        /// The node.
-        node: NodeName,
-        /// The interface.
-        interface: InterfaceName,
-        /// Those that it has.
-        has: Vec<String>,
-    },
-    /// Two of the inventory's nodes lead to one machine.
-    #[error("{node} and {other} are the same machine, {hostname}")]
-    SameMachine {
-        /// The node.
-        node: NodeName,
-        /// The other one.
-        other: NodeName,
-        /// The machine's own name.
-        hostname: String,
-    },
-    /// A node that the inventory no longer has holds a VIP.
-    #[error("{node}: {member} has {vip}, and the inventory no longer has that node")]
-    VipOfRemoved {
-        /// The node that asked.
-        node: NodeName,
-        /// The VIP.
-        vip: IpAddr,
-        /// Who holds it.
-        member: Member,
-    },
-    /// A daemon's unit is masked: systemd neither starts nor reloads it.
-    #[error("{node}: {unit}.service is masked, and can be neither started nor reloaded")]
-    Masked {
-        /// The node.
-        node: NodeName,
-        /// The unit.
-        unit: &'static str,
-    },
-    /// It lacks the address that its adverts are to come from: keepalived waits for it, in FAULT.
-    #[error(
-        "{node}: the host does not have its address {address}; it has {}",
-        list(has)
-    )]
-    NoAddress {
-        /// The node.
-        node: NodeName,
-        /// The address.
-        address: IpAddr,
-        /// Those that it has.
-        has: Vec<IpAddr>,
-    },
-    /// A script that the inventory names cannot be run there (rules KA040 and KA041).
-    #[error("{problem}{}", problem.rule().map_or(String::new(), |rule| format!(" ({})", rule.id)))]
-    Script {
-        /// The node.
-        node: NodeName,
-        /// What is wrong with it.
-        problem: Problem,
-    },
-    /// A VIP that no node of the cluster holds is answered for (rule KA025).
-    #[error("{node}: somebody else has {vip}: {hardware} answers for it")]
-    VipTaken {
-        /// The node that asked.
-        node: NodeName,
-        /// The VIP.
-        vip: IpAddr,
-        /// The hardware address that answered.
-        hardware: String,
-    },
-}
-
-fn list(addresses: &[IpAddr]) -> String {
-    let words: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-    if words.is_empty() {
-        return "none".to_owned();
-    }
-    words.join(", ")
-}
-
-impl HostProblem {
-    /// Whose host it is.
-    pub fn node(&self) -> &NodeName {
-        match self {
-            Self::NoInterface { node, .. }
-            | Self::SameMachine { node, .. }
-            | Self::VipOfRemoved { node, .. }
-            | Self::Masked { node, .. }
-            | Self::NoAddress { node, .. }
-            | Self::Script { node, .. }
-            | Self::VipTaken { node, .. } => node,
-        }
-    }
-
-    /// What the user can do.
-    pub fn hint(&self) -> String {
-        let hint = match self {
-            Self::VipOfRemoved { member, .. } => {
-                return format!(
-                    "stop it by hand (`systemctl disable --now keepalived nginx` on {member}), then add `--forget {}`; nothing was changed",
-                    member.called()
-                );
-            }
-            Self::NoAddress { .. } => {
-                "correct `address` of that node in the inventory (`host` is where ssh connects to), or give it to the host"
-            }
-            Self::Script { problem, .. } if problem.rule() == Some(&KA041) => KA041.fix,
-            Self::Script { .. } => "install it on every node with mode 0755, or name another one",
-            Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
-            Self::SameMachine { .. } => {
-                "correct `address` or `host` of one of them, or what ssh's own configuration makes of it"
-            }
-            Self::Masked { node, unit } => {
-                return format!(
-                    "find out who masked it and why; then `systemctl unmask {unit}` on {node}, or leave the node out with --limit"
-                );
-            }
-            Self::VipTaken { .. } => {
-                "take another VIP, or find that host: `ip neigh` and the switch's table tell its port; nothing was changed"
-            }
-        };
-        hint.to_owned()
-    }
-}
+use crate::check::{self, ClusterEvidence, Stranger};
+use crate::model::{Cluster, InterfaceName, NodeName, UnitId};
+use crate::units;
 
 /// Refuses hosts on which the cluster cannot work: an interface that is not there, a VIP that somebody else
 /// on the wire has (rule KA025). What is left are the members that the inventory no longer has.
@@ -154,46 +30,89 @@ pub(super) async fn require_fit(
         .flat_map(|seen| missing_interfaces(loaded, seen))
         .collect();
     problems.extend(same_machines(seen));
-    let all: Vec<&Observation> = seen
-        .iter()
-        .chain(others.iter().filter_map(Other::seen))
-        .collect();
-    let owned = |vip: &IpAddr| all.iter().any(|seen| seen.holds(*vip));
-    let free: Vec<IpAddr> = vips(&loaded.cluster)
-        .into_iter()
-        // A node that cannot be seen may hold it, and rightly so.
-        .filter(|vip| !owned(vip) && all.len() == loaded.cluster.nodes.len())
-        .collect();
-    let agent = seen.first().and_then(|seen| fleet.get(&seen.node));
-    let missing = membership::missing(&loaded.cluster, &all);
-    let hears = membership::is_heard_by_all(&loaded.cluster, &all);
-    let missing = membership::look_for(missing, &free, agent, &all, hears).await;
-    if let (false, Some(agent)) = (free.is_empty(), agent) {
-        let taken = strangers(agent, free, &all).await;
-        let taken = taken.map_err(|error| OpsError::Hosts {
-            errors: vec![error],
-        })?;
-        problems.extend(taken.into_iter().map(|(vip, hardware)| {
-            let node = agent.node().clone();
-            match missing.iter().find(|one| one.holds.contains(&vip)) {
-                Some(one) => HostProblem::VipOfRemoved {
-                    node,
-                    vip,
-                    member: one.member.clone(),
-                },
-                None => HostProblem::VipTaken {
-                    node,
-                    vip,
-                    hardware,
-                },
-            }
-        }));
-    }
+    let (missing, taken) =
+        look_on_the_wire(loaded, fleet, seen, others, vips(&loaded.cluster)).await?;
+    problems.extend(taken);
     if problems.is_empty() {
         Ok(missing)
     } else {
         Err(OpsError::Unfit { problems })
     }
+}
+
+/// Asks the wire for those of `vips` that no node has. The members that the inventory no longer has, and each of these
+/// VIPs that they or somebody else has (rule KA025).
+pub(super) async fn look_on_the_wire(
+    loaded: &Loaded,
+    fleet: &Fleet,
+    seen: &[Observation],
+    others: &[Other],
+    vips: Vec<IpAddr>,
+) -> Result<(Vec<Missing>, Vec<HostProblem>), OpsError> {
+    let cluster = &loaded.cluster;
+    let all: Vec<&Observation> = seen
+        .iter()
+        .chain(others.iter().filter_map(Other::seen))
+        .collect();
+    let owned = |vip: &IpAddr| all.iter().any(|seen| seen.holds(*vip));
+    let free: Vec<IpAddr> = vips
+        .into_iter()
+        // A node that cannot be seen may hold it, and rightly so.
+        .filter(|vip| !owned(vip) && all.len() == cluster.nodes.len())
+        .collect();
+    let agent = seen.first().and_then(|seen| fleet.get(&seen.node));
+    let missing = membership::missing(cluster, &all);
+    let hears = membership::is_heard_by_all(cluster, &all);
+    let missing = membership::look_for(missing, &free, agent, &all, hears).await;
+    let (false, Some(agent)) = (free.is_empty(), agent) else {
+        return Ok((missing, Vec::new()));
+    };
+    let taken = strangers(agent, free, &all).await;
+    let taken = taken.map_err(|error| OpsError::Hosts {
+        errors: vec![error],
+    })?;
+    let member_with = |vip: &IpAddr| missing.iter().find(|one| one.holds.contains(vip));
+    let (removed, strangers): (Vec<_>, Vec<_>) = taken
+        .into_iter()
+        .partition(|(vip, _)| member_with(vip).is_some());
+    let of_removed = removed.into_iter().filter_map(|(vip, _)| {
+        Some(HostProblem::VipOfRemoved {
+            node: agent.node().clone(),
+            vip,
+            member: member_with(&vip)?.member.clone(),
+        })
+    });
+    let mut problems: Vec<HostProblem> = of_removed.collect();
+    problems.extend(taken_vips(cluster, agent.node(), strangers));
+    Ok((missing, problems))
+}
+
+/// The VIPs that somebody outside the cluster answers for, as `node` found.
+fn taken_vips(
+    cluster: &Cluster,
+    node: &NodeName,
+    taken: Vec<(IpAddr, String)>,
+) -> Vec<HostProblem> {
+    let strangers: Vec<Stranger> = taken
+        .into_iter()
+        .map(|(vip, hardware)| Stranger {
+            node: node.clone(),
+            vip,
+            hardware,
+        })
+        .collect();
+    let evidence = ClusterEvidence {
+        cluster,
+        seen: &[],
+        problems: &[],
+        strangers: &strangers,
+    };
+    let found = check::of_hosts(&evidence).into_iter();
+    let problem = |finding| HostProblem::VipTaken {
+        node: node.clone(),
+        finding: Box::new(finding),
+    };
+    found.map(problem).collect()
 }
 
 fn missing_interfaces(loaded: &Loaded, seen: &Observation) -> Vec<HostProblem> {
@@ -222,7 +141,7 @@ fn missing_interfaces(loaded: &Loaded, seen: &Observation) -> Vec<HostProblem> {
 }
 
 /// Refuses to change hosts whose daemons systemd can neither start nor reload: it would fail halfway, and so
-/// would its undo. To look at them is no fault.
+/// would its undo. Only looking at them is fine.
 pub(super) fn refuse_masked(seen: &[Observation]) -> Result<(), OpsError> {
     let problems: Vec<HostProblem> = seen.iter().flat_map(masked).collect();
     if problems.is_empty() {
@@ -233,9 +152,8 @@ pub(super) fn refuse_masked(seen: &[Observation]) -> Result<(), OpsError> {
 }
 
 fn masked(seen: &Observation) -> impl Iterator<Item = HostProblem> {
-    let is_masked = |unit: &&str| seen.service(unit).is_masked();
-    ["nginx", "keepalived"]
-        .into_iter()
+    let is_masked = |unit: &UnitId| seen.service(*unit).is_masked();
+    units::ids()
         .filter(is_masked)
         .map(|unit| HostProblem::Masked {
             node: seen.node.clone(),

@@ -3,33 +3,20 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::context::Loaded;
+use super::cluster::vips;
 use super::error::OpsError;
-use super::membership::Member;
-use super::survey::{Survey, vips};
-use crate::agent::{Agent, Observation, Question};
-use crate::model::{Node, NodeName};
-use crate::remote::Connector as _;
-
-/// Why a node that is to be forgotten could still be a second owner.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StillThere {
-    /// It has a VIP.
-    #[error("it has {0}")]
-    Holds(IpAddr),
-    /// Its keepalived runs with VIPs of the cluster, or does not tell with which.
-    #[error("its keepalived runs")]
-    Runs,
-    /// Its keepalived runs again after a restart.
-    #[error("its keepalived is stopped and starts again with the machine")]
-    Starts,
-}
+use super::member::{Member, StillThere};
+use super::selection::Loaded;
+use super::survey::Survey;
+use crate::agent::{Fact, Observation, Question};
+use crate::apply::over;
+use crate::model::{Node, NodeName, UnitId};
 
 /// Refuses to forget a node that hears nobody from then on and goes on with a VIP. One that does not answer, or
 /// lets nobody in, is the user's to know of.
 pub(super) async fn refuse_running(
     loaded: &Loaded,
-    survey: &Survey,
+    survey: &Survey<'_>,
     forget: &[String],
 ) -> Result<(), OpsError> {
     let Some(like) = loaded.cluster.nodes.first() else {
@@ -37,7 +24,7 @@ pub(super) async fn refuse_running(
     };
     let recorded = survey.all();
     let recorded = recorded.iter().filter_map(|seen| {
-        let vips = seen.recorded.as_ref()?.get("vips")?;
+        let vips = seen.recorded.as_ref()?.get(Fact::Vips)?;
         Some(vips.split(' ').filter_map(|vip| vip.parse().ok()))
     });
     let vips: BTreeSet<IpAddr> = recorded.flatten().chain(vips(&loaded.cluster)).collect();
@@ -49,16 +36,11 @@ pub(super) async fn refuse_running(
         let Some(node) = as_node(&one.member, like) else {
             continue;
         };
-        let agent = match survey.connector.connect(&node).await {
-            Ok(host) => Agent::new(host),
-            Err(error) => {
-                tracing::warn!(%error, "cannot look at {}, which answers", one.member);
-                continue;
-            }
-        };
-        let seen = agent.observe(&Question::default()).await;
-        agent.close().await;
-        match seen.map(|seen| still_there(&seen, &vips)) {
+        let question = Question::default();
+        let seen = over(survey.connector, &node, async |agent| {
+            agent.observe(&question).await
+        });
+        match seen.await.flatten().map(|seen| still_there(&seen, &vips)) {
             Ok(None) => {}
             Ok(Some(why)) => {
                 return Err(OpsError::NotTakenOut {
@@ -87,7 +69,7 @@ fn still_there(seen: &Observation, vips: &BTreeSet<IpAddr>) -> Option<StillThere
     if let Some(vip) = vips.iter().find(|vip| seen.holds(**vip)) {
         return Some(StillThere::Holds(*vip));
     }
-    let keepalived = seen.service("keepalived");
+    let keepalived = seen.service(UnitId::KEEPALIVED);
     if keepalived.is_active() {
         // Another machine of that address may run one of its own.
         let mut routers = seen.vrrp.iter().map(|vrrp| &vrrp.wire);
@@ -116,9 +98,7 @@ mod tests {
         seen.services
             .insert("keepalived.service".to_owned(), service);
         let mut recorded = Manifest::default();
-        recorded
-            .meta
-            .insert("generation".to_owned(), "4".to_owned());
+        recorded.facts.set(Fact::Generation, "4");
         seen.recorded = Some(recorded);
         if let Some(address) = address {
             let mut vrrp = VrrpState::default();

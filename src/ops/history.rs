@@ -2,30 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use super::context::{Context, load};
+use super::connect::Hosts;
 use super::error::OpsError;
-use super::survey::connect;
-use crate::agent::{Agent, AgentError, Manifest};
+use super::selection::{Selection, load};
+use super::transport::Access;
+use crate::agent::{Agent, Fact, Manifest};
 use crate::apply::each;
-use crate::model::{ClusterName, NodeName};
+use crate::model::{ClusterName, NodeName, UnitId};
+use crate::units;
 
 /// One generation on one node.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct NodeHistory {
     /// The node.
     pub node: NodeName,
     /// It is the live one there.
     pub live: bool,
-    /// The identity of nginx's configuration.
-    pub nginx_id: Option<String>,
-    /// The identity of keepalived's.
-    pub keepalived_id: Option<String>,
+    /// The identities of the units' configurations.
+    pub ids: BTreeMap<UnitId, String>,
     /// How many files it consists of.
     pub files: usize,
 }
 
 /// One generation of the cluster.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct HistoryEntry {
     /// Its number; 0 is the hosts as they were before hactl.
     pub generation: u64,
@@ -42,7 +42,7 @@ pub struct HistoryEntry {
 }
 
 /// All generations, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct HistoryReport {
     /// The cluster.
     pub cluster: ClusterName,
@@ -69,24 +69,30 @@ impl HistoryReport {
     }
 }
 
-/// Asks every node for its generations.
-pub async fn history(context: &Context) -> Result<HistoryReport, OpsError> {
-    let loaded = load(context)?;
-    let (_, fleet) = connect(context, &loaded).await?;
-    let asked = each(fleet.agents(), context.parallel, Agent::history).await;
-    let mut answers = Vec::new();
-    let mut errors: Vec<AgentError> = Vec::new();
-    for (agent, answer) in fleet.agents().zip(asked) {
-        match answer {
-            Ok((manifests, live)) => answers.push((agent.node().clone(), manifests, live)),
-            Err(error) => errors.push(error),
-        }
-    }
-    fleet.close().await;
-    if !errors.is_empty() {
-        return Err(OpsError::Hosts { errors });
-    }
-    Ok(HistoryReport::new(loaded.cluster.name, answers))
+/// Asks every node for its generations; all must answer.
+pub async fn history(selection: &Selection, access: &Access) -> Result<HistoryReport, OpsError> {
+    let loaded = load(selection)?;
+    let hosts = Hosts::some_of(access, &loaded.cluster, &loaded.nodes());
+    hosts
+        .with(async |connections, mut errors| {
+            if !errors.is_empty() {
+                return Err(OpsError::Hosts { errors });
+            }
+            let agents = || connections.fleet.agents();
+            let asked = each(agents(), access.parallel, Agent::history).await;
+            let mut answers = Vec::new();
+            for (agent, answer) in agents().zip(asked) {
+                match answer {
+                    Ok((manifests, live)) => answers.push((agent.node().clone(), manifests, live)),
+                    Err(error) => errors.push(error),
+                }
+            }
+            if !errors.is_empty() {
+                return Err(OpsError::Hosts { errors });
+            }
+            Ok(HistoryReport::new(loaded.cluster.name.clone(), answers))
+        })
+        .await
 }
 
 fn add(
@@ -98,22 +104,23 @@ fn add(
     let Some(generation) = manifest.generation() else {
         return;
     };
-    let text = |key: &str| manifest.get(key).unwrap_or_default().to_owned();
+    let text = |fact| manifest.get(fact).unwrap_or_default().to_owned();
     let entry = entries.entry(generation).or_insert_with(|| HistoryEntry {
         generation,
-        at: text("applied_at"),
-        by: text("applied_by"),
-        commit: text("commit"),
+        at: text(Fact::AppliedAt),
+        by: text(Fact::AppliedBy),
+        commit: text(Fact::Commit),
         restores: manifest
-            .get("restores")
+            .get(Fact::Restores)
             .and_then(|number| number.parse().ok()),
         nodes: Vec::new(),
     });
     entry.nodes.push(NodeHistory {
         node: node.clone(),
         live: live.unwrap_or(0) == generation,
-        nginx_id: manifest.get("nginx_id").map(str::to_owned),
-        keepalived_id: manifest.get("keepalived_id").map(str::to_owned),
+        ids: units::ids()
+            .filter_map(|unit| Some((unit, manifest.facts.id_of(unit)?.to_owned())))
+            .collect(),
         files: manifest.entries.len(),
     });
 }

@@ -11,7 +11,7 @@ use crate::inventory::{self, Inventory, StarterOptions};
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct InitRequest {
-    /// What it shall say.
+    /// What goes into it.
     pub starter: StarterOptions,
     /// Where it goes.
     pub path: Utf8PathBuf,

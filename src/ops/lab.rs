@@ -4,14 +4,16 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
+use super::events::Events;
 use crate::lab::{Lab, LabError, LabEvent, LabSpec, LabStatus};
 
 /// The lab that is meant when none is named.
 pub const DEFAULT_LAB: &str = super::demo::DEMO_LAB;
 
 /// Makes a lab and tells what it is like.
-pub fn lab_up(spec: &LabSpec, tell: &mut dyn FnMut(LabEvent)) -> Result<LabStatus, LabError> {
-    Lab::up(spec, tell)?.status()
+pub fn lab_up(spec: &LabSpec, events: &Events<'_, LabEvent>) -> Result<LabStatus, LabError> {
+    events.begin();
+    Lab::up(spec, &mut |event| events.tell(event))?.status()
 }
 
 /// Removes the lab `name`, or every lab, and returns the names of those that there were.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use super::demo::{IN_LAB, demo_spec, edited};
+use super::events::Events;
 use super::lab::lab_command;
 use crate::lab::{Lab, LabError, LabEvent, LabSpec, LabStatus};
 
@@ -26,15 +27,15 @@ pub enum DemoError {
 
 /// A fresh lab for the demo. A lab of an earlier demo makes room; any other lab of that name stays, and
 /// is an error.
-pub fn demo_lab(name: &str, tell: &mut dyn FnMut(LabEvent)) -> Result<LabStatus, DemoError> {
+pub fn demo_lab(name: &str, events: &Events<'_, LabEvent>) -> Result<LabStatus, DemoError> {
     let spec = demo_spec(name);
     if Lab::open(name).is_ok_and(|lab| is_of_a_demo(lab.spec(), &spec)) {
         Lab::remove(name)?;
-        tell(LabEvent::LeftoverRemoved {
+        events.tell(LabEvent::LeftoverRemoved {
             name: name.to_owned(),
         });
     }
-    Ok(Lab::up(&spec, tell)?.status()?)
+    Ok(Lab::up(&spec, &mut |event| events.tell(event))?.status()?)
 }
 
 fn is_of_a_demo(made_of: &LabSpec, spec: &LabSpec) -> bool {

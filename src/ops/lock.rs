@@ -1,16 +1,17 @@
 //! `hactl lock`: who works on the nodes, and taking a lock away from a holder that is gone.
 
-use super::context::{Context, read_inventory};
+use super::connect::Hosts;
 use super::error::OpsError;
 use super::holder::is_dead;
+use super::selection::{Selection, read_inventory};
 use super::status::Unreachable;
-use super::survey::connector;
+use super::transport::Access;
 use crate::agent::{AgentError, Journal, LockInfo, Pending, Question};
 use crate::apply::{Fleet, each};
-use crate::model::{ClusterName, Node, NodeName};
+use crate::model::{ClusterName, NodeName};
 
 /// One node's lock.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct NodeLock {
     /// The node.
     pub node: NodeName,
@@ -23,7 +24,7 @@ pub struct NodeLock {
 }
 
 /// All locks.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct LockReport {
     /// The cluster.
     pub cluster: ClusterName,
@@ -47,18 +48,39 @@ pub struct LockBreakRequest<'a> {
 }
 
 /// What locks there are.
-pub async fn lock_show(context: &Context) -> Result<LockReport, OpsError> {
-    let (fleet, report) = look(context).await?;
-    fleet.close().await;
-    Ok(report)
+pub async fn lock_show(selection: &Selection, access: &Access) -> Result<LockReport, OpsError> {
+    let cluster = read_inventory(&selection.inventory)?.cluster;
+    let hosts = Hosts::some_of(access, &cluster, &selection.nodes_of(&cluster)?);
+    hosts
+        .with(async |connections, errors| {
+            look(access, cluster.name.clone(), connections.fleet, errors).await
+        })
+        .await
 }
 
 /// Takes the locks away. Nothing live is touched: a change that is under way stays with its host's timer.
 pub async fn lock_break(
-    context: &Context,
+    selection: &Selection,
+    access: &Access,
     request: LockBreakRequest<'_>,
 ) -> Result<LockReport, OpsError> {
-    let (fleet, mut report) = look(context).await?;
+    let cluster = read_inventory(&selection.inventory)?.cluster;
+    let hosts = Hosts::some_of(access, &cluster, &selection.nodes_of(&cluster)?);
+    hosts
+        .with(async |connections, errors| {
+            let fleet = &*connections.fleet;
+            let mut report = look(access, cluster.name.clone(), fleet, errors).await?;
+            break_all(fleet, &mut report, request).await?;
+            Ok(report)
+        })
+        .await
+}
+
+async fn break_all(
+    fleet: &Fleet,
+    report: &mut LockReport,
+    request: LockBreakRequest<'_>,
+) -> Result<(), OpsError> {
     let is_under_way = |node: &NodeLock| node.lock.is_some() && node.journal.is_some();
     let refused = |node: &NodeLock| AgentError::Pending {
         node: node.node.clone(),
@@ -67,11 +89,10 @@ pub async fn lock_break(
     if !request.force && report.nodes.iter().any(is_under_way) {
         let nodes = report.nodes.iter().filter(|node| is_under_way(node));
         let errors = nodes.map(refused).collect();
-        fleet.close().await;
         return Err(OpsError::Hosts { errors });
     }
     let has_lock = report.nodes.iter().any(|node| node.lock.is_some());
-    if has_lock && (request.agree)(&report) {
+    if has_lock && (request.agree)(report) {
         for node in &report.nodes {
             let (Some(agent), Some(lock)) = (fleet.get(&node.node), &node.lock) else {
                 continue;
@@ -82,29 +103,17 @@ pub async fn lock_break(
             }
         }
     }
-    fleet.close().await;
-    Ok(report)
+    Ok(())
 }
 
-async fn look(context: &Context) -> Result<(Fleet, LockReport), OpsError> {
-    let inventory = read_inventory(&context.inventory)?;
-    let cluster = inventory.cluster;
-    if let Some(name) = context
-        .limit
-        .iter()
-        .find(|name| cluster.node(name).is_none())
-    {
-        return Err(OpsError::UnknownNode {
-            name: name.clone(),
-            known: cluster.nodes.iter().map(|node| node.name.clone()).collect(),
-        });
-    }
-    let is_meant = |node: &&Node| context.limit.is_empty() || context.limit.contains(&node.name);
-    let nodes: Vec<&Node> = cluster.nodes.iter().filter(is_meant).collect();
-    let connector = connector(context, &cluster);
-    let (fleet, mut errors) = Fleet::connect(&connector, &nodes, context.parallel).await;
+async fn look(
+    access: &Access,
+    cluster: ClusterName,
+    fleet: &Fleet,
+    mut errors: Vec<AgentError>,
+) -> Result<LockReport, OpsError> {
     let question = Question::default();
-    let answers = each(fleet.agents(), context.parallel, |agent| {
+    let answers = each(fleet.agents(), access.parallel, |agent| {
         agent.observe(&question)
     });
     let mut found = Vec::new();
@@ -120,19 +129,17 @@ async fn look(context: &Context) -> Result<(Fleet, LockReport), OpsError> {
         }
     }
     if found.is_empty() {
-        fleet.close().await;
         return Err(OpsError::Hosts { errors });
     }
     let unreachable = |error: &AgentError| Unreachable {
         node: error.node().clone(),
         why: error.to_string(),
     };
-    let report = LockReport {
-        cluster: cluster.name,
+    Ok(LockReport {
+        cluster,
         nodes: found,
         unreachable: errors.iter().map(unreachable).collect(),
         broken: Vec::new(),
         errors: Vec::new(),
-    };
-    Ok((fleet, report))
+    })
 }

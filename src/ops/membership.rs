@@ -6,56 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::context::Loaded;
 use super::error::OpsError;
+use super::member::{Member, Missing};
 use super::neighbours::strangers;
-use crate::agent::{Agent, LiveFile, Observation};
+use super::selection::Loaded;
+use crate::agent::{Agent, Fact, LiveFile, Observation};
+use crate::conf::keepalived::Conf;
 use crate::model::{Cluster, HostPath, Peering};
-use crate::plan::{MEMBERS, unicast_ends};
-
-/// A node of the last generation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct Member {
-    /// Its name; `None` where only its address was recorded.
-    pub name: Option<String>,
-    /// Its address.
-    pub address: IpAddr,
-}
-
-impl std::fmt::Display for Member {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{name} ({})", self.address),
-            None => write!(f, "{}", self.address),
-        }
-    }
-}
-
-impl Member {
-    /// What the user calls it.
-    pub fn called(&self) -> String {
-        self.name
-            .clone()
-            .unwrap_or_else(|| self.address.to_string())
-    }
-
-    pub(super) fn is_called(&self, name: &str) -> bool {
-        self.name.as_deref() == Some(name) || self.address.to_string() == name
-    }
-}
-
-/// A member that the inventory does not name, and what the wire says of it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Missing {
-    /// Who.
-    pub member: Member,
-    /// Somebody answers at its address.
-    pub answers: bool,
-    /// VIPs that it answers for.
-    pub holds: Vec<IpAddr>,
-    /// It goes on hearing the others, as all send to a group.
-    pub hears: bool,
-}
 
 /// The members by the last generation that any host has.
 fn members(seen: &[&Observation]) -> BTreeSet<Member> {
@@ -72,7 +29,7 @@ fn recorded(seen: &Observation) -> Vec<Member> {
     let Some(manifest) = &seen.recorded else {
         return Vec::new();
     };
-    if let Some(members) = manifest.get(MEMBERS) {
+    if let Some(members) = manifest.get(Fact::Members) {
         let member = |word: &str| {
             let (name, address) = word.split_once('=')?;
             Some(Member {
@@ -83,7 +40,7 @@ fn recorded(seen: &Observation) -> Vec<Member> {
         return members.split(' ').filter_map(member).collect();
     }
     // Set up by a version that did not record them: those that it talks to.
-    let asked = manifest.get("peers").unwrap_or_default();
+    let asked = manifest.get(Fact::Peers).unwrap_or_default();
     let asked = asked.split(' ').filter_map(|word| word.parse().ok());
     let (_, heard) = ends(seen);
     let addresses: BTreeSet<IpAddr> = asked.chain(heard).collect();
@@ -103,7 +60,8 @@ fn ends(seen: &Observation) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
         .and_then(|path| seen.files.get(&path))
         .and_then(LiveFile::content);
     content.map_or_else(Default::default, |content| {
-        unicast_ends(&String::from_utf8_lossy(content))
+        let text = String::from_utf8_lossy(content);
+        Conf::of_text(&text, Some(&seen.hostname)).unicast_ends()
     })
 }
 
@@ -165,7 +123,7 @@ pub(super) async fn look_for(
     missing.into_iter().map(look).collect()
 }
 
-/// Refuses to go on without a member that nobody has spoken of, and to forget who is no such member.
+/// Refuses to go on without a member that nobody has spoken of, and to forget one that is not a member.
 pub(super) fn refuse_missing(
     loaded: &Loaded,
     missing: &[Missing],
@@ -196,50 +154,6 @@ pub(super) fn refuse_missing(
     } else {
         Err(OpsError::MembersMissing { missing: left })
     }
-}
-
-/// That the inventory no longer has them.
-pub(super) fn missing_words(missing: &[Missing]) -> String {
-    format!(
-        "the inventory no longer has {}, of the last generation",
-        name_all(missing)
-    )
-}
-
-/// All of them, for a message.
-fn name_all(missing: &[Missing]) -> String {
-    let names: Vec<String> = missing.iter().map(|one| one.member.to_string()).collect();
-    names.join(", ")
-}
-
-/// What members that nobody talks to would do, and how to take them out; `then` says what to do with the option.
-pub(super) fn how_to_take_out(missing: &[Missing], then: &str) -> String {
-    let seen = |one: &Missing| {
-        let name = one.member.called();
-        let vips: Vec<String> = one.holds.iter().map(ToString::to_string).collect();
-        match (vips.is_empty(), one.answers) {
-            (false, _) => format!("{name} owns {} now. ", vips.join(", ")),
-            (true, true) => format!("{name} still answers. "),
-            (true, false) => String::new(),
-        }
-    };
-    let seen: String = missing.iter().map(seen).collect();
-    let names: Vec<String> = missing.iter().map(|one| one.member.called()).collect();
-    let forget: Vec<String> = names
-        .iter()
-        .map(|name| format!("--forget {name}"))
-        .collect();
-    let what = if missing.iter().all(|one| one.hears) {
-        "would stay in the election of the virtual IP, with a configuration that nobody updates any more"
-    } else {
-        "would go on with the virtual IP and hear nobody: two owners"
-    };
-    format!(
-        "{} {what}. {seen}Stop it by hand (`systemctl disable --now keepalived nginx`), or make sure that it stays \
-         off; then {then} `{}`",
-        names.join(", "),
-        forget.join(" ")
-    )
 }
 
 #[cfg(test)]

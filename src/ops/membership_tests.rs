@@ -1,7 +1,7 @@
 //! Who belongs to a cluster, by records of this version of hactl and of those before it, which name nobody.
 
 use super::*;
-use crate::agent::Manifest;
+use crate::agent::{Fact, Facts, Manifest};
 use crate::inventory;
 use crate::model::NodeName;
 
@@ -24,13 +24,13 @@ const LB2: (&str, &str) = ("lb2", "10.0.0.12");
 const LB3: (&str, &str) = ("lb3", "10.0.0.13");
 
 /// A host with a generation, its facts beside that, and keepalived.conf.
-fn host(name: &str, generation: u64, facts: &[(&str, &str)], conf: &str) -> Observation {
+fn host(name: &str, generation: u64, facts: &[(Fact, &str)], conf: &str) -> Observation {
     let text = |text: &str| text.to_owned();
-    let mut meta = indexmap::IndexMap::from([(text("generation"), generation.to_string())]);
-    meta.extend(facts.iter().map(|(key, value)| (text(key), text(value))));
+    let mut all = Facts::from([(Fact::Generation, generation.to_string())]);
+    all.extend(facts.iter().map(|(fact, value)| (*fact, text(value))));
     let mut seen = Observation::of(NodeName::new(name).unwrap());
     seen.recorded = Some(Manifest {
-        meta,
+        facts: all,
         ..Manifest::default()
     });
     let live = LiveFile::File {
@@ -86,8 +86,8 @@ fn a_record_without_members_is_read_by_whom_its_node_talks_to() {
 fn with_multicast_such_a_record_knows_whom_its_change_asked() {
     let multicast = "vrrp_instance VI_1 {\n  virtual_router_id 51\n}\n";
     let seen = [
-        host("lb1", 3, &[("peers", "10.0.0.12 10.0.0.13")], multicast),
-        host("lb2", 3, &[("peers", "10.0.0.11 10.0.0.13")], multicast),
+        host("lb1", 3, &[(Fact::Peers, "10.0.0.12 10.0.0.13")], multicast),
+        host("lb2", 3, &[(Fact::Peers, "10.0.0.11 10.0.0.13")], multicast),
     ];
     assert_eq!(missing_names(&cluster(&[LB1, LB2]), &seen), ["10.0.0.13"]);
     assert_eq!(missing_names(&cluster(&[LB1, LB2, LB3]), &seen), NOBODY);
@@ -98,7 +98,7 @@ fn with_multicast_such_a_record_knows_whom_its_change_asked() {
 
 #[test]
 fn records_of_both_versions_side_by_side_count_by_the_last_generation() {
-    let members = [("members", "lb1=10.0.0.11 lb2=10.0.0.12")];
+    let members = [(Fact::Members, "lb1=10.0.0.11 lb2=10.0.0.12")];
     // lb2 was left out of the change by which lb3 went.
     let seen = [
         host("lb1", 4, &members, &unicast(11)),

@@ -26,11 +26,12 @@ pub(super) async fn strangers(
         own.any(|hardware| *hardware == neighbour.hardware)
     };
     loop {
-        let mut found = agent.observe(&question).await?.neighbours;
-        found.retain(|_, neighbour| !is_node(neighbour));
+        // What is only remembered may be of a node that had it once, and hide who has it now.
+        let found = agent.observe(&question).await?.neighbours;
         let is_known = !found.values().any(|neighbour| neighbour.is_remembered);
         if is_known || Instant::now() >= deadline {
-            let known = found.into_iter().filter(|(_, it)| !it.is_remembered);
+            let of_others = |(_, it): &(IpAddr, Neighbour)| !it.is_remembered && !is_node(it);
+            let known = found.into_iter().filter(of_others);
             return Ok(known.map(|(address, it)| (address, it.hardware)).collect());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::under_way::under_way;
-use crate::agent::{Cause, Deadline, Ending, LockInfo, Observation, Outcome, Phase};
+use crate::agent::{Cause, Deadline, Ending, Fact, LockInfo, Observation, Outcome, Phase};
 use crate::apply::Fleet;
 use crate::model::NodeName;
 
@@ -14,7 +14,7 @@ use crate::model::NodeName;
 const WEEK: i64 = 7 * 24 * 3600;
 
 /// One such thing.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Notice {
     /// A change lies unfinished on the host; its timer will undo it unless its owner confirms it.
@@ -28,7 +28,7 @@ pub enum Notice {
         /// When the host ends it, where it tells.
         deadline: Option<Deadline>,
     },
-    /// A change waits for a person to confirm it.
+    /// A change waits for the operator to confirm it.
     Waiting {
         /// The node.
         node: NodeName,
@@ -39,7 +39,7 @@ pub enum Notice {
         /// When the host undoes it.
         deadline: Option<Deadline>,
     },
-    /// The host undid the last change by itself, in time or when it was restarted.
+    /// The host rolled the last change back on its own, at its deadline or after a restart.
     Undone {
         /// The node.
         node: NodeName,
@@ -87,7 +87,7 @@ pub enum Notice {
         name: String,
         /// Since when, UTC.
         since: String,
-        /// The host ends it within so many seconds; with 0 it could not so far.
+        /// Seconds until the host ends it; 0 when it has tried and failed so far.
         seconds_left: u64,
     },
     /// A node that `--limit` leaves out could not be looked at.
@@ -174,7 +174,7 @@ fn behind(host: &Observation, seen: &[Observation]) -> Option<Notice> {
     };
     let told_by = |other: &Observation| {
         let recorded = other.recorded.as_ref()?;
-        let concerned = recorded.get("peers")?.split(' ').any(is_its);
+        let concerned = recorded.get(Fact::Peers)?.split(' ').any(is_its);
         concerned.then(|| recorded.generation()).flatten()
     };
     let newest = seen.iter().filter_map(told_by).max()?;

@@ -1,24 +1,15 @@
-//! What earlier commands left on the hosts: changes that were interrupted, and locks whose holder is gone.
-//!
-//! Finding it is one thing, and pure; ending it is another, and is done only once the user has seen it and
-//! agreed.
+//! What earlier commands left on the hosts: changes that were interrupted, and locks whose holder is gone. This only
+//! finds it.
 
-use super::context::{Context, Loaded};
 use super::error::OpsError;
 use super::notice::Notice;
-use super::settle::Settler;
-use super::survey::Survey;
 use super::under_way::{UnderWay, under_way};
-use crate::agent::{
-    AgentError, Entry, FailureCode, LiveFile, LockInfo, Observation, Pending, Reason, sha256_hex,
-};
-use crate::apply::{
-    Event, FailureCause, Fleet, RecoveryDirection, SettleOutcome, SettleVerb, Verdict,
-};
-use crate::model::{Node, NodeName};
+use crate::agent::{AgentError, LockInfo, Observation, Pending};
+use crate::apply::RecoveryDirection;
+use crate::model::NodeName;
 
 /// A change that was interrupted, and that nobody works on any more.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct InterruptedChange {
     /// Its id.
     pub tx: String,
@@ -33,7 +24,7 @@ pub struct InterruptedChange {
 }
 
 /// A lock whose holder no longer runs.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct StaleLock {
     /// The node.
     pub node: NodeName,
@@ -46,7 +37,7 @@ pub struct StaleLock {
 }
 
 /// Everything that has to be ended before a change of one's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Recovery {
     /// Interrupted changes.
     pub changes: Vec<InterruptedChange>,
@@ -55,11 +46,11 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// What `seen` leaves to recover. A change that waits for a person, or that somebody works on, is left
-    /// alone. `is_whole`: all nodes of the cluster were looked at. Where some were left out nothing is
+    /// What `seen` leaves to recover. A change that waits for the operator, or that somebody works on, is left
+    /// alone. `is_complete`: all nodes of the cluster were looked at. Where some were left out nothing is
     /// recovered, since one of them may be the one that was confirmed.
-    pub fn find(seen: &[Observation], is_whole: bool) -> Self {
-        if !is_whole {
+    pub fn find(seen: &[Observation], is_complete: bool) -> Self {
+        if !is_complete {
             return Self::default();
         }
         let changes: Vec<InterruptedChange> = under_way(seen)
@@ -98,11 +89,11 @@ impl Recovery {
             .collect()
     }
 
-    fn ends(&self, tx: &str) -> bool {
+    pub(super) fn ends(&self, tx: &str) -> bool {
         self.changes.iter().any(|change| change.tx == tx)
     }
 
-    fn change_on(&self, host: &Observation) -> Option<&InterruptedChange> {
+    pub(super) fn change_on(&self, host: &Observation) -> Option<&InterruptedChange> {
         let journal = host.journal.as_ref()?;
         self.changes.iter().find(|change| change.tx == journal.tx)
     }
@@ -124,221 +115,15 @@ fn interrupted(change: &UnderWay) -> InterruptedChange {
 }
 
 /// The lock of a dead holder on a host where no change but those of `changes` is under way.
-fn stale_lock<'s>(host: &'s Observation, changes: &[InterruptedChange]) -> Option<&'s LockInfo> {
+pub(super) fn stale_lock<'s>(
+    host: &'s Observation,
+    changes: &[InterruptedChange],
+) -> Option<&'s LockInfo> {
     let is_left = |tx: &String| !changes.iter().any(|change| change.tx == *tx);
     if host.journal.as_ref().is_some_and(|it| is_left(&it.tx)) {
         return None;
     }
     host.lock.as_ref().filter(|lock| lock.stale)
-}
-
-/// The hosts as they will be once `recovery` is carried out, as well as can be told before: files as in
-/// the generation that stays, and no change under way. Only looks. What it cannot know, such as a file
-/// that was edited by hand before the change, shows when the hosts are looked at again afterwards.
-pub(super) async fn foresee(
-    recovery: &Recovery,
-    fleet: &Fleet,
-    seen: &[Observation],
-) -> Result<Vec<Observation>, OpsError> {
-    let mut hosts = Vec::new();
-    for host in seen {
-        let mut host = host.clone();
-        let direction = recovery.change_on(&host).map(|change| change.direction);
-        match direction {
-            Some(RecoveryDirection::RollBack) => roll_back(&mut host, fleet).await?,
-            Some(RecoveryDirection::Complete) => complete(&mut host),
-            None => {}
-        }
-        if direction.is_some() {
-            host.journal = None;
-        }
-        if host.lock.as_ref().is_some_and(|lock| lock.stale) && host.journal.is_none() {
-            host.lock = None;
-        }
-        hosts.push(host);
-    }
-    Ok(hosts)
-}
-
-/// Its files are those of its live generation, over those that were there before hactl.
-async fn roll_back(host: &mut Observation, fleet: &Fleet) -> Result<(), OpsError> {
-    let live = host.generation().filter(|number| *number > 0);
-    for number in std::iter::once(0).chain(live) {
-        let Some(agent) = fleet.get(&host.node) else {
-            continue;
-        };
-        let (manifest, mut contents) = match agent.generation(number).await {
-            Ok(generation) => generation,
-            Err(error) if error.code() == Some(FailureCode::NoGeneration) => continue,
-            Err(error) => {
-                return Err(OpsError::Hosts {
-                    errors: vec![error],
-                });
-            }
-        };
-        for entry in manifest.entries {
-            let (path, file) = match entry {
-                Entry::File {
-                    mode,
-                    owner,
-                    group,
-                    path,
-                    ..
-                } => {
-                    let Some(content) = contents.remove(&path) else {
-                        continue;
-                    };
-                    let file = LiveFile::File {
-                        mode,
-                        owner,
-                        group,
-                        content,
-                    };
-                    (path, file)
-                }
-                Entry::Link { target, path } => (path, LiveFile::Link(target)),
-                Entry::Absent { path } => (path, LiveFile::Absent),
-            };
-            host.files.insert(path, file);
-        }
-        let values = manifest.sysctls.into_iter();
-        host.sysctls
-            .extend(values.map(|(key, value)| (key, Some(value))));
-    }
-    let recorded = host.recorded.as_ref();
-    let id = |key: &str| recorded.and_then(|it| it.get(key)).map(str::to_owned);
-    (host.serves, host.loaded) = (id("nginx_id"), id("keepalived_id"));
-    Ok(())
-}
-
-/// What is live becomes what is recorded.
-fn complete(host: &mut Observation) {
-    let generation = host.journal.as_ref().and_then(|it| it.generation);
-    let Some(recorded) = &mut host.recorded else {
-        return;
-    };
-    let mut set = |key: &str, value: Option<String>| {
-        recorded
-            .meta
-            .insert(key.to_owned(), value.unwrap_or_default())
-    };
-    set("generation", generation.map(|number| number.to_string()));
-    set("nginx_id", host.serves.clone());
-    set("keepalived_id", host.loaded.clone());
-    for entry in &mut recorded.entries {
-        if let Entry::File { sha256, path, .. } = entry
-            && let Some(content) = host.files.get(path).and_then(LiveFile::content)
-        {
-            *sha256 = sha256_hex(content);
-        }
-    }
-}
-
-/// What carrying a recovery out needs.
-pub(super) struct Recoverer<'a> {
-    pub(super) context: &'a Context,
-    pub(super) loaded: &'a Loaded,
-    /// What is told of everything that happens.
-    pub(super) tell: &'a (dyn Fn(Event) + Sync),
-}
-
-impl Recoverer<'_> {
-    /// Ends the interrupted changes: the way that they ended on a host where they were confirmed, or else
-    /// back. Releases the locks of holders that are gone.
-    pub(super) async fn carry_out(
-        &self,
-        recovery: &Recovery,
-        survey: &Survey,
-    ) -> Result<(), OpsError> {
-        let seen = &survey.seen;
-        let nodes: Vec<Node> = self.loaded.nodes().into_iter().cloned().collect();
-        let settler = Settler {
-            context: self.context,
-            connector: &survey.connector,
-            fleet: &survey.fleet,
-            nodes: &nodes,
-            cluster: &self.loaded.cluster,
-            provenance: &self.loaded.provenance,
-            tell: self.tell,
-        };
-        let why = Reason::interrupted();
-        let mut errors = Vec::new();
-        let known = under_way(seen);
-        let own = known.iter().filter(|change| recovery.ends(&change.tx));
-        for (change, shown) in own.zip(&recovery.changes) {
-            (self.tell)(Event::RecoveryStarted {
-                tx: shown.tx.clone(),
-                by: shown.by.clone(),
-                direction: shown.direction,
-                nodes: shown.nodes.clone(),
-            });
-            let end = settler.end(change, SettleVerb::Cancel, &why, seen);
-            match end.await {
-                Ok(end) => {
-                    let direction = match end.verdict {
-                        Verdict::AllNew => Some(RecoveryDirection::Complete),
-                        Verdict::AllOld => Some(RecoveryDirection::RollBack),
-                        Verdict::Waiting | Verdict::Mixed => None,
-                    };
-                    errors.extend(problems_of(change, end));
-                    (self.tell)(Event::RecoveryFinished {
-                        tx: shown.tx.clone(),
-                        direction,
-                    });
-                }
-                Err(error) => errors.push(error),
-            }
-        }
-        for host in seen {
-            let lock = stale_lock(host, &recovery.changes);
-            if let (Some(agent), Some(lock)) = (survey.fleet.get(&host.node), lock) {
-                match agent.break_lock(&lock.tx, false).await {
-                    Ok(()) => (self.tell)(Event::LockReleased {
-                        node: host.node.clone(),
-                        holder: lock.holder.clone(),
-                    }),
-                    // Somebody else has taken it meanwhile, or a change could not be ended: that is said.
-                    Err(error)
-                        if matches!(
-                            error.code(),
-                            Some(FailureCode::MovedOn | FailureCode::Unfinished)
-                        ) => {}
-                    Err(error) => errors.push(error),
-                }
-            }
-        }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(OpsError::Recovery { errors })
-        }
-    }
-}
-
-/// Why the end of an interrupted change failed, on each host where it did.
-fn problems_of(change: &UnderWay, end: SettleOutcome) -> Vec<AgentError> {
-    if end.verdict != Verdict::Mixed {
-        return Vec::new();
-    }
-    let causes = end.failure.into_iter().flat_map(|failure| failure.errors);
-    let mut errors: Vec<AgentError> = causes
-        .filter_map(|cause| match cause {
-            FailureCause::Agent(error) => Some(error),
-            _ => None,
-        })
-        .collect();
-    if errors.is_empty()
-        && let Some(member) = change.members.first()
-    {
-        errors.push(AgentError::Pending {
-            node: member.node.clone(),
-            pending: Pending::Stuck {
-                tx: change.tx.clone(),
-                detail: end.problems.join("\n"),
-            },
-        });
-    }
-    errors
 }
 
 /// Nothing can be said of a host on which a change is under way: what it will be is not decided.

@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::context::{Context, load};
 use super::error::OpsError;
-use super::survey::render_node;
+use super::selection::{Selection, load};
+use super::wanted::render_node;
 use crate::check::Finding;
 use crate::model::NodeFacts;
 
@@ -20,8 +20,8 @@ pub struct RenderReport {
 
 /// Writes `FOLDER/NODE/PATH` for every file of every node, for Debian 12 hosts: the same inventory
 /// gives the same bytes.
-pub fn render(context: &Context, folder: &Utf8Path) -> Result<RenderReport, OpsError> {
-    let loaded = load(context)?;
+pub fn render(selection: &Selection, folder: &Utf8Path) -> Result<RenderReport, OpsError> {
+    let loaded = load(selection)?;
     let facts = NodeFacts::debian_12();
     let mut files = Vec::new();
     for node in loaded.nodes() {

@@ -1,16 +1,21 @@
 //! `hactl rollback`: a generation that was live before, with the same plan, order and proof as apply.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use super::change::{ApplyReport, ApplyRequest, Planner, change};
-use super::context::{Context, Loaded, load};
+use super::change::{ApplyReport, ApplyRequest, change};
+use super::cluster::{self, addresses, vips};
 use super::error::OpsError;
-use super::plan::Planned;
-use super::survey::{Survey, left_out_as, redactor, vips};
-use crate::agent::{Agent, AgentError, Manifest, Observation};
+use super::fitness::look_on_the_wire;
+use super::planning::{Planned, Planner, redactor};
+use super::selection::{Loaded, Selection, load};
+use super::survey::Survey;
+use super::transport::Access;
+use super::wanted::left_out_as;
+use crate::agent::{Agent, AgentError, Fact, Manifest, Observation};
 use crate::apply::each;
 use crate::model::HostPath;
-use crate::plan::{Desired, Goal, Plan, Request, build};
+use crate::plan::{Desired, Goal, Request, build};
 
 /// Which generation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,16 +26,17 @@ pub struct RollbackRequest {
 
 /// Plans, asks, and carries the plan out.
 pub async fn rollback(
-    context: &Context,
+    selection: &Selection,
+    access: &Access,
     request: RollbackRequest,
     how: ApplyRequest<'_>,
 ) -> Result<ApplyReport, OpsError> {
-    let mut loaded = load(context)?;
+    let mut loaded = load(selection)?;
     let planner = ToGeneration {
-        parallel: context.parallel,
+        parallel: access.parallel,
         to: request.to,
     };
-    change(context, &mut loaded, planner, how).await
+    change(access, &mut loaded, planner, how).await
 }
 
 /// The plan that brings an earlier generation back.
@@ -43,26 +49,20 @@ impl Planner for ToGeneration {
     async fn plan(
         &self,
         loaded: &Loaded,
-        survey: &Survey,
+        survey: &Survey<'_>,
         seen: &[Observation],
     ) -> Result<Planned, OpsError> {
-        let plan = make(loaded, survey, seen, self.to, self.parallel).await?;
-        Ok(Planned {
-            plan,
-            findings: Vec::new(),
-            // The others may well have to stay as they are: a rollback is of what was done to some nodes.
-            behind: Vec::new(),
-        })
+        make(loaded, survey, seen, self.to, self.parallel).await
     }
 }
 
 async fn make(
     loaded: &Loaded,
-    survey: &Survey,
+    survey: &Survey<'_>,
     seen: &[Observation],
     to: Option<u64>,
     parallel: usize,
-) -> Result<Plan, OpsError> {
+) -> Result<Planned, OpsError> {
     let live: Vec<&Manifest> = seen
         .iter()
         .filter_map(|seen| seen.recorded.as_ref())
@@ -90,8 +90,8 @@ async fn make(
             None => Err(format!("{node} has no generation {to}, nor an earlier one")),
         });
         match found {
-            Ok(Ok(whole)) => {
-                desired.insert(node.clone(), whole.with_members_of(&loaded.cluster));
+            Ok(Ok(own)) => {
+                desired.insert(node.clone(), own.with_members_of(&loaded.cluster));
             }
             // It is not changed; what it would have been cannot be compared.
             _ if is_left_out => {}
@@ -106,17 +106,72 @@ async fn make(
         .iter()
         .filter_map(|seen| Some((desired.remove(&seen.node)?, seen.clone())))
         .collect();
+    let nodes: Vec<(Desired, Observation)> = nodes;
+    let vips = vips_of(loaded, to, nodes.iter().map(|(desired, _)| desired));
+    refuse_taken(loaded, survey, &vips).await?;
     let left_out = left_out_as(loaded, survey, |node, _| desired.remove(&node.name));
-    build(Request {
+    let plan = build(Request {
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Rollback { to },
-        vips: vips(&loaded.cluster),
+        addresses: addresses(&loaded.cluster),
+        vips: vips.clone(),
         left_out,
         nodes,
-        redactor: redactor(),
+        redactor: redactor()?,
         take_over: loaded.take_over.clone(),
     })
-    .map_err(OpsError::Plan)
+    .map_err(OpsError::Plan)?;
+    Ok(Planned {
+        plan,
+        findings: Vec::new(),
+        // The others may well have to stay as they are: a rollback is of what was done to some nodes.
+        behind: Vec::new(),
+        vips,
+    })
+}
+
+/// The VIPs that a generation has, which need not be the inventory's. One that was made before hactl recorded
+/// them is taken to have those.
+fn vips_of<'a>(loaded: &Loaded, to: u64, nodes: impl Iterator<Item = &'a Desired>) -> Vec<IpAddr> {
+    let mut all = BTreeSet::new();
+    for desired in nodes {
+        match desired.tree.manifest.get(Fact::Vips) {
+            Some(recorded) if to > 0 => {
+                all.extend(
+                    recorded
+                        .split(' ')
+                        .filter_map(|vip| vip.parse::<IpAddr>().ok()),
+                );
+            }
+            _ => return vips(&loaded.cluster),
+        }
+    }
+    all.into_iter().collect()
+}
+
+/// Refuses VIPs that come back although somebody else has them by now (rule KA025). The inventory's own were
+/// looked for before.
+async fn refuse_taken(
+    loaded: &Loaded,
+    survey: &Survey<'_>,
+    vips: &[IpAddr],
+) -> Result<(), OpsError> {
+    let known = cluster::vips(&loaded.cluster);
+    let new: Vec<IpAddr> = vips
+        .iter()
+        .copied()
+        .filter(|vip| !known.contains(vip))
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let (seen, others) = (&survey.seen, &survey.others);
+    let (_, problems) = look_on_the_wire(loaded, survey.fleet, seen, others, new).await?;
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(OpsError::Unfit { problems })
+    }
 }
 
 /// The generation that the cluster had before its last change. That change concerned the nodes with the
@@ -128,7 +183,9 @@ fn previous(live: &[&Manifest]) -> Option<u64> {
         if number < newest {
             return Some(number);
         }
-        let told = own.get("previous").and_then(|number| number.parse().ok());
+        let told = own
+            .get(Fact::Previous)
+            .and_then(|number| number.parse().ok());
         told.or_else(|| number.checked_sub(1))
     };
     Some(live.iter().filter_map(before).max().unwrap_or(0))

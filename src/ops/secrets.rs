@@ -59,7 +59,7 @@ const MOST_BYTES: u64 = 1024 * 1024;
 /// The secret in a file that nobody but its owner can read, less one final newline; or why not.
 pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
     let why = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::NotFound => "no such file".to_owned(),
         ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
         _ => error.to_string(),
     };
@@ -70,7 +70,7 @@ pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
     let file = file.map_err(why)?;
     let metadata = file.metadata().map_err(why)?;
     if !metadata.is_file() {
-        return Err("it is no regular file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     let mode = metadata.permissions().mode() & 0o7777;
     let mut text = String::new();
@@ -85,7 +85,7 @@ pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
         text.starts_with("-----BEGIN CERTIFICATE-----") && !text.contains("PRIVATE KEY-----");
     if mode & 0o077 != 0 && !is_public {
         return Err(format!(
-            "others can read it (mode {mode:04o}): chmod 600 {path} (KA033)"
+            "its permissions are too open (mode {mode:04o}): chmod 600 {path} (KA033)"
         ));
     }
     non_empty(&text)
@@ -113,12 +113,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
         let path = folder.join("secret");
-        assert_eq!(refused(&path), "there is no such file");
-        assert_eq!(refused(folder), "it is no regular file");
-        assert_eq!(refused(Utf8Path::new("/dev/zero")), "it is no regular file");
+        assert_eq!(refused(&path), "no such file");
+        assert_eq!(refused(folder), "it is not a regular file");
+        assert_eq!(
+            refused(Utf8Path::new("/dev/zero")),
+            "it is not a regular file"
+        );
 
         nix::unistd::mkfifo(path.as_std_path(), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-        assert_eq!(refused(&path), "it is no regular file");
+        assert_eq!(refused(&path), "it is not a regular file");
         std::fs::remove_file(&path).expect("it exists");
 
         let closed = std::fs::Permissions::from_mode(0o600);
@@ -130,6 +133,6 @@ mod tests {
         assert_eq!(secret.expose_secret(), "poison");
         let open = std::fs::Permissions::from_mode(0o640);
         std::fs::set_permissions(&path, open).expect("open");
-        assert!(refused(&path).starts_with("others can read it (mode 0640)"));
+        assert!(refused(&path).starts_with("its permissions are too open (mode 0640)"));
     }
 }

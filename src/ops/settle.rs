@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::context::{Context, provenance, read_inventory};
+use super::cluster::owner_patience;
+use super::connect::Hosts;
 use super::error::{OpsError, SettleRefusal};
-use super::holder::own_origin;
-use super::survey::{connector, mark_dead, owner_patience};
+use super::events::{Events, Stamped};
+use super::look::mark_dead;
+use super::selection::{Selection, provenance, read_inventory};
+use super::transport::Access;
 use super::under_way::{UnderWay, under_way};
-use crate::agent::{
-    AgentError, Deadline, Observation, Outcome, Phase, Question, Reason, ThisMachine,
-};
+use crate::agent::{AgentError, Client, Deadline, Observation, Outcome, Phase, Question, Reason};
 use crate::apply::{
-    ApplyOptions, Confirmation, Engine, Event, Failure, Fleet, Member, SettleOutcome, SettleVerb,
-    Side, Verdict, each,
+    self, Event, Failure, Fleet, Member, Session, SettleOutcome, SettleVerb, Side, Verdict, each,
 };
 use crate::health;
 use crate::model::{Cluster, Node, NodeName};
@@ -21,10 +21,10 @@ use crate::remote::Connector;
 
 /// What is asked for.
 pub struct SettleRequest<'a> {
-    /// What shall become of the change.
+    /// What to do with the change.
     pub verb: SettleVerb,
     /// Told of everything that happens.
-    pub tell: &'a (dyn Fn(Event) + Sync),
+    pub events: &'a Events<'a, Event>,
 }
 
 /// What was found, and what became of it.
@@ -34,6 +34,8 @@ pub struct SettleReport {
     pub verb: SettleVerb,
     /// The change that was found.
     pub change: Option<ChangeSeen>,
+    /// What happened.
+    pub events: Vec<Stamped<Event>>,
     /// How it ended.
     pub end: SettleEnd,
     /// How long it took.
@@ -41,7 +43,7 @@ pub struct SettleReport {
 }
 
 /// A change that was found under way.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ChangeSeen {
     /// Its id.
     pub tx: String,
@@ -76,50 +78,42 @@ pub enum SettleEnd {
     Mixed {
         /// What went wrong first.
         failure: Option<Failure>,
-        /// What a person has to look at.
+        /// What the operator has to look at.
         problems: Vec<String>,
     },
 }
 
 /// Finds the change under way and ends it.
 pub async fn settle(
-    context: &Context,
+    selection: &Selection,
+    access: &Access,
     request: SettleRequest<'_>,
 ) -> Result<SettleReport, OpsError> {
     let started = Instant::now();
-    let inventory = read_inventory(&context.inventory)?;
-    let provenance = provenance(&context.inventory, &inventory);
-    let connector = connector(context, &inventory.cluster);
-    let nodes = inventory.cluster.nodes.clone();
-    let all: Vec<&Node> = nodes.iter().collect();
-    let (fleet, mut errors) = Fleet::connect(&connector, &all, context.parallel).await;
-    let question = Question::default();
-    let answers = each(fleet.agents(), context.parallel, |agent| {
-        agent.observe(&question)
+    request.events.begin();
+    let inventory = read_inventory(&selection.inventory)?;
+    let provenance = provenance(&selection.inventory, &inventory);
+    let cluster = &inventory.cluster;
+    let hosts = Hosts::of(access, cluster);
+    let found = hosts.with(async |connections, errors| {
+        let hands = Settler {
+            access,
+            connector: connections.connector,
+            client: connections.client,
+            fleet: connections.fleet,
+            nodes: &cluster.nodes,
+            cluster,
+            provenance: &provenance,
+            tell: &|event| request.events.tell(event),
+        };
+        let (seen, errors) = hands.look(errors).await;
+        hands.end_what_waits(request.verb, &seen, errors).await
     });
-    let mut seen = Vec::new();
-    for answer in answers.await {
-        match answer {
-            Ok(host) => seen.push(host),
-            Err(error) => errors.push(error),
-        }
-    }
-    mark_dead(&mut seen);
-    let hands = Settler {
-        context,
-        connector: &connector,
-        fleet: &fleet,
-        nodes: &nodes,
-        cluster: &inventory.cluster,
-        provenance: &provenance,
-        tell: request.tell,
-    };
-    let found = hands.end_what_waits(request.verb, &seen, errors).await;
-    fleet.close().await;
-    let (change, end) = found?;
+    let (change, end) = found.await?;
     Ok(SettleReport {
         verb: request.verb,
         change,
+        events: request.events.all(),
         end,
         elapsed: started.elapsed(),
     })
@@ -127,8 +121,9 @@ pub async fn settle(
 
 /// What ending a change needs.
 pub(super) struct Settler<'a> {
-    pub(super) context: &'a Context,
+    pub(super) access: &'a Access,
     pub(super) connector: &'a dyn Connector,
+    pub(super) client: &'a dyn Client,
     pub(super) fleet: &'a Fleet,
     pub(super) nodes: &'a [Node],
     pub(super) cluster: &'a Cluster,
@@ -137,6 +132,23 @@ pub(super) struct Settler<'a> {
 }
 
 impl Settler<'_> {
+    /// The nodes that answer, and why the others do not, `errors` among them.
+    async fn look(&self, mut errors: Vec<AgentError>) -> (Vec<Observation>, Vec<AgentError>) {
+        let question = Question::default();
+        let answers = each(self.fleet.agents(), self.access.parallel, |agent| {
+            agent.observe(&question)
+        });
+        let mut seen = Vec::new();
+        for answer in answers.await {
+            match answer {
+                Ok(host) => seen.push(host),
+                Err(error) => errors.push(error),
+            }
+        }
+        mark_dead(&mut seen);
+        (seen, errors)
+    }
+
     async fn end_what_waits(
         &self,
         verb: SettleVerb,
@@ -221,29 +233,18 @@ impl Settler<'_> {
                 }
             }
         }
-        let engine = Engine {
+        let session = Session {
             fleet: self.fleet,
             connector: self.connector,
-            client: &ThisMachine,
+            client: self.client,
             nodes: self.nodes,
-            options: ApplyOptions {
-                parallel: self.context.parallel,
-                confirm: Confirmation::Auto,
-                origin: own_origin(),
-                confirm_timeout: waiting.left,
-                settle_time: Duration::ZERO,
-                owner_patience: owner_patience(self.cluster),
-                peer_key: None,
-                vips: health::doors(self.cluster),
-                peer_ports: Vec::new(),
-                hooks: Vec::new(),
-                before: Vec::new(),
-                provenance: self.provenance.clone(),
-                stop: self.context.stop.clone(),
-            },
+            vips: health::doors(self.cluster),
+            owner_patience: owner_patience(self.cluster),
+            parallel: self.access.parallel,
+            stop: self.access.stop.clone(),
             tell: self.tell,
         };
-        Ok(engine.settle(&waiting, verb, why).await)
+        Ok(apply::settle(&session, &waiting, verb, why).await)
     }
 }
 

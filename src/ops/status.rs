@@ -1,22 +1,40 @@
 //! `hactl status`: what every node is and does now, drift included.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::context::{Context, load};
+use super::cluster::vips;
+use super::connect::{Connections, Hosts};
 use super::error::OpsError;
-use super::membership::{Missing, how_to_take_out, missing_words};
+use super::judged::{of_hosts, of_running};
+use super::look::survey_beside_strangers;
+use super::member::{Missing, how_to_take_out, missing_words};
 use super::notice::{Notice, notices};
-use super::plan::plan_beside;
-use super::survey::{fit_profile, survey_reachable, unreached_servers, unresolved_names, vips};
-use crate::agent::{BackendState, Observation, Service, ThisMachine, VrrpState};
+use super::planning::plan_beside;
+use super::selection::{Loaded, Selection, load};
+use super::transport::Access;
+use super::wanted::fit_profile;
+use crate::agent::{AgentError, BackendState, Observation, Service, VrrpState};
 use crate::apply::look;
 use crate::check::{Finding, Severity};
 use crate::health::{self, MustAnswer, Problem, VipOwners};
-use crate::model::{Cluster, ClusterName, NodeName};
+use crate::model::{Cluster, ClusterName, NodeName, UnitId};
 use crate::plan::{Cause, NodePlan, Plan, PlanError, RunningDrift, drift};
+use crate::units;
+
+/// A managed unit on a node.
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
+pub struct UnitStatus {
+    /// As systemd has it.
+    pub service: Service,
+    /// The identity of the configuration that was applied.
+    pub applied: Option<String>,
+    /// The identity of the configuration that it has loaded, by its own word.
+    pub loaded: Option<String>,
+}
 
 /// One node.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct NodeStatus {
     /// The node.
     pub node: NodeName,
@@ -24,18 +42,10 @@ pub struct NodeStatus {
     pub holds: Vec<IpAddr>,
     /// Its VRRP instances, as its keepalived tells.
     pub vrrp: Vec<VrrpState>,
-    /// nginx's unit.
-    pub nginx: Service,
-    /// keepalived's unit.
-    pub keepalived: Service,
+    /// What hactl manages there.
+    pub units: BTreeMap<UnitId, UnitStatus>,
     /// The live generation.
     pub generation: Option<u64>,
-    /// nginx's configuration that was applied.
-    pub applied: Option<String>,
-    /// The configuration that nginx serves.
-    pub serves: Option<String>,
-    /// The configuration that keepalived loaded.
-    pub loaded: Option<String>,
     /// The servers behind the proxy, seen from here.
     pub backends: Vec<BackendState>,
     /// Servers' names that it cannot resolve.
@@ -51,7 +61,7 @@ pub struct NodeStatus {
 }
 
 /// The cluster.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct StatusReport {
     /// Its name.
     pub cluster: ClusterName,
@@ -59,13 +69,13 @@ pub struct StatusReport {
     pub vips: Vec<VipOwners>,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
-    /// What keeps them from serving or taking over.
+    /// What else keeps them from serving or taking over.
     pub problems: Vec<Problem>,
     /// What this machine does not reach, perhaps for a reason of its own.
     pub from_here: Vec<Problem>,
     /// What hosts tell of earlier changes.
     pub notices: Vec<Notice>,
-    /// Rules that the running cluster breaks.
+    /// Rules that the hosts and the running cluster break.
     pub findings: Vec<Finding>,
     /// All nodes that were to be asked, in the inventory's order.
     #[serde(skip)]
@@ -79,7 +89,7 @@ pub struct StatusReport {
 }
 
 /// Why no plan can be made.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Refusal {
     /// As one sentence.
     pub message: String,
@@ -88,7 +98,7 @@ pub struct Refusal {
 }
 
 /// A node that could not be asked, and why.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Unreachable {
     /// The node.
     pub node: NodeName,
@@ -105,18 +115,15 @@ impl StatusReport {
             let plan = plans.into_iter().find(|plan| plan.node == seen.node);
             node_status(seen, plan, &vips)
         };
+        let (broken, problems) = of_running(cluster, seen, health::problems(seen, &vips));
         Self {
             cluster: cluster.name.clone(),
             vips: health::owners(seen, &vips),
-            problems: health::problems(seen, &vips),
+            problems,
             nodes: seen.iter().map(of_node).collect(),
             from_here: Vec::new(),
             notices: notices(seen),
-            findings: [
-                unresolved_names(cluster, seen),
-                unreached_servers(cluster, seen),
-            ]
-            .concat(),
+            findings: [broken, of_hosts(cluster, seen)].concat(),
             order: Vec::new(),
             unreachable: Vec::new(),
             missing: Vec::new(),
@@ -134,8 +141,7 @@ impl StatusReport {
     }
 
     /// True when every node answers and could serve, every VIP has one owner, nothing differs from what
-    /// was applied, no rule is broken that makes nginx's next start fail, and no change or drill is half
-    /// done.
+    /// was applied, no rule is broken whose severity is an error, and no change or drill is half done.
     pub fn is_healthy(&self) -> bool {
         let as_applied = self
             .nodes
@@ -153,27 +159,38 @@ impl StatusReport {
         });
         let is_error = |finding: &Finding| finding.severity() == Severity::Error;
         let rules = !self.findings.iter().any(is_error);
-        let is_whole = self.unreachable.is_empty() && self.missing.is_empty();
+        let is_complete = self.unreachable.is_empty() && self.missing.is_empty();
         self.problems.is_empty()
             && as_applied
             && settled
             && rules
-            && is_whole
+            && is_complete
             && self.refusal.is_none()
     }
 }
 
 /// Looks at every node. That one is down is when the others matter most.
-pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
-    let mut loaded = load(context)?;
-    let (survey, errors) = survey_reachable(context, &loaded).await?;
+pub async fn status(selection: &Selection, access: &Access) -> Result<StatusReport, OpsError> {
+    let loaded = load(selection)?;
+    Hosts::of(access, &loaded.cluster)
+        .with(async |connections, errors| look_at_all(access, loaded, &connections, errors).await)
+        .await
+}
+
+async fn look_at_all(
+    access: &Access,
+    mut loaded: Loaded,
+    connections: &Connections<'_>,
+    errors: Vec<AgentError>,
+) -> Result<StatusReport, OpsError> {
+    let (survey, errors, strangers) =
+        survey_beside_strangers(access, &loaded, connections, errors).await?;
     let agents: Vec<_> = survey.fleet.agents().collect();
     let doors = health::doors(&loaded.cluster);
     // A VIP may be on a node that is not asked for.
     let all = survey.all();
-    let looks = look(&agents, &ThisMachine, &doors, &all).await;
+    let looks = look(&agents, survey.client, &doors, &all).await;
     let notices = survey.notices();
-    survey.fleet.close().await;
     let unreachable: Vec<Unreachable> = errors
         .iter()
         .map(|error| Unreachable {
@@ -200,15 +217,22 @@ pub async fn status(context: &Context) -> Result<StatusReport, OpsError> {
         }
         Err(error) => return Err(error),
     };
+    let taken = strangers.first().map(|problem| Refusal {
+        message: problem.to_string(),
+        help: Some(problem.hint()),
+    });
+    let refusal = refusal.or(taken);
     let vips = vips(&loaded.cluster);
     let mut problems = health::problems(&all, &vips);
     let outside = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
     let (outside, from_here) = health::split_doubtful(outside, &looks);
     problems.extend(outside);
+    let (broken, problems) = of_running(&loaded.cluster, &all, problems);
     let report = StatusReport::new(&loaded.cluster, plan.as_ref(), &survey.seen);
     Ok(StatusReport {
         vips: health::owners(&all, &vips),
         problems,
+        findings: [broken, of_hosts(&loaded.cluster, &survey.seen)].concat(),
         from_here,
         notices,
         order,
@@ -230,7 +254,7 @@ fn node_status(seen: &Observation, plan: Option<&NodePlan>, vips: &[IpAddr]) -> 
                 RunningDrift::Down { .. } | RunningDrift::NotEnabled { .. }
             )
     });
-    let files = || plan.into_iter().flat_map(|plan| &plan.files);
+    let files = || plan.into_iter().flat_map(NodePlan::files);
     let changed = files().filter(|file| by_hand(file.cause));
     let pending = files().filter(|file| file.cause != Cause::Hand);
     NodeStatus {
@@ -241,21 +265,26 @@ fn node_status(seen: &Observation, plan: Option<&NodePlan>, vips: &[IpAddr]) -> 
             .filter(|vip| seen.holds(*vip))
             .collect(),
         vrrp: seen.vrrp.clone(),
-        nginx: seen.service("nginx"),
-        keepalived: seen.service("keepalived"),
+        units: units::ids()
+            .map(|unit| (unit, unit_status(seen, unit)))
+            .collect(),
         generation: seen.generation(),
-        applied: seen
-            .recorded
-            .as_ref()
-            .and_then(|recorded| recorded.get("nginx_id"))
-            .map(str::to_owned),
-        serves: seen.serves.clone(),
-        loaded: seen.loaded.clone(),
         backends: seen.backends.clone(),
         unresolved: seen.unresolved(),
         overloaded: seen.is_overloaded,
         drift: drift.collect(),
         changed_by_hand: changed.map(|file| file.path.to_string()).collect(),
         pending: pending.map(|file| file.path.to_string()).collect(),
+    }
+}
+
+fn unit_status(seen: &Observation, unit: UnitId) -> UnitStatus {
+    let recorded = seen.recorded.as_ref();
+    UnitStatus {
+        service: seen.service(unit),
+        applied: recorded
+            .and_then(|it| it.facts.id_of(unit))
+            .map(str::to_owned),
+        loaded: seen.loaded(unit).map(str::to_owned),
     }
 }

@@ -40,7 +40,7 @@ impl UnderWay {
         self.members.iter().any(|member| member.side == side)
     }
 
-    /// True when it waits for a person, and nothing of it has been decided.
+    /// True when it waits for the operator, and nothing of it has been decided.
     pub(super) fn waits(&self) -> bool {
         let waits = |member: &Member| member.phase.is_some_and(Phase::waits);
         self.is_offered && self.members.iter().all(waits)

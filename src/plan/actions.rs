@@ -1,108 +1,107 @@
-//! What a change does to the daemons.
+//! What a change does to the services, and why.
 
 use super::beside::shares;
+use super::change::{FileAction, FileChange, UnitChange};
 use super::desired::Desired;
-use super::listeners::need_restart;
 use super::serving::moved_ports;
-use super::types::{FileAction, FileChange, UnitAction};
-use crate::agent::{Observation, Program};
-use crate::model::FileRole;
+use crate::agent::{Observation, Program, UnitAction};
+use crate::conf::{Files, keepalived};
+use crate::model::{FileRole, UnitId};
+use crate::render::ConfigId;
+use crate::units::{self, ManagedUnit};
 
-/// What happens to both daemons, and why one is restarted if it is.
-pub(super) struct Actions {
-    pub(super) nginx: UnitAction,
-    pub(super) keepalived: UnitAction,
-    pub(super) restart_reason: Option<String>,
-    pub(super) keepalived_restart_reason: Option<String>,
+/// What happens to the services, in the order in which a change reaches them.
+pub(super) fn actions(
+    seen: &Observation,
+    desired: &Desired,
+    files: &[FileChange],
+) -> Vec<UnitChange> {
+    let change = |unit: &ManagedUnit| {
+        let (action, reason) = if desired.is_original {
+            original_action(unit.id, seen, desired)?
+        } else {
+            action(unit, seen, desired, files)?
+        };
+        Some(UnitChange {
+            unit: unit.id,
+            action,
+            reason,
+        })
+    };
+    units::all().filter_map(change).collect()
 }
 
-pub(super) fn actions(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Actions {
-    if desired.is_original {
-        return original_actions(seen, desired);
-    }
-    let changed = |roles: &[FileRole]| files.iter().any(|file| roles.contains(&file.role));
-    let id = |program: &str| desired.ids.as_ref().map(|ids| ids.of(program).as_str());
-    let is_installed = |program| matches!(program, Program::Installed { .. });
+type Action = Option<(UnitAction, String)>;
 
-    let nginx = seen.service("nginx");
-    let restart_reason = restart_reason(seen, desired, files);
-    let reloads = changed(&[
-        FileRole::NginxConf,
-        FileRole::TlsCertificate,
-        FileRole::TlsKey,
-    ]) || seen.serves.as_deref() != id("nginx");
-    let nginx_action = if !is_installed(seen.nginx) || !nginx.is_active() {
-        UnitAction::Start
-    } else if restart_reason.is_some() {
-        UnitAction::Restart
-    } else if reloads || nginx.enabled != "enabled" || nginx.needs_daemon_reload {
-        UnitAction::Reload
-    } else {
-        UnitAction::None
-    };
-
-    let keepalived = seen.service("keepalived");
-    let reloads = changed(&[FileRole::KeepalivedConf])
-        || seen.loaded.as_deref() != id("keepalived")
-        || !seen.unwatched.is_empty();
-    let keepalived_action = if !is_installed(seen.keepalived) || !keepalived.is_active() {
-        UnitAction::Start
-    } else if reloads || keepalived.enabled != "enabled" || keepalived.needs_daemon_reload {
-        UnitAction::Reload
-    } else {
-        UnitAction::None
-    };
-    let keepalived_restart_reason =
-        fatal_reload(seen, desired).filter(|_| keepalived_action == UnitAction::Reload);
-    let keepalived_action = match keepalived_restart_reason {
-        Some(_) => UnitAction::Restart,
-        None => keepalived_action,
-    };
-    Actions {
-        nginx: nginx_action,
-        keepalived: keepalived_action,
-        restart_reason: restart_reason.filter(|_| nginx_action == UnitAction::Restart),
-        keepalived_restart_reason,
+fn action(
+    unit: &ManagedUnit,
+    seen: &Observation,
+    desired: &Desired,
+    files: &[FileChange],
+) -> Action {
+    let service = seen.service(unit.id);
+    if matches!(seen.program(unit.id), Program::Missing { .. }) {
+        return Some((UnitAction::Start, "it is to be installed".to_owned()));
     }
+    if !service.is_active() {
+        return Some((UnitAction::Start, "it does not run".to_owned()));
+    }
+    let reload = reload_reason(unit, seen, desired, files);
+    let restart = match unit.id {
+        UnitId::NGINX => restart_reason(seen, desired, files),
+        UnitId::KEEPALIVED => reload.and_then(|_| fatal_reload(seen, desired)),
+        _ => None,
+    };
+    match (restart, reload) {
+        (Some(why), _) => Some((UnitAction::Restart, why)),
+        (None, Some(why)) => Some((UnitAction::Reload, why.to_owned())),
+        (None, None) => None,
+    }
+}
+
+/// Why a service that runs has to read its configuration again.
+fn reload_reason(
+    unit: &ManagedUnit,
+    seen: &Observation,
+    desired: &Desired,
+    files: &[FileChange],
+) -> Option<&'static str> {
+    let wanted = desired.ids.as_ref().and_then(|ids| ids.of(unit.id));
+    let service = seen.service(unit.id);
+    if files.iter().any(|file| unit.loads(file.role, &file.path)) {
+        return Some("its files change");
+    }
+    if seen.loaded(unit.id) != wanted.map(ConfigId::as_str) {
+        return Some("it runs another configuration");
+    }
+    if unit.id == UnitId::KEEPALIVED && !seen.unwatched.is_empty() {
+        return Some("it no longer watches a file");
+    }
+    if service.enabled != "enabled" {
+        return Some("it would not start at boot");
+    }
+    let stale = "systemd has not read its unit's files since they changed";
+    service.needs_daemon_reload.then_some(stale)
 }
 
 /// Generation 0: a daemon that ran before hactl runs again as it did, another is stopped. A host that
 /// is back there already is left alone.
-fn original_actions(seen: &Observation, desired: &Desired) -> Actions {
-    if seen.recorded.is_none() {
-        return Actions {
-            nginx: UnitAction::None,
-            keepalived: UnitAction::None,
-            restart_reason: None,
-            keepalived_restart_reason: None,
-        };
-    }
-    let was_shared = |program: &str| {
-        let recorded = seen.recorded.as_ref();
-        recorded.is_some_and(|recorded| shares(recorded, program))
+fn original_action(unit: UnitId, seen: &Observation, desired: &Desired) -> Action {
+    let recorded = seen.recorded.as_ref()?;
+    let was_active = desired
+        .services
+        .iter()
+        .any(|service| service.unit == unit.service() && service.active == "active");
+    let (action, reason) = match (was_active, seen.service(unit).is_active()) {
+        // Beside others it was never restarted for hactl's sake, and serves them now.
+        (true, true) if shares(recorded, unit) => (UnitAction::Reload, "its files change"),
+        // Its limits came from a drop-in that goes, so that only a restart brings it back whole.
+        (true, true) => (UnitAction::Restart, "hactl's limits go"),
+        (true, false) => (UnitAction::Start, "it ran before hactl"),
+        (false, true) => (UnitAction::Stop, "it did not run before hactl"),
+        (false, false) => return None,
     };
-    let action = |program: &str| {
-        let unit = format!("{program}.service");
-        let was_active = desired
-            .services
-            .iter()
-            .any(|service| service.unit == unit && service.active == "active");
-        match (was_active, seen.service(program).is_active()) {
-            // Beside others it was never restarted for hactl's sake, and serves them now.
-            (true, true) if was_shared(program) => UnitAction::Reload,
-            // Its limits came from a drop-in that goes, so that only a restart brings it back whole.
-            (true, true) => UnitAction::Restart,
-            (true, false) => UnitAction::Start,
-            (false, true) => UnitAction::Stop,
-            (false, false) => UnitAction::None,
-        }
-    };
-    Actions {
-        nginx: action("nginx"),
-        keepalived: action("keepalived"),
-        restart_reason: None,
-        keepalived_restart_reason: None,
-    }
+    Some((action, reason.to_owned()))
 }
 
 /// Why a reload would end keepalived: it keeps an error that it met in an earlier file, and ends with it as
@@ -111,8 +110,9 @@ fn fatal_reload(seen: &Observation, desired: &Desired) -> Option<String> {
     let unsure = seen.unsure_reload.as_ref()?;
     let mut files = desired.tree.files.iter();
     let conf = files.find(|file| file.role == FileRole::KeepalivedConf)?;
-    let checks = |line: &str| line.trim() == "reload_check_config";
-    if !std::str::from_utf8(&conf.content).is_ok_and(|text| text.lines().any(checks)) {
+    let text = String::from_utf8_lossy(&conf.content);
+    let conf = keepalived::Conf::of_text(&text, Some(&seen.hostname));
+    if !conf.global.reload_check_config {
         return None;
     }
     if unsure.code != 0 {
@@ -128,12 +128,17 @@ fn fatal_reload(seen: &Observation, desired: &Desired) -> Option<String> {
 
 /// Why a reload of nginx would not do.
 fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Option<String> {
-    let is_shared = shares(&desired.tree.manifest, "nginx");
-    if is_shared || seen.recorded.as_ref().is_some_and(|it| shares(it, "nginx")) {
+    let is_shared = shares(&desired.tree.manifest, UnitId::NGINX);
+    if is_shared
+        || seen
+            .recorded
+            .as_ref()
+            .is_some_and(|it| shares(it, UnitId::NGINX))
+    {
         let ports = seen
             .serving
             .as_ref()
-            .map(|it| moved_ports(&desired.tree, it));
+            .map(|it| moved_ports(&desired.tree, &it.conf_files()));
         let ports = ports.unwrap_or_default();
         if is_shared || !ports.is_empty() {
             return moved(&ports);
@@ -166,8 +171,8 @@ fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -
         }
     }
     let change = change_of(FileRole::NginxConf)?;
-    let ports = need_restart(content_before(change)?, content_after(FileRole::NginxConf)?);
-    moved(&ports)
+    let before = Files::single(change.path.as_str(), content_before(change)?);
+    moved(&moved_ports(&desired.tree, &before))
 }
 
 fn moved(ports: &[u16]) -> Option<String> {

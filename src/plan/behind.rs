@@ -3,8 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::build::{LeftOut, node_plan};
+use super::build::node_plan;
 use super::diff::Redactor;
+use super::request::LeftOut;
 use crate::model::NodeName;
 
 /// Those of `left_out` that were seen to differ from what they would be.

@@ -5,14 +5,9 @@ use std::net::IpAddr;
 
 use super::desired::Desired;
 use super::serving::Beside;
-use crate::agent::{Entry, Observation, Program};
-use crate::model::{FileRole, NodeName};
-
-/// The daemons, and the file that each begins to read with.
-const MAINS: [(&str, &str); 2] = [
-    ("nginx", "/etc/nginx/nginx.conf"),
-    ("keepalived", "/etc/keepalived/keepalived.conf"),
-];
+use crate::agent::{Entry, Fact, Observation, Program, TreeFile};
+use crate::model::{NodeName, UnitId};
+use crate::units::{self, ManagedUnit};
 
 /// Why hactl's part cannot live there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +45,7 @@ pub enum BesideError {
         line: &'static str,
     },
     /// A name that others have given already.
-    #[error("{node}: {file} has a vrrp_instance {instance} already")]
+    #[error("{node}: {file} already has a vrrp_instance {instance}")]
     SameInstance {
         /// The node.
         node: NodeName,
@@ -60,7 +55,7 @@ pub enum BesideError {
         instance: String,
     },
     /// A virtual IP that others bring already.
-    #[error("{node}: vrrp_instance {instance} in {file} brings {vip} already")]
+    #[error("{node}: vrrp_instance {instance} in {file} already has {vip}")]
     SameVip {
         /// The node.
         node: NodeName,
@@ -112,29 +107,28 @@ impl BesideError {
     }
 }
 
-/// True when this generation lives beside others in the configuration of `program`.
-pub(super) fn shares(manifest: &crate::agent::Manifest, program: &str) -> bool {
-    let shared = manifest.get("shares").unwrap_or_default();
-    shared.split(' ').any(|own| own == program)
+/// True when this generation lives beside others in the configuration of `unit`.
+pub(super) fn shares(manifest: &crate::agent::Manifest, unit: UnitId) -> bool {
+    let shared = manifest.get(Fact::Shares).unwrap_or_default();
+    shared.split(' ').any(|own| own == unit.name())
 }
 
 /// Refuses a host where hactl's part would not be read, or would stand in somebody's way.
 pub(super) fn require(desired: &Desired, seen: &Observation) -> Result<(), BesideError> {
-    for (program, main) in MAINS {
-        if shares(&desired.tree.manifest, program) {
-            require_one(program, main, desired, seen)?;
+    for unit in units::all() {
+        if shares(&desired.tree.manifest, unit.id) {
+            require_one(unit, desired, seen)?;
         }
     }
     Ok(())
 }
 
 fn require_one(
-    program: &str,
-    main: &'static str,
+    unit: &ManagedUnit,
     desired: &Desired,
     seen: &Observation,
 ) -> Result<(), BesideError> {
-    let node = || desired.node.clone();
+    let (node, main) = (|| desired.node.clone(), unit.conf.path);
     if let Some(recorded) = &seen.recorded {
         let is_main = |entry: &&Entry| {
             entry.path().as_str() == main && !matches!(entry, Entry::Absent { .. })
@@ -148,13 +142,9 @@ fn require_one(
             });
         }
     }
-    let is_nginx = program == "nginx";
-    let role = if is_nginx {
-        FileRole::NginxConf
-    } else {
-        FileRole::KeepalivedConf
-    };
-    let own = desired.tree.files.iter().find(|file| file.role == role);
+    let is_nginx = unit.id == UnitId::NGINX;
+    let is_conf = |file: &&TreeFile| file.role == unit.conf.role;
+    let own = desired.tree.files.iter().find(is_conf);
     let (Some(own), Some(serving)) = (own, &seen.serving) else {
         return Ok(());
     };
@@ -166,7 +156,7 @@ fn require_one(
     };
     if !serving.files.contains_key(main) {
         // nginx's package brings one that includes hactl's part.
-        if is_nginx && matches!(seen.nginx, Program::Missing { .. }) {
+        if is_nginx && matches!(seen.program(unit.id), Program::Missing { .. }) {
             return Ok(());
         }
         return Err(BesideError::NoMain {
@@ -205,16 +195,13 @@ fn require_one(
                     instance,
                 });
             }
-            let shared = own
-                .addresses
-                .iter()
-                .find(|vip| theirs.addresses.contains(vip));
+            let shared = own.vips().find(|vip| theirs.vips().any(|it| it == *vip));
             if let Some(vip) = shared {
                 return Err(BesideError::SameVip {
                     node: node(),
                     file,
                     instance,
-                    vip: *vip,
+                    vip,
                 });
             }
         }

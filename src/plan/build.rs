@@ -5,89 +5,20 @@ use std::net::IpAddr;
 
 use super::actions::actions;
 use super::agreement::{preferred, refuse_equals};
-use super::beside::{self, BesideError};
-use super::desired::{Desired, MEMBERS};
+use super::beside;
+use super::change::{Cause, Change, FileAction, FileChange, SysctlChange};
+use super::desired::Desired;
 use super::diff::Redactor;
-use super::owner::{AnotherCluster, require_own_nodes};
+use super::drift::{drift, kernel_value, told};
+use super::owner::require_own_nodes;
 use super::packages::missing_packages;
+use super::request::{PlanError, Request};
 use super::serving::losses;
 use super::strategy::{be_silent_meanwhile, refuse_partial, strategy, strictness};
-use super::types::{
-    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, SysctlChange,
-};
-use crate::agent::{Entry, LiveFile, Manifest, Observation, TreeFile, sha256_hex};
-use crate::model::{ClusterName, FileRole, HostPath, NodeName};
-
-/// What a plan is built from: per node what is wanted and what was seen.
-pub struct Request {
-    /// The cluster.
-    pub cluster: ClusterName,
-    /// Where it shall lead.
-    pub goal: Goal,
-    /// The nodes that are not changed: those that `--limit` leaves out.
-    pub left_out: Vec<LeftOut>,
-    /// All VIPs of the cluster.
-    pub vips: Vec<IpAddr>,
-    /// The nodes, in the inventory's order.
-    pub nodes: Vec<(Desired, Observation)>,
-    /// How secrets are masked.
-    pub redactor: Redactor,
-    /// The cluster that these nodes may have been until now.
-    pub take_over: Option<ClusterName>,
-}
-
-/// A node that is not changed.
-pub enum LeftOut {
-    /// What it would be if it were changed, and what it was seen to be.
-    Seen(Box<(Desired, Observation)>),
-    /// Nobody knows what it runs.
-    Unseen(NodeName),
-}
-
-/// A plan cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// A change on which all nodes must agree was asked for some of them only.
-    #[error(
-        "cannot change the nodes without {without}: {reason}, and nodes that disagree on that elect an owner each"
-    )]
-    Partial {
-        /// What they would disagree on, as a clause.
-        reason: String,
-        /// A node that is left out and would disagree.
-        without: NodeName,
-    },
-    /// A node would get the priority of one that is not changed (rule KA013).
-    #[error(
-        "cannot change the nodes without {peer}: {node} would have priority {priority} in {instance}, which {peer} keeps"
-    )]
-    Equals {
-        /// The node.
-        node: NodeName,
-        /// The VRRP instance.
-        instance: String,
-        /// Its priority.
-        priority: u8,
-        /// The node that is left out.
-        peer: NodeName,
-    },
-    /// The nodes are another cluster's.
-    #[error(transparent)]
-    AnotherCluster(AnotherCluster),
-    /// hactl's part cannot live beside what others have.
-    #[error(transparent)]
-    Beside(#[from] BesideError),
-    /// Something that is no regular file lies where a file shall go.
-    #[error("{node}: {path} is no regular file but {found}")]
-    Obstacle {
-        /// The node.
-        node: NodeName,
-        /// Where.
-        path: HostPath,
-        /// What lies there.
-        found: String,
-    },
-}
+use super::types::{Goal, NodePlan, Place, Plan, Proof};
+use crate::agent::{Entry, Fact, LiveFile, Manifest, Observation, TreeFile, sha256_hex};
+use crate::model::{FileRole, HostPath, NodeName};
+use crate::units;
 
 /// Compares what is wanted with what is there and what was last applied.
 pub fn build(request: Request) -> Result<Plan, PlanError> {
@@ -117,14 +48,55 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
         preferred: BTreeMap::new(),
         cluster: request.cluster,
         goal: request.goal,
-        next_generation: highest.unwrap_or(0) + 1,
+        generation: match request.goal {
+            Goal::Rollback { to: 0 } => 0,
+            _ => highest.unwrap_or(0) + 1,
+        },
         strategy,
+        proof: Proof::NotNeeded,
         losses,
         nodes,
     };
     be_silent_meanwhile(&mut plan, &request.nodes);
     plan.preferred = preferred(&request.nodes, &request.left_out, &request.vips, &plan);
+    plan.proof = proof(&plan);
+    give_places(&mut plan, &request.addresses);
     Ok(plan)
+}
+
+fn proof(plan: &Plan) -> Proof {
+    let is_touched = |node: &NodePlan| {
+        let mut units = units::ids();
+        units.any(|unit| node.unit_change(unit).is_some())
+            || node.files().any(|file| file.role.is_script())
+    };
+    match plan.goal {
+        Goal::Rollback { to: 0 } => Proof::NotNeeded,
+        _ if !plan.nodes.iter().any(is_touched) => Proof::NotNeeded,
+        Goal::Rollback { .. } => Proof::WhatTheOwnerServes,
+        Goal::Apply => Proof::AllListeners,
+    }
+}
+
+/// `addresses` are those of the cluster's nodes, in its order.
+fn give_places(plan: &mut Plan, addresses: &[(NodeName, IpAddr)]) {
+    let changing: Vec<NodeName> = plan.changing().map(|node| node.node.clone()).collect();
+    for node in &mut plan.nodes {
+        let own = addresses.iter().find(|(name, _)| *name == node.node);
+        let position = changing.iter().position(|name| *name == node.node);
+        let (Some((_, address)), Some(position)) = (own, position) else {
+            continue;
+        };
+        let peers = addresses
+            .iter()
+            .filter(|(name, _)| *name != node.node && changing.contains(name));
+        node.place = Some(Place {
+            position,
+            nodes: changing.len(),
+            address: *address,
+            peers: peers.map(|(_, address)| *address).collect(),
+        });
+    }
 }
 
 pub(super) fn node_plan(
@@ -141,8 +113,7 @@ pub(super) fn node_plan(
     for entry in &desired.tree.manifest.entries {
         files.extend(other_change(entry, seen, redactor)?);
     }
-    let done = actions(seen, &desired, &files);
-    let install = missing_packages(&desired, seen);
+    let units = actions(seen, &desired, &files);
     let paths: BTreeSet<HostPath> = desired
         .tree
         .full_manifest()
@@ -161,9 +132,23 @@ pub(super) fn node_plan(
             (path, hash)
         })
         .collect();
+    let mut changes: Vec<Change> = Vec::new();
+    let install = missing_packages(&desired, seen);
+    changes.extend(install.into_iter().map(Change::Install));
+    if desired.is_original && seen.recorded.is_some() {
+        changes.push(Change::RemovePackages);
+    }
+    changes.extend(files.into_iter().map(Change::File));
+    let sysctls = sysctl_changes(&desired.tree.manifest, seen);
+    changes.extend(sysctls.into_iter().map(Change::Sysctl));
+    if records_members(&desired, seen) {
+        changes.push(Change::Members);
+    }
+    changes.extend(units.into_iter().map(Change::Unit));
     Ok(NodePlan {
         node: desired.node.clone(),
         generation: seen.generation(),
+        place: None,
         ids: desired.ids.clone(),
         holds: vips
             .iter()
@@ -171,16 +156,8 @@ pub(super) fn node_plan(
             .filter(|vip| seen.holds(*vip))
             .collect(),
         displaces: Vec::new(),
-        install,
-        remove_packages: desired.is_original && seen.recorded.is_some(),
-        files,
-        sysctls: sysctl_changes(&desired.tree.manifest, seen),
-        records_members: records_members(&desired, seen),
+        changes,
         drift: drift(seen),
-        nginx: done.nginx,
-        keepalived: done.keepalived,
-        restart_reason: done.restart_reason,
-        keepalived_restart_reason: done.keepalived_restart_reason,
         tests: Vec::new(),
         expected,
         tree: desired.tree,
@@ -189,8 +166,11 @@ pub(super) fn node_plan(
 
 /// A record of an earlier version of hactl, which names none, is left until something else changes.
 fn records_members(desired: &Desired, seen: &Observation) -> bool {
-    let wanted = desired.tree.manifest.get(MEMBERS);
-    let recorded = seen.recorded.as_ref().and_then(|own| own.get(MEMBERS));
+    let wanted = desired.tree.manifest.get(Fact::Members);
+    let recorded = seen
+        .recorded
+        .as_ref()
+        .and_then(|own| own.get(Fact::Members));
     recorded.is_some() && wanted.is_some() && recorded != wanted
 }
 
@@ -341,87 +321,32 @@ fn cause(path: &HostPath, wanted: Option<&str>, live: &LiveFile, seen: &Observat
     };
     let applied = recorded.sha256_of(path);
     let live = live.content().map(sha256_hex);
-    match (live.as_deref() == applied, wanted == applied) {
+    cause_of(live.as_deref() == applied, wanted == applied)
+}
+
+fn cause_of(lies_as_applied: bool, is_wanted_as_applied: bool) -> Cause {
+    match (lies_as_applied, is_wanted_as_applied) {
         (true, false) => Cause::Inventory,
         (false, false) => Cause::InventoryAndHand,
-        // The contents agree when only the mode differs, which the inventory cannot change.
+        // A file's contents agree when only the mode differs, which the inventory cannot change.
         (_, true) => Cause::Hand,
     }
 }
 
-/// What the kernel uses, and nothing for a key that it lacks or that is empty: a record writes both as
-/// an empty text or `-`.
-fn kernel_value<'a>(seen: &'a Observation, key: &str) -> Option<&'a str> {
-    told(seen.sysctls.get(key)?.as_deref()?)
-}
-
-fn told(value: &str) -> Option<&str> {
-    Some(value).filter(|value| !matches!(*value, "" | "-"))
-}
-
 fn sysctl_changes(wanted: &Manifest, seen: &Observation) -> Vec<SysctlChange> {
     let differs = |(key, value): &&(String, String)| kernel_value(seen, key) != told(value);
+    let applied = |key: &str| {
+        let mut recorded = seen.recorded.iter().flat_map(|it| &it.sysctls);
+        recorded.find_map(|(own, value)| (own == key).then_some(value.as_str()))
+    };
     let change = |(key, value): &(String, String)| SysctlChange {
         key: key.clone(),
         kernel: kernel_value(seen, key).map(str::to_owned),
         wanted: value.clone(),
+        cause: match applied(key) {
+            None => Cause::New,
+            Some(applied) => cause_of(kernel_value(seen, key) == told(applied), value == applied),
+        },
     };
     wanted.sysctls.iter().filter(differs).map(change).collect()
-}
-
-/// What runs, against what was applied.
-pub fn drift(seen: &Observation) -> Vec<RunningDrift> {
-    let Some(recorded) = &seen.recorded else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for (key, applied) in &recorded.sysctls {
-        let kernel = kernel_value(seen, key);
-        if kernel != told(applied) && seen.sysctls.contains_key(key) {
-            found.push(RunningDrift::Sysctl {
-                key: key.clone(),
-                applied: applied.clone(),
-                kernel: kernel.map(str::to_owned),
-            });
-        }
-    }
-    for program in ["nginx", "keepalived"] {
-        let (unit, service) = (format!("{program}.service"), seen.service(program));
-        if service.is_masked() {
-            found.push(RunningDrift::Masked { unit: unit.clone() });
-        }
-        if !service.is_active() {
-            found.push(RunningDrift::Down {
-                unit,
-                state: service.active,
-            });
-            continue;
-        }
-        if !service.is_masked() && service.enabled != "enabled" {
-            found.push(RunningDrift::NotEnabled { unit: unit.clone() });
-        }
-        if !service.is_masked() && service.needs_daemon_reload {
-            found.push(RunningDrift::DaemonReloadNeeded { unit });
-        }
-        if program == "keepalived" {
-            let unwatched = seen.unwatched.iter().cloned();
-            found.extend(unwatched.map(|file| RunningDrift::Unwatched { file }));
-        }
-        let applied = recorded
-            .get(&format!("{program}_id"))
-            .unwrap_or_default()
-            .to_owned();
-        if program == "nginx" && seen.serves.as_deref() != Some(applied.as_str()) {
-            found.push(RunningDrift::NginxServes {
-                applied,
-                serves: seen.serves.clone(),
-            });
-        } else if program == "keepalived" && seen.loaded.as_deref() != Some(applied.as_str()) {
-            found.push(RunningDrift::KeepalivedLoaded {
-                applied,
-                loaded: seen.loaded.clone(),
-            });
-        }
-    }
-    found
 }

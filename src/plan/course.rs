@@ -1,14 +1,15 @@
 //! What becomes of the VIPs that nodes have now.
 
+use crate::agent::UnitAction;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::serving::LostService;
-use super::types::{NodePlan, Plan, UnitAction};
-use crate::model::NodeName;
+use super::types::{NodePlan, Plan};
+use crate::model::{NodeName, UnitId};
 
 /// Where a VIP goes.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "course")]
 pub enum Course {
     /// Nowhere.
@@ -29,7 +30,7 @@ pub enum Course {
 }
 
 /// A VIP's way through a change.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct VipCourse {
     /// The VIP.
     pub vip: IpAddr,
@@ -65,7 +66,7 @@ impl Plan {
         let all_stop = self
             .nodes
             .iter()
-            .all(|node| node.keepalived == UnitAction::Stop);
+            .all(|node| node.unit(UnitId::KEEPALIVED) == UnitAction::Stop);
         if is_lost || all_stop {
             return Course::Ends;
         }

@@ -1,10 +1,11 @@
-//! What a node shall be: rendered from the inventory, or a generation brought back.
+//! What a node is to be: rendered from the inventory, or a generation brought back.
 
 use std::collections::BTreeMap;
 
-use crate::agent::{Entry, Manifest, ServiceRecord, Tree, TreeFile};
-use crate::model::{Cluster, HostPath, Node, NodeName};
+use crate::agent::{Entry, Fact, Facts, Manifest, ServiceRecord, Tree, TreeFile};
+use crate::model::{Cluster, HostPath, Node, NodeName, UnitId};
 use crate::render::{ConfigId, ConfigIds, RenderedNode};
+use crate::units;
 
 /// Who applies, from where, and what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,9 +20,6 @@ pub struct Provenance {
     /// not known; empty where there is none.
     pub commit: String,
 }
-
-/// The fact of a manifest that names the cluster's nodes: `lb1=10.0.0.11 lb2=10.0.0.12`.
-pub const MEMBERS: &str = "members";
 
 /// One node's desired state.
 #[derive(Clone)]
@@ -40,14 +38,12 @@ pub struct Desired {
 
 /// The identities that a generation's manifest names.
 fn ids(manifest: &Manifest) -> Option<ConfigIds> {
-    let id = |key: &str| manifest.get(key).and_then(ConfigId::new);
-    Some(ConfigIds {
-        nginx: id("nginx_id")?,
-        keepalived: id("keepalived_id")?,
-    })
+    let id = |unit| Some((unit, ConfigId::new(manifest.facts.id_of(unit)?)?));
+    let ids: Vec<_> = units::ids().filter_map(id).collect();
+    (!ids.is_empty()).then(|| ids.into_iter().collect())
 }
 
-/// The value of [`MEMBERS`].
+/// The value of [`Fact::Members`].
 fn members(cluster: &Cluster) -> String {
     let member = |node: &Node| format!("{}={}", node.name, node.address);
     cluster
@@ -64,8 +60,8 @@ impl Desired {
     #[must_use]
     pub fn with_members_of(mut self, cluster: &Cluster) -> Self {
         if !self.is_original {
-            let meta = &mut self.tree.manifest.meta;
-            meta.insert(MEMBERS.to_owned(), members(cluster));
+            let facts = &mut self.tree.manifest.facts;
+            facts.set(Fact::Members, members(cluster));
         }
         self
     }
@@ -82,37 +78,29 @@ impl Desired {
         };
         let sysctl =
             |sysctl: &crate::model::Sysctl| (sysctl.key.to_string(), sysctl.value.to_string());
-        let mut meta = indexmap::IndexMap::from([
-            ("cluster".to_owned(), cluster.name.to_string()),
-            ("node".to_owned(), rendered.node.to_string()),
-            ("nginx_id".to_owned(), rendered.ids.nginx.to_string()),
-            (
-                "keepalived_id".to_owned(),
-                rendered.ids.keepalived.to_string(),
-            ),
-            ("vips".to_owned(), vips(cluster)),
-            (MEMBERS.to_owned(), members(cluster)),
-            (
-                "status_port".to_owned(),
-                cluster.nginx.status_port.to_string(),
-            ),
-            (
-                "failover".to_owned(),
-                cluster.vrrp.failover.name().to_owned(),
-            ),
+        let mut facts = Facts::from([
+            (Fact::Cluster, cluster.name.to_string()),
+            (Fact::Node, rendered.node.to_string()),
+            (Fact::Vips, vips(cluster)),
+            (Fact::Members, members(cluster)),
+            (Fact::StatusPort, cluster.nginx.status_port.to_string()),
+            (Fact::Failover, cluster.vrrp.failover.name().to_owned()),
         ]);
-        let shares = ["nginx", "keepalived"].map(|name| (name, cluster.hosts.shares(name)));
-        let shared: Vec<&str> = shares.iter().filter(|it| it.1).map(|it| it.0).collect();
+        for (unit, id) in rendered.ids.iter() {
+            facts.set_id(unit, id.to_string());
+        }
+        let shared = units::ids().filter(|unit| cluster.hosts.shares(*unit));
+        let shared: Vec<&str> = shared.map(UnitId::name).collect();
         if !shared.is_empty() {
-            meta.insert("shares".to_owned(), shared.join(" "));
+            facts.set(Fact::Shares, shared.join(" "));
             let names = cluster.instances.iter().map(|it| it.name.as_str());
-            meta.insert("instances".to_owned(), names.collect::<Vec<_>>().join(" "));
+            facts.set(Fact::Instances, names.collect::<Vec<_>>().join(" "));
         }
         if let Some(path) = &rendered.tracked_file {
-            meta.insert("tracked_file".to_owned(), path.to_string());
+            facts.set(Fact::TrackedFile, path.to_string());
         }
         let manifest = Manifest {
-            meta,
+            facts,
             sysctls: cluster.sysctls.iter().map(sysctl).collect(),
             ..Manifest::default()
         };
@@ -131,8 +119,7 @@ impl Desired {
     /// Generation 0 of a host that has none of hactl's live: whatever is there now.
     pub fn as_it_is(node: &NodeName) -> Self {
         let mut manifest = Manifest::default();
-        let generation = ("generation".to_owned(), "0".to_owned());
-        manifest.meta.extend([generation]);
+        manifest.facts.set(Fact::Generation, "0");
         Self {
             node: node.clone(),
             ids: None,

@@ -9,12 +9,14 @@ mod agreement;
 mod behind;
 mod beside;
 mod build;
+mod change;
 mod course;
 mod desired;
 mod diff;
-mod listeners;
+mod drift;
 mod owner;
 mod packages;
+mod request;
 mod serving;
 mod strategy;
 #[cfg(test)]
@@ -22,17 +24,16 @@ mod tests;
 mod timers;
 mod types;
 
-pub use agreement::unicast_ends;
 pub use behind::behind;
 pub use beside::BesideError;
-pub use build::{LeftOut, PlanError, Request, build, drift};
+pub use build::build;
+pub use change::{Cause, Change, FileAction, FileChange, SysctlChange, UnitChange};
 pub use course::{Course, VipCourse};
-pub use desired::{Desired, MEMBERS, Provenance};
+pub use desired::{Desired, Provenance};
 pub use diff::Redactor;
+pub use drift::{RunningDrift, drift};
 pub use owner::{AnotherCluster, Owner};
+pub use request::{LeftOut, PlanError, Request};
 pub use serving::{Loss, LostService, StopServing};
 pub use timers::{TimerFiles, with_timers_of};
-pub use types::{
-    Cause, FileAction, FileChange, Goal, NodePlan, Plan, RunningDrift, Strategy, SysctlChange,
-    UnitAction,
-};
+pub use types::{Goal, NodePlan, Place, Plan, Proof, Strategy};

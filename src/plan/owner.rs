@@ -1,6 +1,6 @@
 //! Whose the nodes are: a node knows the cluster that was last applied to it.
 
-use crate::agent::Observation;
+use crate::agent::{Fact, Observation};
 use crate::model::{ClusterName, NodeName, clipped};
 
 /// The longest text of a host's record that is told.
@@ -73,13 +73,15 @@ pub(super) fn require_own_nodes<'a>(
         let fact = |key| clipped(recorded.get(key).unwrap_or("?"), MAX_TEXT);
         // Generation 0 belongs to no cluster.
         let generation = recorded.generation().filter(|number| *number > 0)?;
-        let cluster = recorded.get("cluster").filter(|name| !is_allowed(name))?;
+        let cluster = recorded
+            .get(Fact::Cluster)
+            .filter(|name| !is_allowed(name))?;
         Some(Owner {
             node: seen.node.clone(),
             cluster: clipped(cluster, MAX_TEXT),
             generation,
-            by: fact("applied_by"),
-            at: fact("applied_at"),
+            by: fact(Fact::AppliedBy),
+            at: fact(Fact::AppliedAt),
         })
     };
     let owners: Vec<Owner> = seen.filter_map(owner).collect();

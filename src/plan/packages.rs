@@ -1,29 +1,25 @@
-//! The packages that a node lacks for what it shall run.
+//! The packages that a node lacks for what it is to run.
 
 use std::collections::BTreeMap;
 
 use super::desired::Desired;
 use super::types::NodePlan;
 use crate::agent::{Observation, Program};
-use crate::model::{FileRole, HostPath, OsFamily};
-
-/// Debian's package with nginx's `stream` module.
-pub(super) const STREAM_MODULE: &str = "libnginx-mod-stream";
+use crate::conf::nginx::Conf;
+use crate::model::{Distribution, FileRole, HostPath, UnitId};
+use crate::units;
 
 /// What has to be installed. Nothing for generation 0: the host was without it.
 pub(super) fn missing_packages(desired: &Desired, seen: &Observation) -> Vec<String> {
     if desired.is_original {
         return Vec::new();
     }
-    let programs = [("nginx", &seen.nginx), ("keepalived", &seen.keepalived)];
-    let mut packages: Vec<String> = programs
-        .iter()
-        .filter(|(_, program)| matches!(program, Program::Missing { .. }))
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
-    // Debian's nginx has the module in a package of its own; it loads it by a file in modules-enabled.
-    if wants_streams(desired) && !seen.nginx_streams && family(seen) == Some(OsFamily::Debian) {
-        packages.push(STREAM_MODULE.to_owned());
+    let is_missing = |unit: &UnitId| matches!(seen.program(*unit), Program::Missing { .. });
+    let missing = units::ids().filter(is_missing);
+    let mut packages: Vec<String> = missing.map(|unit| unit.name().to_owned()).collect();
+    if wants_streams(desired) && !seen.nginx_streams {
+        let module = Distribution::of(&seen.os).and_then(|row| row.stream_module);
+        packages.extend(module.map(str::to_owned));
     }
     packages
 }
@@ -33,34 +29,28 @@ impl NodePlan {
     /// when the plan was made. A package brings files only where nothing lay (apt keeps what did), and only
     /// into the folders of the daemon that it is for.
     pub fn expected_after_installation(&self) -> BTreeMap<HostPath, Option<String>> {
-        expected_after(&self.install, &self.expected)
+        expected_after(&self.packages(), &self.expected)
     }
 }
 
 fn expected_after(
-    install: &[String],
+    install: &[&str],
     before: &BTreeMap<HostPath, Option<String>>,
 ) -> BTreeMap<HostPath, Option<String>> {
-    let folder = |package: &String| match package.as_str() {
-        "keepalived" => "/etc/keepalived/",
-        _ => "/etc/nginx/",
+    let is_of = |unit: UnitId, package: &&str| {
+        *package == unit.name() || unit == UnitId::NGINX && Distribution::is_stream_module(package)
     };
-    let folders: Vec<&str> = install.iter().map(folder).collect();
-    let is_known = |path: &HostPath, hash: &Option<String>| {
-        hash.is_some()
-            || !folders
-                .iter()
-                .any(|folder| path.as_str().starts_with(folder))
+    let brought = |path: &HostPath| {
+        units::all().any(|unit| {
+            unit.is_in_folder(path) && install.iter().any(|package| is_of(unit.id, package))
+        })
     };
+    let is_known = |path: &HostPath, hash: &Option<String>| hash.is_some() || !brought(path);
     before
         .iter()
         .filter(|(path, hash)| is_known(path, hash))
         .map(|(path, hash)| (path.clone(), hash.clone()))
         .collect()
-}
-
-fn family(seen: &Observation) -> Option<OsFamily> {
-    seen.facts().ok().map(|facts| facts.family)
 }
 
 fn wants_streams(desired: &Desired) -> bool {
@@ -69,10 +59,7 @@ fn wants_streams(desired: &Desired) -> bool {
         .files
         .iter()
         .find(|file| file.role == FileRole::NginxConf);
-    conf.is_some_and(|file| {
-        let text = String::from_utf8_lossy(&file.content);
-        text.lines().any(|line| line.trim_end() == "stream {")
-    })
+    conf.is_some_and(|file| Conf::of_text(&String::from_utf8_lossy(&file.content)).has_stream)
 }
 
 #[cfg(test)]
@@ -96,7 +83,7 @@ mod tests {
                 vec![keepalived],
             ),
             (
-                vec![STREAM_MODULE],
+                vec!["libnginx-mod-stream"],
                 vec![(nginx, hash.clone())],
                 vec![nginx],
             ),
@@ -117,7 +104,6 @@ mod tests {
             ),
         ];
         for (install, before, kept) in table {
-            let install: Vec<String> = install.into_iter().map(str::to_owned).collect();
             let before = before.into_iter();
             let before = before.map(|(path, hash)| (HostPath::new(path).unwrap(), hash));
             let found = expected_after(&install, &before.collect());

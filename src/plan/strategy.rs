@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::agreement::{Strictness, disagreement, pending_disagreement, without_owner};
 use super::beside::shares;
-use super::build::{LeftOut, PlanError, Request};
 use super::desired::Desired;
+use super::request::{LeftOut, PlanError, Request};
 use super::serving::Beside;
-use super::types::{NodePlan, Plan, Strategy, UnitAction};
-use crate::agent::{Observation, TreeFile};
-use crate::model::{FileRole, NodeName};
+use super::types::{NodePlan, Plan, Strategy};
+use crate::agent::{Observation, TreeFile, UnitAction};
+use crate::model::{FileRole, NodeName, UnitId};
 
 /// Where all change at once, all nodes but the keeper stop keepalived before it loads what is new, and start
 /// it after that.
@@ -23,8 +23,8 @@ pub(super) fn be_silent_meanwhile(plan: &mut Plan, nodes: &[(Desired, Observatio
         *without_owner = time;
     }
     for node in plan.nodes.iter_mut().filter(|node| node.node != keeper) {
-        if node.keepalived == UnitAction::Reload {
-            node.keepalived = UnitAction::Restart;
+        if node.unit(UnitId::KEEPALIVED) == UnitAction::Reload {
+            node.restart(UnitId::KEEPALIVED, "all nodes change at once");
             node.displaces = nodes
                 .iter()
                 .find(|(_, seen)| seen.node == node.node)
@@ -40,7 +40,7 @@ fn vips_of_others(desired: &Desired, seen: &Observation) -> Vec<IpAddr> {
     let (Some(own), Some(serving)) = (own, &seen.serving) else {
         return Vec::new();
     };
-    if !shares(&desired.tree.manifest, "keepalived") {
+    if !shares(&desired.tree.manifest, UnitId::KEEPALIVED) {
         return Vec::new();
     }
     let others = Beside::of(&desired.tree, serving, own.path.as_str()).others_instances;
@@ -62,7 +62,8 @@ fn time_without_owner(
     let (desired, seen) = nodes.iter().find(|(_, seen)| seen.node == *keeper)?;
     // One that is restarted gives up what it has, and one that did not run has nothing. Without nginx it is
     // in FAULT, and the checks' timers count, too.
-    let is_timed = own.keepalived == UnitAction::Reload && own.nginx != UnitAction::Restart;
+    let is_timed = own.unit(UnitId::KEEPALIVED) == UnitAction::Reload
+        && own.unit(UnitId::NGINX) != UnitAction::Restart;
     is_timed.then(|| without_owner(desired, seen, &held))?
 }
 
@@ -102,7 +103,10 @@ pub(super) fn refuse_partial(
     nodes: &[NodePlan],
     strictness: Strictness,
 ) -> Result<(), PlanError> {
-    if nodes.iter().all(|node| node.keepalived == UnitAction::None) {
+    if nodes
+        .iter()
+        .all(|node| node.unit_change(UnitId::KEEPALIVED).is_none())
+    {
         return Ok(());
     }
     for one in left_out {

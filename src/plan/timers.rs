@@ -1,19 +1,19 @@
-//! A cluster with the timers and priorities of given keepalived.conf texts: what is live now, or was in
+//! A cluster with the timers and priorities of given keepalived.conf files: what is live now, or was in
 //! another generation, for whoever reckons with them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::conf::keepalived::{self, Conf, Instance, Script};
 use crate::model::{
     AdvertInterval, Cluster, DownTimerAdverts, NodeName, OnNginxFailure, Preemption, Priority,
-    VrrpVersion, Weight,
+    VrrpInstance, VrrpVersion, Weight,
 };
 
 /// What a node's files say of its timers.
-#[derive(Debug)]
 pub struct TimerFiles {
     /// keepalived.conf.
-    pub keepalived: String,
+    pub keepalived: Conf,
     /// The script that asks nginx.
     pub check: Option<String>,
 }
@@ -26,46 +26,47 @@ pub fn with_timers_of(
 ) -> Option<Cluster> {
     let mut found = cluster.clone();
     let of_first = files.get(&cluster.nodes.first()?.name)?;
-    let first = Settings::of(&of_first.keepalived);
-    let shared = first
-        .instances
-        .get(cluster.instances.first()?.name.as_str())?;
-    found.vrrp.version = match first.global.get("vrrp_version").copied() {
-        Some("3") => VrrpVersion::V3,
+    let conf = &of_first.keepalived;
+    let shared = named(conf, cluster.instances.first()?)?;
+    // IPv6 has one version only, so that of IPv4 is the one that was chosen.
+    let v4 = cluster.instances.iter().filter_map(|own| named(conf, own));
+    let chosen = v4.into_iter().find(|own| !own.is_v6()).unwrap_or(shared);
+    found.vrrp.version = match chosen.version {
+        3 => VrrpVersion::V3,
         _ => VrrpVersion::V2,
     };
-    let advert = shared.get("advert_int").copied().unwrap_or("1");
-    found.vrrp.advert_interval = AdvertInterval::new(seconds(advert)?).ok()?;
-    let silence = shared.get("down_timer_adverts").copied().unwrap_or("3");
-    found.vrrp.down_timer_adverts = DownTimerAdverts::new(silence.parse().ok()?).ok()?;
-    found.vrrp.preemption = if shared.contains_key("nopreempt") {
-        Preemption::Keep
-    } else {
-        let delay = shared.get("preempt_delay").copied().unwrap_or("0");
-        Preemption::Preempt {
-            delay: seconds(delay)?,
-        }
+    found.vrrp.advert_interval = AdvertInterval::new(shared.advert_int).ok()?;
+    let missing = i64::from(shared.down_timer_adverts);
+    found.vrrp.down_timer_adverts = DownTimerAdverts::new(missing).ok()?;
+    found.vrrp.preemption = match shared.preemption {
+        keepalived::Preemption::Never => Preemption::Keep,
+        keepalived::Preemption::AtOnce => Preemption::Preempt {
+            delay: Duration::ZERO,
+        },
+        keepalived::Preemption::After(delay) => Preemption::Preempt { delay },
     };
-    found.vrrp.on_nginx_failure = match first.script.get("weight").copied().unwrap_or("0") {
-        "0" => OnNginxFailure::Fault,
+    // Others may be there, by a snippet of the inventory's.
+    let is_tracked = |script: &&Script| shared.track_scripts.contains(&script.name);
+    let script = conf.scripts.iter().find(is_tracked)?;
+    found.vrrp.on_nginx_failure = match script.weight {
+        0 => OnNginxFailure::Fault,
         weight => OnNginxFailure::Weight {
-            weight: Weight::new(weight.parse().ok()?).ok()?,
+            weight: Weight::new(i64::from(weight)).ok()?,
         },
     };
-    let script = |key: &str| first.script.get(key).copied();
-    found.health.interval = seconds(script("interval")?)?;
+    found.health.interval = script.interval;
     // keepalived waits for hactl's script longer than that waits for nginx.
     let own = of_first.check.as_deref().and_then(time_for_nginx);
-    let timeout = own.or(script("timeout")).or(script("interval"));
-    found.health.timeout = seconds(timeout?)?;
-    found.health.fall = script("fall").unwrap_or("1").parse().ok()?;
-    found.health.rise = script("rise").unwrap_or("1").parse().ok()?;
+    found.health.timeout = own.unwrap_or(script.timeout);
+    found.health.fall = script.fall;
+    found.health.rise = script.rise;
     for instance in &mut found.instances {
         for (node, priority) in &mut instance.ladder {
-            let settings = Settings::of(&files.get(node)?.keepalived);
-            let own = settings.instances.get(instance.name.as_str())?;
-            let value = own.get("priority").copied().unwrap_or("100");
-            *priority = Priority::new(value.parse().ok()?).ok()?;
+            let own = files.get(node)?.keepalived.instances.iter();
+            let own = own
+                .into_iter()
+                .find(|own| own.name == instance.name.as_str())?;
+            *priority = Priority::new(i64::from(own.priority)).ok()?;
         }
         instance
             .ladder
@@ -74,58 +75,22 @@ pub fn with_timers_of(
     Some(found)
 }
 
+fn named<'a>(conf: &'a Conf, instance: &VrrpInstance) -> Option<&'a Instance> {
+    let mut all = conf.instances.iter();
+    all.find(|own| own.name == instance.name.as_str())
+}
+
 /// The time that hactl's script gives nginx for its answer.
-fn time_for_nginx(script: &str) -> Option<&str> {
+fn time_for_nginx(script: &str) -> Option<Duration> {
     let (_, rest) = script.split_once("\nanswer=$(timeout ")?;
-    rest.split(' ').next()
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(text.parse().ok()?).ok()
-}
-
-type Lines<'a> = BTreeMap<&'a str, &'a str>;
-
-/// The settings of one file, by block. A keyword that stands alone has an empty value.
-#[derive(Default)]
-struct Settings<'a> {
-    global: Lines<'a>,
-    script: Lines<'a>,
-    instances: BTreeMap<&'a str, Lines<'a>>,
-}
-
-impl<'a> Settings<'a> {
-    fn of(text: &'a str) -> Self {
-        let mut settings = Self::default();
-        let mut blocks: Vec<(&str, &str)> = Vec::new();
-        for line in text.lines().map(str::trim) {
-            let mut words = line.split_whitespace();
-            let Some(key) = words.next().filter(|word| !word.starts_with(['#', '!'])) else {
-                continue;
-            };
-            let value = words.next().unwrap_or_default();
-            if key == "}" {
-                blocks.pop();
-            } else if line.ends_with('{') {
-                blocks.push((key, value));
-            } else {
-                let lines = match blocks.as_slice() {
-                    [("global_defs", _)] => &mut settings.global,
-                    [("vrrp_script", _)] => &mut settings.script,
-                    [("vrrp_instance", name)] => settings.instances.entry(*name).or_default(),
-                    _ => continue,
-                };
-                lines.insert(key, value);
-            }
-        }
-        settings
-    }
+    let seconds = rest.split(' ').next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::NodeFacts;
+    use crate::model::{FileRole, NodeFacts};
     use crate::{inventory, render};
 
     /// The cluster, and its files as hactl renders them.
@@ -141,14 +106,14 @@ mod tests {
                 &render::Templates::embedded().unwrap(),
             )
             .unwrap();
-            let text = |name: &str| {
+            let text = |role: FileRole| {
                 let mut files = rendered.files.iter();
-                let file = files.find(|file| file.path.as_str().ends_with(name));
+                let file = files.find(|file| file.role == role);
                 String::from_utf8(file.unwrap().content.clone()).unwrap()
             };
             let files = TimerFiles {
-                keepalived: text("keepalived.conf"),
-                check: Some(text("check_nginx.sh")),
+                keepalived: Conf::of_text(&text(FileRole::KeepalivedConf), None),
+                check: Some(text(FileRole::CheckScript)),
             };
             (node.name.clone(), files)
         };
@@ -198,12 +163,28 @@ sites: [{ listen: [80], proxy: backend }]
         }
     }
 
+    /// A script of a snippet comes later in the file, and is not the one that the instances track. Beside others
+    /// the version is the instances' own.
+    #[test]
+    fn hactls_own_script_and_version_count() {
+        for more in [
+            "raw: { keepalived: \"vrrp_script own {\\n    script /bin/true\\n    interval 60\\n    weight -2\\n}\\n\" }\n",
+            "hosts: { keepalived: shared }\n",
+        ] {
+            let (cluster, files) = rendered(&format!("{NODES}{more}"));
+            let found = with_timers_of(&cluster, &files).unwrap();
+            assert_eq!(found.vrrp.version, cluster.vrrp.version, "{more}");
+            assert_eq!(found.vrrp.on_nginx_failure, cluster.vrrp.on_nginx_failure);
+            assert_eq!(found.health.interval, cluster.health.interval);
+        }
+    }
+
     #[test]
     fn a_file_of_somebody_elses_is_no_basis() {
         let (mine, mut files) = rendered(NODES);
         let lb2 = files.keys().last().cloned().unwrap();
         let other = TimerFiles {
-            keepalived: "vrrp_instance other {\n}\n".to_owned(),
+            keepalived: Conf::of_text("vrrp_instance other {\n}\n", None),
             check: None,
         };
         files.insert(lb2.clone(), other);

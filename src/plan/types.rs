@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::packages::STREAM_MODULE;
+use super::change::{Change, FileChange, SysctlChange, UnitChange};
+use super::drift::RunningDrift;
 use super::serving::Loss;
-use crate::agent::{TestResult, Tree};
-use crate::model::{ClusterName, FileRole, HostPath, NodeName};
+use crate::agent::{Fact, TestResult, Tree, UnitAction};
+use crate::model::{ClusterName, Distribution, HostPath, NodeName, UnitId};
 use crate::render::ConfigIds;
+use crate::units;
 
 /// What a plan leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Goal {
     /// What the inventory says.
@@ -24,7 +26,7 @@ pub enum Goal {
 }
 
 /// In which order the nodes are changed.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Strategy {
     /// One after the other, the VIP's holder last.
@@ -35,6 +37,7 @@ pub enum Strategy {
         reason: String,
         /// How long VIPs have no owner meanwhile, by VRRP's timers; `None` where these do not tell.
         #[serde(rename = "without_owner_ms", serialize_with = "milliseconds")]
+        #[schemars(with = "Option<f64>")]
         without_owner: Option<Duration>,
     },
 }
@@ -48,155 +51,44 @@ fn milliseconds<S: serde::Serializer>(
     serde::Serialize::serialize(&time, serializer)
 }
 
-/// Why a file has to change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+/// What has to be seen of the cluster before a change is confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// hactl has not managed it on this node before.
-    New,
-    /// The inventory, the templates or hactl itself changed.
-    Inventory,
-    /// Somebody changed it on the host since the last apply.
-    Hand,
-    /// Both.
-    InventoryAndHand,
+pub enum Proof {
+    /// Nothing: no daemon and no script is touched, or they are as before hactl again, which is not hactl's to
+    /// judge.
+    NotNeeded,
+    /// Every VIP has one owner, and whoever reaches it is served what that owner serves: what an earlier
+    /// generation listened on is not the inventory's to say.
+    WhatTheOwnerServes,
+    /// Every VIP has one owner, and all that the inventory listens on answers.
+    AllListeners,
 }
 
-/// What happens to a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileAction {
-    /// It comes into being.
-    Create,
-    /// Its content changes.
-    Modify,
-    /// Only its mode or owner changes.
-    Permissions,
-    /// It goes.
-    Delete,
-}
-
-/// One file's change.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct FileChange {
-    /// Where.
-    pub path: HostPath,
-    /// What it is for, as the manifest names it.
-    pub role: FileRole,
-    /// What happens to it.
-    pub action: FileAction,
-    /// Why.
-    pub cause: Cause,
-    /// A unified diff, secrets masked; empty when nothing of the content may be shown or changes.
-    pub diff: String,
-    /// Mode and owner before and after, where they change; before, it may also be a link.
-    pub permissions: Option<(String, String)>,
-}
-
-/// One kernel setting's change.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct SysctlChange {
-    /// The key.
-    pub key: String,
-    /// What the kernel uses now; `None` where it has no such key.
-    pub kernel: Option<String>,
-    /// What it shall use.
-    pub wanted: String,
-}
-
-/// Running state that differs from what its file says: what a comparison of files never shows.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum RunningDrift {
-    /// The kernel uses another value than the one that was applied.
-    Sysctl {
-        /// The key.
-        key: String,
-        /// What was applied.
-        applied: String,
-        /// What the kernel uses.
-        kernel: Option<String>,
-    },
-    /// nginx serves another configuration than the one that was applied: a reload that failed.
-    NginxServes {
-        /// What was applied.
-        applied: String,
-        /// What it serves, by its own word; `None` for nothing of hactl's.
-        serves: Option<String>,
-    },
-    /// keepalived runs another configuration than the one that was applied.
-    KeepalivedLoaded {
-        /// What was applied.
-        applied: String,
-        /// What it loaded, by its own word.
-        loaded: Option<String>,
-    },
-    /// keepalived would not see a change of a file that it tracks: the file or its folder was removed.
-    Unwatched {
-        /// The file.
-        file: String,
-    },
-    /// A daemon does not run.
-    Down {
-        /// Its unit.
-        unit: String,
-        /// systemd's word for its state.
-        state: String,
-    },
-    /// A daemon's unit is masked: systemd neither starts nor reloads it.
-    Masked {
-        /// Its unit.
-        unit: String,
-    },
-    /// A daemon would not be started at boot.
-    NotEnabled {
-        /// Its unit.
-        unit: String,
-    },
-    /// A unit's file is newer than what systemd knows of it.
-    DaemonReloadNeeded {
-        /// Its unit.
-        unit: String,
-    },
-}
-
-/// What happens to a daemon.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnitAction {
-    /// Nothing.
-    #[default]
-    None,
-    /// It reads its configuration again; connections live on.
-    Reload,
-    /// It is stopped and started; the VIP is handed over first.
-    Restart,
-    /// It is started (and enabled).
-    Start,
-    /// It is stopped (and disabled).
-    Stop,
-}
-
-impl UnitAction {
-    /// The host program's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Reload => "reload",
-            Self::Restart => "restart",
-            Self::Start => "start",
-            Self::Stop => "stop",
-        }
-    }
+/// A node's place in the change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Place {
+    /// Its position in the order of activation, from 0. The one in position 0 decides what becomes of a change
+    /// that waits for the operator.
+    pub position: usize,
+    /// How many nodes change.
+    pub nodes: usize,
+    /// Its own address, where the others ask it how the change ended.
+    pub address: IpAddr,
+    /// The addresses of the others that change, which it asks.
+    pub peers: Vec<IpAddr>,
 }
 
 /// Everything that will happen on one node.
-#[derive(Clone, serde::Serialize)]
+#[derive(Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct NodePlan {
     /// Whose it is.
     pub node: NodeName,
     /// The live generation, if hactl has applied one.
     pub generation: Option<u64>,
+    /// Its place in the change; none where nothing happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// The identities of the configurations to come; none for generation 0.
     pub ids: Option<ConfigIds>,
     /// VIPs that it holds now.
@@ -205,28 +97,10 @@ pub struct NodePlan {
     /// change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub displaces: Vec<IpAddr>,
-    /// Packages to install.
-    pub install: Vec<String>,
-    /// The packages that hactl installed are removed (generation 0).
-    pub remove_packages: bool,
-    /// Files to change.
-    pub files: Vec<FileChange>,
-    /// Kernel settings to change.
-    pub sysctls: Vec<SysctlChange>,
-    /// Its record names other nodes of the cluster than there are now.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub records_members: bool,
+    /// What happens, in this order.
+    pub changes: Vec<Change>,
     /// Running state that differs from what was applied.
     pub drift: Vec<RunningDrift>,
-    /// What happens to nginx.
-    pub nginx: UnitAction,
-    /// What happens to keepalived.
-    pub keepalived: UnitAction,
-    /// Why nginx must be restarted rather than reloaded.
-    pub restart_reason: Option<String>,
-    /// Why keepalived must be restarted rather than reloaded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub keepalived_restart_reason: Option<String>,
     /// What the daemons' own tests said of the files to come. Filled in after they were asked.
     pub tests: Vec<TestResult>,
     /// Hash by path of what lies there now; apply refuses a host that has moved on.
@@ -239,30 +113,105 @@ pub struct NodePlan {
 impl NodePlan {
     /// True when nothing will happen here.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
-            && self.sysctls.is_empty()
-            && !self.records_members
-            && self.install.is_empty()
-            && !self.remove_packages
-            && self.nginx == UnitAction::None
-            && self.keepalived == UnitAction::None
+        self.changes.is_empty()
+    }
+
+    /// The packages to install.
+    pub fn packages(&self) -> Vec<&str> {
+        let installed = self.changes.iter().filter_map(|change| match change {
+            Change::Install(name) => Some(name.as_str()),
+            _ => None,
+        });
+        installed.collect()
+    }
+
+    /// The files that change.
+    pub fn files(&self) -> impl Iterator<Item = &FileChange> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::File(file) => Some(file),
+            _ => None,
+        })
+    }
+
+    /// The kernel settings that change.
+    pub fn sysctls(&self) -> impl Iterator<Item = &SysctlChange> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Sysctl(sysctl) => Some(sysctl),
+            _ => None,
+        })
+    }
+
+    /// What happens to a service, and why; `None` where it runs on untouched.
+    pub fn unit_change(&self, id: UnitId) -> Option<&UnitChange> {
+        self.changes.iter().find_map(|change| match change {
+            Change::Unit(unit) if unit.unit == id => Some(unit),
+            _ => None,
+        })
+    }
+
+    /// What happens to a service.
+    pub fn unit(&self, id: UnitId) -> UnitAction {
+        self.unit_change(id)
+            .map_or(UnitAction::None, |unit| unit.action)
+    }
+
+    /// What happens to the services that are concerned, in this order.
+    pub fn actions(&self) -> Vec<(UnitId, UnitAction)> {
+        let units = units::ids();
+        let change = |id| self.unit_change(id).map(|change| (id, change.action));
+        units.filter_map(change).collect()
+    }
+
+    /// A reload of the service becomes a restart.
+    pub(super) fn restart(&mut self, id: UnitId, why: &str) {
+        for change in &mut self.changes {
+            if let Change::Unit(unit) = change
+                && unit.unit == id
+            {
+                unit.action = UnitAction::Restart;
+                why.clone_into(&mut unit.reason);
+            }
+        }
+    }
+
+    /// What a test wants to happen to a service.
+    #[cfg(test)]
+    pub(crate) fn set_unit(&mut self, unit: UnitId, action: UnitAction, reason: &str) {
+        let is_it = |change: &Change| matches!(change, Change::Unit(own) if own.unit == unit);
+        self.changes.retain(|change| !is_it(change));
+        if action != UnitAction::None {
+            let reason = reason.to_owned();
+            let change = UnitChange {
+                unit,
+                action,
+                reason,
+            };
+            let others = |change: &Change| matches!(change, Change::Unit(own) if own.unit > unit);
+            let at = self.changes.iter().filter(|change| !others(change)).count();
+            self.changes.insert(at, Change::Unit(change));
+        }
     }
 
     /// True when a VIP leaves this node for the time of the change.
     pub fn moves_vip(&self) -> bool {
         let interrupts = |action| matches!(action, UnitAction::Restart | UnitAction::Stop);
-        !self.holds.is_empty() && (interrupts(self.nginx) || interrupts(self.keepalived))
+        !self.holds.is_empty() && units::ids().any(|id| interrupts(self.unit(id)))
     }
 
     /// True when another node may be elected for what happens here.
     pub(super) fn changes_election(&self) -> bool {
-        self.keepalived != UnitAction::None || self.nginx == UnitAction::Start
+        self.unit(UnitId::KEEPALIVED) != UnitAction::None
+            || self.unit(UnitId::NGINX) == UnitAction::Start
     }
 
     /// False while the program still lacks what it needs to understand its files: a package that brings
     /// it is yet to be installed.
-    pub fn can_test(&self, program: &str) -> bool {
-        program != "nginx" || !self.install.iter().any(|package| package == STREAM_MODULE)
+    pub fn can_test(&self, unit: UnitId) -> bool {
+        unit != UnitId::NGINX
+            || !self
+                .packages()
+                .into_iter()
+                .any(Distribution::is_stream_module)
     }
 
     /// The daemons' tests that failed.
@@ -272,16 +221,18 @@ impl NodePlan {
 }
 
 /// Everything that will happen.
-#[derive(Clone, serde::Serialize)]
+#[derive(Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Plan {
     /// The cluster.
     pub cluster: ClusterName,
     /// Where it leads.
     pub goal: Goal,
-    /// The number that the new generation gets.
-    pub next_generation: u64,
+    /// The number of the generation that will be live: a new one, or 0 again.
+    pub generation: u64,
     /// In which order.
     pub strategy: Strategy,
+    /// By what it is proven.
+    pub proof: Proof,
     /// What the hosts serve now and would serve no more.
     pub losses: Vec<Loss>,
     /// Who has each VIP once the election is over, where the change decides that and it can be told.
@@ -292,12 +243,24 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The number of the generation that will be live: a new one, or 0 again.
-    pub fn generation_to_come(&self) -> u64 {
-        match self.goal {
-            Goal::Rollback { to: 0 } => 0,
-            _ => self.next_generation,
+    /// What the new generation's manifest says of the change, as far as the plan decides it.
+    pub fn record_of(&self, node: &NodePlan) -> Vec<(Fact, String)> {
+        let mut record = vec![
+            (Fact::Generation, self.generation.to_string()),
+            (Fact::Previous, node.generation.unwrap_or(0).to_string()),
+        ];
+        if let Some(place) = &node.place {
+            let peers: Vec<String> = place.peers.iter().map(IpAddr::to_string).collect();
+            record.extend([
+                (Fact::Position, place.position.to_string()),
+                (Fact::Nodes, place.nodes.to_string()),
+                (Fact::Peers, peers.join(" ")),
+            ]);
         }
+        if let Goal::Rollback { to } = self.goal {
+            record.push((Fact::Restores, to.to_string()));
+        }
+        record
     }
 
     /// True when nothing will happen anywhere.
@@ -318,7 +281,7 @@ impl Plan {
         if self.strategy == Strategy::Rolling {
             return None;
         }
-        let takes_part = |node: &&NodePlan| node.keepalived != UnitAction::None;
+        let takes_part = |node: &&NodePlan| node.unit(UnitId::KEEPALIVED) != UnitAction::None;
         self.changing()
             .filter(takes_part)
             .last()

@@ -88,7 +88,7 @@ pub enum RemoteError {
         timeout: Duration,
     },
     /// A program answered more than anything honest would.
-    #[error("{node}: {label} answered too much, more than {} MiB, and was cut off", limit >> 20)]
+    #[error("{node}: the answer to {label} exceeds {} MiB and was cut off", limit >> 20)]
     TooMuch {
         /// The node.
         node: NodeName,
@@ -150,15 +150,15 @@ impl RemoteError {
             ),
             Self::NoSsh { .. } => "install OpenSSH's client (openssh-client)".to_owned(),
             Self::Disconnected { .. } | Self::TimedOut { .. } => {
-                "run `hactl status`: it tells in which state the host is; an unconfirmed change undoes itself there".to_owned()
+                "see the host's state with `hactl status`; an unconfirmed change rolls back on its own".to_owned()
             }
             Self::NoSession { .. } => {
                 "raise `MaxSessions` in the host's sshd_config (10 is sshd's own default), then run it again".to_owned()
             }
             Self::SudoPassword { .. } => {
-                "put it, alone, into a file that only you can read (chmod 600), and give that: --sudo-password-file FILE".to_owned()
+                "save it alone in a file that only you can read (chmod 600), and pass that with --sudo-password-file FILE".to_owned()
             }
-            Self::TooMuch { .. } => "look at the host: its answer is not hactl's program's".to_owned(),
+            Self::TooMuch { .. } => "look at the host: something else answers in place of hactl's program".to_owned(),
         }
     }
 }

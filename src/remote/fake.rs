@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     LostAfter,
     /// The host is gone, from before this call on.
     Gone,
+    /// It is never answered.
+    Hangs,
 }
 
 /// A fault of one call: the `nth` of `verb` on a node, from 0.
@@ -46,6 +48,8 @@ pub(crate) struct FakeHost {
     pub(crate) holds: Vec<String>,
     /// Whose lock it has.
     pub(crate) lock: Option<String>,
+    /// The change that has it without a process.
+    handed_over: Option<String>,
     /// The change under way and its phase.
     pub(crate) journal: Option<(String, &'static str)>,
     /// The change that was confirmed last.
@@ -66,6 +70,20 @@ pub(crate) struct FakeHost {
     pub(crate) is_deaf: bool,
     /// What its instance is, where that does not follow from the VIPs it holds.
     pub(crate) instance: Option<&'static str>,
+    /// Records that it answers to every look, besides those of its state.
+    pub(crate) tells: String,
+    /// Its own address, with the network's prefix.
+    pub(crate) address: Option<String>,
+    /// VIPs that it takes once a change is active there.
+    pub(crate) takes: Vec<String>,
+    /// TCP ports on which something listens.
+    pub(crate) sockets: Vec<u16>,
+    /// The manifest of its live generation.
+    pub(crate) recorded: Option<String>,
+    /// Every generation by its number: the manifest and the files.
+    generations: BTreeMap<String, (String, BTreeMap<String, Vec<u8>>)>,
+    /// The VIPs that it had before the change under way.
+    held: Vec<String>,
     /// It answers nobody.
     pub(crate) is_gone: bool,
     staged: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
@@ -83,6 +101,12 @@ pub(crate) struct State {
     /// Node and verb of every call, in order.
     pub(crate) log: Vec<(NodeName, String)>,
     pub(crate) faults: Vec<Planned>,
+    /// Connections that were made.
+    pub(crate) opened: usize,
+    /// Those of them that were closed.
+    pub(crate) closed: usize,
+    /// Those that were dropped before they were closed, with the work that they were for.
+    pub(crate) dropped: usize,
 }
 
 /// A cluster in memory. Its clones are the same cluster.
@@ -163,6 +187,9 @@ impl State {
 impl Connector for FakeCluster {
     async fn connect(&self, node: &Node) -> Result<Box<dyn Host>, RemoteError> {
         let fault = self.state().fault(&node.name, "connect");
+        if fault == Some(Fault::Hangs) {
+            std::future::pending::<()>().await;
+        }
         if fault.is_some() {
             return Err(RemoteError::Unreachable {
                 node: node.name.clone(),
@@ -170,9 +197,11 @@ impl Connector for FakeCluster {
                 detail: "Connection timed out".to_owned(),
             });
         }
+        self.state().opened += 1;
         Ok(Box::new(Connection {
             node: node.name.clone(),
             cluster: self.clone(),
+            is_closed: false,
         }))
     }
 }
@@ -180,6 +209,21 @@ impl Connector for FakeCluster {
 struct Connection {
     node: NodeName,
     cluster: FakeCluster,
+    is_closed: bool,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A test that panics has poisoned it, and has its say already.
+        let Ok(mut state) = self.cluster.0.lock() else {
+            return;
+        };
+        if self.is_closed {
+            state.closed += 1;
+        } else {
+            state.dropped += 1;
+        }
+    }
 }
 
 #[async_trait]
@@ -197,9 +241,15 @@ impl Host for Connection {
             node: self.node.clone(),
             label: call.label.to_owned(),
         };
+        let fault = {
+            let mut state = self.cluster.state();
+            state.log.push((self.node.clone(), verb.to_owned()));
+            state.fault(&self.node, verb)
+        };
+        if fault == Some(Fault::Hangs) {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.cluster.state();
-        state.log.push((self.node.clone(), verb.to_owned()));
-        let fault = state.fault(&self.node, verb);
         let owners = state.owners();
         if verb == "announce" && fault.is_none() {
             state.be_heard(&self.node);
@@ -232,7 +282,9 @@ impl Host for Connection {
         })
     }
 
-    async fn close(self: Box<Self>) {}
+    async fn close(mut self: Box<Self>) {
+        self.is_closed = true;
+    }
 }
 
 impl FakeHost {
@@ -243,7 +295,11 @@ impl FakeHost {
 
     fn answer(&mut self, verb: &str, arguments: &[&str], payload: &[u8]) -> Result<String, String> {
         match (verb, arguments) {
-            ("lock", [tx, ..]) => self.take_lock(tx),
+            ("lock", [tx, _, pid, ..]) => {
+                let journal = self.take_lock(tx)?;
+                self.handed_over = (*pid == "-").then(|| (*tx).to_owned());
+                Ok(journal)
+            }
             ("unlock", [tx]) => {
                 if self.lock.as_deref() == Some(*tx) {
                     self.lock = None;
@@ -251,13 +307,15 @@ impl FakeHost {
                 }
                 Ok(String::new())
             }
+            ("break-lock", [tx, "idle"]) if self.journal.is_none() => {
+                self.lock.take_if(|own| own == tx);
+                Ok(String::new())
+            }
             ("prepare", [tx]) => self.prepare(tx, payload),
             ("stage", [tx]) => {
                 self.must_hold(tx)?;
                 self.staged.insert((*tx).to_owned(), files(payload));
-                let text = String::from_utf8_lossy(payload);
-                let lines = text.lines().map(str::to_owned);
-                self.facts.insert((*tx).to_owned(), lines.collect());
+                self.facts.insert((*tx).to_owned(), manifest(payload));
                 Ok(String::new())
             }
             ("validate-staged", [tx]) => {
@@ -270,7 +328,10 @@ impl FakeHost {
                 self.part = part.and_then(|part| Some(part.split_once('\t')?.0.to_owned()));
                 self.activate(tx)
             }
-            ("ready" | "signal", [_, _]) => Ok(String::new()),
+            ("generation", [number]) => self.generation(number),
+            ("history", []) => Ok(self.history()),
+            ("validate", []) => Ok("tested\tnginx\t0\ntested\tkeepalived\t0\n".to_owned()),
+            ("noted", [_]) | ("ready" | "signal", [_, _]) => Ok(String::new()),
             ("hush", [tx]) => {
                 let is_own = self.journal.as_ref().is_some_and(|(own, _)| own == tx);
                 let part = self.part.as_deref().filter(|_| is_own);
@@ -412,6 +473,11 @@ impl FakeHost {
             self.before.insert(path, old);
         }
         self.journal = Some((tx.to_owned(), "activated"));
+        self.held.clone_from(&self.holds);
+        if let Some(vips) = self.fact(tx, "vips") {
+            let own = |own: &&String| vips.split(' ').any(|vip| vip == *own);
+            self.holds = self.takes.iter().filter(own).cloned().collect();
+        }
         Ok(String::new())
     }
 
@@ -432,6 +498,12 @@ impl FakeHost {
         self.journal = None;
         self.before.clear();
         self.confirmed = Some(tx.to_owned());
+        self.recorded = self.facts.get(tx).map(|lines| lines.join("\n"));
+        if let Some(recorded) = &self.recorded {
+            let number = self.live_fact("generation").to_owned();
+            let whole = (recorded.clone(), self.files.clone());
+            self.generations.insert(number, whole);
+        }
         Ok(String::new())
     }
 
@@ -446,7 +518,46 @@ impl FakeHost {
             .find_map(|line| line.strip_prefix(key)?.strip_prefix('\t'))
     }
 
-    /// It decides for all, and a person confirms.
+    /// A fact of the change under way, or of the live generation.
+    fn live_fact(&self, key: &str) -> &str {
+        let of_change = self.journal.as_ref().and_then(|(tx, _)| self.fact(tx, key));
+        let recorded = || {
+            let mut lines = self.recorded.as_deref()?.lines();
+            lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('\t'))
+        };
+        of_change.or_else(recorded).unwrap_or_default()
+    }
+
+    fn history(&self) -> String {
+        let one =
+            |(manifest, _): &(String, _)| format!("generation\n {}\n", STANDARD.encode(manifest));
+        let all: Vec<String> = self.generations.values().map(one).collect();
+        format!("{}live\t{}\n", all.concat(), self.live_fact("generation"))
+    }
+
+    fn generation(&self, number: &str) -> Result<String, String> {
+        let missing = || format!("no-generation\tthere is no generation {number} here");
+        let (recorded, files) = self.generations.get(number).ok_or_else(missing)?;
+        let mut answer = format!("generation\n {}\n", STANDARD.encode(recorded));
+        for (path, content) in files {
+            if recorded.lines().any(|line| line.ends_with(path)) {
+                // Writing to a String cannot fail.
+                let _ = writeln!(answer, "content\t{path}\n {}", STANDARD.encode(content));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The mode with which `path` was put there.
+    fn mode(&self, path: &str) -> &str {
+        let recorded = self.recorded.as_deref().unwrap_or_default();
+        let own = |line: &&str| line.starts_with("file\t") && line.ends_with(path);
+        let line = recorded.lines().find(own);
+        line.and_then(|line| line.split('\t').nth(2))
+            .unwrap_or("0644")
+    }
+
+    /// It decides for all, and the operator confirms.
     fn guards(&self, tx: &str) -> bool {
         self.fact(tx, "confirm") == Some("manual") && self.fact(tx, "position") == Some("0")
     }
@@ -473,7 +584,7 @@ impl FakeHost {
 
     fn revert(&mut self, tx: &str, why: &str) -> Result<String, String> {
         if self.confirmed.as_deref() == Some(tx) {
-            return Err("confirmed\tthe change was confirmed here, and stays".to_owned());
+            return Err("confirmed\tthe change is confirmed on this node".to_owned());
         }
         for name in self.installed_for.remove(tx).unwrap_or_default() {
             self.packages.remove(&name);
@@ -485,6 +596,7 @@ impl FakeHost {
                     None => self.files.remove(&path),
                 };
             }
+            self.holds = std::mem::take(&mut self.held);
             self.journal = None;
             self.undone = Some((tx.to_owned(), why.to_owned()));
         }
@@ -493,8 +605,9 @@ impl FakeHost {
 
     fn observe(&self, payload: &[u8]) -> String {
         let mut answer = "host\tfake\t6.1\t0\nservices\n".to_owned();
-        let services = ["nginx", "keepalived"]
-            .map(|daemon| format!("Id={daemon}.service\nActiveState=active\n"));
+        let services = ["nginx", "keepalived"].map(|daemon| {
+            format!("Id={daemon}.service\nActiveState=active\nUnitFileState=enabled\nMainPID=1\n")
+        });
         let state = match (self.instance, self.holds.is_empty()) {
             (Some(state), _) => state,
             (None, true) => "BACKUP",
@@ -504,17 +617,40 @@ impl FakeHost {
             format!("------< VRRP Topology >------\n VRRP Instance = VI_1\n   State = {state}\n");
         let _ = writeln!(
             answer,
-            " {}\nloaded\t\n {}\naddresses",
+            " {}\nloaded\tnginx\t{}\nloaded\tkeepalived\t{}\nvrrp\n {}\naddresses",
             STANDARD.encode(services.join("\n")),
-            STANDARD.encode(dump)
+            self.live_fact("nginx_id"),
+            self.live_fact("keepalived_id"),
+            STANDARD.encode(dump),
         );
         let mut addresses = String::new();
+        if let Some(own) = &self.address {
+            // Writing to a String cannot fail.
+            let _ = writeln!(addresses, "2: eth0    inet {own} scope global eth0");
+        }
         for vip in &self.holds {
             // Writing to a String cannot fail.
             let _ = writeln!(addresses, "2: eth0    inet {vip}/24 scope global eth0");
         }
         let _ = writeln!(answer, " {}", STANDARD.encode(addresses));
         answer.push_str(&self.armed());
+        answer.push_str(&self.tells);
+        if let Some(recorded) = &self.recorded {
+            let number = self.live_fact("generation");
+            let body = STANDARD.encode(recorded);
+            let _ = writeln!(answer, "recorded\n {body}\nhighest\t{number}");
+        }
+        if let Some(tx) = &self.lock {
+            let boot = self
+                .tells
+                .lines()
+                .find_map(|line| line.strip_prefix("clock\t"));
+            let boot = boot.and_then(|clock| clock.rsplit('\t').next());
+            let is_handed_over = self.handed_over.as_ref() == Some(tx);
+            let pid = if is_handed_over { "" } else { "42" };
+            let lock = lock_text(tx, boot.unwrap_or("b"), pid);
+            let _ = writeln!(answer, "lock\n {}", STANDARD.encode(lock));
+        }
         if let Some((tx, phase)) = &self.journal {
             let fact = |key| self.fact(tx, key).unwrap_or("-");
             let (position, nodes, confirm) = (fact("position"), fact("nodes"), fact("confirm"));
@@ -527,11 +663,30 @@ impl FakeHost {
             let _ = writeln!(answer, "outcome\t{tx}\tconfirmed\tby hactl");
         }
         let text = String::from_utf8_lossy(payload);
+        for key in text
+            .lines()
+            .filter_map(|line| line.strip_prefix("sysctl\t"))
+        {
+            let value = self.live_fact(&format!("sysctl\t{key}"));
+            let _ = writeln!(answer, "sysctl\t{key}\t{value}");
+        }
+        if text.lines().any(|line| line == "serving") {
+            let mut ports = String::new();
+            for port in &self.sockets {
+                let _ = writeln!(ports, "tcp LISTEN 0 511 0.0.0.0:{port} 0.0.0.0:*");
+            }
+            let _ = writeln!(answer, "sockets\n {}", STANDARD.encode(ports));
+            let confs = self.files.iter().filter(|(path, _)| is_conf(path));
+            for (path, content) in confs {
+                let body = STANDARD.encode(content);
+                let _ = writeln!(answer, "serving\t{path}\tadmin\n {body}");
+            }
+        }
         for path in text.lines().filter_map(|line| line.strip_prefix("path\t")) {
             let _ = match self.files.get(path) {
                 Some(content) => {
-                    let body = STANDARD.encode(content);
-                    writeln!(answer, "path\t{path}\tfile\t0644 root root\n {body}")
+                    let (mode, body) = (self.mode(path), STANDARD.encode(content));
+                    writeln!(answer, "path\t{path}\tfile\t{mode} root root\n {body}")
                 }
                 None => writeln!(answer, "path\t{path}\tabsent"),
             };
@@ -542,8 +697,34 @@ impl FakeHost {
 
 /// Somebody else's lock, as a host answers it.
 fn locked_answer() -> String {
-    let lock = "tx\tother\nholder\tada@desk\npid\t42\nsince\tnow\nboot\tb\nuntil\t400\n";
-    format!("locked\t100\tb\n {}", STANDARD.encode(lock))
+    format!(
+        "locked\t100\tb\n {}",
+        STANDARD.encode(lock_text("other", "b", "42"))
+    )
+}
+
+fn lock_text(tx: &str, boot: &str, pid: &str) -> String {
+    format!("tx\t{tx}\nholder\tada@desk\npid\t{pid}\nsince\tnow\nboot\t{boot}\nuntil\t4000\n")
+}
+
+fn is_conf(path: &str) -> bool {
+    std::path::Path::new(path).extension() == Some("conf".as_ref())
+}
+
+/// The manifest's lines of a tree's stream.
+fn manifest(mut stream: &[u8]) -> Vec<String> {
+    let mut lines = Vec::new();
+    loop {
+        let line = take_line(&mut stream);
+        if line == "end" {
+            return lines;
+        }
+        if line.starts_with("file\t") {
+            let length: usize = take_line(&mut stream).parse().unwrap();
+            stream = &stream[length..];
+        }
+        lines.push(line.clone());
+    }
 }
 
 /// The files of a tree's stream.

@@ -13,7 +13,7 @@ use super::{RemoteError, SshOptions};
 use crate::model::{Node, clipped, harmless};
 
 /// How long a connection lives on without hactl. One that is killed leaves its connections behind: they
-/// end by themselves, though not while somebody thinks about a plan.
+/// end on their own, though not while somebody thinks about a plan.
 const KEPT: Duration = Duration::from_hours(1);
 
 /// Connects to `node`. The folder, readable by nobody else, has the control socket under the name that

@@ -9,10 +9,12 @@ mod host;
 mod local;
 mod master;
 mod ssh;
+mod ssh_options;
 mod sudo;
 
 pub use error::RemoteError;
 pub use host::{Call, Connector, Exchange, Host, Output};
 pub use local::{local_answer, local_output};
-pub use ssh::{SshConnector, SshOptions};
+pub use ssh::SshConnector;
+pub use ssh_options::SshOptions;
 pub use sudo::{PasswordSource, SudoPassword, SudoRefusal};

@@ -4,14 +4,13 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use camino::Utf8PathBuf;
 use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session, Stdio};
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::master::launch;
 use super::sudo::{self, SudoPassword, SudoRefusal};
-use super::{Call, Connector, Exchange, Host, Output, RemoteError};
+use super::{Call, Connector, Exchange, Host, Output, RemoteError, SshOptions};
 use crate::model::{Login, Node, NodeName};
 
 /// More than any host's answer: all managed files and a few generations fit many times over.
@@ -23,19 +22,6 @@ const SESSION_PATIENCE: Duration = Duration::from_secs(15);
 
 /// More than any line of a conversation.
 const LINE_LIMIT: u64 = 256;
-
-/// Options that hold for every host.
-#[derive(Debug, Clone)]
-pub struct SshOptions {
-    /// `ssh -F`: a configuration to use in place of the user's.
-    pub config_file: Option<Utf8PathBuf>,
-    /// How long a connection may take to come about.
-    pub connect_timeout: Duration,
-    /// Where sudo's password comes from, if there is anybody or anything to ask.
-    pub sudo_password: Option<SudoPassword>,
-    /// Environment variables that hold secrets: ssh, which may outlive hactl, does not get them.
-    pub withheld: Vec<String>,
-}
 
 /// Opens connections with the system's ssh.
 #[derive(Debug, Clone)]

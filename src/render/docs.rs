@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::registry::{TEMPLATES, TLS_DIR, VariantMode};
+use super::registry::{TLS_DIR, templates};
+use crate::units::VariantMode;
 
 /// The text of `docs/templates.md`.
 pub fn templates_markdown() -> String {
@@ -15,7 +16,7 @@ pub fn templates_markdown() -> String {
          | template | file on the host | mode | what it is for |\n\
          |---|---|---|---|\n",
     );
-    for spec in &TEMPLATES {
+    for spec in templates() {
         let mode = match spec.mode {
             VariantMode::Fixed(mode) => format!("`{mode:04o}`"),
             VariantMode::PrivateWithSecret => "`0600` with a secret in it, else `0644`".to_owned(),

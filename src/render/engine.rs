@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Cluster, FileRole, HostPath, Node, NodeFacts, Secrets};
+use crate::model::{Cluster, FileRole, Node, NodeFacts, Secrets};
+use crate::units::{self, ManagedUnit, TemplateSpec, VariantMode};
 
+use super::convert::host_path;
 use super::error::RenderError;
-use super::registry::{TEMPLATES, TRACK_FILE, TemplateSpec, VariantMode};
+use super::registry::{TRACK_FILE, path_on, templates};
 use super::templates::Templates;
 use super::types::{ConfigId, ConfigIds, RenderedFile, RenderedNode};
 use super::view;
@@ -36,12 +37,11 @@ pub fn render(
         templates,
     };
     let tls = TlsFiles::of(cluster)?;
-    let draft = job.files(PLACEHOLDER, PLACEHOLDER, &tls)?;
-    let ids = ConfigIds {
-        nginx: identity(&draft, NGINX_ROLES),
-        keepalived: identity(&draft, KEEPALIVED_ROLES),
-    };
-    let files = job.files(ids.nginx.as_str(), ids.keepalived.as_str(), &tls)?;
+    let draft = job.files(None, &tls)?;
+    let ids: ConfigIds = units::all()
+        .map(|unit| (unit.id, identity(&draft, unit)))
+        .collect();
+    let files = job.files(Some(&ids), &tls)?;
     let tracks = view::keepalived::tracks_file(facts);
     let tracked_file = tracks.then(|| host_path(TRACK_FILE)).transpose()?;
     Ok(RenderedNode {
@@ -62,21 +62,17 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// All files, with the daemons' identities in them.
+    /// All files, with the units' identities in their configurations.
     fn files(
         &self,
-        nginx: &str,
-        keepalived: &str,
+        ids: Option<&ConfigIds>,
         tls: &TlsFiles,
     ) -> Result<Vec<RenderedFile>, RenderError> {
-        let mut files = Vec::with_capacity(TEMPLATES.len());
-        for spec in &TEMPLATES {
-            let id = if spec.role == FileRole::KeepalivedConf {
-                keepalived
-            } else {
-                nginx
-            };
-            files.push(self.file(spec, id, tls)?);
+        let mut files = Vec::new();
+        for spec in templates() {
+            let unit = units::all().find(|unit| unit.conf.name == spec.name);
+            let id = unit.and_then(|unit| ids?.of(unit.id));
+            files.push(self.file(spec, id.map_or(PLACEHOLDER, ConfigId::as_str), tls)?);
         }
         files.extend(tls.render(self.secrets)?);
         Ok(files)
@@ -128,13 +124,16 @@ impl Job<'_> {
             FileRole::KeepalivedUnit => {
                 templates.render(spec, &view::units::keepalived(cluster, header)?)
             }
+            FileRole::UnitConf => {
+                templates.render(spec, &view::units::conf(cluster, node, header, id))
+            }
             FileRole::Tmpfiles | FileRole::TlsCertificate | FileRole::TlsKey | FileRole::Other => {
                 templates.render(spec, &view::units::tmpfiles(header))
             }
         }?;
         Ok(RenderedFile {
             role: spec.role,
-            path: host_path(spec.path_on(cluster.hosts))?,
+            path: host_path(path_on(spec, cluster.hosts))?,
             mode: match spec.mode {
                 VariantMode::Fixed(mode) => mode,
                 VariantMode::PrivateWithSecret if secret => 0o600,
@@ -145,26 +144,14 @@ impl Job<'_> {
     }
 }
 
-/// A path of hactl's own choice.
-pub(crate) fn host_path(text: &str) -> Result<HostPath, RenderError> {
-    HostPath::new(text)
-        .map_err(|error| RenderError::unsupported(text, error.to_string(), "report this as a bug"))
-}
-
-/// What nginx reads.
-const NGINX_ROLES: &[FileRole] = &[
-    FileRole::NginxConf,
-    FileRole::TlsCertificate,
-    FileRole::TlsKey,
-];
-/// What keepalived reads.
-const KEEPALIVED_ROLES: &[FileRole] = &[FileRole::KeepalivedConf];
-
-/// The identity of those `files` that have one of `roles`. Lengths go in first, so that no two sets
-/// of files read the same.
-fn identity(files: &[RenderedFile], roles: &[FileRole]) -> ConfigId {
+/// The identity of those `files` that `unit` loads. Lengths go in first, so that no two sets of files read
+/// the same.
+fn identity(files: &[RenderedFile], unit: &ManagedUnit) -> ConfigId {
     let mut hash = Sha256::new();
-    for file in files.iter().filter(|file| roles.contains(&file.role)) {
+    for file in files
+        .iter()
+        .filter(|file| unit.loads(file.role, &file.path))
+    {
         for part in [file.path.as_str().as_bytes(), &file.content] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
@@ -177,12 +164,4 @@ fn identity(files: &[RenderedFile], roles: &[FileRole]) -> ConfigId {
         let _ = write!(digits, "{byte:02x}");
     }
     ConfigId::new(&digits).unwrap_or_else(|| unreachable!("six bytes are twelve digits"))
-}
-
-/// The secret text behind `reference`.
-pub(crate) fn secret<'a>(
-    secrets: &'a Secrets,
-    reference: &crate::model::SecretRef,
-) -> Result<&'a str, RenderError> {
-    Ok(secrets.get(reference)?.expose_secret())
 }

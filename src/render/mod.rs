@@ -5,6 +5,7 @@
 //! views of `view`, whose values are escaped for the syntax that they land in already. This module
 //! knows nothing of hosts, of what is on them now, or of what a change would do to a service.
 
+mod convert;
 mod docs;
 mod engine;
 mod error;
@@ -20,6 +21,6 @@ pub use crate::model::{
 pub use docs::templates_markdown;
 pub use engine::render;
 pub use error::{RenderError, TemplateError};
-pub use registry::{TEMPLATES, TemplateSpec, VariantMode};
+pub use registry::templates;
 pub use templates::Templates;
 pub use types::{ConfigId, ConfigIds, RenderedFile, RenderedNode};

@@ -1,34 +1,7 @@
 //! The one table of templates: what each is called, where its file goes, and what it is for.
 
 use crate::model::{FileRole, Hosts};
-
-/// How a file's permission bits are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VariantMode {
-    /// Always these.
-    Fixed(u32),
-    /// `0600` when the file holds a secret, `0644` otherwise.
-    PrivateWithSecret,
-}
-
-/// One template and the file that it makes.
-#[derive(Debug, Clone, Copy)]
-pub struct TemplateSpec {
-    /// Its name, as `--templates` takes it (a file of this name, with or without `.tera`).
-    pub name: &'static str,
-    /// Where its file goes.
-    pub path: &'static str,
-    /// Where it goes instead beside a main file of somebody else's, which includes it.
-    pub beside: Option<&'static str>,
-    /// What its file is for.
-    pub role: FileRole,
-    /// The file's permission bits.
-    pub mode: VariantMode,
-    /// One sentence for the documentation.
-    pub purpose: &'static str,
-    /// The template as it comes with hactl.
-    pub source: &'static str,
-}
+use crate::units::{self, TemplateSpec, VariantMode};
 
 /// Where pushed certificates and keys go.
 pub(crate) const TLS_DIR: &str = "/etc/nginx/hactl/tls";
@@ -46,40 +19,23 @@ pub(crate) const RELEASE_SCRIPT: &str = "/etc/keepalived/release_vips.sh";
 /// The path of the script that runs before nginx is stopped.
 pub(crate) const HAND_OVER_SCRIPT: &str = "/etc/keepalived/hand_over.sh";
 
-impl TemplateSpec {
-    /// Where its file goes on these hosts.
-    pub(crate) fn path_on(&self, hosts: Hosts) -> &'static str {
-        let program = match self.role {
-            FileRole::KeepalivedConf => "keepalived",
-            _ => "nginx",
-        };
-        self.beside
-            .filter(|_| hosts.shares(program))
-            .unwrap_or(self.path)
-    }
+/// All templates, in the order of a node's files.
+pub fn templates() -> impl Iterator<Item = &'static TemplateSpec> {
+    // keepalived's first, which is the last that a change reaches.
+    let mut confs: Vec<_> = units::all().map(|unit| &unit.conf).collect();
+    confs.reverse();
+    confs.into_iter().chain(&OTHERS)
 }
 
-/// All templates, in the order of a node's files.
-pub const TEMPLATES: [TemplateSpec; 10] = [
-    TemplateSpec {
-        name: "keepalived.conf",
-        path: "/etc/keepalived/keepalived.conf",
-        beside: Some("/etc/keepalived/conf.d/hactl.conf"),
-        role: FileRole::KeepalivedConf,
-        mode: VariantMode::PrivateWithSecret,
-        purpose: "keepalived's whole configuration; beside others, what its own file includes.",
-        source: include_str!("../../templates/keepalived.conf.tera"),
-    },
-    TemplateSpec {
-        name: "nginx.conf",
-        path: "/etc/nginx/nginx.conf",
-        beside: Some("/etc/nginx/conf.d/hactl.conf"),
-        role: FileRole::NginxConf,
-        mode: VariantMode::Fixed(0o644),
-        purpose: "nginx's whole configuration, the status server on loopback included; beside others, \
-                  what their `http` block includes.",
-        source: include_str!("../../templates/nginx.conf.tera"),
-    },
+/// Where the file of `spec` goes on these hosts.
+pub(crate) fn path_on(spec: &TemplateSpec, hosts: Hosts) -> &'static str {
+    let owner = units::all().find(|unit| unit.conf.name == spec.name);
+    let shares = owner.is_some_and(|unit| hosts.shares(unit.id));
+    spec.beside.filter(|_| shares).unwrap_or(spec.path)
+}
+
+/// All but the units' configurations.
+const OTHERS: [TemplateSpec; 8] = [
     TemplateSpec {
         name: "check_nginx.sh",
         path: CHECK_SCRIPT,

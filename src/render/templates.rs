@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 use tera::{Context, ErrorKind, Tera};
 
 use super::error::{RenderError, TemplateError};
-use super::registry::{TEMPLATES, TemplateSpec};
+use super::registry::templates;
+use crate::units::TemplateSpec;
 
 /// A full set of parsed templates.
 #[derive(Clone)]
@@ -30,8 +31,7 @@ impl Templates {
     /// The templates that come with hactl, but for those in `overrides`: names (with or without
     /// `.tera`) and texts.
     pub fn with_overrides(overrides: Vec<(String, String)>) -> Result<Self, TemplateError> {
-        let mut sources: Vec<(&'static str, String)> = TEMPLATES
-            .iter()
+        let mut sources: Vec<(&'static str, String)> = templates()
             .map(|spec| (spec.name, spec.source.to_owned()))
             .collect();
         let mut replaced = Vec::new();
@@ -122,15 +122,14 @@ impl Templates {
 
 /// The error for a template that doesn't exist, with the nearest name that does.
 fn unknown(name: String) -> TemplateError {
-    let nearest = TEMPLATES
-        .iter()
+    let nearest = templates()
         .map(|spec| (strsim::jaro_winkler(&name, spec.name), spec.name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let help = if let Some((_, nearest)) = nearest {
         format!("did you mean '{nearest}'?")
     } else {
-        let all: Vec<_> = TEMPLATES.iter().map(|spec| spec.name).collect();
+        let all: Vec<_> = templates().map(|spec| spec.name).collect();
         format!("there are {}", all.join(", "))
     };
     TemplateError::Unknown { name, help }

@@ -1,14 +1,24 @@
 //! What rendering yields: complete files with their place, mode and role.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{FileRole, HostPath, NodeName};
+use crate::model::{FileRole, HostPath, NodeName, UnitId};
 
 /// A hash over what a daemon's files say. nginx serves its own on its status port and keepalived
 /// shows its own in its state dump (as `smtp_helo_name`, which nothing else uses), so that "which
 /// configuration runs" is asked of the processes and not of the files.
 #[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    schemars::JsonSchema,
+    serde::Deserialize,
 )]
 #[serde(transparent)]
 pub struct ConfigId(String);
@@ -66,24 +76,38 @@ impl fmt::Debug for RenderedFile {
     }
 }
 
-/// The identities of both daemons' configurations. Each covers its own daemon's files only, so that a
-/// change of one leaves the other alone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct ConfigIds {
-    /// nginx.conf and the certificates with it.
-    pub nginx: ConfigId,
-    /// keepalived.conf.
-    pub keepalived: ConfigId,
-}
+/// The identities of the units' configurations. Each covers what its own unit loads, so that a change of one
+/// leaves the others alone.
+#[derive(
+    Debug,
+    Clone,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    schemars::JsonSchema,
+)]
+#[serde(transparent)]
+pub struct ConfigIds(BTreeMap<UnitId, ConfigId>);
 
 impl ConfigIds {
-    /// The identity that the daemon called `program` has.
-    pub fn of(&self, program: &str) -> &ConfigId {
-        if program == "keepalived" {
-            &self.keepalived
-        } else {
-            &self.nginx
-        }
+    /// The identity of the configuration of `unit`.
+    pub fn of(&self, unit: UnitId) -> Option<&ConfigId> {
+        self.0.get(&unit)
+    }
+
+    /// All of them, by unit.
+    pub fn iter(&self) -> impl Iterator<Item = (UnitId, &ConfigId)> {
+        self.0.iter().map(|(unit, id)| (*unit, id))
+    }
+}
+
+impl FromIterator<(UnitId, ConfigId)> for ConfigIds {
+    fn from_iter<I: IntoIterator<Item = (UnitId, ConfigId)>>(ids: I) -> Self {
+        Self(ids.into_iter().collect())
     }
 }
 

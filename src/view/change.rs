@@ -1,27 +1,25 @@
 //! A change from its plan to its end: what apply and rollback show.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::change_text::{
-    agreement_question, outcome_json, outcome_text, revised_text, stopping_text,
+    agreement_question, outcome_record, outcome_text, revised_text, stopping_text,
 };
-use super::document::Document;
 use super::findings::findings_text;
 use super::losses::losses_question;
 use super::plan::{PlanDetail, notices_text, plan_text};
 use super::problems::{problems_text, remaining_text};
 use super::progress::Progress;
 use super::recovery::recovery_text;
+use super::show::Show;
 use super::ui::Ui;
 use crate::apply::{ApplyResult, Event};
 use crate::health::Problem;
-use crate::model::NodeName;
-use crate::ops::{ApplyReport, Proposal};
+use crate::ops::{ApplyReport, Proposal, Stamped};
 use crate::plan::Loss;
+use crate::report::ChangeBody;
 
 /// Shows one change. It is told of everything, from any thread.
 #[derive(Debug)]
@@ -29,17 +27,7 @@ pub struct ChangeView {
     ui: Ui,
     verb: &'static str,
     detail: PlanDetail,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    started: Instant,
-    progress: Option<Progress>,
-    events: Vec<Value>,
-    owners: Vec<(IpAddr, NodeName)>,
-    /// What was wrong before, and still is.
-    problems: Vec<Problem>,
+    progress: Mutex<Option<Progress>>,
 }
 
 impl Ui {
@@ -49,20 +37,14 @@ impl Ui {
             ui: self.clone(),
             verb,
             detail,
-            state: Mutex::new(State {
-                started: Instant::now(),
-                progress: None,
-                events: Vec::new(),
-                owners: Vec::new(),
-                problems: Vec::new(),
-            }),
+            progress: Mutex::default(),
         }
     }
 }
 
 impl ChangeView {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Option<Progress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows what will be done.
@@ -75,8 +57,9 @@ impl ChangeView {
         self.ui.status(&text);
         self.ui.status(&recovery_text(proposal.recovery));
         let unicode = Ui::is_unicode();
+        let source = Some(proposal.source);
         self.ui
-            .status(&findings_text(proposal.findings, proposal.source, unicode));
+            .status(&findings_text(proposal.findings, source, unicode));
         self.ui.status(&plan_text(proposal.plan, self.detail));
         self.ui.status("\n");
     }
@@ -94,11 +77,7 @@ impl ChangeView {
 
     /// It begins.
     pub fn begin(&self, proposal: &Proposal) {
-        let mut state = self.state();
-        if !proposal.is_revised {
-            state.started = Instant::now();
-        }
-        state.progress = Some(if proposal.recovery.is_empty() {
+        *self.progress() = Some(if proposal.recovery.is_empty() {
             Progress::new(&self.ui, proposal.plan)
         } else {
             // The nodes of the earlier change need not be those of the plan, so that there is no bar for each.
@@ -107,19 +86,9 @@ impl ChangeView {
     }
 
     /// Something happened.
-    pub fn event(&self, event: &Event) {
-        let mut state = self.state();
-        let at = state.started.elapsed().as_millis();
-        let mut json = serde_json::to_value(event).unwrap_or_default();
-        json["at_ms"] = json!(at);
-        state.events.push(json);
-        if let Event::OwnersSeen { owners } = event {
-            owners.clone_into(&mut state.owners);
-        }
-        if let Event::ProblemsRemain { problems } = event {
-            problems.clone_into(&mut state.problems);
-        }
-        if let Some(progress) = &mut state.progress {
+    pub fn event(&self, event: &Stamped<Event>) {
+        self.ui.event(self.verb, event);
+        if let Some(progress) = &mut *self.progress() {
             progress.event(event);
         }
     }
@@ -131,38 +100,51 @@ impl ChangeView {
 
     /// It is over.
     pub fn end(&self, report: &ApplyReport, exit_code: u8) {
-        let mut state = self.state();
-        if let Some(progress) = state.progress.take() {
+        if let Some(progress) = self.progress().take() {
             progress.finish();
         }
-        if self.ui.is_json() {
-            let document = Document::new(self.verb)
-                .with("exit_code", &exit_code)
-                .with("recovery", &report.recovery)
-                .with("recovered", &report.is_recovered)
-                .with("plan", &report.plan)
-                .with("vips", &report.plan.courses())
-                .with("notices", &report.notices)
-                .with("problems", &report.problems)
-                .with("events", &state.events)
-                .with("outcome", &outcome_json(report));
-            self.ui.document(&document);
-            return;
-        }
-        if !report.notices.is_empty() && is_nothing(report) {
-            // No plan was shown, and these with it.
-            self.ui.status(&notices_text(&report.notices));
-        }
-        if is_nothing(report) {
-            self.ui.status(&problems_text(&report.problems));
-        }
-        let text = outcome_text(report, &state.owners, Ui::is_unicode());
-        if exit_code == 0 {
-            self.ui.data(&(text + &remaining_text(&state.problems)));
-        } else {
-            self.ui.raw_error(&text);
+        self.ui.show(self.verb, exit_code, report);
+    }
+}
+
+impl Show for ApplyReport {
+    fn body(&self) -> impl Serialize {
+        ChangeBody {
+            recovery: &self.recovery,
+            recovered: self.is_recovered,
+            plan: &self.plan,
+            vips: self.plan.courses(),
+            notices: &self.notices,
+            problems: &self.problems,
+            findings: &self.findings,
+            events: &self.events,
+            outcome: outcome_record(self),
         }
     }
+
+    fn print(&self, ui: &Ui, exit_code: u8) {
+        if is_nothing(self) {
+            // No plan was shown, and these with it.
+            ui.status(&notices_text(&self.notices));
+            ui.status(&problems_text(&self.problems));
+            ui.status(&findings_text(&self.findings, None, Ui::is_unicode()));
+        }
+        let mut text = outcome_text(self, Ui::is_unicode());
+        if exit_code == 0 {
+            text += &remaining_text(remaining(self));
+        }
+        ui.end(&text, exit_code);
+    }
+}
+
+/// What was wrong before the change, and still is.
+fn remaining(report: &ApplyReport) -> &[Problem] {
+    let mut events = report.events.iter().rev();
+    let last = events.find_map(|event| match &event.event {
+        Event::ProblemsRemain { problems } => Some(problems.as_slice()),
+        _ => None,
+    });
+    last.unwrap_or_default()
 }
 
 fn is_nothing(report: &ApplyReport) -> bool {

@@ -2,14 +2,14 @@ use std::net::IpAddr;
 
 use insta::{assert_json_snapshot, assert_snapshot};
 
-use super::change_text::{agreement_question, outcome_json, outcome_text};
+use super::change_text::{agreement_question, outcome_text};
 use super::progress_lines::Lines;
 use super::recovery::recovery_text;
 use super::samples::*;
 use crate::agent::{AgentError, FailureCode, InstanceState};
 use crate::apply::{ApplyResult, Event, FailureCause, RecoveryDirection, Step};
-use crate::health::{Daemon, FaultCause, Problem};
-use crate::model::NodeName;
+use crate::health::{FaultCause, Problem};
+use crate::model::{NodeName, UnitId};
 use crate::ops::{ApplyReport, InterruptedChange, Recovery, StaleLock};
 use crate::plan::{Goal, Plan};
 
@@ -18,13 +18,15 @@ fn owners() -> Vec<(IpAddr, NodeName)> {
 }
 
 fn shown(plan: Plan, result: ApplyResult) -> String {
-    plain(&outcome_text(&report(plan, result), &owners(), true))
+    plain(&outcome_text(&report(plan, result), true))
 }
 
 fn rolling_back(to: u64) -> Plan {
+    let plan = upstream_change();
     Plan {
         goal: Goal::Rollback { to },
-        ..upstream_change()
+        generation: if to == 0 { 0 } else { plan.generation },
+        ..plan
     }
 }
 
@@ -37,10 +39,11 @@ fn good_ends_say_what_is_live() {
     let texts = [
         shown(plan(vec![node("lb1")]), ApplyResult::NothingToDo),
         shown(upstream_change(), ApplyResult::Checked),
+        shown(rolling_back(0), ApplyResult::Checked),
         shown(upstream_change(), ApplyResult::Applied { generation: 4 }),
         shown(rolling_back(2), ApplyResult::Applied { generation: 4 }),
         shown(rolling_back(0), ApplyResult::Applied { generation: 0 }),
-        plain(&outcome_text(&declined, &[], true)),
+        plain(&outcome_text(&declined, true)),
     ];
     assert_snapshot!(texts.join("\n"));
 }
@@ -49,8 +52,11 @@ fn good_ends_say_what_is_live() {
 fn nodes_that_were_left_out_and_would_change_are_named() {
     let mut limited = report(upstream_change(), ApplyResult::Applied { generation: 4 });
     limited.behind = vec![name("lb4")];
-    let text = outcome_text(&limited, &owners(), true);
-    assert_eq!(outcome_json(&limited)["behind"][0], "lb4");
+    let text = outcome_text(&limited, true);
+    assert_eq!(
+        document("apply", 0, &limited)["outcome"]["behind"][0],
+        "lb4"
+    );
     assert_snapshot!(plain(&text));
 }
 
@@ -93,7 +99,7 @@ fn the_cause_of_a_fault_has_a_help_of_its_own() {
             }],
         },
     ];
-    let before = super::problems::problems_text(&problems);
+    let before = super::problems::problems_text(&problems[1..]);
     let errors = vec![FailureCause::NotProven { problems }];
     let result = ApplyResult::RolledBack(failure(Step::Prove, errors));
     let text = plain(&before) + &shown(upstream_change(), result);
@@ -108,7 +114,7 @@ fn the_cause_of_a_fault_has_a_help_of_its_own() {
 fn a_refusal_on_all_nodes_is_told_once() {
     let refused = |node: &str| FailureCause::Refused {
         node: name(node),
-        program: "nginx".to_owned(),
+        unit: UnitId::NGINX,
         output: format!(
             "2026/11/22 17:00:50 [emerg] {node}: unknown directive \"bogus\"\nnginx: test failed\n"
         )
@@ -159,7 +165,7 @@ fn a_change_that_waits_says_until_when_and_how_to_end_it() {
 
 #[test]
 fn a_change_that_waits_as_json() {
-    assert_json_snapshot!(outcome_json(&report(upstream_change(), waiting(4))));
+    assert_json_snapshot!(document("apply", 0, &report(upstream_change(), waiting(4)))["outcome"]);
 }
 
 fn rolled_back() -> ApplyResult {
@@ -174,13 +180,15 @@ fn a_failed_reload_is_rolled_back() {
 
 #[test]
 fn the_same_in_colour() {
-    let text = outcome_text(&report(upstream_change(), rolled_back()), &[], true);
+    let text = outcome_text(&report(upstream_change(), rolled_back()), true);
     assert_snapshot!(coloured(&text));
 }
 
 #[test]
 fn the_same_as_json() {
-    assert_json_snapshot!(outcome_json(&report(upstream_change(), rolled_back())));
+    assert_json_snapshot!(
+        document("apply", 0, &report(upstream_change(), rolled_back()))["outcome"]
+    );
 }
 
 fn mixed() -> ApplyResult {
@@ -203,7 +211,7 @@ fn mixed() -> ApplyResult {
                     },
                     Problem::DaemonDown {
                         node: name("lb2"),
-                        daemon: Daemon::Keepalived,
+                        daemon: UnitId::KEEPALIVED,
                     },
                 ],
             }],
@@ -222,7 +230,7 @@ fn a_mixed_state_lists_what_a_person_has_to_look_at() {
 
 #[test]
 fn a_mixed_state_as_json() {
-    assert_json_snapshot!(outcome_json(&report(upstream_change(), mixed())));
+    assert_json_snapshot!(document("apply", 0, &report(upstream_change(), mixed()))["outcome"]);
 }
 
 #[test]
@@ -260,7 +268,7 @@ fn log(plan: &Plan, events: &[Event]) -> String {
     let mut lines = Lines::new(plan);
     // A log's lines are not broken: whoever looks for one wants all of it.
     unbroken(
-        &events
+        &stamped(events)
             .iter()
             .map(|event| lines.event(event))
             .collect::<String>(),
@@ -281,7 +289,7 @@ fn on_all(step: Step, note: Option<&str>) -> Vec<Event> {
 fn until_validated() -> Vec<Event> {
     let tested = Event::Tested {
         node: name("lb1"),
-        tests: vec![test("nginx", 0, ""), test("keepalived", 0, "")],
+        tests: vec![test(UnitId::NGINX, 0, ""), test(UnitId::KEEPALIVED, 0, "")],
     };
     [
         on_all(Step::Lock, None),
@@ -333,7 +341,10 @@ fn what_a_step_has_done_on_some_nodes_is_not_lost() {
     let mut lines = Lines::new(&upstream_change());
     let mut events = on_all(Step::Confirm, None);
     events.pop();
-    let said: String = events.iter().map(|event| lines.event(event)).collect();
+    let said: String = stamped(&events)
+        .iter()
+        .map(|event| lines.event(event))
+        .collect();
     assert_eq!(said, "");
     let last = plain(&lines.finish());
     assert_eq!(last, "lb1, lb2: confirmed over a fresh connection\n");
@@ -407,7 +418,7 @@ fn what_is_recovered_first_is_shown_asked_for_and_told() {
         },
     ];
     let mut lines = Lines::new(&upstream_change());
-    text += &events
+    text += &stamped(&events)
         .iter()
         .map(|event| lines.event(event))
         .collect::<String>();

@@ -2,19 +2,17 @@
 
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
-
-use super::complaint::labelled;
-use super::failure::{failure_json, failure_text};
+use super::failure::{failure_record, failure_text};
 use super::paint;
 use super::plan::{PlanDetail, plan_text};
 use super::recovery::recovery_agreement;
-use super::text::{and, count, elapsed};
+use super::text::{and, count, elapsed, labelled, milliseconds};
 use crate::agent::Deadline;
-use crate::apply::{ApplyOutcome, ApplyResult};
+use crate::apply::{ApplyOutcome, ApplyResult, Event};
 use crate::model::NodeName;
 use crate::ops::{ApplyReport, Recovery};
 use crate::plan::{Goal, Plan};
+use crate::report::{ChangeEnd, ChangeOutcome, ChangeRun};
 
 /// What is asked before anything is done.
 pub(super) fn agreement_question(recovery: &Recovery, plan: &Plan) -> String {
@@ -42,22 +40,28 @@ pub(super) fn revised_text() -> &'static str {
 pub(super) fn stopping_text() -> &'static str {
     "Stopping: the step under way ends first, then the change is undone, unless it is\n\
      being confirmed already: then it is kept.\n\
-     Ctrl-C again leaves it at once: hosts undo by themselves what was not confirmed.\n"
+     Ctrl-C again leaves it at once: hosts roll back on their own what was not confirmed.\n"
 }
 
-/// The last words; `owners` are the VIPs as they were seen last.
-pub(super) fn outcome_text(
-    report: &ApplyReport,
-    owners: &[(IpAddr, NodeName)],
-    unicode: bool,
-) -> String {
+/// The VIPs as they were seen last.
+fn owners(report: &ApplyReport) -> &[(IpAddr, NodeName)] {
+    let mut events = report.events.iter().rev();
+    let last = events.find_map(|event| match &event.event {
+        Event::OwnersSeen { owners } => Some(owners.as_slice()),
+        _ => None,
+    });
+    last.unwrap_or_default()
+}
+
+/// The last words.
+pub(super) fn outcome_text(report: &ApplyReport, unicode: bool) -> String {
     match &report.outcome {
         None if report.is_recovered => {
             "The interrupted change was ended; nothing else was changed.\n".to_owned()
         }
         None => "Nothing was changed.\n".to_owned(),
         Some(outcome) => {
-            let text = ended(&report.plan, outcome, owners, unicode);
+            let text = ended(&report.plan, outcome, owners(report), unicode);
             match &outcome.result {
                 ApplyResult::Applied { .. } | ApplyResult::Waiting { .. } => {
                     text + &behind_text(&report.behind)
@@ -93,13 +97,21 @@ fn ended(
     };
     match &outcome.result {
         ApplyResult::NothingToDo => plan_text(plan, PlanDetail::Nodes),
+        // hactl keeps them as they were, and no daemon is asked about them.
+        ApplyResult::Checked if plan.goal == (Goal::Rollback { to: 0 }) => good(
+            "Checked:",
+            format!(
+                "nothing was changed ({took}). The files that {nodes} had before hactl are not tested beforehand."
+            ),
+        ),
         ApplyResult::Checked => good(
             "Checked:",
             format!("the daemons accept the files on {nodes}; nothing was changed ({took})."),
         ),
-        ApplyResult::Applied { generation: 0 } => {
-            good("Done:", format!("as before hactl on {nodes} ({took})."))
-        }
+        ApplyResult::Applied { generation: 0 } => good(
+            "Done:",
+            format!("{nodes} are restored to their state before hactl ({took})."),
+        ),
         ApplyResult::Applied { generation } => {
             let restores = match plan.goal {
                 Goal::Rollback { to } => format!(", which is generation {to} again,"),
@@ -152,7 +164,7 @@ fn ended(
         ApplyResult::Mixed { failure, problems } => {
             let mut text = failure_text(failure, unicode);
             text.push_str(&labelled(
-                &paint::error_label("The cluster needs a person:"),
+                &paint::error_label("Manual intervention required:"),
                 &format!(
                     "it failed in the {} step, and {} remained",
                     failure.step.name(),
@@ -165,7 +177,7 @@ fn ended(
             }
             text.push_str(&labelled(
                 &paint::accent("help:"),
-                "`hactl status` tells in which state every node is now; unconfirmed changes undo themselves when their timers end",
+                "see the state of every node with `hactl status`; unconfirmed changes roll back when their timers end",
                 "      ",
             ));
             text
@@ -192,39 +204,45 @@ pub(super) fn state_line(label: &str, words: &str) -> String {
     labelled(&paint::strong(label), words, "  ")
 }
 
-/// The same as JSON.
-pub(super) fn outcome_json(report: &ApplyReport) -> Value {
+/// The same for programs.
+pub(super) fn outcome_record(report: &ApplyReport) -> ChangeOutcome<'_> {
     let Some(outcome) = &report.outcome else {
-        return json!({ "result": "declined" });
+        return ChangeOutcome {
+            end: ChangeEnd::Declined,
+            run: None,
+        };
     };
-    let mut json = match &outcome.result {
-        ApplyResult::NothingToDo => json!({ "result": "nothing_to_do" }),
-        ApplyResult::Checked => json!({ "result": "checked" }),
-        ApplyResult::Applied { generation } => {
-            json!({ "result": "applied", "generation": generation })
-        }
+    let end = match &outcome.result {
+        ApplyResult::NothingToDo => ChangeEnd::NothingToDo,
+        ApplyResult::Checked => ChangeEnd::Checked,
+        ApplyResult::Applied { generation } => ChangeEnd::Applied {
+            generation: *generation,
+        },
         ApplyResult::Waiting {
             generation,
             deadline,
-        } => {
-            json!({ "result": "waiting", "generation": generation, "deadline": deadline })
-        }
-        ApplyResult::Unchanged(failure) => {
-            json!({ "result": "unchanged", "failure": failure_json(failure) })
-        }
-        ApplyResult::RolledBack(failure) => {
-            json!({ "result": "rolled_back", "failure": failure_json(failure) })
-        }
-        ApplyResult::Mixed { failure, problems } => json!({
-            "result": "mixed",
-            "failure": failure_json(failure),
-            "problems": problems,
-        }),
+        } => ChangeEnd::Waiting {
+            generation: *generation,
+            deadline,
+        },
+        ApplyResult::Unchanged(failure) => ChangeEnd::Unchanged {
+            failure: failure_record(failure),
+        },
+        ApplyResult::RolledBack(failure) => ChangeEnd::RolledBack {
+            failure: failure_record(failure),
+        },
+        ApplyResult::Mixed { failure, problems } => ChangeEnd::Mixed {
+            failure: failure_record(failure),
+            problems,
+        },
     };
-    if !report.behind.is_empty() {
-        json["behind"] = json!(report.behind);
+    let run = ChangeRun {
+        behind: &report.behind,
+        tx: outcome.tx.as_deref(),
+        elapsed_ms: milliseconds(outcome.elapsed),
+    };
+    ChangeOutcome {
+        end,
+        run: Some(run),
     }
-    json["tx"] = json!(outcome.tx);
-    json["elapsed_ms"] = json!(outcome.elapsed.as_millis());
-    json
 }

@@ -1,29 +1,30 @@
 //! What check found.
 
-use super::complaint::findings_json;
-use super::document::Document;
+use serde::Serialize;
+
+use super::complaint::placed;
 use super::findings::findings_text;
 use super::paint;
 use super::prediction::expected_text;
+use super::show::Show;
 use super::text::{count, wrap};
 use super::ui::Ui;
 use crate::check::{Finding, Severity};
 use crate::ops::CheckReport;
+use crate::report::CheckBody;
 
-impl Ui {
-    /// Shows what `check` found.
-    pub fn show_check(&self, report: &CheckReport) {
-        if self.is_json() {
-            let findings = findings_json(&report.findings, &report.inventory.source);
-            let document = Document::new("check")
-                .with("file", report.inventory.source.name())
-                .with("findings", &findings)
-                .with("leaves_profile_open", &report.leaves_profile_open)
-                .with("expected", &report.expected);
-            self.document(&document);
-        } else {
-            self.data(&check_text(report, Self::is_unicode()));
+impl Show for CheckReport {
+    fn body(&self) -> impl Serialize {
+        CheckBody {
+            file: self.inventory.source.name(),
+            findings: placed(&self.findings, &self.inventory.source),
+            leaves_profile_open: self.leaves_profile_open,
+            expected: &self.expected,
         }
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&check_text(self, Ui::is_unicode()));
     }
 }
 
@@ -42,7 +43,7 @@ pub(super) fn check_text(report: &CheckReport, unicode: bool) -> String {
     }
     format!(
         "{}{expected}{}: {}\n",
-        findings_text(&report.findings, source, unicode),
+        findings_text(&report.findings, Some(source), unicode),
         paint::strong(source.name()),
         sum(&report.findings)
     )

@@ -7,16 +7,15 @@
 //! help: what to do
 //! ```
 
-use serde_json::{Value, json};
-
 use super::paint;
-use super::text::{comma, count, indent, width, without_log_prefix, wrap};
+use super::text::{comma, count, indent, labelled, without_log_prefix, wrap};
 use crate::agent::AgentError;
 use crate::check::{Finding, Severity};
 use crate::inventory::{InventoryErrors, Source};
 use crate::lab::LabError;
 use crate::model::NodeName;
 use crate::ops::{HostProblem, OpsError, PlanFileError, SettleRefusal};
+use crate::report::{ErrorRecord, Mistake, PlacedFinding};
 
 use super::findings::{findings_text, inventory_errors_text};
 
@@ -142,7 +141,7 @@ impl Complaint {
                 .on(error.node());
         }
         Self::of_all(errors.iter().map(Self::of_agent).collect(), || {
-            format!("{} nodes cannot be worked with", errors.len())
+            format!("{} nodes are unavailable", errors.len())
         })
     }
 
@@ -212,7 +211,7 @@ impl Complaint {
         let mut text = match &self.mistakes {
             Mistakes::None => String::new(),
             Mistakes::Errors(errors) => inventory_errors_text(errors, unicode),
-            Mistakes::Findings(findings, source) => findings_text(findings, source, unicode),
+            Mistakes::Findings(findings, source) => findings_text(findings, Some(source), unicode),
         };
         text.push_str(&labelled(
             &paint::error_label("error:"),
@@ -232,33 +231,31 @@ impl Complaint {
         text
     }
 
-    /// As JSON.
-    pub(super) fn json(&self) -> Value {
-        let mut json = json!({
-            "nodes": self.nodes,
-            "message": self.message,
-            "details": self.details,
-            "help": self.helps,
-        });
-        match &self.mistakes {
-            Mistakes::None => {}
+    /// For programs.
+    pub(super) fn record(&self) -> ErrorRecord {
+        let (file, mistakes, findings) = match &self.mistakes {
+            Mistakes::None => (None, None, None),
             Mistakes::Errors(errors) => {
-                let list = errors.errors().iter().map(|error| {
-                    json!({
-                        "message": error.message(),
-                        "help": error.advice(),
-                        "place": error.place(),
-                    })
+                let mistakes = errors.errors().iter().map(|error| Mistake {
+                    message: error.message().to_owned(),
+                    help: error.advice().map(str::to_owned),
+                    place: error.place(),
                 });
-                json["file"] = json!(errors.source_file().name());
-                json["mistakes"] = list.collect();
+                (Some(errors.source_file()), Some(mistakes.collect()), None)
             }
             Mistakes::Findings(findings, source) => {
-                json["file"] = json!(source.name());
-                json["findings"] = findings_json(findings, source);
+                (Some(source), None, Some(placed(findings, source)))
             }
+        };
+        ErrorRecord {
+            nodes: self.nodes.clone(),
+            message: self.message.clone(),
+            details: self.details.clone(),
+            help: self.helps.clone(),
+            file: file.map(|source| source.name().to_owned()),
+            mistakes,
+            findings,
         }
-        json
     }
 }
 
@@ -298,16 +295,10 @@ fn general(help: &str, names: &[String]) -> String {
 }
 
 /// Findings with their places.
-pub(super) fn findings_json(findings: &[Finding], source: &Source) -> Value {
-    let list = findings.iter().map(|finding| {
-        let mut json = serde_json::to_value(finding).unwrap_or_default();
-        json["place"] = json!(source.place(&finding.path));
-        json
-    });
-    list.collect()
-}
-
-/// `label text`, the text's further lines under its first.
-pub(super) fn labelled(label: &str, text: &str, hanging: &str) -> String {
-    format!("{label} {}\n", wrap(text, width(label) + 1, hanging))
+pub(super) fn placed(findings: &[Finding], source: &Source) -> Vec<PlacedFinding> {
+    let one = |finding: &Finding| PlacedFinding {
+        finding: finding.clone(),
+        place: source.place(&finding.path),
+    };
+    findings.iter().map(one).collect()
 }

@@ -68,7 +68,7 @@ pub(super) fn diffs_text(plan: &Plan) -> String {
 fn shared(plan: &Plan) -> Vec<Shared<'_>> {
     let mut shared: Vec<Shared<'_>> = Vec::new();
     for node in &plan.nodes {
-        for change in &node.files {
+        for change in node.files() {
             let hunks = Hunks::of(&change.diff, node);
             match shared
                 .iter_mut()

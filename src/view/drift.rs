@@ -1,13 +1,19 @@
 //! Running state that differs from its file, and what hosts tell of earlier changes, in words.
 
+use super::findings::with_rule;
 use super::text::comma;
 use crate::agent::Phase;
+use crate::check::Rule;
 use crate::model::NodeName;
 use crate::ops::Notice;
 use crate::plan::RunningDrift;
 
-/// One sentence.
+/// One sentence, with its rule.
 pub(super) fn drift_words(drift: &RunningDrift) -> String {
+    with_rule(words(drift), Rule::of_drift(drift))
+}
+
+fn words(drift: &RunningDrift) -> String {
     match drift {
         RunningDrift::Sysctl {
             key,
@@ -18,16 +24,12 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
             format!("the kernel has no {key} any more, though {applied} was applied")
         }
         // The identities themselves tell nobody anything, and differ on every node; JSON has them.
-        RunningDrift::NginxServes { serves, .. } => match serves {
-            Some(_) => "nginx serves another configuration than the one that was applied: a reload failed",
-            None => "nginx does not serve the configuration that was applied",
-        }
-        .to_owned(),
-        RunningDrift::KeepalivedLoaded { loaded, .. } => match loaded {
-            Some(_) => "keepalived runs another configuration than the one that was applied: a reload failed",
-            None => "keepalived does not run the configuration that was applied",
-        }
-        .to_owned(),
+        RunningDrift::Loaded { unit, loaded, .. } => match loaded {
+            Some(_) => format!(
+                "{unit} runs another configuration than the one that was applied: a reload failed"
+            ),
+            None => format!("{unit} does not run the configuration that was applied"),
+        },
         RunningDrift::Unwatched { file } => format!(
             "keepalived no longer watches {file}, which somebody removed: a dead nginx is noticed late"
         ),
@@ -37,9 +39,22 @@ pub(super) fn drift_words(drift: &RunningDrift) -> String {
         }
         RunningDrift::NotEnabled { unit } => format!("{unit} would not start at boot"),
         RunningDrift::DaemonReloadNeeded { unit } => {
-            format!("systemd has not read the file of {unit} since it changed")
+            format!("{unit} needs `systemctl daemon-reload`: its file has changed")
         }
     }
+}
+
+fn drilling_words(name: &str, since: &str, seconds_left: u64) -> String {
+    if seconds_left == 0 {
+        return format!(
+            "the fault of the drill {name}, injected at {since}, could not be undone; the host keeps trying, \
+             see `journalctl -u hactl-heal`"
+        );
+    }
+    format!(
+        "the drill {name} has been running since {since}; the host ends it on its own within \
+         {seconds_left} s"
+    )
 }
 
 /// The node, and one sentence.
@@ -60,7 +75,7 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
             (
                 node,
                 format!(
-                    "the change {tx} is unfinished there ({phase}); the host ends it by itself{when}"
+                    "the change {tx} is unfinished ({phase}); the host ends it on its own{when}"
                 ),
             )
         }
@@ -68,34 +83,21 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
             node, by, deadline, ..
         } => {
             let until = match deadline {
-                Some(deadline) => format!("is undone at {deadline}"),
-                None => "is undone when its time is over".to_owned(),
+                Some(deadline) => format!("rolls back at {deadline}"),
+                None => "rolls back when its time is over".to_owned(),
             };
             (
                 node,
                 format!(
-                    "a change of {by}'s waits to be confirmed and {until}: `hactl confirm` keeps it, \
-                     `hactl cancel` undoes it now"
+                    "a change by {by} is pending confirmation and {until}: `hactl confirm` keeps it, `hactl cancel` rolls it back now"
                 ),
             )
         }
         Notice::Undone { node, tx, why, at } => (
             node,
             format!(
-                "the host undid the last change ({tx}): {why}{}",
+                "the host rolled the last change ({tx}) back: {why}{}",
                 told_at(at)
-            ),
-        ),
-        Notice::Drilling {
-            node,
-            name,
-            since,
-            seconds_left: 0,
-        } => (
-            node,
-            format!(
-                "the fault of the drill {name}, made at {since}, could not be undone there; the host goes \
-                 on trying, and `journalctl -u hactl-heal` says why"
             ),
         ),
         Notice::Drilling {
@@ -103,29 +105,26 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
             name,
             since,
             seconds_left,
-        } => (
-            node,
-            format!(
-                "the drill {name} is under way there since {since}; the host ends it by itself within \
-                 {seconds_left} s"
-            ),
-        ),
+        } => (node, drilling_words(name, since, *seconds_left)),
         Notice::Completed { node, tx, at } => (
             node,
             format!(
-                "the last change ({tx}) was interrupted and stays: another node had been told to keep it{}",
+                "the last change ({tx}) was interrupted and is kept: another node had confirmed it{}",
                 told_at(at)
             ),
         ),
         Notice::Cancelled { node, tx, why, at } => (
             node,
-            format!("the last change ({tx}) was undone: {why}{}", told_at(at)),
+            format!(
+                "the last change ({tx}) was rolled back: {why}{}",
+                told_at(at)
+            ),
         ),
         Notice::Incomplete { node, tx, why } => (
             node,
             format!(
-                "undoing the change {tx} failed ({why}); the host tries again every 30 s: look at \
-                 `journalctl -u hactl-revert` there"
+                "cannot roll back the change {tx}: {why}; the host tries again every 30 s, see \
+                 `journalctl -u hactl-revert`"
             ),
         ),
         Notice::Behind {

@@ -16,16 +16,17 @@ pub use markdown::tables;
 pub use page::html;
 
 use camino::Utf8Path;
+use serde::Serialize;
 
-use super::complaint::labelled;
-use super::document::Document;
 use super::paint;
 use super::recovery::{recovery_text, released_text};
-use super::text::{count, elapsed, wrap};
+use super::show::Show;
+use super::text::{count, elapsed, labelled, wrap};
 use super::ui::Ui;
 use crate::drill::{Comparison, DrillReport, DrillStats, Ends, Scope};
 use crate::model::NodeName;
-use crate::ops::{CutShort, DrillIntent, DrillProgress, Recovery};
+use crate::ops::{CutShort, DrillIntent, DrillProgress, Recovery, Stamped};
+use crate::report::{Declined, DrillsBody};
 
 impl Ui {
     /// Says what will be done before it is done.
@@ -44,41 +45,18 @@ impl Ui {
     }
 
     /// Tells how far a drill is.
-    pub fn drill_progress(&self, progress: &DrillProgress) {
-        self.status(&progress_line(progress));
+    pub fn drill_progress(&self, verb: &'static str, progress: &Stamped<DrillProgress>) {
+        self.event(verb, progress);
+        self.status(&progress_line(&progress.event));
     }
 
     /// Tells that the drill under way ends early.
     pub fn tell_drill_stops(&self) {
         self.status(
             "Stopping: the fault is ended, and the cluster looked at. A host that can't be\n\
-             reached ends it by itself when its time is over. Ctrl-C again leaves at once;\n\
+             reached ends it on its own when its time is over. Ctrl-C again leaves at once;\n\
              then every host does so.\n",
         );
-    }
-
-    /// Shows what users saw, beside what they saw earlier.
-    pub fn show_drills(
-        &self,
-        report: Option<&DrillReport>,
-        comparison: Option<&Comparison>,
-        exit_code: u8,
-    ) {
-        if self.is_json() {
-            let document = Document::new("failover-test").with("exit_code", &exit_code);
-            self.document(&match report {
-                None => document.with("result", "declined"),
-                Some(report) => document
-                    .with("report", report)
-                    .with("stats", &DrillStats::of(report))
-                    .with("comparison", &comparison),
-            });
-        } else {
-            self.data(&report.map_or_else(
-                || "Nothing was done.\n".to_owned(),
-                |report| table::report_text(report, comparison),
-            ));
-        }
     }
 
     /// Tells why drills ended before the last one.
@@ -89,6 +67,37 @@ impl Ui {
     /// Tells where the results are kept.
     pub fn tell_kept(&self, path: &Utf8Path) {
         self.status(&format!("Kept as {path}\n"));
+    }
+}
+
+/// What users saw, beside what they saw earlier; no report where nobody agreed.
+#[derive(Debug)]
+pub struct Drills<'a> {
+    /// What they saw.
+    pub report: Option<&'a DrillReport>,
+    /// The same beside earlier results.
+    pub comparison: Option<&'a Comparison>,
+}
+
+impl Show for Drills<'_> {
+    fn body(&self) -> impl Serialize {
+        match self.report {
+            None => DrillsBody::Declined {
+                result: Declined::Declined,
+            },
+            Some(report) => DrillsBody::Done {
+                report,
+                stats: DrillStats::of(report),
+                comparison: self.comparison,
+            },
+        }
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&self.report.map_or_else(
+            || "Nothing was done.\n".to_owned(),
+            |report| table::report_text(report, self.comparison),
+        ));
     }
 }
 
@@ -136,12 +145,15 @@ pub(super) fn progress_line(progress: &DrillProgress) -> String {
         DrillProgress::Begun {
             drill,
             node,
-            repeat: (_, 1),
+            times: 1,
+            ..
         } => format!("{} on {node}\n", drill.spec().name),
         DrillProgress::Begun {
             drill,
             node,
-            repeat: (repeat, times),
+            repeat,
+            times,
+            ..
         } => format!("{} on {node}, {repeat} of {times}\n", drill.spec().name),
         DrillProgress::Skipped { drill, why } => {
             format!(
@@ -167,7 +179,7 @@ pub(super) fn cut_short_text(cut_short: &CutShort) -> String {
         CutShort::Stopped { left, within } => {
             let names: Vec<&str> = left.iter().map(NodeName::as_str).collect();
             let words = format!(
-                "Stopped on request. {} could not be told to end the fault, and ends it by itself within {}.",
+                "Stopped on request. {} could not be told to end the fault, and ends it on its own within {}.",
                 names.join(" and "),
                 elapsed(*within)
             );

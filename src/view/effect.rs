@@ -1,13 +1,15 @@
 //! What a change does to the service, in words.
 
+use crate::agent::UnitAction;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::paint;
 use super::prediction::time_words;
 use super::text::{and, comma};
-use crate::model::NodeName;
-use crate::plan::{Course, NodePlan, Plan, Strategy, UnitAction, VipCourse};
+use crate::model::{NodeName, UnitId};
+use crate::plan::{Course, NodePlan, Plan, Strategy, VipCourse};
+use crate::units;
 
 /// What happens to a daemon, as a verb for one and for two.
 fn verbs(action: UnitAction) -> (&'static str, &'static str) {
@@ -29,43 +31,29 @@ fn painted(action: UnitAction, words: String) -> String {
 
 /// `nginx and keepalived reload`, `nginx restarts (why) on lb1; keepalived runs on untouched`.
 pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
-    let nginx = by_action(nodes, |node| node.nginx);
-    let keepalived = by_action(nodes, |node| node.keepalived);
-    if let ([(one, _)], [(other, _)]) = (nginx.as_slice(), keepalived.as_slice())
-        && one == other
-        && nodes
-            .iter()
-            .all(|node| node.restart_reason.is_none() && node.keepalived_restart_reason.is_none())
-    {
-        return painted(*one, format!("nginx and keepalived {}", verbs(*one).1));
+    let of_unit = |id: UnitId| (id, by_action(nodes, id));
+    let units: Vec<_> = units::ids().map(of_unit).collect();
+    // What happens to all of them alike is said once.
+    if let Some((action, reason)) = shared(&units, nodes) {
+        let names: Vec<&str> = units::ids().map(UnitId::name).collect();
+        let words = format!("{} {}", and(&names), verbs(action).1);
+        return painted(action, with_reasons(words, reason.as_slice()));
     }
-    let words: Vec<String> = [("nginx", nginx), ("keepalived", keepalived)]
+    let words: Vec<String> = units
         .into_iter()
-        .flat_map(|(program, groups)| {
+        .flat_map(|(id, groups)| {
             let everywhere = groups.len() == 1;
             // Where something happens to a daemon on some nodes, the others need no words.
             let spoken = groups
                 .into_iter()
                 .filter(move |(action, _)| everywhere || *action != UnitAction::None);
             spoken.map(move |(action, nodes)| {
-                let mut words = format!("{program} {}", verbs(action).0);
+                let mut words = format!("{id} {}", verbs(action).0);
                 if !everywhere {
                     let names: Vec<_> = nodes.iter().map(|node| &node.node).collect();
                     words = format!("{words} on {}", and(&names));
                 }
-                let mut reasons: Vec<&str> = nodes
-                    .iter()
-                    .filter_map(|node| match program {
-                        "nginx" => node.restart_reason.as_deref(),
-                        _ => node.keepalived_restart_reason.as_deref(),
-                    })
-                    .filter(|_| action == UnitAction::Restart)
-                    .collect();
-                reasons.dedup();
-                if !reasons.is_empty() {
-                    words = format!("{words} ({})", comma(&reasons));
-                }
-                painted(action, words)
+                painted(action, with_reasons(words, &restart_reasons(&nodes, id)))
             })
         })
         .collect();
@@ -74,10 +62,44 @@ pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
 
 type Groups<'a> = Vec<(UnitAction, Vec<&'a NodePlan>)>;
 
-fn by_action<'a>(nodes: &[&'a NodePlan], of: impl Fn(&NodePlan) -> UnitAction) -> Groups<'a> {
+/// What happens to every unit on all of `nodes`, for one reason at most.
+fn shared<'a>(
+    units: &[(UnitId, Groups<'_>)],
+    nodes: &[&'a NodePlan],
+) -> Option<(UnitAction, Option<&'a str>)> {
+    let mut groups = units.iter().flat_map(|(_, groups)| groups);
+    let (first, _) = groups.next()?;
+    let mut reasons: Vec<&str> = units
+        .iter()
+        .flat_map(|(id, _)| restart_reasons(nodes, *id))
+        .collect();
+    reasons.dedup();
+    let is_shared = groups.all(|(action, _)| action == first) && reasons.len() <= 1;
+    is_shared.then(|| (*first, reasons.pop()))
+}
+
+/// Why a unit restarts, which costs connections; of a reload the files say it.
+fn restart_reasons<'a>(nodes: &[&'a NodePlan], id: UnitId) -> Vec<&'a str> {
+    let restart = |node: &&'a NodePlan| {
+        let change = node.unit_change(id)?;
+        (change.action == UnitAction::Restart).then_some(change.reason.as_str())
+    };
+    let mut reasons: Vec<&str> = nodes.iter().filter_map(restart).collect();
+    reasons.dedup();
+    reasons
+}
+
+fn with_reasons(words: String, reasons: &[&str]) -> String {
+    if reasons.is_empty() {
+        return words;
+    }
+    format!("{words} ({})", comma(reasons))
+}
+
+fn by_action<'a>(nodes: &[&'a NodePlan], id: UnitId) -> Groups<'a> {
     let mut groups: Groups<'a> = Vec::new();
     for node in nodes {
-        let action = of(node);
+        let action = node.unit(id);
         match groups.iter_mut().find(|(known, _)| *known == action) {
             Some((_, nodes)) => nodes.push(node),
             None => groups.push((action, vec![node])),
@@ -98,7 +120,7 @@ fn keepers_nginx_restarts(plan: &Plan) -> Option<&NodeName> {
     let keeper = plan.keeper()?;
     let mut nodes = plan.nodes.iter();
     let own = nodes.find(|node| node.node == *keeper)?;
-    (own.nginx == UnitAction::Restart).then_some(keeper)
+    (own.unit(UnitId::NGINX) == UnitAction::Restart).then_some(keeper)
 }
 
 /// True where VIPs have no owner until the node that goes on alone is elected again.

@@ -1,21 +1,24 @@
 //! What made a change fail.
 
-use serde_json::{Value, json};
-
 use super::complaint::{Complaint, merged};
+use super::findings::with_rule;
 use crate::agent::FailureCode;
 use crate::apply::{Failure, FailureCause};
+use crate::check::Rule;
 use crate::health::{FaultCause, Problem};
+use crate::report::{FailureRecord, ProblemRecord};
 
 /// A cause as a complaint.
 fn complaint(cause: &FailureCause) -> Complaint {
     let plain = Complaint::new(cause.to_string());
     match cause {
         FailureCause::Agent(error) => Complaint::of_agent(error),
-        FailureCause::Refused { node, output, .. } => plain
-            .on(node)
-            .detail(output)
-            .help("correct what it names; `hactl plan` tests it without touching anything"),
+        FailureCause::Refused { node, unit, output } => {
+            Complaint::new(with_rule(cause.to_string(), Rule::of_test(*unit)))
+                .on(node)
+                .detail(output)
+                .help("correct what it names; `hactl plan` tests it without touching anything")
+        }
         FailureCause::NotProven { problems } => plain.help(proof_help(problems)),
         FailureCause::Unfinished { node, .. } => plain
             .on(node)
@@ -67,7 +70,12 @@ fn proof_help(problems: &[Problem]) -> &'static str {
         Problem::NotServed { .. } => Some("look at `ss -ltn` and nginx's error log on that node"),
         _ => None,
     };
-    let of_rule = || problems.iter().find_map(Problem::rule).map(|rule| rule.fix);
+    let of_rule = || {
+        problems
+            .iter()
+            .find_map(Rule::of_problem)
+            .map(|rule| rule.fix)
+    };
     let first = problems.iter().find_map(of_problem).or_else(of_rule);
     first.unwrap_or(
         "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other \
@@ -92,17 +100,19 @@ pub(super) fn failure_text(failure: &Failure, unicode: bool) -> String {
     texts.collect::<Vec<_>>().concat()
 }
 
-/// The same as JSON.
-pub(super) fn failure_json(failure: &Failure) -> Value {
-    let causes: Vec<Value> = complaints(failure).iter().map(Complaint::json).collect();
+/// The same for programs.
+pub(super) fn failure_record(failure: &Failure) -> FailureRecord<'_> {
     let problems = failure.errors.iter().filter_map(|cause| match cause {
         FailureCause::NotProven { problems } => Some(problems),
         _ => None,
     });
-    let problems: Vec<&Problem> = problems.flatten().collect();
-    let mut json = json!({ "step": failure.step, "causes": causes });
-    if !problems.is_empty() {
-        json["problems"] = json!(problems);
+    let of_problem = |problem| ProblemRecord {
+        problem,
+        rule: Rule::of_problem(problem).map(|rule| rule.id),
+    };
+    FailureRecord {
+        step: failure.step,
+        causes: complaints(failure).iter().map(Complaint::record).collect(),
+        problems: problems.flatten().map(of_problem).collect(),
     }
-    json
 }

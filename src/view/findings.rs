@@ -7,10 +7,9 @@ use miette::{
     SourceCode, ThemeCharacters, ThemeStyles,
 };
 
-use super::complaint::labelled;
 use super::paint;
-use super::text::{lines, width};
-use crate::check::{Finding, Severity};
+use super::text::{labelled, lines, width};
+use crate::check::{Finding, Rule, Severity};
 use crate::inventory::{InventoryError, InventoryErrors, Source};
 
 /// How wide miette may draw: it only draws the quoted lines, and those are not to be broken.
@@ -27,8 +26,13 @@ pub(super) fn inventory_errors_text(errors: &InventoryErrors, unicode: bool) -> 
     errors.errors().iter().map(one).collect()
 }
 
-/// Every finding, the worst last: that is what a terminal still shows.
-pub(super) fn findings_text(findings: &[Finding], source: &Source, unicode: bool) -> String {
+/// Every finding, the worst last: that is what a terminal still shows. Without a source, no line of the inventory is
+/// quoted.
+pub(super) fn findings_text(
+    findings: &[Finding],
+    source: Option<&Source>,
+    unicode: bool,
+) -> String {
     let quotes = handler(unicode);
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by_key(|finding| finding.severity());
@@ -38,11 +42,20 @@ pub(super) fn findings_text(findings: &[Finding], source: &Source, unicode: bool
             Severity::Warning => paint::warn_label("warning:"),
             Severity::Error => paint::error_label("error:"),
         };
-        let message = format!("{} ({})", finding.message, finding.rule.id);
-        let quote = quote(&quotes, &Shown { finding, source });
+        let message = with_rule(finding.message.clone(), Some(finding.rule));
+        let quote = source.map(|source| quote(&quotes, &Shown { finding, source }));
+        let quote = quote.unwrap_or_default();
         block(&label, &message, &quote, Some(&finding.fix))
     };
     sorted.into_iter().map(one).collect()
+}
+
+/// `words`, with the id of the rule that they are about.
+pub(super) fn with_rule(words: String, rule: Option<&Rule>) -> String {
+    match rule {
+        Some(rule) => format!("{words} ({})", rule.id),
+        None => words,
+    }
 }
 
 /// The message, the place, and what to do.

@@ -1,19 +1,20 @@
 //! The cluster's generations.
 
-use super::document::Document;
+use serde::Serialize;
+
 use super::paint;
+use super::show::Show;
 use super::text::{columns, comma};
 use super::ui::Ui;
 use crate::ops::{HistoryEntry, HistoryReport};
 
-impl Ui {
-    /// Shows what `history` found.
-    pub fn show_history(&self, report: &HistoryReport) {
-        if self.is_json() {
-            self.document(&Document::new("history").with_fields(report));
-        } else {
-            self.data(&history_text(report));
-        }
+impl Show for HistoryReport {
+    fn body(&self) -> impl Serialize {
+        self
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&history_text(self));
     }
 }
 

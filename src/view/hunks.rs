@@ -87,11 +87,10 @@ fn is_change(line: &str) -> bool {
 
 /// The identities that the files to come on `node` carry.
 fn stamps(node: &NodePlan) -> Vec<String> {
-    let ids = node
-        .ids
-        .iter()
-        .flat_map(|ids| [&ids.nginx, &ids.keepalived]);
-    ids.map(ToString::to_string).collect()
+    let Some(ids) = &node.ids else {
+        return Vec::new();
+    };
+    ids.iter().map(|(_, id)| id.to_string()).collect()
 }
 
 /// Every pair of lines that differ in their stamp only becomes one line of context.

@@ -3,17 +3,19 @@
 use std::net::IpAddr;
 
 use dialoguer::Input;
+use serde::Serialize;
 
-use super::complaint::findings_json;
-use super::document::Document;
+use super::complaint::placed;
 use super::findings::findings_text;
 use super::paint;
+use super::show::Show;
 use super::text::count;
 use super::ui::Ui;
 use crate::check::{Finding, Severity};
 use crate::inventory::{StarterNode, StarterOptions};
 use crate::model::{ClusterName, InterfaceName, NodeName, ServerAddress};
 use crate::ops::InitReport;
+use crate::report::InitBody;
 
 /// A question that was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,18 +72,18 @@ impl Ui {
             ..StarterOptions::default()
         })
     }
+}
 
-    /// Tells what was written and what comes next.
-    pub fn show_init(&self, report: &InitReport) {
-        if self.is_json() {
-            let document = Document::new("init").with("path", &report.path).with(
-                "findings",
-                &findings_json(&report.findings, &report.inventory.source),
-            );
-            self.document(&document);
-        } else {
-            self.data(&init_text(report, Self::is_unicode()));
+impl Show for InitReport {
+    fn body(&self) -> impl Serialize {
+        InitBody {
+            path: &self.path,
+            findings: placed(&self.findings, &self.inventory.source),
         }
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&init_text(self, Ui::is_unicode()));
     }
 }
 
@@ -141,7 +143,7 @@ pub(super) fn init_text(report: &InitReport, unicode: bool) -> String {
         .filter(is_worth_a_word)
         .cloned()
         .collect();
-    let findings = findings_text(&findings, &report.inventory.source, unicode);
+    let findings = findings_text(&findings, Some(&report.inventory.source), unicode);
     format!(
         "{findings}Wrote {}: cluster {}, {}. Next: hactl check, then hactl plan.\n",
         paint::strong(&report.path),

@@ -1,44 +1,68 @@
 //! Labs.
 
-use super::document::Document;
+use serde::Serialize;
+
 use super::paint;
+use super::show::Show;
 use super::text::{columns, comma, count, elapsed};
 use super::ui::Ui;
 use crate::lab::{LabStatus, NodeState};
+use crate::report::{LabDownBody, LabStatusBody, LabUpBody};
 
-impl Ui {
-    /// Tells how a lab that has just come up is used.
-    pub fn show_lab_up(&self, lab: &LabStatus) {
-        if self.is_json() {
-            self.document(&Document::new("lab up").with("lab", lab));
-        } else {
-            self.data(&lab_up_text(lab));
+/// A lab that has just come up, and how it is used.
+#[derive(Debug)]
+pub struct LabUp<'a>(pub &'a LabStatus);
+
+impl Show for LabUp<'_> {
+    fn body(&self) -> impl Serialize {
+        LabUpBody { lab: self.0 }
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&lab_up_text(self.0));
+    }
+}
+
+/// The labs that were removed: of one name, or all.
+#[derive(Debug)]
+pub struct LabDown<'a> {
+    /// The name that was asked for.
+    pub name: Option<&'a str>,
+    /// What was removed.
+    pub removed: &'a [String],
+}
+
+impl Show for LabDown<'_> {
+    fn body(&self) -> impl Serialize {
+        LabDownBody {
+            removed: self.removed,
         }
     }
 
-    /// Tells what was removed.
-    pub fn show_lab_down(&self, name: Option<&str>, removed: &[String]) {
-        if self.is_json() {
-            self.document(&Document::new("lab down").with("removed", removed));
-            return;
-        }
-        let text = match (removed, name) {
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&match (self.removed, self.name) {
             ([], Some(name)) => format!("There is no lab {name}.\n"),
             ([], None) => "There is no lab.\n".to_owned(),
             (removed, _) => format!("Removed {}.\n", comma(removed)),
-        };
-        self.data(&text);
+        });
+    }
+}
+
+/// Labs as they are.
+#[derive(Debug)]
+pub struct Labs<'a>(pub &'a [LabStatus]);
+
+impl Show for Labs<'_> {
+    fn body(&self) -> impl Serialize {
+        LabStatusBody { labs: self.0 }
     }
 
-    /// Shows labs.
-    pub fn show_lab_status(&self, labs: &[LabStatus]) {
-        if self.is_json() {
-            self.document(&Document::new("lab status").with("labs", labs));
-        } else if labs.is_empty() {
-            self.data("There is no lab. To make one: hactl lab up\n");
+    fn print(&self, ui: &Ui, _: u8) {
+        if self.0.is_empty() {
+            ui.data("There is no lab. To make one: hactl lab up\n");
         } else {
-            let texts: Vec<String> = labs.iter().map(lab_text).collect();
-            self.data(&texts.join("\n"));
+            let texts: Vec<String> = self.0.iter().map(lab_text).collect();
+            ui.data(&texts.join("\n"));
         }
     }
 }

@@ -1,41 +1,33 @@
 //! A lab coming up.
 
-use indicatif::ProgressBar;
-
 use super::text::{comma, elapsed, wrap};
 use super::ui::Ui;
 use crate::lab::{ImageLayer, LabEvent, Release};
+use crate::ops::Stamped;
 
 /// Shows what happens while a lab is made.
 #[derive(Debug)]
 pub struct LabProgress {
     ui: Ui,
-    bar: Option<ProgressBar>,
+    verb: &'static str,
 }
 
 impl Ui {
-    /// Follows a lab that is being made.
-    pub fn lab_progress(&self) -> LabProgress {
+    /// Follows a lab that is being made by `verb`.
+    pub fn lab_progress(&self, verb: &'static str) -> LabProgress {
         LabProgress {
             ui: self.clone(),
-            bar: None,
+            verb,
         }
     }
 }
 
 impl LabProgress {
     /// Shows one event.
-    pub fn event(&mut self, event: &LabEvent) {
-        if let Some(line) = event_line(event) {
+    pub fn event(&self, event: &Stamped<LabEvent>) {
+        self.ui.event(self.verb, event);
+        if let Some(line) = event_line(&event.event) {
             self.ui.status(&line);
-        }
-    }
-}
-
-impl Drop for LabProgress {
-    fn drop(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
         }
     }
 }
@@ -73,7 +65,7 @@ pub(super) fn event_line(event: &LabEvent) -> Option<String> {
         ),
         LabEvent::ImageBuilt { took, .. } => format!("Built ({})", elapsed(*took)),
         LabEvent::LeftoverRemoved { name } => format!("Removed what was left of lab {name}"),
-        LabEvent::NodeReady { node, took } => {
+        LabEvent::NodeReady { node, took, .. } => {
             format!("{node} is ready ({})", elapsed(*took))
         }
         _ => return None,

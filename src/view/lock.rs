@@ -1,23 +1,51 @@
 //! Who works on the nodes.
 
-use super::complaint::{Complaint, labelled, merged};
-use super::document::Document;
+use serde::Serialize;
+
+use super::complaint::{Complaint, merged};
 use super::paint;
-use super::text::{and, columns, lines, wrap};
+use super::show::Show;
+use super::text::{and, columns, labelled, lines, wrap};
 use super::ui::Ui;
 use crate::agent::{Deadline, Journal, Phase};
 use crate::ops::{LockReport, NodeLock};
+use crate::report::LocksBody;
 
-impl Ui {
-    /// Shows every lock.
-    pub fn show_locks(&self, report: &LockReport) {
-        if self.is_json() {
-            self.document(&Document::new("lock").with_fields(report));
-        } else {
-            self.data(&locks_text(report));
+/// Locks as they are.
+#[derive(Debug)]
+pub struct Locks<'a>(pub &'a LockReport);
+
+impl Show for Locks<'_> {
+    fn body(&self) -> impl Serialize {
+        LocksBody {
+            report: self.0,
+            errors: None,
         }
     }
 
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&locks_text(self.0));
+    }
+}
+
+/// Which locks were broken.
+#[derive(Debug)]
+pub struct BrokenLocks<'a>(pub &'a LockReport);
+
+impl Show for BrokenLocks<'_> {
+    fn body(&self) -> impl Serialize {
+        LocksBody {
+            report: self.0,
+            errors: Some(self.0.errors.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    fn print(&self, ui: &Ui, exit_code: u8) {
+        ui.end(&broken_text(self.0, Ui::is_unicode()), exit_code);
+    }
+}
+
+impl Ui {
     /// The same before they are broken.
     pub fn show_locks_to_break(&self, report: &LockReport) {
         self.status(&locks_text(report));
@@ -27,25 +55,6 @@ impl Ui {
     /// Asks whether to break them.
     pub fn agree_to_break(&self, report: &LockReport, is_stopped: &dyn Fn() -> bool) -> bool {
         self.ask(&break_question(report), is_stopped)
-    }
-
-    /// Which were broken.
-    pub fn show_broken_locks(&self, report: &LockReport, exit_code: u8) {
-        if self.is_json() {
-            let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
-            let document = Document::new("lock")
-                .with("exit_code", &exit_code)
-                .with_fields(report)
-                .with("errors", &errors);
-            self.document(&document);
-            return;
-        }
-        let text = broken_text(report, Self::is_unicode());
-        if exit_code == 0 {
-            self.data(&text);
-        } else {
-            self.raw_error(&text);
-        }
     }
 }
 
@@ -149,7 +158,7 @@ fn row(node: &NodeLock) -> Vec<String> {
                 (pid, false) => pid.to_owned(),
             };
             let free = match &lock.deadline {
-                _ if lock.stale => paint::warn("now: it is nobody's"),
+                _ if lock.stale => paint::warn("stale"),
                 Some(deadline) => deadline.to_string(),
                 None => dash(),
             };

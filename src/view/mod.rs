@@ -1,7 +1,7 @@
 //! The only place that prints.
 //!
 //! Every text is made by a function from data to a `String` with colours in it, so that it can be
-//! looked at in a test without a host; [`Ui`] writes it, without colours where there shall be none.
+//! looked at in a test without a host; [`Ui`] writes it, without colours where there are to be none.
 //! Data goes to standard output; progress, status, logs and complaints go to standard error.
 
 mod ask;
@@ -15,7 +15,6 @@ mod check;
 mod complaint;
 mod demo;
 mod diff;
-mod document;
 mod drift;
 mod drill;
 mod effect;
@@ -47,6 +46,7 @@ mod samples;
 mod settle;
 #[cfg(test)]
 mod settle_tests;
+mod show;
 mod status;
 mod text;
 mod ui;
@@ -54,8 +54,12 @@ mod ui;
 pub use change::ChangeView;
 pub use complaint::Complaint;
 pub use demo::DemoView;
-pub use drill::{html as drill_page, junit as drill_junit, tables as drill_tables};
+pub use drill::{Drills, html as drill_page, junit as drill_junit, tables as drill_tables};
+pub use lab::{LabDown, LabUp, Labs};
 pub use lab_progress::LabProgress;
-pub use plan::PlanDetail;
+pub use lock::{BrokenLocks, Locks};
+pub use plan::{PlanDetail, Planned};
+pub use render::Rendered;
 pub use settle::SettleView;
+pub use show::Show;
 pub use ui::{ColorChoice, Format, LogWriter, Ui, UiOptions};

@@ -8,7 +8,9 @@ use super::effect::{has_election, service_words};
 use super::paint;
 use super::text::{and, comma, indent, without_log_prefix, wrap};
 use crate::agent::TestVerdict;
-use crate::plan::{Course, FileChange, NodePlan, Plan, SysctlChange};
+use crate::check::Rule;
+use crate::plan::{Change, Course, FileChange, NodePlan, Plan, SysctlChange};
+use crate::units;
 
 /// Where a row's words begin.
 const LABEL: usize = 12;
@@ -48,7 +50,7 @@ fn header(nodes: &[&NodePlan], plan: &Plan) -> String {
 }
 
 fn generation_words(nodes: &[&NodePlan], plan: &Plan) -> String {
-    let next = plan.generation_to_come();
+    let next = plan.generation;
     let live = nodes.first().and_then(|node| node.generation);
     let is_shared = nodes.iter().all(|node| node.generation == live);
     match live {
@@ -73,25 +75,26 @@ fn body(node: &NodePlan, plan: &Plan) -> String {
             .map(|drift| paint::warn(drift_words(drift)))
             .collect(),
     );
-    if !node.install.is_empty() {
+    let packages = node.packages();
+    if !packages.is_empty() {
         rows(
             "packages",
             vec![format!(
                 "{} {} and what they need",
                 paint::good("+"),
-                and(&node.install)
+                and(&packages)
             )],
         );
     }
-    if node.remove_packages {
+    if node.changes.contains(&Change::RemovePackages) {
         rows(
             "packages",
             vec![format!("{} those that hactl installed", paint::bad("-"))],
         );
     }
     rows("files", file_lines(node, plan));
-    rows("kernel", node.sysctls.iter().map(sysctl_words).collect());
-    if node.records_members {
+    rows("kernel", node.sysctls().map(sysctl_words).collect());
+    if node.changes.contains(&Change::Members) {
         rows("record", vec!["the nodes of the cluster".to_owned()]);
     }
     if !node.is_empty() {
@@ -116,7 +119,7 @@ fn sysctl_words(sysctl: &SysctlChange) -> String {
 /// The files, under the cause that they share.
 fn file_lines(node: &NodePlan, plan: &Plan) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&FileChange>)> = Vec::new();
-    for file in &node.files {
+    for file in node.files() {
         let words = format!("{}:", cause_words(file, plan.goal));
         let words = if is_by_hand(file) {
             paint::warn(words)
@@ -186,11 +189,11 @@ fn held_words(node: &NodePlan, plan: &Plan) -> Vec<String> {
 
 /// One line for those that passed, a daemon's own words when it refuses.
 fn tests_text(node: &NodePlan) -> String {
-    let passed: Vec<String> = node
+    let passed: Vec<&str> = node
         .tests
         .iter()
         .filter(|test| test.verdict() == TestVerdict::Accepted)
-        .map(|test| format!("{} -t", test.program))
+        .filter_map(|test| Some(units::of(test.unit)?.test_command))
         .collect();
     let mut text = String::new();
     if !passed.is_empty() {
@@ -199,9 +202,11 @@ fn tests_text(node: &NodePlan) -> String {
         text.push_str(&row("tests", &words));
     }
     for test in node.failed_tests() {
+        let rule = Rule::of_test(test.unit).map_or("", |rule| rule.id);
         let words = format!(
-            "{} -t refuses the new files (exit code {}):",
-            test.program, test.code
+            "{} refuses the new files ({rule}, exit code {}):",
+            units::of(test.unit).map_or("", |unit| unit.test_command),
+            test.code
         );
         let label = if text.is_empty() { "tests" } else { "" };
         text.push_str(&row(label, &paint::bad(words)));

@@ -1,4 +1,4 @@
-//! What colours mean. Always painted; whoever writes takes them off where there shall be none.
+//! What colours mean. Always painted; whoever writes takes them off where there are to be none.
 
 use std::fmt::Display;
 

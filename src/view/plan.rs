@@ -1,11 +1,10 @@
 //! A plan, for people and as JSON.
 
 use camino::Utf8Path;
+use serde::Serialize;
 
 use super::check::warnings_text;
-use super::complaint::labelled;
 use super::diff::diffs_text;
-use super::document::Document;
 use super::drift::{by_words, notice_words};
 use super::effect::{displaced_words, service_words, vip_words};
 use super::findings::findings_text;
@@ -15,45 +14,58 @@ use super::paint;
 use super::prediction::expected_text;
 use super::problems::problems_text;
 use super::recovery::recovery_text;
-use super::text::{and, comma, count, wrap};
+use super::show::Show;
+use super::text::{and, comma, count, labelled, wrap};
 use super::ui::Ui;
 use crate::ops::{Notice, PlanReport};
 use crate::plan::{Goal, NodePlan, Plan, Strategy};
+use crate::report::PlanBody;
 
-impl Ui {
-    /// Shows what `plan` found.
-    pub fn show_plan(&self, report: &PlanReport, detail: PlanDetail, saved: Option<&Utf8Path>) {
-        if self.is_json() {
-            let document = Document::new("plan")
-                .with("changes", &report.changes())
-                .with("refused", &report.plan.is_refused())
-                .with("plan", &report.plan)
-                .with("vips", &report.plan.courses())
-                .with("notices", &report.notices)
-                .with("problems", &report.problems)
-                .with("recovery", &report.recovery)
-                .with("warnings", &report.warnings())
-                .with("expected", &report.expected)
-                .with("saved_to", &saved);
-            self.document(&document);
-            return;
+/// What `plan` found, and how much of it is shown.
+pub struct Planned<'a> {
+    /// What it found.
+    pub report: &'a PlanReport,
+    /// How much of it people see.
+    pub detail: PlanDetail,
+    /// Where it was saved.
+    pub saved: Option<&'a Utf8Path>,
+}
+
+impl Show for Planned<'_> {
+    fn body(&self) -> impl Serialize {
+        let Self { report, saved, .. } = self;
+        PlanBody {
+            changes: report.changes(),
+            refused: report.plan.is_refused(),
+            plan: &report.plan,
+            vips: report.plan.courses(),
+            notices: &report.notices,
+            problems: &report.problems,
+            recovery: &report.recovery,
+            findings: report.warnings(),
+            expected: report.expected.as_ref(),
+            saved_to: *saved,
         }
-        self.status(&notices_text(&report.notices));
-        self.status(&problems_text(&report.problems));
-        self.status(&recovery_text(&report.recovery));
-        self.status(&warnings_text(&report.loaded.warnings));
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        let report = self.report;
+        ui.status(&notices_text(&report.notices));
+        ui.status(&problems_text(&report.problems));
+        ui.status(&recovery_text(&report.recovery));
+        ui.status(&warnings_text(&report.loaded.warnings));
         let (findings, source) = (&report.findings, &report.loaded.source);
-        self.status(&findings_text(findings, source, Self::is_unicode()));
-        self.data(&plan_text(&report.plan, detail));
+        ui.status(&findings_text(findings, Some(source), Ui::is_unicode()));
+        ui.data(&plan_text(&report.plan, self.detail));
         if !report.plan.is_empty() && leaves_elections_alone(&report.plan) {
             let words = "No file that failover depends on changes, so its predicted times stay as they are: \
                          hactl check";
-            self.data(&format!("\n{}\n", paint::faint(wrap(words, 0, ""))));
+            ui.data(&format!("\n{}\n", paint::faint(wrap(words, 0, ""))));
         } else if let (false, Some(expected)) = (report.plan.is_empty(), &report.expected) {
-            self.data(&format!("\n{}", expected_text(expected)));
+            ui.data(&format!("\n{}", expected_text(expected)));
         }
-        if let Some(path) = saved {
-            self.status(&format!("Saved. To do exactly this: hactl apply {path}\n"));
+        if let Some(path) = self.saved {
+            ui.status(&format!("Saved. To do exactly this: hactl apply {path}\n"));
         }
     }
 }
@@ -95,7 +107,7 @@ pub(super) fn plan_text(plan: &Plan, detail: PlanDetail) -> String {
 /// True when only nginx's own files change, on which no election depends.
 fn leaves_elections_alone(plan: &Plan) -> bool {
     let is_first = plan.nodes.iter().any(|node| node.generation.is_none());
-    let mut files = plan.nodes.iter().flat_map(|node| &node.files);
+    let mut files = plan.nodes.iter().flat_map(NodePlan::files);
     !is_first && files.all(|file| file.path.as_str().starts_with("/etc/nginx/"))
 }
 
@@ -129,12 +141,11 @@ fn summary(plan: &Plan) -> String {
         if number == 1 { "changes" } else { "change" }
     );
     let goal = match plan.goal {
-        Goal::Apply => format!("generation {}", plan.next_generation),
+        Goal::Apply => format!("generation {}", plan.generation),
         Goal::Rollback { to: 0 } => "back to the hosts as they were before hactl".to_owned(),
-        Goal::Rollback { to } => format!(
-            "back to generation {to}, as generation {}",
-            plan.next_generation
-        ),
+        Goal::Rollback { to } => {
+            format!("back to generation {to}, as generation {}", plan.generation)
+        }
     };
     let sentences = [
         format!("{subject}: {goal}."),

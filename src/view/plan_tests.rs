@@ -5,13 +5,14 @@ use insta::assert_snapshot;
 use super::losses::losses_question;
 use super::plan::{PlanDetail, notices_text, plan_text};
 use super::samples::*;
-use crate::agent::Phase;
-use crate::model::{NodeName, Socket};
+use crate::agent::{Phase, UnitAction};
+use crate::model::{NodeName, Socket, UnitId};
 use crate::ops::Notice;
 use crate::plan::{
-    Cause, FileAction, FileChange, Goal, Loss, LostService, NodePlan, Plan, RunningDrift, Strategy,
-    SysctlChange, UnitAction,
+    Cause, Change, FileAction, FileChange, Goal, Loss, LostService, NodePlan, Plan, RunningDrift,
+    Strategy, SysctlChange,
 };
+use crate::units;
 
 #[test]
 fn nothing_to_change_is_one_line() {
@@ -52,21 +53,27 @@ fn drifting() -> Plan {
                 applied: "262144".to_owned(),
                 kernel: None,
             },
-            RunningDrift::NginxServes {
+            RunningDrift::Loaded {
+                unit: UnitId::NGINX,
                 applied: stamp("lb1", 'a'),
-                serves: Some("0cf1aa33f305".to_owned()),
+                loaded: Some("0cf1aa33f305".to_owned()),
             },
-            RunningDrift::KeepalivedLoaded {
+            RunningDrift::Loaded {
+                unit: UnitId::KEEPALIVED,
                 applied: stamp("lb1", 'b'),
                 loaded: None,
             },
         ],
-        sysctls: vec![SysctlChange {
-            key: "net.ipv4.tcp_fin_timeout".to_owned(),
-            kernel: Some("60".to_owned()),
-            wanted: "30".to_owned(),
-        }],
-        nginx: UnitAction::Reload,
+        changes: [
+            vec![Change::Sysctl(SysctlChange {
+                key: "net.ipv4.tcp_fin_timeout".to_owned(),
+                kernel: Some("60".to_owned()),
+                wanted: "30".to_owned(),
+                cause: Cause::Hand,
+            })],
+            changes(vec![], [UnitAction::Reload, UnitAction::None]),
+        ]
+        .concat(),
         ..node("lb1")
     };
     let lb2 = NodePlan {
@@ -82,23 +89,24 @@ fn drifting() -> Plan {
                 unit: "keepalived.service".to_owned(),
             },
         ],
-        files: vec![
-            file("/etc/nginx/nginx.conf", Cause::Hand, "a\n# mine\n", "a\n"),
-            FileChange {
-                action: FileAction::Permissions,
-                permissions: Some(("0666 root:root".to_owned(), "0644 root:root".to_owned())),
-                diff: String::new(),
-                ..file(
-                    "/etc/keepalived/notify.sh",
-                    Cause::InventoryAndHand,
-                    "x",
-                    "y",
-                )
-            },
-            file("/etc/nginx/old.conf", Cause::Inventory, "gone\n", ""),
-        ],
-        nginx: UnitAction::Start,
-        keepalived: UnitAction::Reload,
+        changes: changes(
+            vec![
+                file("/etc/nginx/nginx.conf", Cause::Hand, "a\n# mine\n", "a\n"),
+                FileChange {
+                    action: FileAction::Permissions,
+                    permissions: Some(("0666 root:root".to_owned(), "0644 root:root".to_owned())),
+                    diff: String::new(),
+                    ..file(
+                        "/etc/keepalived/notify.sh",
+                        Cause::InventoryAndHand,
+                        "x",
+                        "y",
+                    )
+                },
+                file("/etc/nginx/old.conf", Cause::Inventory, "gone\n", ""),
+            ],
+            [UnitAction::Start, UnitAction::Reload],
+        ),
         ..node("lb2")
     };
     plan(vec![lb1, lb2, node("lb3")])
@@ -117,7 +125,7 @@ fn what_a_daemon_refuses_is_told_in_its_own_words() {
             "2026/11/22 17:00:50 [emerg] {pid}#{pid}: unknown directive \"bogus\" in \
              /etc/nginx/nginx.conf:88\nnginx: configuration file /etc/nginx/nginx.conf test failed\n"
         );
-        node.tests[0] = test("nginx", 1, &output);
+        node.tests[0] = test(UnitId::NGINX, 1, &output);
     }
     assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
 }
@@ -126,16 +134,14 @@ fn what_a_daemon_refuses_is_told_in_its_own_words() {
 fn a_restart_says_why_and_where_the_vip_goes() {
     let mut plan = upstream_change();
     for node in &mut plan.nodes {
-        node.nginx = UnitAction::Restart;
-        node.keepalived = UnitAction::None;
-        node.restart_reason =
-            Some("a reload cannot move port 80 between all addresses and one (NG003)".to_owned());
+        let why = "a reload cannot move port 80 between all addresses and one (NG003)";
+        node.set_unit(UnitId::NGINX, UnitAction::Restart, why);
+        node.set_unit(UnitId::KEEPALIVED, UnitAction::None, "");
     }
     assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
     for node in &mut plan.nodes {
-        node.keepalived = UnitAction::Restart;
         let why = "a reload would end it, since its file has an error: SECURITY VIOLATION";
-        node.keepalived_restart_reason = Some(why.to_owned());
+        node.set_unit(UnitId::KEEPALIVED, UnitAction::Restart, why);
     }
     let text = plain(&plan_text(&plan, PlanDetail::Summary)).replace("\n       ", " ");
     let words = "keepalived restarts (a reload would end it, since its file has an error: SECURITY VIOLATION)";
@@ -152,7 +158,9 @@ fn all_at_once_says_why_and_how_long_nobody_has_the_vip() {
             },
             ..upstream_change()
         };
-        plan.nodes.iter_mut().for_each(|node| node.nginx = nginx);
+        for node in &mut plan.nodes {
+            node.set_unit(UnitId::NGINX, nginx, "a limit of its unit changes");
+        }
         plain(&plan_text(&plan, PlanDetail::Summary))
     };
     let text = [
@@ -174,9 +182,9 @@ fn where_every_vip_goes_is_said() {
     };
     let said = |change: &dyn Fn(&mut Plan)| {
         let mut plan = upstream_change();
-        plan.nodes
-            .iter_mut()
-            .for_each(|node| node.keepalived = UnitAction::Reload);
+        for node in &mut plan.nodes {
+            node.set_unit(UnitId::KEEPALIVED, UnitAction::Reload, "its files change");
+        }
         change(&mut plan);
         plain(&plan_text(&plan, PlanDetail::Nodes))
     };
@@ -211,7 +219,11 @@ fn where_every_vip_goes_is_said() {
             let at = owner(plan);
             let node = &mut plan.nodes[at];
             node.holds.push(other.parse().unwrap());
-            node.nginx = UnitAction::Restart;
+            node.set_unit(
+                UnitId::NGINX,
+                UnitAction::Restart,
+                "a limit of its unit changes",
+            );
             plan.losses = vec![Loss {
                 node: node.node.clone(),
                 name: other.to_owned(),
@@ -240,14 +252,16 @@ fn a_rollback_to_a_generation_and_to_the_time_before_hactl() {
     };
     let mut original = Plan {
         goal: Goal::Rollback { to: 0 },
+        generation: 0,
         ..upstream_change()
     };
     for node in &mut original.nodes {
         node.ids = None;
         node.tests = Vec::new();
-        node.remove_packages = true;
-        node.nginx = UnitAction::Stop;
-        node.keepalived = UnitAction::Stop;
+        node.changes.insert(0, Change::RemovePackages);
+        for unit in units::ids() {
+            node.set_unit(unit, UnitAction::Stop, "it did not run before hactl");
+        }
     }
     let text = format!(
         "{}\n=====\n\n{}",

@@ -1,22 +1,16 @@
 //! What keeps nodes from serving or taking over, around a change.
 
-use super::complaint::labelled;
 use super::paint;
+use super::text::labelled;
+use crate::check::Rule;
 use crate::health::Problem;
 
-/// A problem, with its rule and what that says to do: not where others of `all` are its cause.
-pub(super) fn problem_words(problem: &Problem, all: &[Problem]) -> String {
-    match problem.rule() {
-        Some(rule) if is_explained(problem, all) => format!("{problem} ({})", rule.id),
+/// A problem, with its rule and what that says to do.
+pub(super) fn problem_words(problem: &Problem) -> String {
+    match Rule::of_problem(problem) {
         Some(rule) => format!("{problem} ({}: {})", rule.id, rule.fix),
         None => problem.to_string(),
     }
-}
-
-/// True for a VIP without an owner where nodes are known to be kept from being elected.
-fn is_explained(problem: &Problem, all: &[Problem]) -> bool {
-    let is_cause = |other: &Problem| matches!(other, Problem::NotElectable { causes, .. } if !causes.is_empty());
-    matches!(problem, Problem::NoOwner { .. }) && all.iter().any(is_cause)
 }
 
 /// What is wrong now. Daemons that do not run are drift, and shown as that.
@@ -25,7 +19,7 @@ pub(super) fn problems_text(problems: &[Problem]) -> String {
     let is_drift = |problem: &&Problem| matches!(problem, Problem::DaemonDown { .. });
     let shown = problems.iter().filter(|problem| !is_drift(problem));
     shown
-        .map(|problem| labelled(&label, &problem_words(problem, problems), "         "))
+        .map(|problem| labelled(&label, &problem_words(problem), "         "))
         .collect()
 }
 
@@ -34,7 +28,7 @@ pub(super) fn remaining_text(problems: &[Problem]) -> String {
     let label = paint::warn("Still wrong, as before:");
     problems
         .iter()
-        .map(|problem| labelled(&label, &problem_words(problem, problems), "  "))
+        .map(|problem| labelled(&label, &problem_words(problem), "  "))
         .collect()
 }
 
@@ -42,8 +36,9 @@ pub(super) fn remaining_text(problems: &[Problem]) -> String {
 mod tests {
     use super::*;
     use crate::agent::{InstanceState, PeerAnswer};
-    use crate::health::{Daemon, FaultCause, UnusableScript};
+    use crate::health::{FaultCause, UnusableScript};
     use crate::model::NodeName;
+    use crate::model::UnitId;
 
     #[test]
     fn problems_before_and_after_a_change() {
@@ -54,7 +49,7 @@ mod tests {
             },
             Problem::DaemonDown {
                 node: node(),
-                daemon: Daemon::Nginx,
+                daemon: UnitId::NGINX,
             },
             Problem::NotElectable {
                 node: node(),

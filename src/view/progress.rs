@@ -4,6 +4,7 @@ use super::progress_bars::Bars;
 use super::progress_lines::Lines;
 use super::ui::Ui;
 use crate::apply::Event;
+use crate::ops::Stamped;
 use crate::plan::Plan;
 
 /// Shows events as they come.
@@ -37,7 +38,7 @@ impl Progress {
     }
 
     /// Shows one event.
-    pub(super) fn event(&mut self, event: &Event) {
+    pub(super) fn event(&mut self, event: &Stamped<Event>) {
         match self {
             Self::Bars(bars) => bars.event(event),
             Self::Lines(ui, lines) => ui.status(&lines.event(event)),

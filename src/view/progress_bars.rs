@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::text::{pad, width};
 use crate::apply::{Event, Step};
 use crate::model::NodeName;
+use crate::ops::Stamped;
 use crate::plan::Plan;
 
 /// One bar per node that changes.
@@ -19,7 +20,7 @@ impl Bars {
         let nodes: Vec<&NodeName> = plan.changing().map(|node| &node.node).collect();
         let widest = nodes.iter().map(|node| width(node.as_str())).max();
         let bar = |node: &NodeName| {
-            let bar = screen.add(ProgressBar::new(Step::ALL.len() as u64 - 1));
+            let bar = screen.add(ProgressBar::new(Step::ALL.len() as u64));
             bar.set_style(style(coloured));
             bar.set_prefix(pad(node.as_str(), widest.unwrap_or(0)));
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -29,15 +30,18 @@ impl Bars {
     }
 
     /// Shows one event.
-    pub(super) fn event(&self, event: &Event) {
-        match event {
+    pub(super) fn event(&self, event: &Stamped<Event>) {
+        match &event.event {
             Event::StepStarted { step, .. } => {
                 for (_, bar) in &self.0 {
                     bar.set_message(doing(*step));
                 }
             }
             Event::NodeDone { step, node, note } => self.on(node, |bar| {
-                bar.inc(1);
+                if let Some(progress) = event.progress {
+                    bar.set_length(progress.steps as u64);
+                    bar.set_position(progress.number as u64);
+                }
                 bar.set_message(note.clone().unwrap_or_else(|| done(*step).to_owned()));
             }),
             Event::Activating { node, .. } => self.on(node, |bar| bar.set_message("activating")),
@@ -95,7 +99,7 @@ fn doing(step: Step) -> &'static str {
         Step::Lock => "locking",
         Step::Prepare => "preparing; packages may have to be installed",
         Step::Stage => "sending files",
-        Step::Validate => "testing with nginx -t and keepalived -t",
+        Step::Validate => "testing the new files",
         Step::Activate => "waiting for its turn",
         Step::Prove => "looking for the VIP's owner",
         Step::Confirm => "confirming over a fresh connection",

@@ -6,18 +6,20 @@ use super::paint;
 use super::recovery::recovery_event_text;
 use super::text::{and, comma};
 use crate::agent::TestVerdict;
-use crate::apply::{Event, Step};
-use crate::model::NodeName;
+use crate::apply::{Event, Progress, Step};
+use crate::model::{NodeName, UnitId};
+use crate::ops::Stamped;
 use crate::plan::Plan;
+use crate::units;
 
 /// Makes lines of events.
 #[derive(Debug)]
 pub(super) struct Lines {
     installs: Vec<String>,
-    /// The step that all nodes take at a time, and how many they are.
-    step: Option<(Step, usize)>,
+    /// The step that all nodes take at a time.
+    step: Option<Step>,
     done: Vec<(NodeName, Option<String>)>,
-    tested: Vec<String>,
+    tested: Vec<UnitId>,
     failed: Option<Step>,
     owners: Vec<(IpAddr, NodeName)>,
 }
@@ -27,7 +29,8 @@ impl Lines {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut installs: Vec<String> = plan
             .changing()
-            .flat_map(|node| node.install.clone())
+            .flat_map(crate::plan::NodePlan::packages)
+            .map(str::to_owned)
             .collect();
         installs.sort();
         installs.dedup();
@@ -48,11 +51,13 @@ impl Lines {
     }
 
     /// What there is to say now; nothing, often.
-    pub(super) fn event(&mut self, event: &Event) -> String {
+    pub(super) fn event(&mut self, event: &Stamped<Event>) -> String {
+        let is_last = event.progress.is_some_and(Progress::is_step_done);
+        let event = &event.event;
         match event {
-            Event::StepStarted { step, nodes } => {
+            Event::StepStarted { step, .. } => {
                 let before = self.flush();
-                self.step = Some((*step, *nodes));
+                self.step = Some(*step);
                 before + &self.beginning(*step)
             }
             Event::NodeDone {
@@ -62,14 +67,13 @@ impl Lines {
             } => format!("{node}: active and proven\n"),
             Event::NodeDone { node, note, .. } => {
                 self.done.push((node.clone(), note.clone()));
-                let is_last = self.step.is_some_and(|(_, nodes)| self.done.len() == nodes);
                 if is_last { self.flush() } else { String::new() }
             }
             Event::Tested { tests, .. } => {
                 let passed = tests
                     .iter()
                     .filter(|test| test.verdict() == TestVerdict::Accepted);
-                self.tested = passed.map(|test| test.program.clone()).collect();
+                self.tested = passed.map(|test| test.unit).collect();
                 String::new()
             }
             Event::Activating { node, holds } if holds.is_empty() => {
@@ -142,7 +146,7 @@ impl Lines {
 
     /// What the nodes of a step have done so far, in one line per note.
     fn flush(&mut self) -> String {
-        let Some((step, _)) = self.step.take() else {
+        let Some(step) = self.step.take() else {
             return String::new();
         };
         let mut done = std::mem::take(&mut self.done);
@@ -170,11 +174,8 @@ impl Lines {
             Step::Stage => "files sent".to_owned(),
             // Only what the daemons have been asked is said of them.
             Step::Validate if !self.tested.is_empty() => {
-                let tests: Vec<String> = self
-                    .tested
-                    .iter()
-                    .map(|program| format!("{program} -t"))
-                    .collect();
+                let tests = units::all().filter(|unit| self.tested.contains(&unit.id));
+                let tests: Vec<&str> = tests.map(|unit| unit.test_command).collect();
                 format!("{} passed", and(&tests))
             }
             Step::Confirm => "confirmed over a fresh connection".to_owned(),

@@ -1,8 +1,7 @@
 //! What has to be ended before a change of one's own, and that it was.
 
-use super::complaint::labelled;
 use super::paint;
-use super::text::and;
+use super::text::{and, labelled};
 use crate::apply::{Event, RecoveryDirection};
 use crate::model::NodeName;
 use crate::ops::{InterruptedChange, Recovery};

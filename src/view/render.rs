@@ -1,27 +1,37 @@
 //! What render wrote.
 
 use camino::Utf8Path;
+use serde::Serialize;
 
 use super::check::warnings_text;
-use super::document::Document;
+use super::show::Show;
 use super::text::{count, lines};
 use super::ui::Ui;
 use crate::ops::RenderReport;
+use crate::report::RenderBody;
 
-impl Ui {
-    /// Tells what `render` wrote.
-    pub fn show_render(&self, folder: &Utf8Path, report: &RenderReport) {
-        if self.is_json() {
-            let document = Document::new("render")
-                .with("folder", folder)
-                .with("files", &report.files)
-                .with("warnings", &report.warnings);
-            self.document(&document);
-            return;
+/// What `render` wrote to a folder.
+pub struct Rendered<'a> {
+    /// The folder.
+    pub folder: &'a Utf8Path,
+    /// What was written.
+    pub report: &'a RenderReport,
+}
+
+impl Show for Rendered<'_> {
+    fn body(&self) -> impl Serialize {
+        RenderBody {
+            folder: self.folder,
+            files: &self.report.files,
+            warnings: &self.report.warnings,
         }
-        self.data(&lines(&report.files));
-        self.status(&warnings_text(&report.warnings));
-        self.status(&format!(
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        let Self { folder, report } = self;
+        ui.data(&lines(&report.files));
+        ui.status(&warnings_text(&report.warnings));
+        ui.status(&format!(
             "Wrote {} to {folder}.\n",
             count(report.files.len(), "file")
         ));

@@ -9,6 +9,7 @@ use super::lab::{lab_text, lab_up_text};
 use super::lab_progress::event_line;
 use super::samples::*;
 use super::status::{refusals_text, status_text};
+use super::ui::{Format, Ui};
 use crate::agent::{AgentError, BackendState, Viewpoint};
 use crate::check::{self, Finding};
 use crate::health::Problem;
@@ -17,7 +18,7 @@ use crate::lab::{
     BackendStatus, ImageLayer, LabEvent, LabSpec, LabStatus, NodeState, NodeStatus as LabNode,
     Release,
 };
-use crate::model::ClusterName;
+use crate::model::{ClusterName, UnitId};
 use crate::ops::{
     CheckReport, HistoryEntry, HistoryReport, NodeHistory, NodeStatus, Notice, OpsError,
 };
@@ -117,7 +118,11 @@ fn a_cluster_with_a_name_that_no_longer_resolves() {
 #[test]
 fn a_cluster_in_trouble() {
     let lb1 = NodeStatus {
-        nginx: service("failed"),
+        units: [
+            (UnitId::NGINX, unit_status("failed")),
+            (UnitId::KEEPALIVED, unit_status("active")),
+        ]
+        .into(),
         backends: vec![backend(false), backend(true)],
         drift: vec![RunningDrift::Sysctl {
             key: "net.ipv4.tcp_fin_timeout".to_owned(),
@@ -134,7 +139,11 @@ fn a_cluster_in_trouble() {
     };
     let lb3 = NodeStatus {
         vrrp: Vec::new(),
-        keepalived: crate::agent::Service::default(),
+        units: [
+            (UnitId::NGINX, unit_status("active")),
+            (UnitId::KEEPALIVED, unit_status("")),
+        ]
+        .into(),
         generation: None,
         ..node_status("lb3", "MASTER")
     };
@@ -188,8 +197,7 @@ fn entry(generation: u64, live: bool) -> HistoryEntry {
     let node = |which| NodeHistory {
         node: name(which),
         live,
-        nginx_id: None,
-        keepalived_id: None,
+        ids: std::collections::BTreeMap::new(),
         files: 9,
     };
     HistoryEntry {
@@ -263,6 +271,16 @@ fn findings_point_into_the_inventory() {
     assert_snapshot!("findings_in_ascii", plain(&check_text(&report, false)));
 }
 
+/// The error as programs are told it.
+fn failed(complaint: &Complaint) -> serde_json::Value {
+    let ui = Ui::captured(Format::Json);
+    ui.fail("plan", complaint, 3);
+    let printed = ui.what_was_captured();
+    let (_, fields) = printed.split_once("\n{\n").unwrap();
+    let document: serde_json::Value = serde_json::from_str(&format!("{{{fields}")).unwrap();
+    document["error"].clone()
+}
+
 #[test]
 fn verbs_that_insist_show_the_errors_only() {
     let report = checked(GUIDE);
@@ -272,7 +290,7 @@ fn verbs_that_insist_show_the_errors_only() {
     };
     let complaint = Complaint::of_ops(&error);
     assert_snapshot!(plain(&complaint.text(true)));
-    assert_json_snapshot!(complaint.json());
+    assert_json_snapshot!(failed(&complaint));
 }
 
 #[test]
@@ -281,7 +299,7 @@ fn mistakes_point_into_the_inventory() {
     let errors = inventory::load("hactl.yml", &text).unwrap_err();
     let complaint = Complaint::of_ops(&OpsError::Inventory(Box::new(errors)));
     assert_snapshot!(plain(&complaint.text(true)));
-    assert_json_snapshot!("mistakes_as_json", complaint.json());
+    assert_json_snapshot!("mistakes_as_json", failed(&complaint));
 }
 
 #[test]
@@ -371,6 +389,7 @@ fn a_lab_coming_up() {
         },
         LabEvent::NodeReady {
             node: "lb1".to_owned(),
+            nodes: 3,
             took: Duration::from_millis(519),
         },
     ];

@@ -5,18 +5,23 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
+use super::show::Show;
+use super::ui::{Format, Ui};
 use crate::agent::{
-    AgentError, Deadline, FailureCode, LockInfo, Manifest, Service, TestResult, Tree, VrrpState,
+    AgentError, Deadline, FailureCode, LockInfo, Manifest, Service, TestResult, Tree, UnitAction,
+    VrrpState,
 };
-use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, Step};
+use crate::apply::{ApplyOutcome, ApplyResult, Event, Failure, FailureCause, Step};
 use crate::health::VipOwners;
-use crate::model::{ClusterName, FileRole, HostPath, NodeName};
-use crate::ops::{ApplyReport, NodeStatus, Recovery, StatusReport};
+use crate::model::{ClusterName, FileRole, HostPath, NodeName, UnitId};
+use crate::ops::{ApplyReport, Events, NodeStatus, Recovery, Stamped, StatusReport, UnitStatus};
 use crate::plan::{
-    Cause, FileAction, FileChange, Goal, NodePlan, Plan, Strategy, SysctlChange, UnitAction,
+    Cause, Change, FileAction, FileChange, Goal, NodePlan, Plan, Proof, Strategy, SysctlChange,
+    UnitChange,
 };
 use crate::remote::RemoteError;
 use crate::render::{ConfigId, ConfigIds};
+use crate::units;
 
 /// `text` as a terminal without colours shows it; every line must fit, but for those of a diff.
 pub(super) fn plain(text: &str) -> String {
@@ -59,22 +64,15 @@ pub(super) fn node(node: &str) -> NodePlan {
     NodePlan {
         node: name(node),
         generation: Some(3),
-        ids: Some(ConfigIds {
-            nginx: id('a'),
-            keepalived: id('b'),
-        }),
+        place: None,
+        ids: Some(ConfigIds::from_iter([
+            (UnitId::NGINX, id('a')),
+            (UnitId::KEEPALIVED, id('b')),
+        ])),
         holds: Vec::new(),
-        install: Vec::new(),
-        remove_packages: false,
-        files: Vec::new(),
-        sysctls: Vec::new(),
-        records_members: false,
+        changes: Vec::new(),
         displaces: Vec::new(),
         drift: Vec::new(),
-        nginx: UnitAction::None,
-        keepalived: UnitAction::None,
-        restart_reason: None,
-        keepalived_restart_reason: None,
         tests: Vec::new(),
         expected: [].into(),
         tree: Tree {
@@ -88,8 +86,9 @@ pub(super) fn plan(nodes: Vec<NodePlan>) -> Plan {
     Plan {
         cluster: ClusterName::new("web").unwrap(),
         goal: Goal::Apply,
-        next_generation: 4,
+        generation: 4,
         strategy: Strategy::Rolling,
+        proof: Proof::AllListeners,
         losses: Vec::new(),
         preferred: BTreeMap::from([("10.0.0.100".parse().unwrap(), NodeName::new("lb1").unwrap())]),
         nodes,
@@ -114,6 +113,19 @@ pub(super) fn file(path: &str, cause: Cause, before: &str, after: &str) -> FileC
     }
 }
 
+/// Files, and what happens to nginx and keepalived for them.
+pub(super) fn changes(files: Vec<FileChange>, actions: [UnitAction; 2]) -> Vec<Change> {
+    let unit = |(unit, action)| UnitChange {
+        unit,
+        action,
+        reason: "its files change".to_owned(),
+    };
+    let units = units::ids().zip(actions);
+    let units = units.filter(|(_, action)| *action != UnitAction::None);
+    let units = units.map(unit).map(Change::Unit);
+    files.into_iter().map(Change::File).chain(units).collect()
+}
+
 /// An upstream's server is added; both stamps change.
 pub(super) fn upstream_change() -> Plan {
     let nodes = ["lb2", "lb3", "lb1"].map(|which| {
@@ -128,26 +140,27 @@ pub(super) fn upstream_change() -> Plan {
             } else {
                 Vec::new()
             },
-            files: vec![
-                file(
-                    "/etc/nginx/nginx.conf",
-                    Cause::Inventory,
-                    &upstream(one, "0cf1aa33f305"),
-                    &upstream(&two, &stamp(which, 'a')),
-                ),
-                file(
-                    "/etc/keepalived/keepalived.conf",
-                    Cause::Inventory,
-                    &format!("router_id {which}\nsmtp_helo_name hactl-0cf1aa33f305\n"),
-                    &format!(
-                        "router_id {which}\nsmtp_helo_name hactl-{}\n",
-                        stamp(which, 'b')
+            changes: changes(
+                vec![
+                    file(
+                        "/etc/nginx/nginx.conf",
+                        Cause::Inventory,
+                        &upstream(one, "0cf1aa33f305"),
+                        &upstream(&two, &stamp(which, 'a')),
                     ),
-                ),
-            ],
-            nginx: UnitAction::Reload,
-            keepalived: UnitAction::Reload,
-            tests: vec![test("nginx", 0, ""), test("keepalived", 0, "")],
+                    file(
+                        "/etc/keepalived/keepalived.conf",
+                        Cause::Inventory,
+                        &format!("router_id {which}\nsmtp_helo_name hactl-0cf1aa33f305\n"),
+                        &format!(
+                            "router_id {which}\nsmtp_helo_name hactl-{}\n",
+                            stamp(which, 'b')
+                        ),
+                    ),
+                ],
+                [UnitAction::Reload; 2],
+            ),
+            tests: vec![test(UnitId::NGINX, 0, ""), test(UnitId::KEEPALIVED, 0, "")],
             ..node(which)
         }
     });
@@ -164,47 +177,54 @@ pub(super) fn first_plan() -> Plan {
         );
         NodePlan {
             generation: None,
-            install: vec!["nginx".to_owned(), "keepalived".to_owned()],
-            files: vec![
-                file(
-                    "/etc/keepalived/keepalived.conf",
-                    Cause::New,
-                    "",
-                    &keepalived,
+            changes: [
+                ["nginx", "keepalived"]
+                    .map(|name| Change::Install(name.to_owned()))
+                    .into(),
+                changes(
+                    vec![
+                        file(
+                            "/etc/keepalived/keepalived.conf",
+                            Cause::New,
+                            "",
+                            &keepalived,
+                        ),
+                        file(
+                            "/etc/nginx/nginx.conf",
+                            Cause::New,
+                            "user nobody;\n",
+                            "user www-data;\n",
+                        ),
+                        file(
+                            "/etc/sysctl.d/90-hactl.conf",
+                            Cause::New,
+                            "",
+                            "net.core.somaxconn = 65535\n",
+                        ),
+                    ],
+                    [UnitAction::Start; 2],
                 ),
-                file(
-                    "/etc/nginx/nginx.conf",
-                    Cause::New,
-                    "user nobody;\n",
-                    "user www-data;\n",
-                ),
-                file(
-                    "/etc/sysctl.d/90-hactl.conf",
-                    Cause::New,
-                    "",
-                    "net.core.somaxconn = 65535\n",
-                ),
-            ],
-            sysctls: vec![SysctlChange {
-                key: "net.core.somaxconn".to_owned(),
-                kernel: Some("4096".to_owned()),
-                wanted: "65535".to_owned(),
-            }],
-            nginx: UnitAction::Start,
-            keepalived: UnitAction::Start,
-            tests: vec![test("nginx", 0, ""), test("keepalived", 0, "")],
+                vec![Change::Sysctl(SysctlChange {
+                    key: "net.core.somaxconn".to_owned(),
+                    kernel: Some("4096".to_owned()),
+                    wanted: "65535".to_owned(),
+                    cause: Cause::New,
+                })],
+            ]
+            .concat(),
+            tests: vec![test(UnitId::NGINX, 0, ""), test(UnitId::KEEPALIVED, 0, "")],
             ..node(which)
         }
     });
     Plan {
-        next_generation: 1,
+        generation: 1,
         ..plan(nodes.into())
     }
 }
 
-pub(super) fn test(program: &str, code: i32, output: &str) -> TestResult {
+pub(super) fn test(unit: UnitId, code: i32, output: &str) -> TestResult {
     TestResult {
-        program: program.to_owned(),
+        unit,
         version: None,
         code,
         output: output.to_owned(),
@@ -224,7 +244,7 @@ pub(super) fn unreachable(node: &str) -> AgentError {
 pub(super) fn stale(node: &str) -> AgentError {
     AgentError::Failed {
         node: name(node),
-        code: FailureCode::NginxStale,
+        code: FailureCode::Stale,
         message: "nginx was told to load the new configuration and still serves the old one"
             .to_owned(),
         detail: "2026/11/22 17:00:57 [emerg] 4014#4014: bind() to 0.0.0.0:9000 failed (98: \
@@ -237,6 +257,22 @@ pub(super) fn failure(step: Step, errors: Vec<FailureCause>) -> Failure {
     Failure { step, errors }
 }
 
+/// `events` as one run tells them.
+pub(super) fn stamped(events: &[Event]) -> Vec<Stamped<Event>> {
+    let told = Events::new(&|_| ());
+    for event in events {
+        told.tell(event.clone());
+    }
+    told.all()
+}
+
+/// What `verb` prints for programs.
+pub(super) fn document(verb: &'static str, exit_code: u8, report: &impl Show) -> serde_json::Value {
+    let ui = Ui::captured(Format::Json);
+    ui.show(verb, exit_code, report);
+    serde_json::from_str(&ui.what_was_captured()).unwrap()
+}
+
 pub(super) fn report(plan: Plan, result: ApplyResult) -> ApplyReport {
     ApplyReport {
         plan,
@@ -246,6 +282,9 @@ pub(super) fn report(plan: Plan, result: ApplyResult) -> ApplyReport {
         problems: Vec::new(),
         findings: Vec::new(),
         behind: Vec::new(),
+        events: stamped(&[Event::OwnersSeen {
+            owners: vec![("10.0.0.100".parse().unwrap(), name("lb1"))],
+        }]),
         outcome: Some(ApplyOutcome {
             result,
             tx: Some("20261122T165000Z-1-00000000".to_owned()),
@@ -273,11 +312,17 @@ pub(super) fn lock(pid: &str) -> LockInfo {
     }
 }
 
-pub(super) fn service(active: &str) -> Service {
-    Service {
-        active: active.to_owned(),
-        load: "loaded".to_owned(),
-        ..Service::default()
+/// Of a service in this state; an empty one means that systemd has no such service.
+pub(super) fn unit_status(active: &str) -> UnitStatus {
+    let load = if active.is_empty() { "" } else { "loaded" };
+    UnitStatus {
+        service: Service {
+            active: active.to_owned(),
+            load: load.to_owned(),
+            ..Service::default()
+        },
+        applied: None,
+        loaded: None,
     }
 }
 
@@ -301,12 +346,10 @@ pub(super) fn node_status(which: &str, state: &str) -> NodeStatus {
             Vec::new()
         },
         vrrp: vec![vrrp("VI_1", state, 252)],
-        nginx: service("active"),
-        keepalived: service("active"),
+        units: units::ids()
+            .map(|unit| (unit, unit_status("active")))
+            .collect(),
         generation: Some(3),
-        applied: None,
-        serves: None,
-        loaded: None,
         backends: Vec::new(),
         unresolved: Vec::new(),
         overloaded: false,

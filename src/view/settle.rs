@@ -1,29 +1,24 @@
 //! Confirming and cancelling a change that waits.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
-
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::change_text::{state_line, waiting_text};
-use super::complaint::labelled;
-use super::document::Document;
-use super::failure::{failure_json, failure_text};
+use super::failure::{failure_record, failure_text};
 use super::paint;
-use super::text::{and, elapsed};
+use super::show::Show;
+use super::text::{and, elapsed, labelled, milliseconds};
 use super::ui::Ui;
 use crate::agent::{Ending, Outcome};
 use crate::apply::{Event, SettleVerb};
 use crate::model::NodeName;
-use crate::ops::{SettleEnd, SettleReport};
+use crate::ops::{SettleEnd, SettleReport, Stamped};
+use crate::report::{SettleBody, SettleOutcome, SettleResult};
 
 /// Shows one change being ended.
 #[derive(Debug)]
 pub struct SettleView {
     ui: Ui,
     verb: SettleVerb,
-    started: Instant,
-    events: Mutex<Vec<Value>>,
 }
 
 impl Ui {
@@ -32,22 +27,22 @@ impl Ui {
         SettleView {
             ui: self.clone(),
             verb,
-            started: Instant::now(),
-            events: Mutex::default(),
         }
+    }
+}
+
+fn name(verb: SettleVerb) -> &'static str {
+    match verb {
+        SettleVerb::Confirm => "confirm",
+        SettleVerb::Cancel => "cancel",
     }
 }
 
 impl SettleView {
     /// Something happened.
-    pub fn event(&self, event: &Event) {
-        let mut json = serde_json::to_value(event).unwrap_or_default();
-        json["at_ms"] = json!(self.started.elapsed().as_millis());
-        self.events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(json);
-        self.ui.status(&event_text(event));
+    pub fn event(&self, event: &Stamped<Event>) {
+        self.ui.event(name(self.verb), event);
+        self.ui.status(&event_text(&event.event));
     }
 
     /// The user wants it to stop.
@@ -66,26 +61,21 @@ impl SettleView {
 
     /// It is over.
     pub fn end(&self, report: &SettleReport, exit_code: u8) {
-        if self.ui.is_json() {
-            let name = match self.verb {
-                SettleVerb::Confirm => "confirm",
-                SettleVerb::Cancel => "cancel",
-            };
-            let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-            let document = Document::new(name)
-                .with("exit_code", &exit_code)
-                .with("change", &report.change)
-                .with("events", &*events)
-                .with("outcome", &settled_json(report));
-            self.ui.document(&document);
-            return;
+        self.ui.show(name(self.verb), exit_code, report);
+    }
+}
+
+impl Show for SettleReport {
+    fn body(&self) -> impl Serialize {
+        SettleBody {
+            change: self.change.as_ref(),
+            events: &self.events,
+            outcome: settled_record(self),
         }
-        let text = settled_text(report, Ui::is_unicode());
-        if exit_code == 0 {
-            self.ui.data(&text);
-        } else {
-            self.ui.raw_error(&text);
-        }
+    }
+
+    fn print(&self, ui: &Ui, exit_code: u8) {
+        ui.end(&settled_text(self, Ui::is_unicode()), exit_code);
     }
 }
 
@@ -117,26 +107,26 @@ pub(super) fn settled_text(report: &SettleReport, unicode: bool) -> String {
     let good = |words: String| labelled(&paint::good("Done:"), &words, "      ");
     match (&report.end, report.verb) {
         (SettleEnd::AllNew, SettleVerb::Confirm) => good(format!(
-            "{what}, {by}'s, is confirmed on {nodes} and stays ({took})."
+            "{what}, applied by {by}, is confirmed on {nodes} ({took})."
         )),
         (SettleEnd::AllOld, SettleVerb::Cancel) => good(format!(
-            "{what}, {by}'s, is cancelled: {nodes} are as they were before it ({took})."
+            "{what}, applied by {by}, is rolled back on {nodes} ({took})."
         )),
         (SettleEnd::AllNew, SettleVerb::Cancel) => {
             state_line(
                 "Too late:",
                 &format!(
-                    "{what}, {by}'s, was confirmed by somebody else, and is confirmed on {nodes} now"
+                    "{what}, applied by {by}, was confirmed by somebody else and is live on {nodes}"
                 ),
-            ) + &help("`hactl rollback` takes it back")
+            ) + &help("roll it back with `hactl rollback`")
         }
         (SettleEnd::AllOld, SettleVerb::Confirm) => {
             state_line(
                 "Too late:",
                 &format!(
-                    "{what}, {by}'s, was cancelled or its time was over; {nodes} are as they were before it"
+                    "{what}, applied by {by}, was cancelled or expired and is rolled back on {nodes}"
                 ),
-            ) + &help("`hactl apply` makes it again")
+            ) + &help("apply it again with `hactl apply`")
         }
         (SettleEnd::Waiting { failure }, _) => {
             let mut text = failure
@@ -145,7 +135,9 @@ pub(super) fn settled_text(report: &SettleReport, unicode: bool) -> String {
                 .unwrap_or_default();
             let deadline = change.deadline.clone().unwrap_or_default();
             text.push_str(&waiting_text(
-                &format!("nothing was decided: {what}, {by}'s, still waits on {nodes}"),
+                &format!(
+                    "no decision was made: {what}, applied by {by}, is still pending on {nodes}"
+                ),
                 &deadline,
             ));
             text
@@ -166,16 +158,16 @@ fn mixed_text(
         .map(|failure| failure_text(failure, unicode))
         .unwrap_or_default();
     text.push_str(&labelled(
-        &paint::error_label("The cluster needs a person:"),
-        "not every node could be seen to have decided for the same side",
+        &paint::error_label("Manual intervention required:"),
+        "could not verify that all nodes ended in the same state",
         "  ",
     ));
     for problem in problems {
         text.push_str(&labelled("  -", &problem.replace('\n', "\n  "), "    "));
     }
     text.push_str(&help(
-        "`hactl status` tells in which state every node is; one that nobody confirmed asks the others when \
-         its timer ends, and goes the same way",
+        "see the state of every node with `hactl status`; an unconfirmed node asks the others when its timer ends, \
+         and ends as they did",
     ));
     text
 }
@@ -194,11 +186,8 @@ fn nothing_text(report: &SettleReport) -> String {
     let SettleEnd::Nothing { last } = &report.end else {
         return String::new();
     };
-    let verb = match report.verb {
-        SettleVerb::Confirm => "confirm",
-        SettleVerb::Cancel => "cancel",
-    };
-    let mut text = format!("No change waits: there is nothing to {verb}.\n");
+    let verb = name(report.verb);
+    let mut text = format!("No change is pending: there is nothing to {verb}.\n");
     let is_kept = |outcome: &Outcome| outcome.result == Ending::Confirmed;
     let undone: Vec<&(NodeName, Outcome)> = last
         .iter()
@@ -207,44 +196,39 @@ fn nothing_text(report: &SettleReport) -> String {
     if let Some((_, outcome)) = undone.first() {
         let nodes = sorted(undone.iter().map(|(node, _)| node).collect());
         text.push_str(&state_line(
-            "The last change was undone",
+            "The last change was rolled back",
             &format!("on {nodes}: {} ({})", outcome.why, outcome.at),
         ));
     } else if !last.is_empty() {
         let back = match report.verb {
             SettleVerb::Confirm => "",
-            SettleVerb::Cancel => "; `hactl rollback` takes it back",
+            SettleVerb::Cancel => "; roll it back with `hactl rollback`",
         };
-        text.push_str("The last change was confirmed, and stays");
+        text.push_str("The last change is confirmed");
         text.push_str(back);
         text.push_str(".\n");
     }
     text
 }
 
-/// The same as JSON.
-pub(super) fn settled_json(report: &SettleReport) -> Value {
-    let failure = |failure: &Option<_>| failure.as_ref().map(failure_json);
-    let mut json = match &report.end {
-        SettleEnd::Nothing { last } => {
-            let last: serde_json::Map<String, Value> = last
-                .iter()
-                .map(|(node, outcome)| (node.to_string(), json!(outcome)))
-                .collect();
-            json!({ "result": "nothing_under_way", "last": last })
-        }
-        SettleEnd::AllNew => json!({ "result": "confirmed" }),
-        SettleEnd::AllOld => json!({ "result": "undone" }),
-        SettleEnd::Waiting { failure: why } => {
-            json!({ "result": "waiting", "failure": failure(why) })
-        }
-        SettleEnd::Mixed {
-            failure: why,
+/// The same for programs.
+pub(super) fn settled_record(report: &SettleReport) -> SettleOutcome<'_> {
+    let result = match &report.end {
+        SettleEnd::Nothing { last } => SettleResult::NothingUnderWay {
+            last: last.iter().map(|(node, outcome)| (node, outcome)).collect(),
+        },
+        SettleEnd::AllNew => SettleResult::Confirmed,
+        SettleEnd::AllOld => SettleResult::Undone,
+        SettleEnd::Waiting { failure } => SettleResult::Waiting {
+            failure: failure.as_ref().map(failure_record),
+        },
+        SettleEnd::Mixed { failure, problems } => SettleResult::Mixed {
+            failure: failure.as_ref().map(failure_record),
             problems,
-        } => {
-            json!({ "result": "mixed", "failure": failure(why), "problems": problems })
-        }
+        },
     };
-    json["elapsed_ms"] = json!(report.elapsed.as_millis());
-    json
+    SettleOutcome {
+        result,
+        elapsed_ms: milliseconds(report.elapsed),
+    }
 }

@@ -1,44 +1,42 @@
 //! What every node is and does.
 
+use serde::Serialize;
+
 use super::complaint::Complaint;
-use super::document::Document;
 use super::drift::{by_words, drift_words, notice_words};
+use super::findings::findings_text;
 use super::paint;
-use super::problems::problem_words;
+use super::show::Show;
 use super::text::{and, columns, count, lines, wrap};
 use super::ui::Ui;
 use crate::agent::{InstanceState, Service};
 use crate::health::{Problem, VipOwners};
 use crate::model::NodeName;
 use crate::ops::{NodeStatus, Refusal, StatusReport};
+use crate::report::StatusBody;
+use crate::units;
 
-impl Ui {
-    /// Shows what `status` found.
-    pub fn show_status(&self, report: &StatusReport) {
-        if self.is_json() {
-            let document = Document::new("status")
-                .with("healthy", &report.is_healthy())
-                .with_fields(report);
-            self.document(&document);
-        } else {
-            self.data(&status_text(report));
-            self.raw_error(&refusals_text(report));
+impl Show for StatusReport {
+    fn body(&self) -> impl Serialize {
+        StatusBody {
+            healthy: self.is_healthy(),
+            report: self,
         }
+    }
+
+    fn print(&self, ui: &Ui, _: u8) {
+        ui.data(&status_text(self));
+        ui.raw_error(&refusals_text(self));
     }
 }
 
 /// A row per node, the VIPs, and everything that is not as it should be.
 pub(super) fn status_text(report: &StatusReport) -> String {
-    let titles = [
-        "NODE",
-        "VIP",
-        "VRRP",
-        "NGINX",
-        "KEEPALIVED",
-        "GEN",
-        "BACKENDS",
-    ];
-    let mut rows = vec![titles.map(paint::faint).to_vec()];
+    let titles = ["NODE", "VIP", "VRRP"].map(str::to_owned).into_iter();
+    let titles = titles
+        .chain(units::ids().map(|unit| unit.name().to_uppercase()))
+        .chain(["GEN", "BACKENDS"].map(str::to_owned));
+    let mut rows = vec![titles.map(paint::faint).collect::<Vec<_>>()];
     let place = |node: &NodeName| report.order.iter().position(|own| own == node);
     let known = report
         .nodes
@@ -51,16 +49,22 @@ pub(super) fn status_text(report: &StatusReport) -> String {
     let mut blocks: Vec<_> = known.chain(silent).collect();
     blocks.sort_by_key(|(place, _)| *place);
     rows.extend(blocks.into_iter().flat_map(|(_, rows)| rows));
-    let vips = report.vips.iter().map(vip_line);
+    // A finding about a VIP tells who owns it, and what to do.
+    let is_told = |vip: &&VipOwners| {
+        let mut about = report.findings.iter().map(|finding| finding.vip);
+        vip.sole().is_none() && about.any(|about| about == Some(vip.address))
+    };
+    let vips = report.vips.iter().filter(|vip| !is_told(vip)).map(vip_line);
     format!(
-        "{}\n{}{}",
+        "{}\n{}{}{}",
         columns(&rows),
         lines(vips),
         lines(
             troubles(report)
                 .iter()
                 .map(|trouble| wrap(trouble, 0, "  "))
-        )
+        ),
+        findings_text(&report.findings, None, Ui::is_unicode())
     )
 }
 
@@ -93,7 +97,7 @@ fn rows_of(node: &NodeStatus) -> Vec<Vec<String>> {
     let backends = format!("{up}/{}", node.backends.len());
     let generation = node.generation.map(|number| number.to_string());
     let dash = || "-".to_owned();
-    let mut rows = vec![vec![
+    let mut first = vec![
         paint::strong(&node.node),
         match node.holds.as_slice() {
             [] => dash(),
@@ -101,15 +105,16 @@ fn rows_of(node: &NodeStatus) -> Vec<Vec<String>> {
             several => paint::good(count(several.len(), "VIP")),
         },
         instances.next().unwrap_or_else(dash),
-        service_word(&node.nginx),
-        service_word(&node.keepalived),
-        generation.unwrap_or_else(dash),
-        if up == node.backends.len() {
-            backends
-        } else {
-            paint::bad(backends)
-        },
-    ]];
+    ];
+    let units = units::ids().filter_map(|unit| node.units.get(&unit));
+    first.extend(units.map(|unit| service_word(&unit.service)));
+    first.push(generation.unwrap_or_else(dash));
+    first.push(if up == node.backends.len() {
+        backends
+    } else {
+        paint::bad(backends)
+    });
+    let mut rows = vec![first];
     rows.extend(instances.map(|instance| vec![String::new(), String::new(), instance]));
     rows
 }
@@ -153,18 +158,15 @@ fn troubles(report: &StatusReport) -> Vec<String> {
             problem.node(),
             matches!(problem, Problem::DaemonDown { .. }),
         ) {
-            let words = problem_words(problem, &report.problems);
+            let words = problem.to_string();
             let words = words.strip_prefix(node.as_str()).unwrap_or(&words);
             said.push((node, paint::bad(words.trim_start_matches(": "))));
         }
     }
-    let here = report.problems.iter().filter(|problem| {
-        let is_ownership = matches!(
-            problem,
-            Problem::NoOwner { .. } | Problem::SeveralOwners { .. }
-        );
-        problem.node().is_none() && !is_ownership
-    });
+    let here = report
+        .problems
+        .iter()
+        .filter(|problem| problem.node().is_none());
     let here = here.map(paint::bad);
     let doubtful = report.from_here.iter().map(paint::warn);
     for node in &report.nodes {
@@ -189,10 +191,5 @@ fn troubles(report: &StatusReport) -> Vec<String> {
     }
     let mut troubles = by_words(said);
     troubles.extend(here.chain(doubtful));
-    for finding in &report.findings {
-        let words = format!("{} ({})", finding.message, finding.rule.id);
-        troubles.push(paint::warn(words));
-        troubles.push(format!("{} {}", paint::accent("help:"), finding.fix));
-    }
     troubles
 }

@@ -32,6 +32,11 @@ pub(super) fn indent(text: &str, indent: &str) -> String {
     text.lines().map(line).collect()
 }
 
+/// `label text`, the text's further lines under its first.
+pub(super) fn labelled(label: &str, text: &str, hanging: &str) -> String {
+    format!("{label} {}\n", wrap(text, width(label) + 1, hanging))
+}
+
 /// `text` broken at spaces so that it stays within [`WIDTH`]: its first line begins in column `used`,
 /// every other one behind `hanging`. A word that is longer than a line stays whole: a path or a
 /// command must be there to be copied.
@@ -172,6 +177,11 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     } else {
         format!("{number} {noun}s")
     }
+}
+
+/// A time as documents have it.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `340 ms`, `1.2 s`, `2 min 5 s`.

@@ -7,7 +7,6 @@ use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use super::complaint::Complaint;
-use super::document::Document;
 use crate::model::is_harmful;
 
 /// What standard output gets.
@@ -18,6 +17,8 @@ pub enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// A JSON object a line: events as they happen, then the report.
+    Ndjson,
 }
 
 /// When there are colours.
@@ -144,9 +145,9 @@ impl Ui {
         }
     }
 
-    /// True when standard output gets a JSON document.
-    pub fn is_json(&self) -> bool {
-        self.0.format == Format::Json
+    /// What standard output gets.
+    pub fn format(&self) -> Format {
+        self.0.format
     }
 
     /// True when somebody can be asked.
@@ -195,16 +196,23 @@ impl Ui {
             Ok(()) => {}
             // Who closes a pipe has seen enough; what hactl does to hosts must go on to its end.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Err(error) => {
-                let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
-                lost.get_or_insert(error);
-            }
+            Err(error) => self.lose(error),
         }
     }
 
-    /// Writes the one document of `--format json`.
-    pub(super) fn document(&self, document: &Document) {
-        self.data(&document.text());
+    /// Data could not be written.
+    pub(super) fn lose(&self, error: io::Error) {
+        let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.get_or_insert(error);
+    }
+
+    /// Writes how a verb ended: as data, unless it failed.
+    pub(super) fn end(&self, text: &str, exit_code: u8) {
+        if exit_code == 0 {
+            self.data(text);
+        } else {
+            self.raw_error(text);
+        }
     }
 
     /// Writes progress or status to standard error, unless the user wants it quiet.
@@ -228,14 +236,6 @@ impl Ui {
     /// Writes a complaint.
     pub fn complain(&self, complaint: &Complaint) {
         self.raw_error(&complaint.text(Self::is_unicode()));
-    }
-
-    /// Ends a verb that failed: the complaint, and the document that whoever asked for JSON waits for.
-    pub fn fail(&self, verb: &'static str, complaint: &Complaint, exit_code: u8) {
-        self.complain(complaint);
-        if self.is_json() {
-            self.document(&Document::failed(verb, complaint, exit_code));
-        }
     }
 
     /// Whether everything that was to be shown could be written.
@@ -295,7 +295,7 @@ fn is_coloured(choice: ColorChoice, is_terminal: bool) -> bool {
     }
 }
 
-/// What is written: the colours if there shall be some, and nothing else that a terminal obeys. What
+/// What is written: the colours if there are to be some, and nothing else that a terminal obeys. What
 /// comes from hosts is made harmless where it comes in; this is the gate behind it, for whatever was
 /// forgotten.
 fn plain_unless(coloured: bool, text: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::in_every_shell;
 use crate::scene::*;
 use crate::world::World;
-use hactl::agent::{FailureCode, Reason};
+use hactl::agent::{FailureCode, Reason, UnitAction};
 
 in_every_shell!(
     an_unconfirmed_change_expires,
@@ -109,7 +109,7 @@ async fn a_restart_is_undone_by_a_restart(world: &World) {
     inhabited(world);
     let agent = world.agent();
     let mut how = activation();
-    how.nginx = "restart";
+    how.actions = actions(UnitAction::Restart, UnitAction::Reload);
     staged(&agent, TX, &tree(TX, 1, ID, vec![])).await.unwrap();
     agent.activate(TX, &how).await.unwrap();
     world.write("/run/systemctl.log", "");
@@ -119,7 +119,7 @@ async fn a_restart_is_undone_by_a_restart(world: &World) {
     assert!(log.contains("restart nginx.service"), "{log}");
     assert!(log.contains("reload keepalived.service"), "{log}");
     // A change that did not get as far as the daemons restarts none.
-    how.nginx = "restart";
+    how.actions = actions(UnitAction::Restart, UnitAction::Reload);
     staged(&agent, "b", &tree("b", 1, ID, vec![]))
         .await
         .unwrap();

@@ -1,4 +1,4 @@
-//! Faults for drills: the undo is armed before the fault is made, and the host ends it by itself.
+//! Faults for drills: the undo is armed before the fault is made, and the host ends it on its own.
 
 use std::time::{Duration, Instant};
 
@@ -208,7 +208,7 @@ async fn one_fault_at_a_time_and_no_change_meanwhile(world: &World) {
     agent.lock(&request(ID)).await.unwrap();
     agent.heal(ID).await.unwrap();
     assert!(is_serving(world));
-    // Nor is what could not be healed in its time a reason to keep out what may mend it.
+    // Nor is what could not be healed in its time a reason to keep out what may fix it.
     agent.fault(&order("nginx-stop", SHORT)).await.unwrap();
     world.write("/run/fail", "start nginx.service\n");
     until(&agent, FaultStep::Failed).await;

@@ -1,6 +1,6 @@
 //! What is staged arrives to the byte, and what is undone is as it was.
 
-use hactl::agent::{Activation, FailureCode, Manifest, Reason, TreeFile};
+use hactl::agent::{Activation, FailureCode, Manifest, Reason, TreeFile, UnitAction};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -29,7 +29,7 @@ async fn a_daemon_that_systemd_had_started_reads_the_new_file(world: &World) {
         .await
         .unwrap();
     let activation = Activation {
-        nginx: "start",
+        actions: actions(UnitAction::Start, UnitAction::Reload),
         ..activation()
     };
     agent.activate(TX, &activation).await.unwrap();
@@ -306,17 +306,31 @@ async fn what_a_script_did_before_it_was_another_one_is_undone(world: &World) {
 async fn an_owner_is_prepared_before_a_daemon_is_told(world: &World) {
     inhabited(world);
     let agent = world.agent();
-    let script = TreeFile {
+    let script = |comment: &str| TreeFile {
         mode: 0o755,
         ..file(
             "/etc/keepalived/hand_over.sh",
-            "#!/bin/sh\necho \"hand_over $1\" >>/run/systemctl.log\n",
+            format!("#!/bin/sh\n# {comment}\necho \"hand_over $1\" >>/run/systemctl.log\n"),
         )
     };
     world.write("/run/systemctl.log", "");
-    activated(&agent, TX, &tree(TX, 1, ID, vec![script]))
+    activated(&agent, TX, &tree(TX, 1, ID, vec![script("once")]))
         .await
         .unwrap();
+    assert_prepared_first(world);
+
+    agent.confirm(TX).await.unwrap();
+    agent.unlock(TX).await.unwrap();
+    let next = tree("next", 2, ID, vec![script("again")]);
+    activated(&agent, "next", &next).await.unwrap();
+    world.write("/run/systemctl.log", "");
+    let undone = agent.revert("next", &Reason::failed("test")).await;
+    undone.unwrap();
+    assert_prepared_first(world);
+}
+
+#[track_caller]
+fn assert_prepared_first(world: &World) {
     let log = world.read("/run/systemctl.log");
     let at = |line: &str| log.lines().position(|it| it == line);
     let prepared = at("hand_over sync").unwrap();

@@ -3,6 +3,7 @@
 use hactl::agent::{
     Ending, FailureCode, HookState, ListensAt, LiveFile, PeerAnswer, PeerDoor, Question, Reason,
 };
+use hactl::model::UnitId;
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -78,11 +79,11 @@ async fn what_a_host_says_commands_no_terminal(world: &World) {
     let LiveFile::Link(target) = &seen.files[&path("/etc/y")] else {
         panic!("a link is seen as one");
     };
-    let texts = [target, &seen.os.0, seen.serves.as_ref().unwrap()];
+    let texts = [target, &seen.os.id, &seen.loaded[&UnitId::NGINX]];
     for text in texts {
         assert!(!text.contains(char::is_control), "{text:?}");
     }
-    assert_eq!(seen.os.0, "a?end??[2J");
+    assert_eq!(seen.os.id, "a?end??[2J");
 }
 
 async fn answers_do_not_mix(world: &World) {
@@ -105,7 +106,7 @@ async fn answers_do_not_mix(world: &World) {
         );
         assert_eq!(seen.backends.len(), 60);
         assert_eq!(seen.backends.iter().filter(|it| !it.up).count(), 1);
-        assert_eq!(seen.loaded.as_deref(), Some("aaaaaaaaaaaa"));
+        assert_eq!(seen.loaded(UnitId::KEEPALIVED), Some("aaaaaaaaaaaa"));
         assert_eq!(seen.vrrp.len(), 1);
     }
 }
@@ -382,7 +383,7 @@ async fn a_daemon_that_does_not_take_the_change_is_found_out(world: &World) {
     world.write("/run/nginx-is-stuck", "");
     let tree = tree(TX, 1, ID, vec![]);
     let problem = activated(&agent, TX, &tree).await.unwrap_err();
-    assert_eq!(problem.code(), Some(FailureCode::NginxStale), "{problem}");
+    assert_eq!(problem.code(), Some(FailureCode::Stale), "{problem}");
     agent.revert(TX, &Reason::failed("x")).await.unwrap();
     std::fs::remove_file(world.path("/run/nginx-is-stuck")).unwrap();
     world.write("/run/fail", "reload keepalived.service\n");

@@ -18,6 +18,7 @@ mod names;
 mod original;
 mod own_run;
 mod peers;
+mod probes;
 mod reach;
 mod scene;
 mod serving;

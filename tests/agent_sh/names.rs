@@ -2,6 +2,7 @@
 //! will not do.
 
 use hactl::agent::Question;
+use hactl::model::UnitId;
 
 use crate::in_every_shell;
 use crate::scene::{ID, TX, inhabited, tree};
@@ -78,7 +79,10 @@ async fn names_that_the_host_resolves_pass_in_a_network_without_dns(world: &Worl
     );
     let before = world.snapshot("/etc");
     let tests = world.agent().validate(&nonlocal()).await.unwrap();
-    let nginx = tests.iter().find(|test| test.program == "nginx").unwrap();
+    let nginx = tests
+        .iter()
+        .find(|test| test.unit == UnitId::NGINX)
+        .unwrap();
     assert_eq!(nginx.code, 0, "{}", nginx.output);
     assert!(nginx.output.contains("successful"), "{}", nginx.output);
     assert_eq!(world.snapshot("/etc"), before);
@@ -91,7 +95,10 @@ async fn a_name_that_nobody_resolves_is_told_in_nginx_words(world: &World) {
         "192.0.2.1 app.internal\n2001:db8::3 ocsp.internal\n",
     );
     let tests = world.agent().validate(&nonlocal()).await.unwrap();
-    let nginx = tests.iter().find(|test| test.program == "nginx").unwrap();
+    let nginx = tests
+        .iter()
+        .find(|test| test.unit == UnitId::NGINX)
+        .unwrap();
     assert_eq!(nginx.code, 1, "{}", nginx.output);
     let missed = "host not found in syslog server \"log.internal\"";
     assert!(nginx.output.contains(missed), "{}", nginx.output);
@@ -108,7 +115,10 @@ async fn a_listener_that_nothing_allows_stays_refused(world: &World) {
     only_ipv4.manifest.sysctls.push((key, "1".to_owned()));
     for tree in [tree(TX, 1, ID, vec![]), only_ipv4] {
         let tests = world.agent().validate(&tree).await.unwrap();
-        let nginx = tests.iter().find(|test| test.program == "nginx").unwrap();
+        let nginx = tests
+            .iter()
+            .find(|test| test.unit == UnitId::NGINX)
+            .unwrap();
         assert_eq!(nginx.code, 1, "{}", nginx.output);
         assert!(nginx.output.contains("bind() to"), "{}", nginx.output);
     }

@@ -4,6 +4,7 @@ use crate::in_every_shell;
 use crate::scene::*;
 use crate::world::World;
 use hactl::agent::Reason;
+use hactl::units;
 
 in_every_shell!(
     an_edit_after_a_first_change_that_was_undone_is_kept,
@@ -58,7 +59,9 @@ async fn an_edit_of_a_host_that_was_given_back_is_kept(world: &World) {
         vec![file("/etc/keepalived/conf.d/x", "x\n")],
     );
     beside.files.retain(|file| file.path.as_str() != NGINX);
-    beside.manifest.meta.shift_remove("nginx_id");
+    for unit in units::ids() {
+        beside.manifest.facts.set_id(unit, "");
+    }
     applied(&agent, "third", &beside).await.unwrap();
     let kept =
         world.sh("cd /var/lib/hactl/generations/0; find . -name nginx.conf; find . -name '*.old'");

@@ -1,6 +1,7 @@
 //! The daemons are tested with a /run that is the host's, but for what they write in it, and for the
 //! file that keepalived tracks, which is there before any unit has written it.
 
+use hactl::agent::Fact;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::in_every_shell;
@@ -53,9 +54,7 @@ fn scene(world: &World) -> hactl::agent::Tree {
             .into_bytes();
         }
     }
-    tree.manifest
-        .meta
-        .insert("tracked_file".to_owned(), TRACKED.to_owned());
+    tree.manifest.facts.set(Fact::TrackedFile, TRACKED);
     tree
 }
 
@@ -83,7 +82,7 @@ async fn a_tracked_file_that_is_missing_is_there_for_the_test_only(world: &World
     assert_eq!(world.snapshot("/run"), before);
     // A tree that tracks nothing brings nothing.
     let mut silent = tree.clone();
-    silent.manifest.meta.shift_remove("tracked_file");
+    silent.manifest.facts.remove(Fact::TrackedFile);
     let tests = world.agent().validate(&silent).await.unwrap();
     assert_eq!(tests[1].code, 5, "{tests:?}");
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hactl::agent::{FailureCode, PeerKey, PeerSide, Reason};
+use hactl::agent::{Fact, FailureCode, PeerKey, PeerSide, Reason};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -18,6 +18,7 @@ in_every_shell!(
     who_lacks_the_key_is_not_answered,
     a_lie_is_no_answer,
     a_key_is_where_only_root_reads,
+    what_still_runs_for_a_change_ends_with_it,
 );
 
 const ASKER: &str = "127.0.0.1";
@@ -28,9 +29,7 @@ async fn waiting(world: &World, key: &PeerKey, own: &str, other: &str) {
     inhabited(world);
     let agent = world.agent();
     let mut tree = tree(TX, 1, ID, vec![]);
-    tree.manifest
-        .meta
-        .insert("peers".to_owned(), other.to_owned());
+    tree.manifest.facts.set(Fact::Peers, other);
     staged(&agent, TX, &tree).await.unwrap();
     let mut how = activation();
     how.peer = Some(PeerSide {
@@ -345,4 +344,23 @@ fn processes() -> String {
         }
     }
     shown
+}
+
+async fn what_still_runs_for_a_change_ends_with_it(world: &World) {
+    // An earlier change's service still asks how the others decided.
+    world.write("/run/units/hactl-revert.service.active", "activating\n");
+    waiting(world, &PeerKey::random().unwrap(), ASKER, PEER).await;
+    let stopped = |unit: &str| {
+        let log = world.read("/run/systemctl.log");
+        let mut stops = log.lines().filter(|line| line.starts_with("stop "));
+        stops.any(|line| line.split(' ').any(|word| word == unit))
+    };
+    assert!(stopped("hactl-revert.service"));
+    assert!(!stopped("hactl-peer@*.service"));
+    world
+        .agent()
+        .revert(TX, &Reason::failed("x"))
+        .await
+        .unwrap();
+    assert!(stopped("hactl-peer@*.service"));
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hactl::agent::{Answered, Door, ReachQuestion, VipDoors};
+use hactl::agent::{Answered, Door, Question, ReachQuestion, VipDoors};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -13,6 +13,7 @@ in_every_shell!(
     who_owns_nothing_announces_nothing,
     a_look_tells_what_a_host_has_wrong_and_leaves_it_so,
     a_look_hears_which_configuration_answers,
+    who_has_an_address_is_asked_although_another_one_is_remembered,
     what_is_no_address_is_refused,
 );
 
@@ -191,6 +192,43 @@ async fn a_look_tells_what_a_host_has_wrong_and_leaves_it_so(world: &World) {
     for vip in [VIP, VIP6] {
         let learned = &seen.vips[&ip(vip)].learned;
         assert_eq!(learned.as_deref(), Some("02:00:00:00:00:08"));
+    }
+}
+
+/// A node that had it last is remembered, and hides who has it now.
+async fn who_has_an_address_is_asked_although_another_one_is_remembered(world: &World) {
+    inhabited(world);
+    let far = Neighbour::of(world);
+    let agent = world.agent();
+    let question = Question {
+        neighbours: [VIP, VIP6, "10.9.0.77"].map(ip).into(),
+        ..Question::default()
+    };
+    let remembers = |state: &str| {
+        for vip in [VIP, VIP6] {
+            world.sh(&format!(
+                "ip neigh replace {vip} lladdr {WRONG} dev eth0 nud {state}"
+            ));
+        }
+    };
+    // Nobody has it.
+    for state in ["reachable", "stale"] {
+        remembers(state);
+        let seen = agent.observe(&question).await.unwrap();
+        assert!(seen.neighbours.is_empty(), "{state}: {:?}", seen.neighbours);
+    }
+    far.sh(&format!(
+        "ip address add {VIP}/32 dev far0 && ip address add {VIP6}/128 dev far0 nodad"
+    ));
+    for state in ["reachable", "stale"] {
+        remembers(state);
+        let seen = agent.observe(&question).await.unwrap();
+        for vip in [VIP, VIP6] {
+            let found = seen.neighbours.get(&ip(vip));
+            let found = found.map(|it| (it.hardware.as_str(), it.is_remembered));
+            assert_eq!(found, Some(("02:00:00:00:00:08", false)), "{state}, {vip}");
+        }
+        assert_eq!(seen.neighbours.len(), 2, "{state}");
     }
 }
 

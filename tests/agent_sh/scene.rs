@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hactl::agent::{Activation, Agent, AgentError, Entry, LockRequest, Manifest, Tree, TreeFile};
-use hactl::model::{FileRole, HostPath};
+use hactl::agent::{
+    Activation, Agent, AgentError, Entry, Fact, Facts, LockRequest, Manifest, Tree, TreeFile,
+    UnitAction,
+};
+use hactl::model::{FileRole, HostPath, UnitId};
 use hactl::plan::Desired;
+use hactl::units;
 
 use crate::world::World;
 
@@ -31,13 +35,12 @@ pub(crate) fn file(at: &str, content: impl Into<Vec<u8>>) -> TreeFile {
 
 /// A tree as hactl stages one: both daemons' files with the identity `id`, and `more`.
 pub(crate) fn tree(tx: &str, generation: u64, id: &str, more: Vec<TreeFile>) -> Tree {
-    let meta = [
-        ("nginx_id", id.to_owned()),
-        ("keepalived_id", id.to_owned()),
-        ("status_port", "8081".to_owned()),
-        ("generation", generation.to_string()),
-        ("tx", tx.to_owned()),
-    ];
+    let mut facts = Facts::from([
+        (Fact::StatusPort, "8081".to_owned()),
+        (Fact::Generation, generation.to_string()),
+        (Fact::Tx, tx.to_owned()),
+    ]);
+    units::ids().for_each(|unit| facts.set_id(unit, id));
     let mut files = vec![
         file(NGINX, format!("# id {id}\n")),
         file(KEEPALIVED, format!("# id {id}\n")),
@@ -45,7 +48,7 @@ pub(crate) fn tree(tx: &str, generation: u64, id: &str, more: Vec<TreeFile>) -> 
     files.extend(more);
     Tree {
         manifest: Manifest {
-            meta: meta.map(|(key, value)| (key.to_owned(), value)).into(),
+            facts,
             sysctls: vec![("net.core.somaxconn".to_owned(), "65535".to_owned())],
             ..Manifest::default()
         },
@@ -67,11 +70,15 @@ pub(crate) fn request(tx: &str) -> LockRequest {
     }
 }
 
+/// What happens to both services.
+pub(crate) fn actions(nginx: UnitAction, keepalived: UnitAction) -> Vec<(UnitId, UnitAction)> {
+    vec![(UnitId::NGINX, nginx), (UnitId::KEEPALIVED, keepalived)]
+}
+
 pub(crate) fn activation() -> Activation {
     Activation {
         expected: BTreeMap::new(),
-        nginx: "reload",
-        keepalived: "reload",
+        actions: actions(UnitAction::Reload, UnitAction::Reload),
         revert_after: Duration::from_mins(5),
         peer: None,
         switch: None,
@@ -112,8 +119,8 @@ pub(crate) async fn rolled_back_to_0(world: &World, tx: &str) {
     let (manifest, contents) = agent.generation(0).await.unwrap();
     let desired = Desired::from_generation(agent.node(), manifest, contents).unwrap();
     let mut tree = desired.tree;
-    for (key, value) in [("generation", "0"), ("tx", tx)] {
-        tree.manifest.meta.insert(key.to_owned(), value.to_owned());
+    for (fact, value) in [(Fact::Generation, "0"), (Fact::Tx, tx)] {
+        tree.manifest.facts.set(fact, value);
     }
     applied(&agent, tx, &tree).await.unwrap();
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hactl::agent::{Activation, Agent, AgentError, FailureCode, Part, Reason, Switch};
+use hactl::agent::{Activation, Agent, AgentError, FailureCode, Part, Reason, Switch, UnitAction};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -25,9 +25,9 @@ const OLD: &str = "aaaaaaaaaaaa";
 
 fn activation_as(part: Part) -> Activation {
     Activation {
-        keepalived: match part {
-            Part::Keeper => "reload",
-            Part::Silent => "restart",
+        actions: match part {
+            Part::Keeper => actions(UnitAction::Reload, UnitAction::Reload),
+            Part::Silent => actions(UnitAction::Reload, UnitAction::Restart),
         },
         switch: Some(Switch {
             part,

@@ -1,9 +1,10 @@
-//! A change that waits for a person, and the locks around it.
+//! A change that waits for the operator, and the locks around it.
 
 use std::collections::BTreeMap;
 
 use hactl::agent::{
-    AgentError, Ending, FailureCode, LockRequest, Phase, Question, ReachQuestion, Reason, Tree,
+    AgentError, Ending, Fact, FailureCode, LockRequest, Phase, Question, ReachQuestion, Reason,
+    Tree,
 };
 
 use crate::in_every_shell;
@@ -24,17 +25,16 @@ in_every_shell!(
     a_look_writes_nothing_whatever_a_change_has_come_to,
 );
 
-/// A tree of a change that a person confirms.
+/// A tree of a change that the operator confirms.
 fn manual(position: usize) -> Tree {
     let mut tree = tree(TX, 1, ID, vec![]);
     let facts = [
-        ("position", position.to_string()),
-        ("nodes", "3".to_owned()),
-        ("confirm", "manual".to_owned()),
-        ("applied_by", "ada@desk".to_owned()),
+        (Fact::Position, position.to_string()),
+        (Fact::Nodes, "3".to_owned()),
+        (Fact::Confirm, "manual".to_owned()),
+        (Fact::AppliedBy, "ada@desk".to_owned()),
     ];
-    let facts = facts.map(|(key, value)| (key.to_owned(), value));
-    tree.manifest.meta.extend(facts);
+    tree.manifest.facts.extend(facts);
     tree
 }
 
@@ -159,7 +159,7 @@ async fn the_time_that_is_left_is_told(world: &World) {
     };
     assert!(lock.pid.is_empty());
     assert_eq!(lock.holder, "ada@desk");
-    assert!(lock.words().contains("waits to be confirmed"));
+    assert!(lock.words().contains("is pending confirmation"));
 }
 
 async fn an_end_is_noted_once(world: &World) {

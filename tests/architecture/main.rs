@@ -2,9 +2,11 @@
 //! page, so that the page cannot say anything else than what is so.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
+mod imports;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use source::{Source, sources};
@@ -59,11 +61,11 @@ const ACTORS: [&str; 12] = [
     "Agent",
     "Connector",
     "Coordinator",
-    "Engine",
     "Fleet",
     "Host",
     "Lab",
     "Redactor",
+    "Session",
     "SshConnector",
     "Templates",
     "Call",
@@ -143,6 +145,32 @@ fn the_table_of_imports_is_true() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The page names functions that are there, so that whoever follows it arrives.
+#[test]
+fn the_way_of_an_apply_leads_through_functions_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/way-of-an-apply.md")).unwrap();
+    let mut stations = 0;
+    for row in page.lines().filter(|line| line.contains("| `src/")) {
+        let words: Vec<&str> = row.split('`').collect();
+        let [_, file, _, function, _] = words[..] else {
+            panic!("a row names a file and a function: {row}");
+        };
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let is_sh = Path::new(file).extension().is_some_and(|end| end == "sh");
+        let definition = if is_sh {
+            format!("\n{function}() {{")
+        } else {
+            format!("fn {function}")
+        };
+        let after = text.split(&definition).nth(1);
+        let is_there = after.is_some_and(|rest| is_sh || rest.starts_with(['(', '<']));
+        assert!(is_there, "{file} has no {function}");
+        stations += 1;
+    }
+    assert!(stations > 15);
+}
+
 #[test]
 fn imports_point_up_the_table() {
     let table = table();
@@ -156,6 +184,26 @@ fn imports_point_up_the_table() {
             );
         }
     }
+}
+
+#[test]
+fn no_files_of_a_module_import_each_other_in_a_circle() {
+    let edges = imports::edges(&sources());
+    assert!(edges.len() > 500, "{}", edges.len());
+    let mut told = String::new();
+    for circle in imports::circles(&edges) {
+        told.push_str("\nfiles that import each other:\n");
+        for ((from, to), items) in &edges {
+            if circle.contains(from) && circle.contains(to) {
+                let items: Vec<&str> = items.iter().map(String::as_str).collect();
+                let is_mutual = edges.contains_key(&(to.clone(), from.clone()));
+                let way = if is_mutual { "<->" } else { "->" };
+                let items = items.join(", ");
+                let _ = writeln!(told, "  {from} {way} {to} ({items})");
+            }
+        }
+    }
+    assert!(told.is_empty(), "{told}");
 }
 
 /// A module's imports are the `crate::` paths in it: nothing goes around them.
@@ -225,8 +273,41 @@ fn only_remote_and_the_lab_start_programs() {
     }
 }
 
+/// Where connections are made and ended: work gets them from there, and they end with it.
+const SCOPE: &str = "apply/fleet.rs";
+
+#[test]
+fn connections_are_made_and_ended_by_their_scope_alone() {
+    let uses = |source: &Source| {
+        let words = [".connect(", "Agent::new", ".close()", "Agent::close"];
+        let used = words.into_iter().filter(|word| source.code.contains(word));
+        used.collect::<Vec<_>>()
+    };
+    let sources = sources();
+    // `agent` and `remote` are what is connected; a drill's load connects to a VIP as a user does.
+    let is_held =
+        |source: &&Source| matches!(source.module(), "apply" | "ops" | "report" | "view" | "cli");
+    for source in sources.iter().filter(is_held) {
+        let expected: &[&str] = match source.path.as_str() {
+            SCOPE => &[".connect(", "Agent::new", ".close()", "Agent::close"],
+            _ => &[],
+        };
+        assert_eq!(uses(source), expected, "{}", source.path);
+    }
+}
+
+#[test]
+fn apply_asks_the_plan_and_not_where_it_leads() {
+    for source in sources().iter().filter(|it| it.module() == "apply") {
+        let asks = source.has_word("Goal") || source.has_word("goal");
+        assert!(!asks, "{} asks for the goal", source.path);
+    }
+}
+
 /// Modules whose answer depends on what they are given, and on nothing else.
-const PURE_PLACES: [&str; 8] = [
+const PURE_PLACES: [&str; 10] = [
+    "health/",
+    "conf/",
     "plan/",
     "check/",
     "render/",

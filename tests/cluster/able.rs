@@ -16,12 +16,12 @@ fn problems_of(ended: &Ended) -> Vec<Value> {
     json["problems"].as_array().unwrap().clone()
 }
 
-fn status(cluster: &Cluster) -> Ended {
+pub(crate) fn status(cluster: &Cluster) -> Ended {
     cluster.run(&["status", "--format", "json"])
 }
 
 #[track_caller]
-fn whole(cluster: &Cluster) {
+pub(crate) fn whole(cluster: &Cluster) {
     let mut last = None;
     wait_for("the cluster to be whole", || {
         let ended = status(cluster);
@@ -48,6 +48,42 @@ fn the_problem(cluster: &Cluster, kind: &str) -> Value {
     found
 }
 
+/// What a report says by `rule`.
+pub(crate) fn findings_of(ended: &Ended, rule: &str) -> Vec<Value> {
+    let json = ended.json();
+    let all = json["findings"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{ended}"));
+    all.iter()
+        .filter(|one| one["rule"] == rule)
+        .cloned()
+        .collect()
+}
+
+/// What `status` and `plan` both say by `rule` of one node, once it is seen.
+#[track_caller]
+pub(crate) fn the_finding(cluster: &Cluster, rule: &str, node: &str) -> Value {
+    let is_it = |finding: &Value| finding["node"] == node;
+    wait_for(rule, || {
+        findings_of(&status(cluster), rule).iter().any(is_it)
+    });
+    let plan = cluster.run(&["plan", "--format", "json"]);
+    let planned = findings_of(&plan, rule);
+    let ended = status(cluster);
+    let mut told = findings_of(&ended, rule);
+    // What counts something counts it anew.
+    let nodes = |findings: &[Value]| -> Vec<Value> {
+        findings.iter().map(|one| one["node"].clone()).collect()
+    };
+    assert_eq!(nodes(&planned), nodes(&told), "{plan}\n{ended}");
+    assert_eq!(told.len(), 1, "{ended}");
+    let told = told.remove(0);
+    assert_eq!(told["node"], node, "{ended}");
+    let code = i32::from(told["severity"] == "error");
+    assert_eq!(ended.code(), Some(code), "{ended}");
+    told
+}
+
 #[test]
 fn status_names_what_keeps_a_backup_from_taking_over() {
     let Some(cluster) = Cluster::up(&machines()) else {
@@ -68,12 +104,11 @@ fn status_names_what_keeps_a_backup_from_taking_over() {
     // A hook that is gone.
     let hook = "/etc/keepalived/notify.sh";
     cluster.on("lb3", &format!("chmod a-x {hook}"));
-    let problem = the_problem(&cluster, "script_unusable");
-    assert_eq!(
-        (&problem["node"], &problem["path"]),
-        (&"lb3".into(), &hook.into())
+    let finding = the_finding(&cluster, "KA040", "lb3");
+    assert!(
+        finding["message"].as_str().unwrap().contains(hook),
+        "{finding}"
     );
-    assert_eq!(problem["script"], "not_executable");
     cluster.on("lb3", &format!("chmod a+x {hook}"));
     whole(&cluster);
 
@@ -145,8 +180,9 @@ fn a_change_that_leaves_a_node_unable_is_undone() {
     let several = |problem: &Value| problem["problem"] == "several_owners";
     wait_for("a second owner", || {
         let ended = status(&cluster);
-        ended.code() == Some(1) && problems_of(&ended).iter().any(several)
+        ended.code() == Some(1) && !findings_of(&ended, "DR001").is_empty()
     });
+    the_finding(&cluster, "FW001", "lb3");
     cluster.edit("192.168.1.12:8080", "192.168.1.12:8081");
     let problems = undone(&cluster);
     assert!(problems.iter().any(several), "{problems:?}");

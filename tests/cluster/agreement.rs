@@ -199,9 +199,9 @@ fn some_nodes_are_changed_and_the_others_only_looked_at() {
     // A change that all must agree on is refused before anything is sent.
     let plain = cluster.inventory();
     cluster.set_inventory(&format!("{plain}vrrp: {{ peering: multicast }}\n"));
-    for verb in ["plan", "apply"] {
-        let refused = cluster.run(&[verb, "--yes", "--limit", "lb3"]).exits(1);
-        refused.says("unicast to multicast");
+    for verb in [&["plan"][..], &["apply", "--yes"]] {
+        let limited = [verb, &["--limit", "lb3"]].concat();
+        cluster.run(&limited).exits(1).says("unicast to multicast");
     }
     cluster.assert_etc(&etc);
 

@@ -77,7 +77,7 @@ fn hosts_undo_what_a_killed_hactl_left_unconfirmed() {
         .run(&["status"])
         .exits(1)
         .says("lb2: the change")
-        .says("is unfinished there");
+        .says("is unfinished");
     for node in cluster.nodes() {
         cluster.wait_for_file(&node, "/var/lib/hactl/journal", false);
     }
@@ -87,6 +87,6 @@ fn hosts_undo_what_a_killed_hactl_left_unconfirmed() {
     cluster
         .run(&["plan"])
         .exits(0)
-        .says("lb2: the host undid the last change")
+        .says("lb2: the host rolled the last change")
         .says("nobody confirmed it in time");
 }

@@ -217,12 +217,12 @@ fn what_stands_in_the_others_way_is_named_and_nothing_is_changed() {
     refuses(
         "sed -i.own 's/VI_50/VI_1/' /etc/keepalived/keepalived.conf",
         "mv /etc/keepalived/keepalived.conf.own /etc/keepalived/keepalived.conf",
-        &["lb2: /etc/keepalived/keepalived.conf has a vrrp_instance VI_1 already"],
+        &["lb2: /etc/keepalived/keepalived.conf already has a vrrp_instance VI_1"],
     );
     refuses(
         "sed -i.own 's/10.0.0.50/10.0.0.100/' /etc/keepalived/keepalived.conf",
         "mv /etc/keepalived/keepalived.conf.own /etc/keepalived/keepalived.conf",
-        &["brings 10.0.0.100 already"],
+        &["already has 10.0.0.100"],
     );
     refuses(
         "cp -p /etc/keepalived/keepalived.conf /root

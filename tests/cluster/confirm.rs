@@ -1,9 +1,10 @@
-//! Changes that a person confirms, and locks: several machines work on one cluster.
+//! Changes that the operator confirms, and locks: several machines work on one cluster.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, Ended, VIP, machines};
+use crate::lab::wait_for;
 
 /// A cluster with a change about to be applied.
 fn with_a_change() -> Option<Cluster> {
@@ -74,17 +75,17 @@ fn a_change_that_waits_is_confirmed_from_another_machine() {
     // Nobody else changes anything meanwhile, and everybody is told what waits.
     run_elsewhere(&cluster, &["apply", "--yes"])
         .exits(6)
-        .says("a change of tester@")
-        .says("waits to be confirmed")
-        .says("`hactl confirm` keeps it, `hactl cancel` undoes it");
+        .says("a change by tester@")
+        .says("is pending confirmation")
+        .says("keep it with `hactl confirm`, or roll it back with `hactl cancel`");
     run_elsewhere(&cluster, &["plan"])
         .exits(6)
-        .says("waits to be confirmed");
+        .says("is pending confirmation");
     run_elsewhere(&cluster, &["rollback", "--yes"]).exits(6);
     run_elsewhere(&cluster, &["status"])
         .exits(1)
-        .says("waits to be confirmed")
-        .never_says("serves another configuration");
+        .says("is pending confirmation")
+        .never_says("runs another configuration");
     run_elsewhere(&cluster, &["lock", "show"])
         .exits(0)
         .says("tester@")
@@ -103,13 +104,44 @@ fn a_change_that_waits_is_confirmed_from_another_machine() {
         .says("nothing to confirm");
     run_elsewhere(&cluster, &["cancel"])
         .exits(1)
-        .says("The last change was confirmed, and stays");
+        .says("The last change is confirmed");
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.run(&["status"]).exits(0);
     cluster.owner(VIP);
     // The next change finds free locks.
     cluster.edit("192.168.1.13:8080", "192.168.1.12:8080");
     cluster.apply().says("generation 3 is live");
+    cluster.assert_no_traces();
+}
+
+#[test]
+fn a_node_that_is_asked_when_the_change_ends_keeps_no_unit_of_it() {
+    let Some(cluster) = with_a_change() else {
+        return;
+    };
+    let waits = [
+        "apply",
+        "--yes",
+        "--confirm",
+        "manual",
+        "--format",
+        "ndjson",
+    ];
+    let (events, document) = cluster.run(&waits).exits(0).lines();
+    assert_eq!(document["outcome"]["result"], "waiting");
+    assert_eq!(document["events"].as_array().unwrap().len(), events.len());
+    let units = || {
+        let list = "systemctl list-units --all --plain --no-legend 'hactl-*'";
+        cluster.on("lb2", list)
+    };
+    // Another node that has connected and is slow to ask.
+    cluster.on(
+        "lb3",
+        "systemd-run -q --collect bash -c 'exec 3<>/dev/tcp/10.0.0.12/112; sleep 40'",
+    );
+    wait_for("lb2 to be asked", || units().contains("hactl-peer@"));
+    run_elsewhere(&cluster, &["cancel"]).exits(0);
+    assert_eq!(units(), "");
     cluster.assert_no_traces();
 }
 
@@ -132,8 +164,8 @@ fn a_change_that_waits_is_cancelled_to_the_byte() {
         .says("(in 2");
     run_elsewhere(&cluster, &["cancel"])
         .exits(0)
-        .says("generation 2, tester@")
-        .says("is cancelled: lb1, lb2 and lb3 are as they were before it");
+        .says("generation 2, applied by tester@")
+        .says("is rolled back on lb1, lb2 and lb3");
     cluster.assert_etc(&before);
     assert_eq!(cluster.all_served(), served);
     cluster.assert_no_traces();
@@ -167,7 +199,7 @@ fn a_change_that_nobody_confirms_is_undone_and_said_so_once() {
     cluster.assert_etc(&before);
     run_elsewhere(&cluster, &["confirm"])
         .exits(1)
-        .says("The last change was undone on lb1, lb2 and lb3")
+        .says("The last change was rolled back on lb1, lb2 and lb3")
         .says("nobody confirmed it in time");
     run_elsewhere(&cluster, &["status"]).says("nobody confirmed it in time");
     cluster.apply().says("nobody confirmed it in time");
@@ -252,7 +284,7 @@ fn the_lock_of_a_killed_hactl_is_free_at_once_where_it_ran() {
         .says(
             "lb2: alice@desk (pid 4711) is changing this cluster since 2026-01-02T03:04:05Z, until",
         )
-        .says("`hactl lock break` frees it now");
+        .says("`hactl lock break` breaks it now");
     cluster.run(&["lock", "break"]).exits(64).says("--yes");
     cluster
         .run(&["lock", "break", "--yes"])
@@ -289,7 +321,7 @@ fn a_lock_broken_during_a_change_leaves_it_to_its_timers() {
     cluster
         .run(&["apply", "--yes"])
         .exits(6)
-        .says("waits to be confirmed");
+        .says("is pending confirmation");
     wait_for_the_timers(&cluster);
     cluster.assert_etc(&before);
     cluster.apply();
@@ -313,8 +345,8 @@ fn what_a_killed_hactl_has_activated_is_cancelled_or_ended_by_the_next_apply() {
                 .run(&["confirm"])
                 .exits(1)
                 .says("was interrupted before it was proven on all nodes")
-                .says("`hactl cancel` undoes it now");
-            cluster.run(&["cancel"]).exits(0).says("is cancelled");
+                .says("roll it back now with `hactl cancel`");
+            cluster.run(&["cancel"]).exits(0).says("is rolled back");
             cluster.assert_etc(&before);
             cluster.assert_no_traces();
         } else {

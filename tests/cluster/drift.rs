@@ -1,9 +1,9 @@
-//! What happens to hosts behind hactl's back: each difference is named, and mended by apply.
+//! What happens to hosts behind hactl's back: each difference is named, and corrected by apply.
 
 use crate::cluster::{Cluster, VIP, machines};
 
 #[test]
-fn every_difference_between_file_kernel_and_process_is_named_and_mended() {
+fn every_difference_between_file_kernel_and_process_is_named_and_corrected() {
     let Some(cluster) = Cluster::up(&machines()) else {
         return;
     };
@@ -44,7 +44,7 @@ fn every_difference_between_file_kernel_and_process_is_named_and_mended() {
             .says("/etc/nginx/nginx.conf")
             .says("/etc/keepalived/notify.sh")
             .says("the kernel uses net.ipv4.tcp_fin_timeout = 60, though 30 was applied")
-            .says("nginx serves another configuration than the one that was applied")
+            .says("nginx runs another configuration than the one that was applied")
             .says("keepalived runs another configuration than the one that was applied")
             .says("nginx.service does not run (inactive)")
             .says("keepalived.service would not start at boot")

@@ -120,7 +120,7 @@ fn a_drill_is_refused_where_it_would_be_an_outage() {
     cluster.on("lb2", "rm /var/lib/hactl/lock");
 
     let limited = ["failover-test", "--yes", "--limit", "lb1"];
-    cluster.run(&limited).exits(1).says("leave --limit out");
+    cluster.run(&limited).exits(64).says("--limit");
     assert_eq!(cluster.masters(), 1, "a refused drill moved the VIP");
 
     // What concerns a node that has not the VIP disturbs nobody.
@@ -130,10 +130,17 @@ fn a_drill_is_refused_where_it_would_be_an_outage() {
         "--node",
         "lb2",
         "--format",
-        "json",
+        "ndjson",
     ];
     let ended = cluster.run(&other).exits(0).says("no outage is expected");
-    let run = &ended.json()["report"]["runs"][0];
+    let (events, document) = ended.lines();
+    let names: Vec<_> = events.iter().map(|event| &event["event"]).collect();
+    assert_eq!(
+        names,
+        ["drill_begun", "fault_ordered", "settling"],
+        "{ended}"
+    );
+    let run = &document["report"]["runs"][0];
     has(run, "fault", "lb2");
     assert!(run["to"].is_null() && run["after"] == "lb1", "{run:#}");
     assert_healed(&cluster);

@@ -32,7 +32,7 @@ fn a_stopping_node_answers_until_the_neighbours_know_the_next_owner() {
     // Longer than systemd waits for a stop, so that it is killed in the middle.
     cluster.on(
         "lb1",
-        "sed -i 's/sleep 0.3/sleep 60/' /etc/keepalived/hand_over.sh; \
+        "sed -i 's/sleep 0.3/sleep 25/' /etc/keepalived/hand_over.sh; \
          mkdir -p /run/systemd/system/nginx.service.d; \
          printf '[Service]\nTimeoutStopSec=20\n' >/run/systemd/system/nginx.service.d/60-slow.conf; \
          systemctl daemon-reload; systemctl stop --no-block nginx.service",
@@ -152,4 +152,76 @@ fn the_owner_alone_has_the_vip_on_its_loopback_and_after_a_rollback_nobody() {
     for node in ["lb1", "lb2", "lb3"] {
         assert!(is_as_before(&cluster, node), "{node}");
     }
+}
+
+/// Without the VIP nothing leaves from it, and whoever waits for an answer would wait until it gives up.
+#[test]
+fn a_request_that_the_former_owner_has_is_answered_or_its_client_is_told() {
+    let Some(cluster) = Cluster::up(&machines()) else {
+        return;
+    };
+    cluster.edit(
+        "  - { address: 10.0.0.100/24 }",
+        "  - { address: 10.0.0.100/24, prefer: lb1 }\n  - { address: \"fd00:10::100/64\", prefer: lb1 }",
+    );
+    cluster.apply();
+    let vips = [VIP, "fd00:10::100"];
+    let workers = |signal: &str| {
+        cluster.on("lb1", &format!("pkill -{signal} -u www-data nginx"));
+    };
+    let lingers = |vip: &str| cluster.on("lb1", "ip -o addr show dev lo").contains(vip);
+    // The kernel takes the requests, nginx does not answer them yet, and the VIPs leave.
+    let moves_with_requests = || {
+        for vip in vips {
+            wait_for("the VIPs on lb1", || cluster.owners(vip) == ["lb1"]);
+            wait_for("lb1 to be prepared", || lingers(vip));
+        }
+        workers("STOP");
+        let clients = vips.map(|vip| {
+            let host = if vip == VIP { vip } else { "[fd00:10::100]" };
+            let mut client = cluster.controller("curl");
+            let url = format!("http://{host}/");
+            client.args(["-s", "-o", "/dev/null", "-m", "20", &url]);
+            let client = client.spawn().unwrap();
+            wait_for("the request at lb1", || {
+                let ask = format!("ss -Htn state established src '[{vip}]'");
+                let said = cluster.on("lb1", &ask);
+                said.lines().any(|line| !line.starts_with("0 "))
+            });
+            client
+        });
+        cluster.on("lb1", "systemctl stop keepalived.service");
+        for vip in vips {
+            wait_for("another owner", || {
+                cluster.owners(vip).iter().any(|node| node != "lb1")
+            });
+        }
+        clients
+    };
+    let ends_with = |clients: [std::process::Child; 2], code: i32| {
+        for mut client in clients {
+            let ended = client.wait().unwrap().code();
+            let meaning = "curl: 0 is an answer, 28 waited in vain, 56 was told";
+            assert_eq!(ended, Some(code), "{meaning}");
+        }
+    };
+
+    let clients = moves_with_requests();
+    // Longer than for the neighbours.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert!(vips.into_iter().all(lingers));
+    workers("CONT");
+    ends_with(clients, 0);
+    wait_for("the end of the hand-over", || {
+        !vips.into_iter().any(lingers)
+    });
+
+    cluster.on("lb1", "systemctl start keepalived.service");
+    let clients = moves_with_requests();
+    wait_for("the end of the hand-over", || {
+        !vips.into_iter().any(lingers)
+    });
+    workers("CONT");
+    ends_with(clients, 56);
+    assert!(is_as_before(&cluster, "lb1"));
 }

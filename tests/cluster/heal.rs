@@ -1,8 +1,9 @@
-//! Every drill's fault heals by itself, whatever becomes of hactl: the real binary begins it, is killed with
+//! Every drill's fault heals on its own, whatever becomes of hactl: the real binary begins it, is killed with
 //! SIGKILL in the middle, and from then on nobody calls. A new drill is covered by its row in the table.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::io::Read as _;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use hactl::drill::{DRILLS, DrillSpec, Takeover};
@@ -40,12 +41,8 @@ fn every_fault_heals_by_itself_when_hactl_is_killed() {
             "4s",
         ];
         let mut hactl = cluster.start(&arguments);
-        see_it_made(&cluster, spec, &first);
-        assert!(
-            hactl.try_wait().unwrap().is_none(),
-            "{}: hactl had ended",
-            spec.name
-        );
+        see_it_made(&cluster, spec, &first, &mut hactl);
+        assert_runs(&mut hactl, spec);
         hactl.kill().unwrap();
         hactl.wait().unwrap();
         healed(&cluster, spec, &before, &first);
@@ -84,10 +81,23 @@ fn healed(cluster: &Cluster, spec: &DrillSpec, before: &BTreeMap<String, String>
     });
 }
 
+/// Who ends before it is killed has refused the drill, and says why.
+#[track_caller]
+fn assert_runs(hactl: &mut Child, spec: &DrillSpec) {
+    if let Some(status) = hactl.try_wait().unwrap() {
+        let mut said = String::new();
+        let pipes = (hactl.stdout.take(), hactl.stderr.take());
+        pipes.0.map(|mut pipe| pipe.read_to_string(&mut said));
+        pipes.1.map(|mut pipe| pipe.read_to_string(&mut said));
+        panic!("{}: hactl had ended: {status}\n{said}", spec.name);
+    }
+}
+
 /// A fault that was never made would heal, too.
-fn see_it_made(cluster: &Cluster, spec: &DrillSpec, node: &str) {
+fn see_it_made(cluster: &Cluster, spec: &DrillSpec, node: &str, hactl: &mut Child) {
     let what = format!("{} on {node} to be seen", spec.name);
     wait(&what, || {
+        assert_runs(hactl, spec);
         let seen = match spec.takeover {
             Takeover::Must => {
                 let owners = cluster.owners(VIP);

@@ -8,6 +8,8 @@ mod clients;
 mod cluster;
 #[path = "../support/dns.rs"]
 mod dns;
+#[path = "../support/documents.rs"]
+mod documents;
 #[path = "../support/lab.rs"]
 mod lab;
 #[path = "../support/snapshot.rs"]
@@ -38,6 +40,7 @@ mod prefix;
 mod recovery;
 mod refused;
 mod releases;
+mod rules;
 mod security;
 mod serving;
 mod shapes;

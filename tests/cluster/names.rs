@@ -80,7 +80,10 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
     for node in told["nodes"].as_array().unwrap() {
         assert_eq!(node["unresolved"][0], "app.internal", "{node:#}");
         // The running nginx has its addresses, and serves.
-        assert_eq!(node["nginx"]["active"], "active", "{node:#}");
+        assert_eq!(
+            node["units"]["nginx"]["service"]["active"], "active",
+            "{node:#}"
+        );
     }
     assert!(!cluster.get(&format!("http://{VIP}/")).is_empty());
 

@@ -178,7 +178,7 @@ fn a_change_ends_with_neighbours_that_know_the_owner() {
     all_know_it("cancelled");
     cluster.run(&["status"]).exits(0);
 
-    // And what hosts undo by themselves, without any hactl.
+    // And what hosts roll back on their own, without any hactl.
     let waiting = [
         "apply",
         "--yes",
@@ -268,11 +268,12 @@ fn what_this_machine_reached_before_a_change_it_reaches_after() {
     cluster.run(&["status"]).exits(0);
     cluster.edit("192.168.1.13:8080", "192.168.1.12:8080");
     let before = cluster.all_etc();
-    let hactl = cluster.start(&["apply", "--yes", "--format", "json"]);
+    let arguments = ["apply", "--yes", "--format", "json"];
+    let hactl = cluster.start(&arguments);
     cluster.wait_for_file("lb2", "/var/lib/hactl/journal", true);
     nft(SHUT);
     let output = hactl.wait_with_output().unwrap();
-    let ended = Ended::new(&["apply"], output).exits(5);
+    let ended = Ended::new(&arguments, output).exits(5);
     let outcome = &ended.json()["outcome"];
     assert_eq!(outcome["failure"]["step"], "prove", "{ended}");
     cluster.assert_etc(&before);

@@ -65,5 +65,5 @@ fn a_saved_plan_is_carried_out_as_it_was_or_not_at_all() {
     cluster
         .run(&["apply", second, "--yes"])
         .exits(1)
-        .says("is no plan of hactl's");
+        .says("is not a valid plan file");
 }

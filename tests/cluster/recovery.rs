@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, machines};
+use crate::cluster::{Cluster, changes_of, machines};
 use crate::lab::wait_for;
 use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
@@ -205,11 +205,8 @@ fn an_interrupted_change_is_shown_first_and_ended_only_when_agreed_to() {
         assert_eq!(nodes, left);
         // As the hosts will be then: on all of them the upstream changes, and nothing was edited by hand.
         for node in document["plan"]["nodes"].as_array().unwrap() {
-            let causes: Vec<&Value> = node["files"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|file| &file["cause"])
+            let causes: Vec<&Value> = changes_of(node, "file")
+                .map(|file| &file["reason"])
                 .collect();
             assert_eq!(causes, ["inventory"], "{node:#}");
         }
@@ -275,7 +272,7 @@ fn a_change_that_was_confirmed_on_a_node_is_completed() {
             "{document:#}"
         );
         for node in document["plan"]["nodes"].as_array().unwrap() {
-            assert_eq!(node["files"], json!([]), "{node:#}");
+            assert_eq!(changes_of(node, "file").count(), 0, "{node:#}");
         }
     }
     let applied = cluster

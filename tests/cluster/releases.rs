@@ -77,7 +77,7 @@ fn debian_11_gets_standard_by_default_says_so_and_refuses_fast() {
             let text = |key: &str| it[key].as_str().unwrap().to_owned();
             (text("rule"), text("message"))
         };
-        document["warnings"]
+        document["findings"]
             .as_array()
             .unwrap()
             .iter()

@@ -83,7 +83,7 @@ fn sudo_gets_its_password_and_nobody_else_does() {
     cluster
         .run(&["plan"])
         .exits(1)
-        .says("cannot become root there: sudo asks for a password")
+        .says("cannot gain root privileges: sudo asks for a password")
         .says("give --sudo-password-file FILE");
     let mut run = cluster.start(&apply);
     let mut shown = BTreeSet::new();
@@ -156,7 +156,7 @@ fn a_sudo_that_refuses_is_explained() {
     cluster
         .run(&plan)
         .exits(1)
-        .says("cannot become root there: sudo does not take the password; it was tried once")
+        .says("cannot gain root privileges: sudo does not take the password; it was tried once")
         .says("correct the file of --sudo-password-file");
     for node in cluster.nodes() {
         let tried = cluster.on(
@@ -176,7 +176,7 @@ fn a_sudo_that_refuses_is_explained() {
     cluster
         .run(&plan)
         .exits(1)
-        .says("others can read it (mode 0644)")
+        .says("its permissions are too open (mode 0644)")
         .never_says(&password);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     cluster.assert_etc(&before);
@@ -210,7 +210,7 @@ fn a_sudo_that_refuses_is_explained() {
         } else {
             ended
                 .exits(1)
-                .says(&format!("error: lb2: cannot become root there: {words}"))
+                .says(&format!("error: lb2: cannot gain root privileges: {words}"))
                 .says(remedy);
         }
     }
@@ -227,7 +227,7 @@ fn a_sudo_that_refuses_is_explained() {
     cluster
         .run(&["plan"])
         .exits(1)
-        .says("error: lb2: cannot become root there: sudo: ");
+        .says("error: lb2: cannot gain root privileges: sudo: ");
     cluster.on("lb2", "mv /usr/bin/sudo /usr/bin/gone");
     for arguments in [&["plan"][..], &plan] {
         cluster
@@ -385,8 +385,8 @@ fn links_are_replaced_and_come_back_and_strangers_folders_are_refused() {
     );
     cluster.assert_etc(&before);
     cluster.on("lb1", "chown www-data /var/lib/hactl");
-    for verb in ["plan", "apply"] {
-        cluster.run(&[verb, "--yes"]).exits(1).says(
+    for verb in [&["plan"][..], &["apply", "--yes"]] {
+        cluster.run(verb).exits(1).says(
             "lb1: cannot trust what is in /var/lib/hactl: /var/lib/hactl belongs to www-data",
         );
     }

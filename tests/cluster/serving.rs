@@ -1,5 +1,6 @@
 //! What stops being served is named, and nobody else's cluster is changed by mistake.
 
+use crate::clients::Load;
 use crate::cluster::{Cluster, Ended, VIP, machines};
 use crate::lab::wait_for;
 
@@ -227,4 +228,44 @@ fn an_inventory_of_another_cluster_is_refused() {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.set_inventory(&own);
     cluster.run(&["plan"]).exits(1);
+}
+
+#[test]
+fn a_rollback_takes_a_vip_away_and_brings_one_back_that_the_inventory_lacks() {
+    let Some(cluster) = up() else {
+        return;
+    };
+    cluster.apply();
+    let (before, more) = (cluster.inventory(), "10.0.0.60");
+    let vip = "  - { address: 10.0.0.100/24 }";
+    let both = format!("{vip}\n  - {{ address: {more}/24 }}");
+    assert!(before.contains(vip), "{before}");
+    cluster.set_inventory(&before.replace(vip, &both));
+    cluster.apply();
+    cluster.owner(more);
+    let users = Load::start(&cluster.netns("ctl"), &format!("{VIP}:80"), 4);
+    users.wait_for_answers(20);
+
+    // The inventory still has it.
+    let back = ["rollback", "--yes", "--format", "json"];
+    let back = [&back[..], &["--stop-serving", more]].concat();
+    let ended = cluster.run(&back).exits(0).json();
+    assert_eq!(ended["outcome"]["result"], "applied", "{ended:#}");
+    assert!(cluster.owners(more).is_empty());
+    cluster.owner(VIP);
+
+    // The inventory no longer has it, and at first somebody else does.
+    cluster.set_inventory(&before);
+    let address = format!("{more}/24");
+    cluster.on_controller("ip", &["addr", "add", &address, "dev", "eth0"]);
+    let forth = ["rollback", "--to", "2", "--yes"];
+    cluster
+        .run(&forth)
+        .exits(1)
+        .says("somebody else has 10.0.0.60");
+    cluster.on_controller("ip", &["addr", "del", &address, "dev", "eth0"]);
+    cluster.run(&forth).exits(0);
+    cluster.owner(more);
+    users.wait_for_answers(20);
+    println!("{:?}", users.end_without_failures());
 }

@@ -71,7 +71,7 @@ fn a_host_that_cannot_be_logged_in_to_is_named_with_what_to_do() {
         "lb2, address: 10.0.0.12, interface: eth7",
     );
     fails(&cluster, 1)
-        .says("lb2: there is no interface eth7; it has eth0")
+        .says("lb2: the host has no interface eth7; it has eth0")
         .says("help: correct `interface`");
     cluster.edit("eth7", "eth0");
     cluster.apply();
@@ -167,14 +167,14 @@ fn a_login_with_sudo_works_and_one_without_is_explained() {
 
     cluster.on("lb2", "mv /etc/sudoers.d/deploy /root/");
     fails(&cluster, 1)
-        .says("error: lb2: cannot become root there")
+        .says("error: lb2: cannot gain root privileges")
         .says("let the login user run sudo without a password");
     cluster.on(
         "lb2",
         "mv /root/deploy /etc/sudoers.d/; mv /usr/bin/sudo /usr/bin/sudo.gone",
     );
     fails(&cluster, 1)
-        .says("error: lb2: cannot become root there")
+        .says("error: lb2: cannot gain root privileges")
         .says("sudo");
     cluster.on("lb2", "mv /usr/bin/sudo.gone /usr/bin/sudo");
     cluster.apply().says("generation 2 is live");

@@ -4,10 +4,7 @@
 use crate::cluster::{Cluster, machines};
 
 fn messages(report: &serde_json::Value) -> Vec<(String, String)> {
-    let findings = report["findings"]
-        .as_array()
-        .or(report["warnings"].as_array());
-    let told = findings.unwrap().iter();
+    let told = report["findings"].as_array().unwrap().iter();
     let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap().to_owned();
     told.map(|finding| (text(finding, "rule"), text(finding, "message")))
         .filter(|(rule, _)| matches!(rule.as_str(), "NG018" | "NG019"))

@@ -385,7 +385,7 @@ impl Bench {
         wait_for("one owner of the VIP that serves", || self.serves().is_ok());
     }
 
-    /// What users find, without a word of hactl's: one owner, an answer from it, and hosts that send to it.
+    /// What users find, without hactl's word: one owner, an answer from it, and hosts that send to it.
     pub(crate) fn serves(&self) -> Result<(), Unserved> {
         let owners = self.cluster.owners(VIP);
         let [owner] = owners.as_slice() else {

@@ -1,4 +1,4 @@
-//! The faults: what each does to the cluster, and what mends it.
+//! The faults: what each does to the cluster, and what undoes it.
 
 use std::process::Child;
 use std::time::Duration;
@@ -142,7 +142,7 @@ impl Fault {
     }
 
     /// Mends it.
-    pub(crate) fn mend(self, bench: &Bench, node: &str) {
+    pub(crate) fn undo(self, bench: &Bench, node: &str) {
         let cluster = &bench.cluster;
         match self {
             Self::Kill | Self::PowerCycle => {}

@@ -16,6 +16,8 @@
 mod bench;
 #[path = "../support/cluster.rs"]
 mod cluster;
+#[path = "../support/documents.rs"]
+mod documents;
 mod fault;
 mod judge;
 #[path = "../support/lab.rs"]

@@ -123,17 +123,17 @@ fn stopped(bench: &Bench, what: &Combination, node: &str, to: usize) -> Result<C
     Err(format!("{node} never came to {}\n{said}", what.step.token))
 }
 
-/// Makes the fault, lets hactl go on, and mends the fault in time; returns what could be seen when hactl
+/// Makes the fault, lets hactl go on, and undoes the fault in time; returns what could be seen when hactl
 /// ended.
 fn broken(bench: &Bench, what: &Combination, node: &str, from: usize, hactl: &mut Child) -> Seen {
     what.fault.make(bench, node, 1 - from, hactl);
     bench.release();
     let made = Instant::now();
-    let mut is_mended = false;
+    let mut is_fixed = false;
     let has_ended = patiently(PATIENCE, || {
-        if !is_mended && made.elapsed() > what.fault.lasts() {
-            what.fault.mend(bench, node);
-            is_mended = true;
+        if !is_fixed && made.elapsed() > what.fault.lasts() {
+            what.fault.undo(bench, node);
+            is_fixed = true;
         }
         hactl.try_wait().unwrap().is_some()
     });
@@ -149,9 +149,9 @@ fn broken(bench: &Bench, what: &Combination, node: &str, from: usize, hactl: &mu
             !nodes.iter().any(|is| matches!(is, Is::Between(_)))
         });
     }
-    let is_hidden = !is_mended && what.fault.hides_a_node();
-    if !is_mended {
-        what.fault.mend(bench, node);
+    let is_hidden = !is_fixed && what.fault.hides_a_node();
+    if !is_fixed {
+        what.fault.undo(bench, node);
     }
     Seen {
         has_ended,

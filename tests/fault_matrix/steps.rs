@@ -1,5 +1,5 @@
 //! The steps of a change, as hactl takes them: read from a change without a fault, so that a new one
-//! is here by itself.
+//! appears here automatically.
 
 /// On which node a step is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,6 @@
 //! What rendering promises beside the files themselves.
 
-use hactl::model::FileRole;
+use hactl::model::{FileRole, UnitId};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -94,17 +94,21 @@ fn a_change_changes_the_identity_of_the_daemon_it_concerns_and_no_other() {
         change(&mut cluster);
         let node = rendered(&cluster).unwrap();
         let ids = &node.ids;
-        assert!(
-            text(&node, KEEPALIVED).contains(&format!("smtp_helo_name hactl-{}\n", ids.keepalived))
-        );
-        assert!(text(&node, NGINX).contains(&format!("return 200 \"{}\\n\";", ids.nginx)));
+        assert!(text(&node, KEEPALIVED).contains(&format!(
+            "smtp_helo_name hactl-{}\n",
+            ids.of(UnitId::KEEPALIVED).unwrap()
+        )));
+        assert!(text(&node, NGINX).contains(&format!(
+            "return 200 \"{}\\n\";",
+            ids.of(UnitId::NGINX).unwrap()
+        )));
         assert_eq!(
-            ids.nginx != base.nginx,
+            ids.of(UnitId::NGINX).unwrap() != base.of(UnitId::NGINX).unwrap(),
             nginx,
             "nginx's, after a change of {what}"
         );
         assert_eq!(
-            ids.keepalived != base.keepalived,
+            ids.of(UnitId::KEEPALIVED).unwrap() != base.of(UnitId::KEEPALIVED).unwrap(),
             keepalived,
             "keepalived's, after {what}"
         );
@@ -129,7 +133,7 @@ fn every_file_says_who_manages_it_and_the_paths_are_distinct() {
         );
         assert!(paths.insert(file.path.clone()));
     }
-    assert_eq!(paths.len(), TEMPLATES.len());
+    assert_eq!(paths.len(), templates().count());
 }
 
 #[test]
@@ -172,7 +176,7 @@ fn pushed_keys_are_private_and_what_is_no_pem_is_refused_without_being_shown() {
     let mut good = cluster();
     tls("CERT", "KEY")(&mut good);
     let node = rendered(&good).unwrap();
-    let pushed: Vec<_> = node.files[TEMPLATES.len()..]
+    let pushed: Vec<_> = node.files[templates().count()..]
         .iter()
         .map(|file| (file.path.as_str(), file.mode, file.role))
         .collect();

@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hactl::model::{Cluster, NodeFacts, Tls};
+use hactl::model::{Cluster, NodeFacts, Tls, UnitId};
 use hactl::render::{RenderError, Templates, render};
 
 use crate::daemons::{Stage, available};
@@ -77,7 +77,8 @@ fn judge_all(dimensions: &[Dimension], start: bool) {
                                 }
                             }
                             let verdict = stage.judge(cluster, node, start);
-                            let loaded = format!("loaded {}", rendered.ids.keepalived);
+                            let loaded =
+                                format!("loaded {}", rendered.ids.of(UnitId::KEEPALIVED).unwrap());
                             if !verdict.clean || start && !verdict.said.contains(&loaded) {
                                 said.push_str(&verdict.said);
                             }

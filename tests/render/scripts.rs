@@ -1,5 +1,6 @@
 //! The scripts and the served configuration, run for real: an nginx that answers, dies and hangs.
 
+use hactl::model::UnitId;
 use std::process::Output;
 use std::time::Duration;
 
@@ -457,6 +458,10 @@ for shell in SHELLS; do
     $shell $script later &
     goes
     look 'no longer the owner'
+    # As another instance becomes MASTER.
+    sleep 0.1
+    $shell $script sync
+    look 'still lingering'
     wait
     look 'a moment later'
     comes
@@ -567,7 +572,10 @@ nginx -s stop
     assert!(answers[1].contains("X-Site: www.example.org\r\n"));
     assert!(answers[1].contains("Content-Type: text/plain\r\n"));
     assert_eq!(body(answers[1]), "ok\n");
-    assert_eq!(body(answers[2]), format!("{}\n", node.ids.nginx));
+    assert_eq!(
+        body(answers[2]),
+        format!("{}\n", node.ids.of(UnitId::NGINX).unwrap())
+    );
     assert_eq!(body(answers[3]), "ok\n");
     assert!(body(answers[4]).starts_with("Active connections: "));
     assert_eq!(body(answers[5]), "a file\n");

@@ -53,7 +53,7 @@ fn the_vip_leaves_with_nginx_and_comes_back_with_it() {
     }
     let run = |script: &str| lab.on_node("lb1", "sh", &["-c", &format!("{TOOLS}{script}")]);
 
-    // An nginx that ran before the drop-ins came, and a keepalived that finds out by itself.
+    // An nginx that ran before the drop-ins came, and a keepalived that finds out on its own.
     run("systemctl is-active --quiet nginx || systemctl start nginx
         rm -rf /run/hactl
         systemctl daemon-reload

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use hactl::lab::{Image, LabSpec};
 
+use crate::documents;
 use crate::lab::{Slots, TestLab, wait_for};
 use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
@@ -81,7 +82,12 @@ impl Cluster {
 
     /// hactl, about to be run on the controller.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.controller(env!("CARGO_BIN_EXE_hactl"));
+        self.command_of(env!("CARGO_BIN_EXE_hactl"), arguments)
+    }
+
+    /// The same of another program that is hactl.
+    pub(crate) fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = self.controller(program);
         // What it keeps, and what a killed one leaves in the folder for temporary files, goes with the lab.
         command
             .args(arguments)
@@ -265,10 +271,17 @@ impl Ended {
     /// From what a finished process left.
     pub(crate) fn new(arguments: &[&str], output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let stdout = text(output.stdout);
+        let is_for_programs = ["json", "ndjson", "--format=json", "--format=ndjson"];
+        // One that was killed may have printed nothing, and wrong usage has no document.
+        let is_whole = !matches!(output.status.code(), None | Some(64)) || !stdout.is_empty();
+        if is_whole && arguments.iter().any(|word| is_for_programs.contains(word)) {
+            documents::assert_valid(hactl::report::schema, &stdout);
+        }
         Self {
             what: format!("hactl {}", arguments.join(" ")),
             code: output.status.code(),
-            stdout: text(output.stdout),
+            stdout,
             stderr: text(output.stderr),
         }
     }
@@ -305,6 +318,23 @@ impl Ended {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 
+    /// The lines that it wrote with `--format ndjson`: its events, and its document.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> (Vec<serde_json::Value>, serde_json::Value) {
+        let lines = self.stdout.lines();
+        let mut events: Vec<serde_json::Value> = lines
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}\n{self}"))
+            })
+            .collect();
+        let mut last = events.pop().unwrap_or_else(|| panic!("no line\n{self}"));
+        assert_eq!(last["event"], "report", "{self}");
+        for (place, event) in events.iter().enumerate() {
+            assert_eq!(event["index"], place + 1, "{self}");
+        }
+        (events, last["report"].take())
+    }
+
     fn flat(&self) -> String {
         let all = format!("{} {}", self.stdout, self.stderr);
         all.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -324,4 +354,13 @@ impl std::fmt::Display for Ended {
             "{what}: {code:?}\n-- stdout\n{stdout}\n-- stderr\n{stderr}"
         )
     }
+}
+
+/// What a plan changes on a node, of one kind.
+pub(crate) fn changes_of<'a>(
+    node: &'a serde_json::Value,
+    kind: &'a str,
+) -> impl Iterator<Item = &'a serde_json::Value> {
+    let changes = node["changes"].as_array().unwrap().iter();
+    changes.filter(move |change| change["subject"]["kind"] == kind)
 }

@@ -12,7 +12,7 @@ pub(crate) enum Stage {
     Activating,
     /// The new configuration runs, proven, and a timer will end that.
     Active,
-    /// Likewise, and a person may confirm it here.
+    /// Likewise, and the operator may confirm it here.
     Offered,
     /// Its time is over: it takes no confirmation from the operator any more, and asks its peers.
     Asking,

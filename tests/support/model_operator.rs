@@ -10,7 +10,7 @@ use crate::host_model::Stage;
 pub(crate) enum Operator {
     /// It finds out how far the change is.
     Looks {
-        /// Whether it shall confirm; otherwise it cancels.
+        /// Whether it confirms; otherwise it cancels.
         confirms: bool,
         /// What it has seen of the nodes so far.
         seen: Vec<Stage>,

@@ -57,6 +57,9 @@ die() {
     exit 1
 }
 
+# is_function NAME
+is_function() { command -v "$1" >/dev/null 2>&1; }
+
 # uptime_seconds: whole seconds since boot, a clock that nobody sets.
 uptime_seconds() {
     read -r up _ </proc/uptime

@@ -10,7 +10,7 @@ observe() {
     observe_drill
     observe_addresses
     port=$(value_in "$state/live/manifest" status_port)
-    paths='' sysctls='' network='' hooks='' programs='' serving=no
+    paths='' sysctls='' network='' hooks='' programs='' probes='' serving=no
     while IFS=$tab read -r what one two; do
         case $what in
         path) paths=$paths$one$newline ;;
@@ -20,6 +20,7 @@ observe() {
         program) programs=$programs$two$tab$one$newline ;;
         status_port) port=${port:-$one} ;;
         serving) serving=yes ;;
+        probe) case $one in networkd | file_limit | adverts) probes="$probes $one" ;; esac ;;
         end) break ;;
         esac
     done
@@ -29,6 +30,7 @@ observe() {
     observe_services
     observe_running "${port:-}"
     observe_programs
+    observe_probes
     observe_network
     finish
 }
@@ -43,20 +45,16 @@ observe_os() {
         say os "$ID" "$VERSION_ID" "${ID_LIKE:-}"
     )
     built=''
-    for program in keepalived nginx; do
-        about=-v
-        [ "$program" = keepalived ] || about=-V
+    for unit in $units; do
+        unit_row "$unit"
         if command -v "$program" >/dev/null 2>&1; then
-            version=$("$program" "$about" 2>&1)
-            [ "$program" != nginx ] || built=$version
-            say installed "$program" "${version%%"$newline"*}"
-        elif command -v apt-cache >/dev/null 2>&1; then
-            candidate=$(apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$program" 2>/dev/null | while read -r key value _; do
-                [ "$key" = Candidate: ] && printf '%s' "$value"
-            done)
-            say missing "$program" "${candidate:-}"
+            version=$("$program" "$version_option" 2>&1)
+            [ "$unit" != nginx ] || built=$version
+            say installed "$unit" "${version%%"$newline"*}"
+        elif package_manager; then
+            say missing "$unit" "$("${manager}_candidate" "$unit")"
         else
-            say missing "$program" ''
+            say missing "$unit" ''
         fi
     done
     if nginx_has_stream; then say module stream; fi
@@ -108,7 +106,8 @@ observe_recorded() {
 }
 
 observe_services() {
-    services=$(systemctl show nginx.service keepalived.service \
+    # shellcheck disable=SC2086 # names of units are words
+    services=$(systemctl show $unit_services \
         -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,PIDFile 2>/dev/null)
     say services
     body_text "$services"
@@ -116,14 +115,16 @@ observe_services() {
 
 # property UNIT NAME: sets value to what systemd has just said of it.
 property() {
-    value=''
-    # A blank line is between the two units.
-    for unit in "${services%%"$newline$newline"*}" "${services#*"$newline$newline"}"; do
-        unit=$newline$unit$newline
-        case $unit in
+    value='' rest=$services$newline$newline
+    # A blank line is between two units.
+    while [ -n "$rest" ]; do
+        said=$newline${rest%%"$newline$newline"*}$newline
+        rest=${rest#*"$newline$newline"}
+        case $said in
         *"${newline}Id=$1$newline"*)
-            case $unit in *"$newline$2="*) value=${unit#*"$newline$2="} ;; esac
+            case $said in *"$newline$2="*) value=${said#*"$newline$2="} ;; esac
             value=${value%%"$newline"*}
+            return
             ;;
         esac
     done
@@ -281,13 +282,15 @@ observe_peer() {
 
 # Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
 # owner (ARP, or neighbour discovery), and what the kernel learned is read back. Nothing that it knows is
-# deleted. A stale entry may be of a host that is gone: it is `remembered` until the kernel has asked again.
+# deleted. What it remembers may be of a host that is gone, or had the address last: it is `remembered` until the
+# kernel has asked that one, and where that one is silent, everybody.
 observe_neighbour() {
-    touch_address "$1"
-    known_neighbour "$1"
+    ask_neighbours "$1"
     case $found in
-    *REACHABLE*)
-        # Its last word may be 45 s old. Asked now, it answers at once or is FAILED after 3 s.
+    # What somebody else has put there would lose what it says of that.
+    '' | *extern_learn* | *PERMANENT* | *NOARP*) ;;
+    *)
+        # Asked now, it answers at once or is FAILED after 3 s.
         interface=${found#* dev }
         ip neigh change "$1" dev "${interface%% *}" nud probe 2>/dev/null
         tries=0
@@ -297,6 +300,7 @@ observe_neighbour() {
             [ "$tries" -lt 40 ] || break
             sleep 0.1
         done
+        [ -n "$found" ] || ask_neighbours "$1"
         ;;
     esac
     [ -n "$found" ] || return 0
@@ -307,6 +311,24 @@ observe_neighbour() {
     esac
 }
 
+# ask_neighbours ADDRESS: sets found to what the kernel learns of it. On a busy host the packet may leave late: that
+# nobody answers is known only once the kernel has asked for half a second.
+ask_neighbours() {
+    touch_address "$1"
+    asked=0 tries=0
+    while ! known_neighbour "$1" && [ "$asked" -lt 5 ] && [ "$tries" -lt 12 ]; do
+        tries=$((tries + 1))
+        case $(ip neigh show to "$1" 2>/dev/null) in
+        *INCOMPLETE*) asked=$((asked + 1)) ;;
+        # Asked until it gave up, or long ago.
+        *FAILED*) [ "$asked" -eq 0 ] || break ;;
+        # It is this host's own, or behind a gateway: no neighbour has it.
+        *) case $(ip route get "$1" 2>/dev/null) in '' | 'local '* | *' via '*) break ;; esac ;;
+        esac
+        if [ "$asked" -eq 0 ]; then touch_address "$1"; else sleep 0.1; fi
+    done
+}
+
 # known_neighbour ADDRESS: sets found to what the kernel has of it, where that is a hardware address.
 known_neighbour() {
     found=$(ip neigh show to "$1" 2>/dev/null | grep -m1 lladdr)
@@ -314,17 +336,19 @@ known_neighbour() {
 }
 
 observe_running() {
-    if was_active nginx.service; then
-        [ -z "$1" ] || say serves "$(served_id "$1")"
-    fi
+    # Whatever ends this program meanwhile, nothing that keepalived wrote stays there.
+    trap 'forget_dump; exit 1' HUP INT PIPE TERM
+    for unit in $units; do
+        was_active "$unit.service" || continue
+        loaded_id=''
+        "${unit}_loaded" "$1"
+        say loaded "$unit" "$loaded_id"
+    done
+    trap - HUP INT PIPE TERM
     if was_active keepalived.service; then
         property keepalived.service MainPID
         pid=$value
-        # Whatever ends this program meanwhile, nothing of it stays there.
-        trap 'forget_dump; exit 1' HUP INT PIPE TERM
-        keepalived_dump "$pid"
-        trap - HUP INT PIPE TERM
-        say loaded "$loaded_id"
+        say vrrp
         body_text "$dump"
         observe_failed_scripts
         observe_watches "$pid"
@@ -453,57 +477,4 @@ writable_by_others() {
 $owners
 END
     return 1
-}
-
-# keepalived_dump PID: asks the running keepalived for its state (SIGUSR1): sets loaded_id, the
-# configuration it runs by hactl's mark in it, dump, its VRRP instances without their passwords and what
-# they track, and tests_reloads, `yes` where it tests a file before it loads it.
-# It writes to its own /tmp; what it wrote is removed again.
-keepalived_dump() {
-    dump_dir=/proc/$1/root/tmp
-    loaded_id='' dump='' tests_reloads=no asked=0 dump_size='' dump_before=''
-    # To process 0, which it is while keepalived restarts, a signal would be one to all of us.
-    [ "${1:-0}" -gt 0 ] || return 0
-    # Two that ask at the same time would remove each other's answers. Only root can open this folder,
-    # so that nobody else can make us wait.
-    if [ -d /root ]; then exec 8</root && flock -w 3 8; fi
-    forget_dump
-    kill -s USR1 "$1" 2>/dev/null || return 0
-    # The section after the instances tells that they are complete; what they track follows it at once, and
-    # is there when the file no longer grows.
-    until [ "$dump_size" = "${dump_before:--}" ] && dump_is_complete "$dump_dir/keepalived.data"; do
-        dump_before=$dump_size
-        dump_size=$(stat -c %s "$dump_dir/keepalived.data" 2>/dev/null)
-        # A name of its own: the variables of a function are its caller's too, and that one counts as well.
-        asked=$((asked + 1))
-        [ "$asked" -lt 200 ] || break
-        sleep 0.01
-    done
-    # Where /tmp is everybody's, another user may have put a file of that name there.
-    if [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ]; then
-        loaded_mark "$dump_dir/keepalived.data"
-        ! grep -q '^ Test config before reload' "$dump_dir/keepalived.data" || tests_reloads=yes
-        dump=$(sed -e '/VRRP Topology/,$!d' -e '/[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]/d' "$dump_dir/keepalived.data" 2>/dev/null)
-    fi
-    forget_dump
-    exec 8<&-
-}
-
-forget_dump() { rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"; }
-
-# The check script's name in a file that a keepalived.conf of somebody else's includes.
-shared_script=hactl_check_nginx
-
-# dump_is_complete FILE: with hactl's mark, if there is one.
-dump_is_complete() {
-    grep -q 'VRRP Sockpool' "$1" 2>/dev/null || return 1
-    ! grep -q "$shared_script" "$1" || grep -q "Command = .*hactl-" "$1"
-}
-
-# loaded_mark FILE: sets loaded_id to the configuration's identity: in the global section or, beside others,
-# what stands behind the check script.
-loaded_mark() {
-    mark=$(grep -m1 -e 'Smtp HELO name = hactl-' -e "Command = .*/check_nginx.sh.*hactl-" "$1" 2>/dev/null)
-    mark=${mark##*hactl-}
-    loaded_id=${mark%%[!0-9a-f]*}
 }

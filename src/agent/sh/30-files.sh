@@ -34,8 +34,14 @@ existing_dir() {
     while [ -n "$dir" ] && [ ! -d "$dir" ]; do dir=${dir%/*}; done
 }
 
-# space DIR: what is left of its file system, in df's words.
-space() { df -h "$1" | tail -n 1; }
+# space DIR: what is left of its file system.
+space() {
+    df -hP "$1" | {
+        read -r _
+        read -r _ size _ free _ on
+        printf '%s of %s free on %s' "$free" "$size" "$on"
+    }
+}
 
 # tells MANIFEST PATH: true when it says what lies at PATH.
 tells() {
@@ -103,8 +109,8 @@ capture_missing() {
         sysctl) tells_of "$2/manifest.new" sysctl "$a" || capture_sysctl "$a" "$2" ;;
         esac
     done <"$1"
-    for unit in nginx.service keepalived.service; do
-        tells_of "$2/manifest.new" service "$unit" || capture_service "$unit" "$2"
+    for unit in $units; do
+        tells_of "$2/manifest.new" service "$unit.service" || capture_service "$unit.service" "$2"
     done
     sync_tree "$2"
     mv -f "$2/manifest.new" "$2/manifest" || die disk "cannot write $2/manifest"

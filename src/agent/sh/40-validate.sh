@@ -27,15 +27,21 @@ validate_inside() {
         receive_tree "$tree"
         refuse_unwritable "$tree/manifest"
     fi
-    for dir in /etc/nginx /etc/keepalived; do
-        [ ! -d "$dir" ] || own_copy "$dir"
+    for unit in $units; do
+        unit_row "$unit"
+        [ ! -d "$folder" ] || own_copy "$folder"
     done
-    # What the tests write lands in memory: logs, and nginx's pid file.
-    [ ! -d /var/log/nginx ] || mount -n -t tmpfs hactl /var/log/nginx
+    # What the tests write lands in memory, nginx's pid file among it.
     own_run "$(value_in "$tree/manifest" tracked_file)"
     place_for_validation "$tree"
-    test_nginx "$tree"
-    test_keepalived
+    for unit in $units; do
+        unit_row "$unit"
+        command -v "$program" >/dev/null 2>&1 && [ -d "$folder" ] || continue
+        about=''
+        "${unit}_test" "$tree" || continue
+        say tested "$unit" "$code" "$about"
+        body_text "$output"
+    done
     finish
 }
 
@@ -89,15 +95,11 @@ own_run() {
     mount -n --rbind "$private/run" /run || die mount "cannot bind over /run"
 }
 
-# place_for_validation DIR: only what lies under the two private folders.
+# place_for_validation DIR: only what lies under the private folders.
 place_for_validation() {
     while IFS=$tab read -r kind a b c d _ f; do
         case $kind in file) path=$f ;; absent) path=$a ;; *) continue ;; esac
-        case $path in
-        /etc/nginx/*) top=/etc/nginx ;;
-        /etc/keepalived/*) top=/etc/keepalived ;;
-        *) continue ;;
-        esac
+        top=$(folder_of "$path")
         [ -d "$top" ] || continue
         own_way "$top" "$path" || die disk "cannot stage $path"
         rm -f -- "$path"
@@ -105,6 +107,14 @@ place_for_validation() {
         mkdir -p "${path%/*}" && cp -- "$1/files$path" "$path" && chmod "$b" "$path" && chown "$c:$d" "$path" ||
             die disk "cannot stage $path"
     done <"$1/manifest"
+}
+
+# folder_of PATH: the folder of the unit whose configuration it is; nothing for another path.
+folder_of() {
+    for unit in $units; do
+        unit_row "$unit"
+        case $1 in "$folder"/*) printf '%s' "$folder" ;; esac
+    done
 }
 
 # own_way DIR PATH: folders between the private DIR and PATH that are links become copies: through a
@@ -118,101 +128,4 @@ own_way() {
         [ ! -d "$way" ] || cp -a "$way/." "$way.hactl/" || return 1
         rm -f -- "$way" && mv -T -- "$way.hactl" "$way" || return 1
     done
-}
-
-# test_nginx DIR: in the host's own network first, where names resolve as they will for the nginx that
-# runs. Only a listener on an address that this node does not hold fails there, although the tree's own
-# kernel settings allow it; then the test is repeated in a network that has those settings.
-test_nginx() {
-    command -v nginx >/dev/null 2>&1 && [ -d /etc/nginx ] || return 0
-    output=$(nginx -t 2>&1)
-    code=$?
-    if [ "$code" != 0 ] && brings_nonlocal_bind "$1"; then test_nginx_apart "$1"; fi
-    say tested nginx "$code"
-    body_text "$output"
-}
-
-# wants_nonlocal_bind DIR FAMILY: whether the tree sets it, for ipv4 or ipv6.
-wants_nonlocal_bind() { grep -q "^sysctl${tab}net.$2.ip_nonlocal_bind${tab}1\$" "$1/manifest"; }
-
-# brings_nonlocal_bind DIR: whether the tree sets what the kernel does not have yet.
-brings_nonlocal_bind() {
-    for family in ipv4 ipv6; do
-        wants_nonlocal_bind "$1" "$family" && [ "$(sysctl_value "net.$family.ip_nonlocal_bind")" != 1 ] &&
-            return 0
-    done
-    return 1
-}
-
-# test_nginx_apart DIR: sets output and code. The network has the host's addresses on its loopback,
-# and the settings of the tree. No DNS server can be reached from there, so each name that nginx asks
-# for is resolved out here and written to a private /etc/hosts, until nginx misses no name that this
-# host can resolve. Asking nginx finds the names of every directive, also those of raw snippets.
-test_nginx_apart() {
-    families=''
-    for family in ipv4 ipv6; do
-        if wants_nonlocal_bind "$1" "$family" || [ "$(sysctl_value "net.$family.ip_nonlocal_bind")" = 1 ]; then
-            families="$families $family"
-        fi
-    done
-    has_hosts=no
-    if cat /etc/hosts >"$private/hosts" 2>/dev/null && mount -n --bind "$private/hosts" /etc/hosts; then
-        has_hosts=yes
-    fi
-    tried=0
-    while [ "$tried" -lt 200 ]; do
-        tried=$((tried + 1))
-        # shellcheck disable=SC2016 # the inner shell expands it, with the values as its arguments
-        output=$(ip -o addr show 2>/dev/null | unshare -n /bin/sh -c '
-            {
-                ip link set lo up
-                while read -r _ _ _ address _; do ip addr add "$address" dev lo; done
-                for family in $1; do echo 1 >"/proc/sys/net/$family/ip_nonlocal_bind"; done
-            } >/dev/null 2>&1
-            exec nginx -t' hactl "$families" 2>&1)
-        code=$?
-        [ "$code" != 0 ] && [ "$has_hosts" = yes ] && resolve_missed_names "$output" || return 0
-    done
-}
-
-# resolve_missed_names OUTPUT: the names that nginx could not resolve, as its output quotes them, go to
-# the private /etc/hosts; fails if there is none that this host can resolve.
-resolve_missed_names() {
-    printf '%s\n' "$1" >"$private/output"
-    added=no
-    while read -r line; do
-        name=${line#*host not found in }
-        [ "$name" != "$line" ] || continue
-        name=${name#*\"} name=${name%%\"*} # the first that is quoted: [SCHEME://]NAME[:PORT][/PATH]
-        name=${name#*://} name=${name%%[:/]*}
-        case $name in '' | -* | *[!A-Za-z0-9._-]*) continue ;; esac
-        ! grep -q " $name\$" "$private/hosts" || continue
-        for address in $(addresses_of "$name"); do
-            printf '%s %s\n' "$address" "$name" >>"$private/hosts"
-            added=yes
-        done
-    done <"$private/output"
-    [ "$added" = yes ]
-}
-
-test_keepalived() {
-    command -v keepalived >/dev/null 2>&1 && [ -f /etc/keepalived/keepalived.conf ] || return 0
-    version=$(keepalived -v 2>&1)
-    keepalived_test
-    say tested keepalived "$code" "${version%%
-*}"
-    body_text "$output"
-}
-
-# keepalived_test: sets output and code.
-keepalived_test() {
-    output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
-    code=$?
-    # 2.2.5 to 2.2.7 kill themselves in a test where scripts run as another user than root. This copy is
-    # the test's own.
-    if [ "$code" -eq 143 ] &&
-        find /etc/keepalived -type f -exec sed -i 's/^\([[:space:]]*script_user[[:space:]]\).*/\1root/' {} +; then
-        output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
-        code=$?
-    fi
 }

@@ -61,7 +61,7 @@ break_lock() {
     else
         carry_on
         into=$state/tx/$1 problems=0
-        forget_policy
+        sweep_packages
         drop_packages "$into"
         [ "$problems" -eq 0 ] || die revert "the packages that were installed for it could not be removed"
         drop_staged
@@ -84,7 +84,7 @@ unlock() {
     with_mutex
     held=$(value_in "$state/lock" tx)
     if [ "${held:-$1}" = "$1" ]; then
-        forget_policy
+        sweep_packages
         [ -f "$state/journal" ] || drop_staged
         rm -f "$state/lock" "$state"/*.new
     fi

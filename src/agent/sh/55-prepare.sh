@@ -58,42 +58,37 @@ record_original() {
     rm -rf "$1/original-before"
 }
 
-installed_packages() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | grep '^ii ' | cut -d ' ' -f 3 | sort; }
-
-# forget_policy: removes what install_packages made, unless it is at work.
-policy=/usr/sbin/policy-rc.d
-forget_policy() {
-    if grep -q '^# hactl: ' "$policy" 2>/dev/null; then rm -f "$policy"; fi
+# package_manager: sets manager to the one that this host has, of those that hactl drives. Each has a file of
+# its own with the same functions: MANAGER_candidate NAME, _installed, _install NAME..., _purge NAME... and
+# _sweep, which removes what an _install that was killed has left.
+managers='apt'
+package_manager() {
+    for manager in $managers; do
+        if "${manager}_is_here"; then return 0; fi
+    done
+    manager=''
+    return 1
 }
 
-# install_packages TX NAME...: without starting any service (policy-rc.d, invoke-rc.d(8)). Should we
-# die before we remove that policy, it forbids nothing any more.
+# sweep_packages: see package_manager.
+sweep_packages() { ! package_manager || "${manager}_sweep"; }
+
+# install_packages TX NAME...: without starting any service.
 install_packages() {
     into=$state/tx/$1
     shift
-    command -v apt-get >/dev/null 2>&1 || die no-apt "cannot install $* here: there is no apt-get"
-    installed_packages >"$into/packages-before"
-    forget_policy
-    if [ ! -e "$policy" ]; then
-        # -C: a link in its place, even one to nowhere, is not followed.
-        (set -C && printf '#!/bin/sh\n# hactl: no service starts while process %s installs packages\n[ ! -d /proc/%s ] || exit 101\n' "$$" "$$" \
-            >"$policy") && chmod 755 "$policy" || die write "cannot write $policy"
-    fi
-    output=$(
-        umask 022
-        apt-get update 2>&1
-        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=60 -o Dpkg::Options::=--force-confold "$@" 2>&1
-    )
-    code=$?
-    forget_policy
+    package_manager || die no-package-manager "cannot install $* here: hactl drives apt, which this host lacks"
+    "${manager}_installed" >"$into/packages-before"
+    "${manager}_install" "$@"
     note_packages "$into"
-    [ "$code" -eq 0 ] || die packages "apt-get cannot install $*" "$output"
+    [ "$code" -eq 0 ] || die packages "$manager cannot install $*" "$output"
     while read -r name; do say package "$name"; done <"$into/packages"
 }
 
 # note_packages DIR: which packages came since packages-before was written there.
 note_packages() {
-    installed_packages >"$1/packages-after"
+    package_manager || return 0
+    "${manager}_installed" >"$1/packages-after"
     comm -13 "$1/packages-before" "$1/packages-after" >>"$state/packages"
     comm -13 "$1/packages-before" "$1/packages-after" | put "$1/packages"
     rm -f "$1/packages-before"
@@ -102,8 +97,12 @@ note_packages() {
 # remove_packages FILE: purges those that hactl installed.
 remove_packages() {
     [ -s "$1" ] || return 0
-    # shellcheck disable=SC2046
-    output=$(DEBIAN_FRONTEND=noninteractive dpkg --purge $(cat "$1") 2>&1) || note packages "dpkg cannot purge: $output"
+    # shellcheck disable=SC2046 # names of packages are words
+    if ! package_manager; then
+        note packages "cannot remove $(tr '\n' ' ' <"$1")here: hactl drives apt, which this host lacks"
+    elif ! output=$("${manager}_purge" $(cat "$1") 2>&1); then
+        note packages "$manager cannot remove packages: $output"
+    fi
     if [ -f "$state/packages" ]; then
         grep -vxFf "$1" "$state/packages" >"$state/packages.new"
         mv -f "$state/packages.new" "$state/packages"

@@ -1,10 +1,16 @@
 # The change: the staged tree comes alive, and a timer undoes it unless it is confirmed.
 
-# journal TX PHASE GENERATION NGINX KEEPALIVED: what is under way, written before it is done; the last
-# two are what has been done to the daemons, so that an undo can do the same.
+# journal TX PHASE GENERATION ACTIONS: what is under way, written before it is done. ACTIONS is a line
+# `UNIT ACTION` for each unit that something is done to, so that an undo can do the same.
 journal() {
-    printf 'tx\t%s\nphase\t%s\ngeneration\t%s\nnginx\t%s\nkeepalived\t%s\n' "$@" | put "$state/journal" ||
+    printf 'tx\t%s\nphase\t%s\ngeneration\t%s\n%s' "$1" "$2" "$3" "$4" | put "$state/journal" ||
         die disk "cannot write $state/journal: $(space "$state")"
+}
+
+# enter_phase TX PHASE: the change that is under way gets to it.
+enter_phase() {
+    journal "$1" "$2" "$(value_in "$state/journal" generation)" \
+        "$(sed "/^tx$tab/d; /^phase$tab/d; /^generation$tab/d" "$state/journal")$newline"
 }
 
 # refuse_unfinished: a journal is the only way back from what it tells; nothing may replace it.
@@ -13,8 +19,12 @@ refuse_unfinished() {
         die unfinished "an earlier change ($(value_in "$state/journal" tx)) is not finished here"
 }
 
-# arm TX SECONDS: from now on this host undoes the change by itself, unless it is confirmed.
+# arm TX SECONDS: from now on this host rolls the change back on its own, unless it is confirmed.
 arm() {
+    # Of an earlier change, it only asks what others have decided, and would keep this one's from starting.
+    case $(systemctl is-active hactl-revert.service) in
+    activating) systemctl stop hactl-revert.service ;;
+    esac
     printf '%s\n' "$script" | put "$state/agent" || die disk "cannot write $state/agent: $(space "$state")"
     keep_peer_key
     put_unit hactl-revert.service <<END && put_unit hactl-revert.timer <<END2 && put_unit hactl-revert-boot.service <<END3 || die write "cannot write in $unit_dir"
@@ -35,7 +45,7 @@ END2
 Description=Undo a change of hactl's that a reboot interrupted
 DefaultDependencies=no
 After=local-fs.target
-Before=nginx.service keepalived.service systemd-sysctl.service
+Before=$unit_services systemd-sysctl.service
 [Service]
 Type=oneshot
 ExecStart=/bin/sh $state/agent expire-at-boot $1
@@ -48,7 +58,7 @@ END3
         die write "cannot write in $unit_dir"
     # Restarted: a timer that an earlier change left behind would not count from now.
     systemctl daemon-reload && systemctl restart hactl-revert.timer || die service "cannot arm the revert timer"
-    # Without it this node cannot answer its peers; it still undoes the change by itself.
+    # Without it this node cannot answer its peers; it still rolls the change back on its own.
     [ -z "$peer_key" ] || systemctl restart hactl-peer.socket 2>/dev/null || :
 }
 
@@ -62,7 +72,9 @@ put_unit() {
 
 # disarm: the program itself goes last, since it tells that the rest may not be gone yet.
 disarm() {
-    systemctl stop hactl-revert.timer hactl-peer.socket 2>/dev/null
+    # An answer that is still being given would outlive its unit's file, and then fail or never end. It waits
+    # for the mutex that is held here, so that it has decided nothing: to who asks, its line is cut.
+    systemctl stop hactl-revert.timer hactl-peer.socket 'hactl-peer@*.service' 2>/dev/null
     rm -f "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert* \
         "$unit_dir"/hactl-peer* "$unit_dir"/.hactl.??????
     drop_dirs "$unit_dir/multi-user.target.wants"
@@ -85,14 +97,17 @@ activate() {
     [ -f "$into/new/manifest" ] || die protocol "nothing is staged"
     generation=$(value_in "$into/new/manifest" generation)
     number "$generation"
-    nginx_action=none keepalived_action=none whole=no peer_key='' peer_address=''
+    actions='' whole=no peer_key='' peer_address=''
     switch_role='' switch_patience=0
     while IFS=$tab read -r kind a b; do
         case $kind in
         expect) expect_path "$a" "$b" ;;
         peer) peer_key=$a peer_address=$b ;;
         switch) switch_role=$a switch_patience=$b ;;
-        action) case $a in nginx) nginx_action=$b ;; keepalived) keepalived_action=$b ;; esac ;;
+        action)
+            case " $units " in *" $a "*) ;; *) die protocol "no such unit: $a" ;; esac
+            actions=$actions$a$tab$b$newline
+            ;;
         end)
             whole=yes
             break
@@ -114,7 +129,7 @@ activate() {
     # The timer first: without a journal it finds nothing to undo and removes itself, while a journal
     # without a timer would wait for somebody to come.
     arm "$1" "$2"
-    journal "$1" activating "$generation" none none
+    journal "$1" activating "$generation" ''
     place_on_error=die
     let_addresses_go "$into/new" "$into"
     place_tree "$into/new"
@@ -123,18 +138,22 @@ activate() {
     if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
     # An owner whose script is new, or another one, would lose what it answers when a daemon stops.
     prepare_hand_over
-    emergencies=$(nginx_emergencies)
-    journal "$1" activating "$generation" "$nginx_action" "$keepalived_action"
+    for unit in $units; do
+        if is_function "${unit}_before"; then "${unit}_before"; fi
+    done
+    journal "$1" activating "$generation" "$actions"
     hold_secondaries "$into"
-    run_action nginx.service "$nginx_action"
-    [ -z "$switch_role" ] || take_part "$1"
-    run_action keepalived.service "$keepalived_action"
-    prove "$into/new" "$emergencies"
+    for unit in $units; do
+        # All nodes' elections begin together.
+        if [ "$unit" = keepalived ] && [ -n "$switch_role" ]; then take_part "$1"; fi
+        run_action "$unit.service" "$(action_of "$unit")"
+    done
+    prove "$into/new"
     let_secondaries_be "$into"
     take_addresses_up "$into"
     # An owner that stayed one is not announced by keepalived, and another node may have announced itself.
     announce_vips || :
-    journal "$1" activated "$generation" "$nginx_action" "$keepalived_action"
+    journal "$1" activated "$generation" "$actions"
     finish
 }
 
@@ -190,6 +209,18 @@ expect_path() {
     [ "$found" = "$1" ] || die moved-on "$2 was changed after the plan was made"
 }
 
+# action_of UNIT: what is done to it.
+action_of() {
+    of_unit=$newline$actions
+    case $of_unit in
+    *"$newline$1$tab"*)
+        of_unit=${of_unit#*"$newline$1$tab"}
+        printf '%s' "${of_unit%%"$newline"*}"
+        ;;
+    *) printf none ;;
+    esac
+}
+
 run_action() {
     case $2 in
     none) return 0 ;;
@@ -210,39 +241,35 @@ run_action() {
 $(journalctl -u "$1" -n 15 --no-pager -o cat 2>/dev/null)"
 }
 
-# nginx_emergencies: how many [emerg] lines its error log has; a reload that fails adds some there
-# and nowhere else, and `systemctl reload` returns 0 all the same.
-nginx_emergencies() {
-    log=/var/log/nginx/error.log
-    if [ -r "$log" ]; then grep -c '\[emerg\]' "$log"; else printf 0; fi
+# prove DIR: the running processes are asked which configuration they have loaded.
+prove() {
+    port=$(value_in "$1/manifest" status_port)
+    for unit in $units; do
+        wanted=$(value_in "$1/manifest" "${unit}_id")
+        case $wanted in
+        '' | -) ;;
+        *) prove_unit "$unit" "$wanted" "$port" ;;
+        esac
+    done
 }
 
-# prove DIR EMERGENCIES: the running processes are asked which configuration they run.
-prove() {
-    wanted=$(value_in "$1/manifest" nginx_id)
-    port=$(value_in "$1/manifest" status_port)
-    [ -n "$wanted" ] || return 0
+# prove_unit UNIT ID PORT
+prove_unit() {
     tries=0
-    until [ "$(served_id "$port")" = "$wanted" ]; do
+    while :; do
+        loaded_id=''
+        "${1}_loaded" "$3"
+        [ "$loaded_id" != "$2" ] || return 0
         tries=$((tries + 1))
-        if [ "$tries" -ge 60 ] || [ "$(nginx_emergencies)" -gt "$2" ] && [ "$tries" -ge 10 ]; then
-            die nginx-stale "nginx was told to load the new configuration and still serves $(served_id "$port" | grep . || echo none)" \
-                "$(grep '\[emerg\]' /var/log/nginx/error.log 2>/dev/null | tail -n "+$(($2 + 1))" | sort -u -k 5 | head -n 5)"
+        complaints=''
+        if [ "$tries" -ge 10 ]; then complaints=$(complaints_of "$1"); fi
+        if [ "$tries" -ge 60 ] || [ -n "$complaints" ]; then
+            die stale "$1 was told to load the new configuration and runs ${loaded_id:-none of hactl}" \
+                "${complaints:-$(journalctl -u "$1.service" -n 15 --no-pager -o cat 2>/dev/null)}"
         fi
         sleep 0.05
     done
-    wanted=$(value_in "$1/manifest" keepalived_id)
-    tries=0 loaded_id=''
-    while :; do
-        pid=$(main_pid keepalived.service)
-        [ "${pid:-0}" -eq 0 ] || keepalived_dump "$pid"
-        [ "$loaded_id" != "$wanted" ] || break
-        tries=$((tries + 1))
-        if [ "$tries" -ge 30 ]; then
-            die keepalived-stale "keepalived was told to load the new configuration and runs ${loaded_id:-none of hactl}" \
-                "$(journalctl -u keepalived.service -n 15 --no-pager -o cat 2>/dev/null)"
-        fi
-        sleep 0.1
-    done
 }
 
+# complaints_of UNIT: what it has said of the new configuration, where it says that elsewhere than to systemd.
+complaints_of() { if is_function "${1}_complaints"; then "${1}_complaints"; fi; }

@@ -1,4 +1,4 @@
-# Faults, for drills. Each one ends by itself on this host, whatever becomes of who asked for it: its
+# Faults, for drills. Each one ends on its own on this host, whatever becomes of who asked for it: its
 # undo is armed before it is made. Everything is in /run, so that a restart ends it too:
 #   armed     the fault under way: id, name, since, hold, until; from before it is made until it is healed
 #   agent     this program, for the units        given    the fault's parameters
@@ -12,7 +12,7 @@ heal_margin=3     # seconds that hactl-drill.service has before hactl-heal.timer
 longest_hold=600000
 
 # fault ID NAME HOLD_MS: arms the undo, orders the fault and answers at once. Standard input: what the
-# fault is to hit. A fault that heals by itself is helped if it has not after HOLD_MS.
+# fault is to hit. A fault that heals on its own is helped if it has not after HOLD_MS.
 fault() {
     change_id "$1"
     number "$3"
@@ -124,11 +124,11 @@ drill_left() {
 # refuse_drilling: one fault at a time, and no change meanwhile.
 refuse_drilling() {
     [ ! -f "$drill/armed" ] ||
-        die drilling "the drill $(value_in "$drill/armed" name) ($(value_in "$drill/armed" id)) is under way here since $(value_in "$drill/armed" since); this host ends it by itself in $(drill_left) s at the latest"
+        die drilling "the drill $(value_in "$drill/armed" name) ($(value_in "$drill/armed" id)) is under way here since $(value_in "$drill/armed" since); this host ends it on its own in $(drill_left) s at the latest"
 }
 
 # refuse_change_in_drill ID: for changes. One whose time is over could not be healed, and a change may
-# be what mends it; a drill's own lock is no change.
+# be what undoes it; a drill's own lock is no change.
 refuse_change_in_drill() {
     if [ -f "$drill/armed" ] && [ "$(value_in "$drill/armed" id)" != "$1" ] && [ "$(drill_left)" -gt 0 ]; then
         refuse_drilling
@@ -195,7 +195,7 @@ drill_make() {
     heal_armed
 }
 
-# hold_fault: until the fault's time is over, or it has healed by itself.
+# hold_fault: until the fault's time is over, or it has healed on its own.
 hold_fault() {
     if [ "$heals_itself" = no ]; then
         sleep "$((hold / 1000)).$(printf %03d $((hold % 1000)))"

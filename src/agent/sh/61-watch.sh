@@ -1,5 +1,5 @@
 # Watching, for drills: what this host's kernel and daemons say while a fault lasts. The watch is a
-# unit of its own, so that it goes on when the connection is gone, and ends by itself.
+# unit of its own, so that it goes on when the connection is gone, and ends on its own.
 
 watches=/run/hactl-drill
 
@@ -15,15 +15,18 @@ watch() {
     mkdir -p "$folder" && chmod 700 "$watches" "$folder" || die disk "cannot write $folder: $(space /run)"
     forget_watch "$1"
     # A quiet host writes a few lines; the limit is for one that is not.
+    rm -f "$folder/pid"
     # shellcheck disable=SC2016 # the inner shell expands these
     started=$(systemd-run --quiet --unit="$(watch_unit "$1")" /bin/sh -c '
         ulimit -f 16384
-        LC_ALL=C TZ=UTC0 timeout "$2" ip -ts -o monitor address link neigh >"$1/kernel" 2>/dev/null
+        timeout "$2" /bin/sh -c '\''
+            echo $$ >"$1/pid"
+            LC_ALL=C TZ=UTC0 exec ip -ts -o monitor address link neigh >"$1/kernel" 2>/dev/null'\'' hactl "$1"
         exit 0' hactl "$folder" "$2" 2>&1) || die service "cannot start $(watch_unit "$1")" "$started"
-    # The monitor listens a moment after its unit has started.
-    listening=0
-    until [ -f "$folder/kernel" ] || [ "$listening" -ge 100 ]; do
-        listening=$((listening + 1))
+    # The monitor listens a moment after its unit has started, and what comes before is lost.
+    tries=0
+    until listens "$folder" || [ "$tries" -ge 250 ]; do
+        tries=$((tries + 1))
         sleep 0.02
     done
     while read -r word address; do
@@ -43,6 +46,18 @@ watch() {
     done
     say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
     finish
+}
+
+# listens FOLDER: the monitor has asked the kernel for its events (/proc/net/netlink: protocol 0 is rtnetlink).
+listens() {
+    { read -r monitor <"$1/pid"; } 2>/dev/null || return 1
+    while read -r _ protocol port groups _; do
+        case $protocol:$port:$groups in
+        "0:$monitor:00000000") ;;
+        "0:$monitor:"*) return 0 ;;
+        esac
+    done </proc/net/netlink
+    return 1
 }
 
 # shellcheck disable=SC2016 # bash expands it, with the value as its argument
@@ -67,7 +82,10 @@ watched() {
     fi
     say journal
     # Answers to hactl's own questions are no events.
-    body_text "$(journalctl -q --no-pager -o json --since "@$2" -u nginx.service -u keepalived.service 2>/dev/null |
+    since=$2
+    set --
+    for unit in $units; do set -- "$@" -u "$unit.service"; done
+    body_text "$(journalctl -q --no-pager -o json --since "@$since" "$@" 2>/dev/null |
         grep -v '"Printing [^"]* on signal' | tail -n 2000)"
     rm -rf "$folder"
     say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"

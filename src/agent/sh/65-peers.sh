@@ -103,8 +103,7 @@ stop_waiting() {
     activated | offered) ;;
     *) return 0 ;;
     esac
-    journal "$1" asking "$(value_in "$state/journal" generation)" \
-        "$(value_in "$state/journal" nginx)" "$(value_in "$state/journal" keepalived)"
+    enter_phase "$1" asking
 }
 
 # ask_peer TX ADDRESS: confirmed, denied, refused (it is up, and nothing there listens) or nothing.

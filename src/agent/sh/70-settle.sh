@@ -16,7 +16,7 @@ confirm() {
     activated | offered)
         must_be_offered "$1"
         # This decides: a change is undone before it, and carried through after it.
-        journal "$1" confirmed "$generation" none none
+        journal "$1" confirmed "$generation" ''
         ;;
     confirmed) ;;
     *) die not-active "the change did not get as far as being activated" ;;
@@ -92,9 +92,9 @@ revert() {
     with_mutex
     carry_on
     # A confirmed node goes on answering its peers: one that it stopped answering would go back alone.
-    if [ ! -f "$state/journal" ] && was_confirmed "$1"; then die confirmed "the change was confirmed here, and stays"; fi
+    if [ ! -f "$state/journal" ] && was_confirmed "$1"; then die confirmed "the change is confirmed on this node"; fi
     undo "$1" reverted "$2" "$3" running
-    [ "$confirmed" = no ] || die confirmed "the change was confirmed here, and stays"
+    [ "$confirmed" = no ] || die confirmed "the change is confirmed on this node"
     [ "$problems" -eq 0 ] || die revert "$problems steps of the undo failed"
     say reverted "$1"
     finish
@@ -117,7 +117,7 @@ undo() {
         bring_back "$into/before" "$5"
     fi
     if [ "$5" = running ] && [ "$confirmed" = no ]; then
-        forget_policy
+        sweep_packages
         drop_packages "$into"
     fi
     if [ "$problems" -ne 0 ]; then
@@ -137,8 +137,7 @@ undo() {
 # stays_undone TX: from the first file on that goes back, nobody may confirm the change any more, and a
 # restart goes on undoing it before the daemons start. A full disk is no reason not to undo.
 stays_undone() {
-    (journal "$1" undoing "$(value_in "$state/journal" generation)" \
-        "$(value_in "$state/journal" nginx)" "$(value_in "$state/journal" keepalived)") >/dev/null ||
+    (enter_phase "$1" undoing) >/dev/null ||
         rm -f "$state/journal.new"
 }
 
@@ -165,6 +164,7 @@ bring_back() {
     fi
     place_sysctls "$1"
     systemctl daemon-reload
+    prepare_hand_over
     hold_secondaries "${1%/*}"
     restore_services "$1"
     # keepalived reads its file some time after it was told to, and nothing proves here that it has.
@@ -273,7 +273,7 @@ settle_with_peers() {
     [ "$(value_in "$state/journal" tx)" = "$1" ] || exit 0
     if [ "$heard" = confirmed ]; then
         generation=$(value_in "$state/journal" generation)
-        journal "$1" confirmed "$generation" none none
+        journal "$1" confirmed "$generation" ''
         carry_through "$1" peer 'by another node, which hactl had confirmed'
         free_lock "$1"
         exit 0

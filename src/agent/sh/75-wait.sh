@@ -1,8 +1,8 @@
-# A change that waits for a person. The node in place 0 decides for all: a change is confirmed there
+# A change that waits for the operator. The node in place 0 decides for all: a change is confirmed there
 # before it is anywhere else, and given up there before it is undone anywhere. So of two people who
 # confirm and cancel at the same time, the first one at that node is right, whatever happens to either.
 
-# must_be_offered TX: dies where this node decides, a person has to confirm, and the hactl that makes the
+# must_be_offered TX: dies where this node decides, the operator has to confirm, and the hactl that makes the
 # change has not yet said that all nodes have it and that it works.
 must_be_offered() {
     [ "$(value_in "$state/journal" phase)" = activated ] || return 0
@@ -19,8 +19,7 @@ offer() {
         die not-active "the change is not active here: $(value_in "$state/outcome" why)"
     case $(value_in "$state/journal" phase) in
     activated)
-        journal "$1" offered "$(value_in "$state/journal" generation)" \
-            "$(value_in "$state/journal" nginx)" "$(value_in "$state/journal" keepalived)"
+        enter_phase "$1" offered
         ;;
     offered) ;;
     *) die not-active 'its time was over, or it was cancelled' ;;

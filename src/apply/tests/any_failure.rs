@@ -49,7 +49,7 @@ async fn with_one_fault(
     faults(&cluster, &[(host, verb, nth, fault)]);
     let mut plan = plan();
     for node in &mut plan.nodes {
-        node.install = install.iter().map(|name| (*name).to_owned()).collect();
+        node.changes.splice(0..0, installs(install));
     }
     let run = run(&cluster, &plan).await;
     let is_gone = cluster.state().hosts[&name(host)].is_gone;

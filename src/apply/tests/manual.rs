@@ -1,4 +1,4 @@
-//! A change that a person confirms, or cancels, from another machine.
+//! A change that the operator confirms, or cancels, from another machine.
 
 use super::*;
 use crate::agent::Reason;
@@ -24,7 +24,7 @@ async fn offered(cluster: &FakeCluster) -> Run {
     run_with(
         cluster,
         &plan(),
-        |options| {
+        |_, options| {
             options.confirm = Confirmation::Manual;
             options.confirm_timeout = Duration::from_mins(4);
         },
@@ -47,32 +47,22 @@ async fn settle_until(
 ) -> SettleOutcome {
     let nodes: Vec<Node> = (0..3).map(node).collect();
     let all: Vec<&Node> = nodes.iter().collect();
-    let (fleet, _) = Fleet::connect(cluster, &all, 8).await;
-    let engine = Engine {
-        fleet: &fleet,
-        connector: cluster,
-        client: &Elsewhere,
-        nodes: &nodes,
-        options: ApplyOptions {
-            parallel: 8,
-            confirm: Confirmation::Auto,
-            origin: String::new(),
-            confirm_timeout: Duration::from_mins(4),
-            settle_time: Duration::ZERO,
-            owner_patience: Duration::ZERO,
-            peer_key: None,
+    Fleet::with(cluster, &all, 8, async |fleet, _| {
+        let session = Session {
+            fleet,
+            connector: cluster,
+            client: &Elsewhere,
+            nodes: &nodes,
             vips: vec![doors()],
-            peer_ports: Vec::new(),
-            hooks: Vec::new(),
-            before: Vec::new(),
-            provenance: Provenance::default(),
+            owner_patience: Duration::ZERO,
+            parallel: 8,
             stop,
-        },
-        tell: &|_| (),
-    };
-    engine
-        .settle(&waiting(sides), verb, &Reason::cancelled("bob@sofa"))
-        .await
+            tell: &|_| (),
+        };
+        let why = Reason::cancelled("bob@sofa");
+        crate::apply::settle(&session, &waiting(sides), verb, &why).await
+    })
+    .await
 }
 
 fn phases(cluster: &FakeCluster) -> Vec<&'static str> {

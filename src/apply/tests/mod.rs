@@ -6,21 +6,23 @@ mod outside;
 mod paths;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{ApplyOptions, ApplyResult, Confirmation, Engine, Event, Fleet, Step};
+use super::{ApplyOptions, ApplyResult, Confirmation, Event, Fleet, Session, Step, apply};
 use crate::agent::{
-    Client, Door, Manifest, PeerKey, Reach, ReachQuestion, Tree, TreeFile, Viewpoint, VipDoors,
-    sha256_hex,
+    Client, Door, Manifest, PeerKey, Reach, ReachQuestion, Tree, TreeFile, UnitAction, Viewpoint,
+    VipDoors, sha256_hex,
 };
 use crate::model::{
     ClusterName, FileRole, HostPath, InterfaceName, InventoryPath, Login, Node, NodeName, RouterId,
-    SshSettings,
+    SshSettings, UnitId,
 };
-use crate::plan::{Goal, NodePlan, Plan, Provenance, Strategy, UnitAction};
+use crate::plan::{Change, Goal, NodePlan, Place, Plan, Proof, Provenance, Strategy, UnitChange};
 use crate::remote::fake::{FakeCluster, FakeHost, Fault, Planned};
-use crate::render::{ConfigId, ConfigIds};
+use crate::render::ConfigId;
+use crate::units;
 
 const TX: &str = "tx-1";
 const VIP: &str = "10.0.0.100";
@@ -44,7 +46,7 @@ fn name(index: usize) -> NodeName {
 fn node(index: usize) -> Node {
     Node {
         name: name(index),
-        address: format!("10.0.0.{}", index + 11).parse().unwrap(),
+        address: address(index),
         interface: InterfaceName::new("eth0").unwrap(),
         router_id: RouterId::new(name(index).as_str()).unwrap(),
         ssh: SshSettings {
@@ -59,6 +61,10 @@ fn node(index: usize) -> Node {
     }
 }
 
+fn address(index: usize) -> IpAddr {
+    format!("10.0.0.{}", index + 11).parse().unwrap()
+}
+
 fn old_files() -> BTreeMap<String, Vec<u8>> {
     [(NGINX.to_owned(), b"old".to_vec())].into()
 }
@@ -67,6 +73,11 @@ fn new_files() -> BTreeMap<String, Vec<u8>> {
     [NGINX, NEW_FILE]
         .map(|path| (path.to_owned(), b"new".to_vec()))
         .into()
+}
+
+fn installs(packages: &[&str]) -> impl Iterator<Item = Change> {
+    let names = packages.iter().map(|name| (*name).to_owned());
+    names.collect::<Vec<_>>().into_iter().map(Change::Install)
 }
 
 fn node_plan(index: usize, install: &[&str]) -> NodePlan {
@@ -80,29 +91,32 @@ fn node_plan(index: usize, install: &[&str]) -> NodePlan {
         content,
     };
     let id = ConfigId::new("0123456789ab").unwrap();
+    let reload = Change::Unit(UnitChange {
+        unit: UnitId::NGINX,
+        action: UnitAction::Reload,
+        reason: "its files change".to_owned(),
+    });
     NodePlan {
         node: name(index),
         generation: Some(1),
-        ids: Some(ConfigIds {
-            nginx: id.clone(),
-            keepalived: id,
+        place: Some(Place {
+            position: [2, 0, 1][index],
+            nodes: 3,
+            address: address(index),
+            peers: (0..3)
+                .filter(|other| *other != index)
+                .map(address)
+                .collect(),
         }),
+        ids: Some(units::ids().map(|unit| (unit, id.clone())).collect()),
         holds: if index == 0 {
             vec![VIP.parse().unwrap()]
         } else {
             vec![]
         },
-        install: install.iter().map(|name| (*name).to_owned()).collect(),
-        remove_packages: false,
-        files: vec![],
-        sysctls: vec![],
-        records_members: false,
+        changes: installs(install).chain([reload]).collect(),
         displaces: Vec::new(),
         drift: vec![],
-        nginx: UnitAction::Reload,
-        keepalived: UnitAction::None,
-        restart_reason: None,
-        keepalived_restart_reason: None,
         tests: vec![],
         expected: [
             (path(NGINX), Some(sha256_hex(b"old"))),
@@ -121,8 +135,9 @@ fn plan() -> Plan {
     Plan {
         cluster: ClusterName::new("web").unwrap(),
         goal: Goal::Apply,
-        next_generation: 2,
+        generation: 2,
         strategy: Strategy::Rolling,
+        proof: Proof::AllListeners,
         losses: Vec::new(),
         preferred: BTreeMap::new(),
         nodes: [1, 2, 0].map(|index| node_plan(index, &[])).into(),
@@ -189,43 +204,45 @@ impl Run {
 async fn run_with(
     cluster: &FakeCluster,
     plan: &Plan,
-    change: impl FnOnce(&mut ApplyOptions),
+    change: impl FnOnce(&mut Session<'_>, &mut ApplyOptions),
     listen: &(dyn Fn(&Event) + Sync),
 ) -> Run {
     let nodes: Vec<Node> = (0..3).map(node).collect();
     let all: Vec<&Node> = nodes.iter().collect();
-    let (fleet, errors) = Fleet::connect(cluster, &all, 8).await;
-    assert!(errors.is_empty());
     let mut options = ApplyOptions {
-        parallel: 8,
         confirm: Confirmation::Auto,
         origin: String::new(),
         confirm_timeout: Duration::from_secs(4),
         settle_time: Duration::ZERO,
-        owner_patience: Duration::ZERO,
+        election_time: Duration::ZERO,
         peer_key: Some(PeerKey::random().unwrap()),
-        vips: vec![doors()],
         peer_ports: Vec::new(),
         hooks: Vec::new(),
         before: Vec::new(),
         provenance: Provenance::default(),
-        stop: Arc::default(),
     };
-    change(&mut options);
     let events = Mutex::new(Vec::new());
     let tell = |event: Event| {
         listen(&event);
         events.lock().unwrap().push(event);
     };
-    let engine = Engine {
-        fleet: &fleet,
-        connector: cluster,
-        client: &Elsewhere,
-        nodes: &nodes,
-        options,
-        tell: &tell,
-    };
-    let result = engine.run(plan, TX).await.result;
+    let ended = Fleet::with(cluster, &all, 8, async |fleet, errors| {
+        assert!(errors.is_empty());
+        let mut session = Session {
+            fleet,
+            connector: cluster,
+            client: &Elsewhere,
+            nodes: &nodes,
+            vips: vec![doors()],
+            owner_patience: Duration::ZERO,
+            parallel: 8,
+            stop: Arc::default(),
+            tell: &tell,
+        };
+        change(&mut session, &mut options);
+        apply(&session, &options, plan, TX).await.result
+    });
+    let result = ended.await;
     Run {
         result,
         events: events.into_inner().unwrap(),
@@ -233,7 +250,7 @@ async fn run_with(
 }
 
 async fn run(cluster: &FakeCluster, plan: &Plan) -> Run {
-    run_with(cluster, plan, |_| (), &|_| ()).await
+    run_with(cluster, plan, |_, _| (), &|_| ()).await
 }
 
 fn faults(cluster: &FakeCluster, planned: &[(usize, &'static str, usize, Fault)]) {

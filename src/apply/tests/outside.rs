@@ -31,7 +31,7 @@ fn is_activated(event: &Event, index: usize) -> bool {
 #[tokio::test]
 async fn an_owner_announces_itself_before_the_nodes_look() {
     let cluster = cluster();
-    let run = run_with(&cluster, &plan(), |_| (), &|event| {
+    let run = run_with(&cluster, &plan(), |_, _| (), &|event| {
         if is_activated(event, 1) {
             misleads(&cluster, false);
         }
@@ -45,7 +45,7 @@ async fn an_owner_announces_itself_before_the_nodes_look() {
 #[tokio::test]
 async fn a_node_that_does_not_reach_the_owner_fails_the_proof() {
     let cluster = cluster();
-    let run = run_with(&cluster, &plan(), |_| (), &|event| match event {
+    let run = run_with(&cluster, &plan(), |_, _| (), &|event| match event {
         _ if is_activated(event, 1) => misleads(&cluster, true),
         Event::Reverted { node } if *node == name(1) => {
             cluster.state().hosts.get_mut(&name(2)).unwrap().is_deaf = false;
@@ -73,7 +73,7 @@ async fn a_node_that_does_not_reach_the_owner_fails_the_proof() {
 async fn an_undo_after_which_a_node_does_not_reach_the_owner_needs_a_person() {
     let cluster = cluster();
     faults(&cluster, &[(2, "activate", 0, Fault::FailedAfter)]);
-    let run = run_with(&cluster, &plan(), |_| (), &|event| {
+    let run = run_with(&cluster, &plan(), |_, _| (), &|event| {
         if matches!(event, Event::Reverted { .. }) {
             misleads(&cluster, true);
         }
@@ -101,7 +101,7 @@ async fn an_undo_is_not_blamed_for_what_was_so_before() {
 async fn an_undo_after_which_nobody_owns_the_vip_needs_a_person() {
     let cluster = cluster();
     faults(&cluster, &[(2, "activate", 0, Fault::FailedAfter)]);
-    let run = run_with(&cluster, &plan(), |_| (), &|event| {
+    let run = run_with(&cluster, &plan(), |_, _| (), &|event| {
         if matches!(event, Event::Reverted { .. }) {
             cluster.state().hosts.get_mut(&name(0)).unwrap().holds = Vec::new();
         }

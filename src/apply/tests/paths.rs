@@ -53,7 +53,7 @@ async fn at_once_confirms_nobody_while_a_node_asks_the_others() {
         without_owner: None,
     };
     // Its time was over before the first node was active: it has heard from that one already.
-    let run = run_with(&cluster, &plan, |_| (), &|event| {
+    let run = run_with(&cluster, &plan, |_, _| (), &|event| {
         if matches!(
             event,
             Event::NodeDone {
@@ -82,7 +82,7 @@ async fn an_empty_plan_calls_nobody() {
     let cluster = cluster();
     let mut plan = plan();
     for node in &mut plan.nodes {
-        node.nginx = UnitAction::None;
+        node.changes.clear();
     }
     assert_eq!(run(&cluster, &plan).await.kind(), "nothing to do");
     assert!(cluster.state().log.is_empty());
@@ -120,7 +120,7 @@ async fn an_unfinished_change_is_left_to_its_owner() {
     cluster.state().hosts.get_mut(&name(2)).unwrap().journal =
         Some(("other".to_owned(), "activated"));
     let mut plan = plan();
-    plan.nodes[1].install = vec!["nginx".to_owned()];
+    plan.nodes[1].changes.splice(0..0, installs(&["nginx"]));
     let run = run(&cluster, &plan).await;
     assert_eq!(
         (run.kind(), run.failed_step()),
@@ -261,7 +261,7 @@ async fn a_first_node_whose_time_is_over_brings_everything_back() {
             (host.files, host.journal) = (old_files(), None);
         }
     };
-    let run = run_with(&cluster, &plan(), |_| (), &listen).await;
+    let run = run_with(&cluster, &plan(), |_, _| (), &listen).await;
     assert_eq!(
         (run.kind(), run.failed_step()),
         ("rolled back", Some(Step::Confirm))
@@ -286,7 +286,7 @@ async fn who_was_confirmed_goes_on_answering_one_that_could_not_be() {
 async fn packages_that_cannot_go_again_are_told() {
     let cluster = cluster();
     let mut plan = plan();
-    plan.nodes[0].install = vec!["nginx".to_owned()];
+    plan.nodes[0].changes.splice(0..0, installs(&["nginx"]));
     faults(&cluster, &[(0, "stage", 0, Fault::Refused)]);
     assert_eq!(run(&cluster, &plan).await.kind(), "unchanged");
     assert_eq!(truth(&cluster), "old");
@@ -319,7 +319,7 @@ async fn a_wish_to_stop_is_heard_at_every_step() {
                 listener.store(true, Ordering::Relaxed);
             }
         };
-        let run = run_with(&cluster, &plan(), |options| options.stop = stop, &listen).await;
+        let run = run_with(&cluster, &plan(), |session, _| session.stop = stop, &listen).await;
         let expected = match step {
             Step::Lock | Step::Prepare | Step::Stage | Step::Validate => ("unchanged", "old"),
             Step::Activate | Step::Prove => ("rolled back", "old"),
@@ -342,8 +342,7 @@ async fn the_nodes_of_a_step_are_those_that_change() {
     let mut plan = plan();
     // Two of the three are as they should be.
     for node in &mut plan.nodes[1..] {
-        node.files.clear();
-        (node.nginx, node.keepalived) = (UnitAction::None, UnitAction::None);
+        node.changes.clear();
     }
     assert_eq!(plan.changing().count(), 1);
     let run = run(&cluster, &plan).await;
@@ -400,7 +399,7 @@ async fn a_node_in_fault_fails_the_proof_unless_it_was_so_before() {
     let run = run_with(
         &cluster,
         &plan(),
-        |options| options.before = before,
+        |_, options| options.before = before,
         &|_| (),
     )
     .await;

@@ -5,7 +5,9 @@ use std::fmt;
 use crate::model::NodeName;
 
 /// The kinds of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// nginx stops serving.
@@ -21,7 +23,7 @@ pub enum EventKind {
 }
 
 /// Something that happens to a node while the others stay as they are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 pub struct ElectionEvent {
     /// What.
     pub event: EventKind,

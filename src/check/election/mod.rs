@@ -1,7 +1,7 @@
 //! The VRRP election as keepalived holds it, and every state that a cluster can get into.
 //!
 //! One event at a time, the network whole and adverts delivered: this finds what a configuration
-//! does wrong by itself. What a split network or a killed keepalived does is the drills' business.
+//! does wrong on its own. What a split network or a killed keepalived does is the drills' business.
 
 mod event;
 mod model;

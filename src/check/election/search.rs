@@ -96,7 +96,7 @@ impl Election {
     }
 
     /// A wrong state is a pair, an owner that keeps the VIP from a healthy node, and is wrong as well
-    /// when all others are dead: so every pair is explored by itself, after the others' deaths. Not
+    /// when all others are dead: so every pair is explored alone, after the others' deaths. Not
     /// the shortest way, but no wrong state is missed.
     fn explore_pairs(&self) -> Explored {
         let count = self.contenders.len();

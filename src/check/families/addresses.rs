@@ -4,17 +4,49 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::check::finding::Finding;
-use crate::check::{places, registry};
+use crate::check::evidence::{ClusterEvidence, Stranger};
+use crate::check::places;
+use crate::check::rule::Finding;
 use crate::model::{Cluster, VrrpInstance};
 
-pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
+rules! { RULES:
+KA025 {
+    Error, [Inventory(taken), Cluster(answered)],
+    title: "the VIP is taken",
+    reason: "The VIP is a node's own address, or something already answers for it: a node asks for it on the wire (ARP, or neighbour discovery). keepalived says nothing of either.",
+    fix: "choose a free address for the VIP",
+}
+KA026 {
+    Warning, [Inventory(outside)],
+    title: "the VIP is outside the subnet of the nodes",
+    reason: "Neighbours ask for the VIP by ARP only if it is in their own subnet. Elsewhere a router must know a route to it.",
+    fix: "choose a VIP in the nodes' subnet, correct its prefix length, or see to the route",
+}
+KA028 {
+    Error, [Inventory(no_host)],
+    title: "the VIP is not a host address",
+    reason: "The address is its subnet's own or its broadcast address, or multicast, loopback or unspecified. Hosts don't answer for such an address.",
+    fix: "choose a host address of the subnet",
+}
+KA051 {
+    Warning, [Inventory(default_routes)],
+    title: "a second default route",
+    reason: "A default route that comes and goes with the VIP competes with the host's own. Written as in the samples, without an interface, keepalived cannot track it, and its test of the file fails; hactl renders the interface and no tracking.",
+    fix: "remove it; the VIP needs no route of its own to be reached",
+}
+}
+
+/// Each VIP with the place of its instance.
+fn each_vip(cluster: &Cluster) -> impl Iterator<Item = (usize, &VrrpInstance, IpNet)> {
+    let instances = cluster.instances.iter().enumerate();
+    instances.flat_map(|(index, instance)| {
+        let vips = instance.addresses.iter();
+        vips.map(move |vip| (index, instance, *vip))
+    })
+}
+
+fn default_routes(cluster: &Cluster, findings: &mut Vec<Finding>) {
     for (index, instance) in cluster.instances.iter().enumerate() {
-        for vip in &instance.addresses {
-            taken(cluster, index, *vip, findings);
-            no_host(index, *vip, findings);
-            outside(cluster, index, instance, *vip, findings);
-        }
         for (position, route) in instance.routes.iter().enumerate() {
             if route.destination.prefix_len() == 0 {
                 let message = format!(
@@ -22,7 +54,7 @@ pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
                     instance.name, route.destination, route.via
                 );
                 let path = places::instance_key(index, "routes").index(position);
-                findings.push(Finding::new(&registry::KA051, path, message));
+                findings.push(Finding::new(&KA051, path, message));
             }
         }
     }
@@ -32,18 +64,44 @@ fn path(index: usize) -> crate::model::InventoryPath {
     places::instance_key(index, "address")
 }
 
-fn taken(cluster: &Cluster, index: usize, vip: IpNet, findings: &mut Vec<Finding>) {
-    for node in cluster
-        .nodes
-        .iter()
-        .filter(|node| node.address == vip.addr())
-    {
-        let message = format!("the VIP {} is {}'s own address", vip.addr(), node.name);
-        findings.push(Finding::new(&registry::KA025, path(index), message));
+fn taken(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for (index, _, vip) in each_vip(cluster) {
+        let nodes = cluster.nodes.iter();
+        for node in nodes.filter(|node| node.address == vip.addr()) {
+            let message = format!("the VIP {} is {}'s own address", vip.addr(), node.name);
+            findings.push(Finding::new(&KA025, path(index), message));
+        }
     }
 }
 
-fn no_host(index: usize, vip: IpNet, findings: &mut Vec<Finding>) {
+/// What somebody outside the cluster answers for.
+fn answered(evidence: &ClusterEvidence<'_>, findings: &mut Vec<Finding>) {
+    for stranger in evidence.strangers {
+        let Stranger {
+            node,
+            vip,
+            hardware,
+        } = stranger;
+        let message = format!("{node}: somebody else has {vip}: {hardware} answers for it");
+        let path = places::vip(evidence.cluster, *vip);
+        let finding = Finding::new(&KA025, path, message).on(node).of_vip(*vip);
+        findings.push(finding.fix(
+            "take another VIP, or find that host: `ip neigh` and the switch's table tell its port",
+        ));
+    }
+}
+
+fn no_host(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for (index, _, vip) in each_vip(cluster) {
+        if let Some(kind) = kind_of_no_host(vip) {
+            let message = format!("the VIP {vip} is {kind}");
+            findings.push(Finding::new(&KA028, path(index), message));
+        }
+    }
+}
+
+/// What kind of address `vip` is, where no host can have it.
+fn kind_of_no_host(vip: IpNet) -> Option<&'static str> {
     let address = vip.addr();
     // A /31 or /32 has neither a subnet's nor a broadcast address (RFC 3021), and IPv6 no broadcast.
     let (is_network, is_broadcast) = match vip {
@@ -53,24 +111,28 @@ fn no_host(index: usize, vip: IpNet, findings: &mut Vec<Finding>) {
         IpNet::V4(_) => (false, false),
         IpNet::V6(net) => (net.prefix_len() < 127 && net.network() == net.addr(), false),
     };
-    let kind = if address.is_unspecified() {
-        "the unspecified address"
+    if address.is_unspecified() {
+        Some("the unspecified address")
     } else if address.is_loopback() {
-        "a loopback address"
+        Some("a loopback address")
     } else if address.is_multicast() {
-        "a multicast address"
+        Some("a multicast address")
     } else if is_network {
-        "its subnet's own address"
+        Some("its subnet's own address")
     } else if is_broadcast {
-        "its subnet's broadcast address"
+        Some("its subnet's broadcast address")
     } else {
-        return;
-    };
-    let message = format!("the VIP {vip} is {kind}");
-    findings.push(Finding::new(&registry::KA028, path(index), message));
+        None
+    }
 }
 
-fn outside(
+fn outside(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for (index, instance, vip) in each_vip(cluster) {
+        outside_of(cluster, index, instance, vip, findings);
+    }
+}
+
+fn outside_of(
     cluster: &Cluster,
     index: usize,
     instance: &VrrpInstance,
@@ -98,5 +160,5 @@ fn outside(
         vip.trunc(),
         outside.join(", ")
     );
-    findings.push(Finding::new(&registry::KA026, path(index), message));
+    findings.push(Finding::new(&KA026, path(index), message));
 }

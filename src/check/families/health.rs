@@ -1,38 +1,55 @@
-//! How fast a hung nginx is noticed (KA046, KA047).
+//! How fast a hung nginx is noticed (KA043, KA046, KA047).
 
 use std::time::Duration;
 
-use crate::check::finding::Finding;
+use crate::check::places;
+use crate::check::rule::Finding;
 use crate::check::takeover::hung_nginx_noticed;
-use crate::check::{places, registry};
 use crate::model::Cluster;
+
+rules! { RULES:
+KA043 {
+    Error, [ByConstruction("the check script is hactl's own and only reads; healing is left to systemd's `Restart=`")],
+    title: "the check script acts instead of reading",
+    reason: "A script that starts nginx again makes a crash loop look healthy, and the failover never comes (measured: 16 s and more).",
+    fix: "let the script only read",
+}
+KA046 {
+    Warning, [Inventory(long_check)],
+    title: "a check may take longer than the time between two checks",
+    reason: "keepalived starts no check while the last one runs, so the interval is not kept and a hung nginx is noticed later than the settings promise.",
+    fix: "make the check's timeout shorter than its interval",
+}
+KA047 {
+    Warning, [Inventory(late)],
+    title: "a hung nginx is noticed late",
+    reason: "A killed nginx is noticed at once, by a file that its unit writes; one that hangs only by checks that time out, `fall` of them in a row.",
+    fix: "shorten the interval or the timeout, or lower `fall`: 1 s, 1 s and 2 notice within 3 s",
+}
+}
 
 /// Clients give up, or their users do, at about this time.
 const LATE: Duration = Duration::from_secs(5);
 
-pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
+fn long_check(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let health = &cluster.health;
     if health.timeout > health.interval {
         let message = format!(
             "a check may take {:?}, and the next one is due after {:?}",
             health.timeout, health.interval
         );
-        findings.push(Finding::new(
-            &registry::KA046,
-            places::health("timeout"),
-            message,
-        ));
+        findings.push(Finding::new(&KA046, places::health("timeout"), message));
     }
+}
+
+fn late(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let health = &cluster.health;
     let noticed = hung_nginx_noticed(health).latest;
     if noticed > LATE {
         let message = format!(
             "a hung nginx counts as dead only {noticed:?} later (interval {:?}, timeout {:?}, fall {})",
             health.interval, health.timeout, health.fall
         );
-        findings.push(Finding::new(
-            &registry::KA047,
-            places::health("interval"),
-            message,
-        ));
+        findings.push(Finding::new(&KA047, places::health("interval"), message));
     }
 }

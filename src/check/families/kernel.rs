@@ -4,19 +4,34 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use crate::check::finding::Finding;
-use crate::check::{places, registry};
+use crate::check::places;
+use crate::check::rule::Finding;
 use crate::model::{Cluster, InterfaceName};
+
+rules! { RULES:
+SY001 {
+    Warning, [Inventory(port_range)],
+    title: "the ephemeral port range covers a port that nginx listens on",
+    reason: "An outgoing connection can take the port before nginx does, and nginx then does not start.",
+    fix: "reserve the port in net.ipv4.ip_local_reserved_ports, or narrow net.ipv4.ip_local_port_range",
+}
+SY002 {
+    Warning, [Inventory(backlog)],
+    title: "nginx's backlog is larger than the kernel allows",
+    reason: "listen(2) silently cuts the backlog to net.core.somaxconn.",
+    fix: "raise net.core.somaxconn to the backlog, or lower the backlog",
+}
+SY003 {
+    Error, [Inventory(arp)],
+    title: "ARP settings of an interface that has a VIP",
+    reason: "While a node owns a VIP, hand_over.sh keeps it on the loopback, too, and has arp_ignore at 1 and arp_announce at 2 for as long. Set by the inventory as well, they would differ from it on the owner, and be taken for the host's own.",
+    fix: "remove the setting",
+}
+}
 
 const PORT_RANGE: &str = "net.ipv4.ip_local_port_range";
 const RESERVED: &str = "net.ipv4.ip_local_reserved_ports";
 const SOMAXCONN: &str = "net.core.somaxconn";
-
-pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
-    port_range(cluster, findings);
-    backlog(cluster, findings);
-    arp(cluster, findings);
-}
 
 fn value<'a>(cluster: &'a Cluster, key: &str) -> Option<&'a str> {
     let mut sysctls = cluster.sysctls.iter();
@@ -54,7 +69,7 @@ fn port_range(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let ports = covered.join(",");
     let message = format!("outgoing connections may take {ports}, which nginx listens on");
     let fix = format!("set {RESERVED} to {ports}, or narrow the range");
-    findings.push(Finding::new(&registry::SY001, places::sysctl(PORT_RANGE), message).fix(fix));
+    findings.push(Finding::new(&SY001, places::sysctl(PORT_RANGE), message).fix(fix));
 }
 
 /// Ports and ranges as the kernel writes them: `8080,9000-9005`.
@@ -73,15 +88,11 @@ fn backlog(cluster: &Cluster, findings: &mut Vec<Finding>) {
     };
     if backlog > limit {
         let message = format!("nginx asks for a backlog of {backlog}, and {SOMAXCONN} is {limit}");
-        findings.push(Finding::new(
-            &registry::SY002,
-            places::nginx("backlog"),
-            message,
-        ));
+        findings.push(Finding::new(&SY002, places::nginx("backlog"), message));
     }
 }
 
-/// What `hand_over.sh` sets by itself.
+/// What `hand_over.sh` sets on its own.
 fn arp(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let everywhere = cluster.instances.iter().flat_map(|instance| {
         let own = instance.interface.iter();
@@ -101,7 +112,7 @@ fn arp(cluster: &Cluster, findings: &mut Vec<Finding>) {
         if let Some(interface) = interfaces.iter().copied().find(|own| is_of(own)) {
             let message = format!("hand_over.sh sets this while a node owns a VIP on {interface}");
             let place = places::sysctl(sysctl.key.as_str());
-            findings.push(Finding::new(&registry::SY003, place, message));
+            findings.push(Finding::new(&SY003, place, message));
         }
     }
 }

@@ -2,20 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::finding::Finding;
-use crate::check::{places, registry};
-use crate::model::{Cluster, NodeName, OnNginxFailure, Preemption, Priority, VrrpInstance, Weight};
+use crate::check::places;
+use crate::check::rule::Finding;
+use crate::model::{Cluster, NodeName, OnNginxFailure, Preemption, Priority, VrrpInstance};
 
-pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
-    single_node(cluster, findings);
-    match cluster.vrrp.on_nginx_failure {
-        OnNginxFailure::Fault => fault_everywhere(cluster, findings),
-        OnNginxFailure::Weight { weight } => weighted(cluster, weight, findings),
-    }
-    for (index, instance) in cluster.instances.iter().enumerate() {
-        same_priority(index, instance, findings);
-        state_master(index, instance, findings);
-    }
+rules! { RULES:
+KA010 {
+    Error, [Inventory(weighted)],
+    title: "nopreempt together with a weight",
+    reason: "With `nopreempt` a backup accepts the adverts of an owner of lower priority, so a weight that lowers the priority of a node whose nginx is dead never moves the VIP (keepalived issue 2599, measured).",
+    fix: "let a dead nginx mean FAULT, which works with and without preemption, or allow preemption",
+}
+KA011 {
+    Error, [Inventory(weighted)],
+    title: "the weight is no larger than the spread of the priorities",
+    reason: "A node whose nginx is dead has to fall below every healthy node. It does not when the weight is at most the highest priority less the lowest.",
+    fix: "let a dead nginx mean FAULT, or use a weight that is larger than the highest priority less the lowest",
+}
+KA013 {
+    Error, [Inventory(same_priority)],
+    title: "two nodes have the same priority",
+    reason: "Equal priorities leave the owner to chance: whoever was first, or has the higher address. Both become MASTER for a moment when they start together.",
+    fix: "give every node its own priority, best first",
+}
+KA014 {
+    Warning, [Inventory(state_master)],
+    title: "`state MASTER` asked for",
+    reason: "A node that starts as MASTER takes the VIP before it has heard anyone: every recovery is a second failover. With `nopreempt` keepalived drops `nopreempt` and its test fails. hactl renders BACKUP everywhere; the priorities decide.",
+    fix: "remove it; VRRP elects the node with the highest priority",
+}
+KA015 {
+    Warning, [Inventory(weighted)],
+    title: "preempt_delay delays the failover of a dead nginx",
+    reason: "`preempt_delay` holds back every takeover from a node of lower priority, and a weight makes a dead nginx just that (measured).",
+    fix: "let a dead nginx mean FAULT, which `preempt_delay` does not hold back, or set the delay to 0",
+}
+KA016 {
+    Note, [Inventory(fault_everywhere)],
+    title: "with nginx dead on all nodes, nobody owns the VIP",
+    reason: "FAULT takes a node out of the election. It is the fastest failover there is, and its price is that the VIP answers nothing at all, not even a refusal, while nginx is dead on all nodes. A weight leaves one owner.",
+    fix: "nothing, if a refused connection and a timeout are the same to clients; otherwise use a weight larger than the spread of the priorities",
+}
+KA027 {
+    Warning, [Inventory(single_node)],
+    title: "a single node",
+    reason: "There is nobody to fail over to.",
+    fix: "add a second node",
+}
 }
 
 fn single_node(cluster: &Cluster, findings: &mut Vec<Finding>) {
@@ -24,20 +57,23 @@ fn single_node(cluster: &Cluster, findings: &mut Vec<Finding>) {
             "{} is the only node: when it fails, everything fails",
             node.name
         );
-        findings.push(Finding::new(&registry::KA027, places::nodes(), message));
+        findings.push(Finding::new(&KA027, places::nodes(), message));
     }
 }
 
 fn fault_everywhere(cluster: &Cluster, findings: &mut Vec<Finding>) {
-    if cluster.nodes.len() < 2 {
+    if cluster.vrrp.on_nginx_failure != OnNginxFailure::Fault || cluster.nodes.len() < 2 {
         return;
     }
     let message = "a dead nginx puts its node in FAULT; with nginx dead on all nodes, nobody owns the VIP until one returns";
     let path = places::vrrp("on_nginx_failure");
-    findings.push(Finding::new(&registry::KA016, path, message));
+    findings.push(Finding::new(&KA016, path, message));
 }
 
-fn weighted(cluster: &Cluster, weight: Weight, findings: &mut Vec<Finding>) {
+fn weighted(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let OnNginxFailure::Weight { weight } = cluster.vrrp.on_nginx_failure else {
+        return;
+    };
     let path = || places::vrrp("on_nginx_failure");
     let number = weight.get();
     match cluster.vrrp.preemption {
@@ -45,21 +81,13 @@ fn weighted(cluster: &Cluster, weight: Weight, findings: &mut Vec<Finding>) {
             let message = format!(
                 "nopreempt with weight {number}: no node takes the VIP from one whose nginx is dead"
             );
-            findings.push(Finding::new(
-                &registry::KA010,
-                places::vrrp("preempt"),
-                message,
-            ));
+            findings.push(Finding::new(&KA010, places::vrrp("preempt"), message));
         }
         Preemption::Preempt { delay } if !delay.is_zero() => {
             let message = format!(
                 "with weight {number}, the VIP leaves a node whose nginx is dead only after preempt_delay, {delay:?} later"
             );
-            findings.push(Finding::new(
-                &registry::KA015,
-                places::vrrp("preempt_delay"),
-                message,
-            ));
+            findings.push(Finding::new(&KA015, places::vrrp("preempt_delay"), message));
         }
         Preemption::Preempt { .. } => {}
     }
@@ -82,7 +110,7 @@ fn weighted(cluster: &Cluster, weight: Weight, findings: &mut Vec<Finding>) {
             let enough = if number < 0 { -enough } else { enough };
             format!("let a dead nginx mean FAULT, or make the weight {enough} or stronger")
         };
-        findings.push(Finding::new(&registry::KA011, path(), message).fix(fix));
+        findings.push(Finding::new(&KA011, path(), message).fix(fix));
     }
 }
 
@@ -92,7 +120,13 @@ fn ends(instance: &VrrpInstance) -> Option<(Priority, Priority)> {
     Some((priorities().min()?, priorities().max()?))
 }
 
-fn same_priority(index: usize, instance: &VrrpInstance, findings: &mut Vec<Finding>) {
+fn same_priority(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for (index, instance) in cluster.instances.iter().enumerate() {
+        equals(index, instance, findings);
+    }
+}
+
+fn equals(index: usize, instance: &VrrpInstance, findings: &mut Vec<Finding>) {
     let mut by_priority: BTreeMap<Priority, Vec<&str>> = BTreeMap::new();
     for (name, priority) in &instance.ladder {
         by_priority
@@ -107,19 +141,24 @@ fn same_priority(index: usize, instance: &VrrpInstance, findings: &mut Vec<Findi
             instance.name
         );
         let path = places::instance_key(index, "priorities");
-        findings.push(Finding::new(&registry::KA013, path, message));
+        findings.push(Finding::new(&KA013, path, message));
     }
 }
 
-fn state_master(index: usize, instance: &VrrpInstance, findings: &mut Vec<Finding>) {
-    let Some(asked) = &instance.state_master_on else {
-        return;
-    };
+fn state_master(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for (index, instance) in cluster.instances.iter().enumerate() {
+        if let Some(asked) = &instance.state_master_on {
+            findings.push(asked_for_master(index, instance, asked));
+        }
+    }
+}
+
+fn asked_for_master(index: usize, instance: &VrrpInstance, asked: &NodeName) -> Finding {
     let preferred = instance.preferred().map_or("nobody", NodeName::as_str);
     let message = format!(
         "{}: state MASTER is asked for on {asked}; hactl renders BACKUP on all nodes, and by its priority {preferred} becomes the owner",
         instance.name
     );
     let path = places::instance_key(index, "state_master_on");
-    findings.push(Finding::new(&registry::KA014, path, message));
+    Finding::new(&KA014, path, message)
 }

@@ -1,6 +1,7 @@
 //! Hosts by name in raw nginx snippets: those that nginx resolves when it starts.
 
 use crate::check::places;
+use crate::conf::nginx::{Item, items};
 use crate::model::{Cluster, InventoryPath, ServerAddress};
 
 /// Directives whose first parameter is a server, or a URL on one.
@@ -79,30 +80,11 @@ fn host(text: &str) -> Option<String> {
 
 /// The directives of a snippet as their words, those that open a block among them.
 fn statements(text: &str) -> Vec<Vec<String>> {
-    let mut all = Vec::new();
-    let mut words: Vec<String> = Vec::new();
-    let mut word = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '#' if word.is_empty() => {
-                let _ = chars.by_ref().find(|c| *c == '\n');
-            }
-            '"' | '\'' if word.is_empty() => {
-                word.extend(chars.by_ref().take_while(|end| *end != c));
-                words.push(std::mem::take(&mut word));
-            }
-            ';' | '{' | '}' => {
-                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-                all.extend((!words.is_empty()).then(|| std::mem::take(&mut words)));
-            }
-            c if c.is_whitespace() => {
-                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-            }
-            c => word.push(c),
-        }
-    }
-    all
+    let words = |item| match item {
+        Item::Directive(words) | Item::Open(words) => Some(words),
+        Item::Close => None,
+    };
+    items(text).filter_map(words).collect()
 }
 
 #[cfg(test)]

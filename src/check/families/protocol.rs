@@ -5,42 +5,82 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::check::finding::Finding;
-use crate::check::{places, registry};
+use crate::check::places;
+use crate::check::rule::Finding;
 use crate::model::{
     Cluster, DownTimerAdverts, Failover, Peering, Preemption, VrrpInstance, VrrpVersion,
 };
 
-/// The id that every sample and guide uses.
-const SAMPLE_ROUTER_ID: u8 = 51;
-
-pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
-    version(cluster, findings);
-    few_adverts(cluster, findings);
-    fast_in_seconds(cluster, findings);
-    strict(cluster, findings);
-    for (index, instance) in cluster.instances.iter().enumerate() {
-        families(cluster, index, instance, findings);
-        sample_router_id(cluster, index, instance, findings);
-    }
+rules! { RULES:
+KA017 {
+    Error, [Inventory(interval)],
+    title: "adverts more often than VRRPv2 can say",
+    reason: "VRRPv2 sends its interval in whole seconds. keepalived rounds, and its test of the file fails.",
+    fix: "use VRRPv3, or an interval of whole seconds",
+}
+KA018 {
+    Warning, [Inventory(families)],
+    title: "an IPv6 VIP with VRRPv2",
+    reason: "VRRPv2 (RFC 3768) is IPv4 only, and releases of keepalived differ in what they make of the two together. hactl renders version 3 for such an instance, without the password.",
+    fix: "use VRRPv3 for all",
+}
+KA019 {
+    Warning, [Inventory(families)],
+    title: "unicast asked for, and not to be had",
+    reason: "Unicast peers have to be of the VIP's family, and strict mode refuses them. hactl renders multicast for such an instance: the network has to carry it, and everyone on the wire hears it.",
+    fix: "give the nodes addresses of the VIP's family and turn strict mode off, or ask for multicast",
+}
+KA021 {
+    Error, [ByConstruction("hactl renders each node's unicast peers from the inventory: all other nodes, never itself. A raw snippet with `unicast_peer` breaks KA007")],
+    title: "unicast peers asymmetric, or the node among them",
+    reason: "A node that is not among its peer's peers is never heard there: two owners (measured).",
+    fix: "list every other node on every node",
+}
+KA022 {
+    Error, [ByConstruction("unicast or multicast is one setting for the whole cluster. A raw snippet with `unicast_peer` breaks KA007")],
+    title: "unicast and multicast mixed",
+    reason: "Neither side hears the other: two owners.",
+    fix: "use one of them on all nodes",
+}
+KA050 {
+    Warning, [Inventory(strict)],
+    title: "`vrrp_strict`",
+    reason: "Strict mode drops all traffic to the VIP that is not VRRP's own, so that nginx is unreachable through it (measured).",
+    fix: "turn it off, unless this VIP is only a gateway",
+}
+KA055 {
+    Warning, [Inventory(strict)],
+    title: "a firewall chain without strict mode",
+    reason: "keepalived uses the chain for strict mode and `no_accept` only. As `vrrp_iptables` it has to exist, and Debian's keepalived has no such keyword; hactl renders `nftables` there.",
+    fix: "remove the chain",
+}
+KA056 {
+    Warning, [Inventory(strict)],
+    title: "strict mode overrides what was asked for",
+    reason: "In strict mode keepalived refuses unicast peers, ignores the password and resets `preempt_delay`. hactl renders the instance without them.",
+    fix: "turn strict mode off, or remove what it overrides",
+}
+KA059 {
+    Warning, [Inventory(few_adverts)],
+    title: "too few adverts are waited for",
+    reason: "A node that misses so few adverts takes the VIP, and by chance alone they are lost one after the other more often than the three a second apart of RFC 9568. Three of 50 ms moved the VIP once in half a minute where 5 % of packets were lost, and eight times at 10 %, since two are enough when the third comes late; eight of 20 ms take as long and never moved it (measured).",
+    fix: "wait for more adverts (`down_timer_adverts`), or say `failover: standard`",
+}
+KA060 {
+    Warning, [Inventory(fast_in_seconds)],
+    title: "`failover: fast` with VRRPv2",
+    reason: "VRRPv2 counts in whole seconds (RFC 3768, 5.3.7), so that `fast` is as `standard`: a lost node is noticed after 2 to 3 s, not after 0.14 to 0.16 s. What resigns, as a node does whose nginx is dead, is not waited for in either.",
+    fix: "use VRRPv3, or say `failover: standard`",
+}
 }
 
-fn version(cluster: &Cluster, findings: &mut Vec<Finding>) {
-    let vrrp = &cluster.vrrp;
-    match vrrp.version {
-        VrrpVersion::V2 if !can_say_its_interval(cluster) => {
-            let interval = vrrp.advert_interval.keepalived();
-            let message =
-                format!("VRRPv2 cannot send adverts every {interval} s, only every whole second");
-            let path = places::vrrp("advert_interval");
-            findings.push(Finding::new(&registry::KA017, path, message));
-        }
-        VrrpVersion::V3 if vrrp.authentication.is_some() => {
-            let message = "VRRPv3 has no authentication: the password protects nothing";
-            let path = places::vrrp("authentication");
-            findings.push(Finding::new(&registry::KA031, path, message));
-        }
-        VrrpVersion::V2 | VrrpVersion::V3 => {}
+fn interval(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    if !can_say_its_interval(cluster) {
+        let interval = cluster.vrrp.advert_interval.keepalived();
+        let message =
+            format!("VRRPv2 cannot send adverts every {interval} s, only every whole second");
+        let path = places::vrrp("advert_interval");
+        findings.push(Finding::new(&KA017, path, message));
     }
 }
 
@@ -92,7 +132,7 @@ fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
         Some(_) => "remove `down_timer_adverts`: three are then waited for".to_owned(),
         None => "strict mode insists on three: turn it off, or say `failover: standard` without `advert_interval`".to_owned(),
     };
-    findings.push(Finding::new(&registry::KA059, places::vrrp(key), message).fix(fix));
+    findings.push(Finding::new(&KA059, places::vrrp(key), message).fix(fix));
 }
 
 /// `fast` counts in hundredths of a second.
@@ -106,7 +146,7 @@ fn fast_in_seconds(cluster: &Cluster, findings: &mut Vec<Finding>) {
     {
         let message = "VRRPv2 knows whole seconds: adverts every second are not `fast`";
         let path = places::vrrp("failover");
-        findings.push(Finding::new(&registry::KA060, path, message));
+        findings.push(Finding::new(&KA060, path, message));
     }
 }
 
@@ -116,16 +156,12 @@ fn strict(cluster: &Cluster, findings: &mut Vec<Finding>) {
         if let Some(chain) = &vrrp.iptables_chain {
             let message = format!("the chain {chain} has no use: strict mode is off");
             let path = places::vrrp("iptables_chain");
-            findings.push(Finding::new(&registry::KA055, path, message));
+            findings.push(Finding::new(&KA055, path, message));
         }
         return;
     }
     let message = "vrrp_strict drops clients' traffic to the VIP before nginx sees it";
-    findings.push(Finding::new(
-        &registry::KA050,
-        places::vrrp("strict"),
-        message,
-    ));
+    findings.push(Finding::new(&KA050, places::vrrp("strict"), message));
     let delays = matches!(vrrp.preemption, Preemption::Preempt { delay } if !delay.is_zero());
     for (asked, key, what) in [
         (vrrp.peering == Peering::Unicast, "peering", "unicast"),
@@ -138,12 +174,18 @@ fn strict(cluster: &Cluster, findings: &mut Vec<Finding>) {
     ] {
         if asked {
             let message = format!("vrrp_strict overrides {what}: hactl renders none");
-            findings.push(Finding::new(&registry::KA056, places::vrrp(key), message));
+            findings.push(Finding::new(&KA056, places::vrrp(key), message));
         }
     }
 }
 
-fn families(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: &mut Vec<Finding>) {
+fn families(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for (index, instance) in cluster.instances.iter().enumerate() {
+        family(cluster, index, instance, findings);
+    }
+}
+
+fn family(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: &mut Vec<Finding>) {
     let Some(first) = instance.addresses.first().map(IpNet::addr) else {
         return;
     };
@@ -152,7 +194,7 @@ fn families(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: 
     if first.is_ipv6() && cluster.vrrp.version == VrrpVersion::V2 {
         let message =
             format!("{name}: VRRPv2 cannot carry {first}; hactl renders version 3 for it");
-        findings.push(Finding::new(&registry::KA018, path.clone(), message));
+        findings.push(Finding::new(&KA018, path.clone(), message));
     }
     if cluster.vrrp.peering == Peering::Unicast && !cluster.vrrp.strict {
         let nodes = cluster.nodes.iter();
@@ -165,7 +207,7 @@ fn families(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: 
                 "{name}: {first} is not of the family of {}; hactl renders multicast",
                 others.join(", ")
             );
-            let mut finding = Finding::new(&registry::KA019, path, message);
+            let mut finding = Finding::new(&KA019, path, message);
             if has_both_families(cluster) && others.len() == cluster.nodes.len() {
                 // A node has one address, so that whatever it is, some VIPs are not of its family.
                 finding = finding.fix("nothing, where the network carries multicast; else leave one family's VIPs to a cluster of their own");
@@ -178,36 +220,4 @@ fn families(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: 
 fn has_both_families(cluster: &Cluster) -> bool {
     let vips = || cluster.instances.iter().flat_map(|it| &it.addresses);
     vips().any(|vip| vip.addr().is_ipv6()) && vips().any(|vip| vip.addr().is_ipv4())
-}
-
-/// Whether everyone on the wire hears `instance`: because it was asked for, or because unicast is
-/// not to be had.
-fn is_multicast(cluster: &Cluster, instance: &VrrpInstance) -> bool {
-    let vip = instance.addresses.first();
-    let is_ipv6 = vip.is_some_and(|vip| vip.addr().is_ipv6());
-    cluster.vrrp.peering == Peering::Multicast
-        || cluster.vrrp.strict
-        || cluster
-            .nodes
-            .iter()
-            .any(|node| node.address.is_ipv6() != is_ipv6)
-}
-
-fn sample_router_id(
-    cluster: &Cluster,
-    index: usize,
-    instance: &VrrpInstance,
-    findings: &mut Vec<Finding>,
-) {
-    // By unicast the peers hear each other only, so that nobody else's id matters.
-    if !is_multicast(cluster, instance) || instance.virtual_router_id.get() != SAMPLE_ROUTER_ID {
-        return;
-    }
-    let message = format!(
-        "{}: virtual_router_id {SAMPLE_ROUTER_ID} is every sample's, and by multicast all clusters on the wire hear each other",
-        instance.name
-    );
-    let path = places::instance_key(index, "virtual_router_id");
-    let fix = "set a virtual_router_id that no other cluster on this wire has, 1 to 255";
-    findings.push(Finding::new(&registry::KA032, path, message).fix(fix));
 }

@@ -1,11 +1,37 @@
 //! Raw keepalived snippets (KA004, KA005, KA007, KA008). What they mean is nobody's business but
-//! keepalived's; these rules catch what keepalived would swallow without a word.
+//! keepalived's; these rules catch what keepalived would silently ignore.
 
 use super::snippet::{self, Line, Meaning, Snippet};
-use crate::check::finding::Finding;
 use crate::check::keywords::{Scope, keyword, nearest};
-use crate::check::registry;
+use crate::check::rule::Finding;
 use crate::model::Cluster;
+
+rules! { RULES:
+KA004 {
+    Error, [Inventory(snippets)],
+    title: "a block on one line in a raw snippet",
+    reason: "keepalived reads line by line. 1.3.5 and 1.3.9 silently ignore `virtual_ipaddress { 10.0.0.100/24 }`, and later releases read it only in places.",
+    fix: "put the opening brace at the end of its line, each item on a line, and the closing brace on its own",
+}
+KA005 {
+    Error, [Inventory(snippets)],
+    title: "a keyword in a raw snippet that keepalived does not know there",
+    reason: "keepalived ignores an unknown keyword and goes on with its default: `priorty 100` means priority 100 on all nodes (measured).",
+    fix: "correct the keyword, or move it to the snippet where it belongs",
+}
+KA007 {
+    Error, [Inventory(snippets)],
+    title: "a raw snippet sets what hactl renders",
+    reason: "keepalived takes one of the two values, silently, and hactl's rules and simulation then speak of another configuration than the one that runs.",
+    fix: "use the inventory's own setting",
+}
+KA008 {
+    Error, [Inventory(snippets)],
+    title: "unbalanced braces in a raw snippet",
+    reason: "The snippet would swallow, or end, the block around it.",
+    fix: "close every `{` with a `}` on its own line",
+}
+}
 
 /// What hactl renders in `global_defs`.
 const RENDERED_GLOBAL: [&str; 11] = [
@@ -45,7 +71,7 @@ const RENDERED_INSTANCE: [&str; 19] = [
     "virtual_routes",
 ];
 
-pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
+fn snippets(cluster: &Cluster, findings: &mut Vec<Finding>) {
     for snippet in snippet::of(cluster) {
         for line in snippet.lines() {
             findings.extend(look_at(cluster, &snippet, &line));
@@ -64,27 +90,27 @@ fn look_at(cluster: &Cluster, snippet: &Snippet<'_>, line: &Line<'_>) -> Option<
         Meaning::InlineBlock => {
             let message =
                 format!("line {number}, `{text}`: old keepalived reads no block on one line");
-            Some(finding(&registry::KA004, message))
+            Some(finding(&KA004, message))
         }
         Meaning::Unopened => {
             let message = format!("line {number}: a `}}` that closes nothing in this snippet");
-            Some(finding(&registry::KA008, message).fix("remove it"))
+            Some(finding(&KA008, message).fix("remove it"))
         }
         Meaning::Unclosed => {
             let message = format!("line {number}, `{text}`: nothing closes this block");
-            Some(finding(&registry::KA008, message))
+            Some(finding(&KA008, message))
         }
         Meaning::Keyword { name, depth } => {
             let scope = (depth == 0).then_some(snippet.scope);
             unknown(name, scope)
                 .map(|(problem, fix)| {
                     let message = format!("line {number}, `{text}`: {problem}");
-                    finding(&registry::KA005, message).fix(fix)
+                    finding(&KA005, message).fix(fix)
                 })
                 .or_else(|| {
                     let renders = rendered(cluster, name, scope, text)?;
                     let message = format!("line {number}, `{text}`: {renders}");
-                    Some(finding(&registry::KA007, message))
+                    Some(finding(&KA007, message))
                 })
         }
     }

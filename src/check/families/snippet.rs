@@ -2,6 +2,7 @@
 
 use crate::check::keywords::{Scope, keyword};
 use crate::check::places;
+use crate::conf::keepalived::{self as conf, Kind, Piece};
 use crate::model::{Cluster, InventoryPath, Version};
 
 /// Blocks that hold items, addresses and names, rather than keywords.
@@ -88,50 +89,48 @@ pub(super) fn of(cluster: &Cluster) -> Vec<Snippet<'_>> {
 }
 
 impl<'a> Snippet<'a> {
-    /// The lines that matter to a rule.
+    /// The lines that matter to a rule. What the preprocessor takes for itself is none.
     pub(super) fn lines(&self) -> Vec<Line<'a>> {
         let mut lines = Vec::new();
         // The open blocks: the line that opened each, and whether it holds items.
         let mut open: Vec<(usize, &'a str, bool)> = Vec::new();
-        let mut continued = false;
-        for (index, raw) in self.text.lines().enumerate() {
-            let text = without_comment(raw).trim();
-            let was_continued = std::mem::replace(&mut continued, text.ends_with('\\'));
-            if text.is_empty() || was_continued || is_directive(text) {
+        // The keyword whose brace may stand on the next line.
+        let mut last = "";
+        for line in conf::lines(self.text) {
+            let (number, text) = (line.number, line.text);
+            let Kind::Statement(statement) = line.kind else {
                 continue;
-            }
+            };
             let mut push = |meaning| {
-                let number = index + 1;
                 lines.push(Line {
                     number,
                     text,
                     meaning,
                 });
             };
-            let text = without_condition(text);
-            let bare = without_quoted(text);
-            if text == "}" {
-                if open.pop().is_none() {
-                    push(Meaning::Unopened);
+            let opens = match *conf::pieces(statement) {
+                [Piece::Close] => {
+                    if open.pop().is_none() {
+                        push(Meaning::Unopened);
+                    }
+                    continue;
                 }
-                continue;
-            }
-            let opens = bare.ends_with('{');
-            let braces = bare.matches(['{', '}']).count();
-            if braces > usize::from(opens) {
-                push(Meaning::InlineBlock);
-                continue;
-            }
-            let in_items = open.last().is_some_and(|(_, _, items)| *items);
-            let name = text.split([' ', '\t', '{']).next().unwrap_or_default();
-            if !in_items && !name.is_empty() {
-                push(Meaning::Keyword {
-                    name,
-                    depth: open.len(),
-                });
-            }
+                [Piece::Open] => true,
+                [Piece::Text(text), ref brace @ ..] if matches!(brace, [] | [Piece::Open]) => {
+                    last = text.split(conf::is_space).next().unwrap_or_default();
+                    if !open.last().is_some_and(|(_, _, items)| *items) {
+                        let depth = open.len();
+                        push(Meaning::Keyword { name: last, depth });
+                    }
+                    !brace.is_empty()
+                }
+                _ => {
+                    push(Meaning::InlineBlock);
+                    continue;
+                }
+            };
             if opens {
-                open.push((index + 1, text, self.holds_items(name, open.len())));
+                open.push((number, text, self.holds_items(last, open.len())));
             }
         }
         lines.extend(open.into_iter().map(|(number, text, _)| Line {
@@ -162,41 +161,6 @@ impl<'a> Snippet<'a> {
         newer.sort_unstable();
         newer.dedup();
         newer
-    }
-}
-
-/// Up to a `#` or `!`, which begin a comment outside quotes.
-fn without_comment(line: &str) -> &str {
-    let mut quoted = false;
-    for (at, c) in line.char_indices() {
-        match c {
-            '"' => quoted = !quoted,
-            '#' | '!' if !quoted => return &line[..at],
-            _ => {}
-        }
-    }
-    line
-}
-
-/// `text` with what is quoted left out: braces in there are text.
-fn without_quoted(text: &str) -> String {
-    let parts = text.split('"').step_by(2);
-    parts.collect::<Vec<_>>().join("").trim_end().to_owned()
-}
-
-/// `include`, definitions and sequences: keepalived's preprocessor, not its keywords.
-fn is_directive(text: &str) -> bool {
-    text.starts_with("include") && text != "include_check" || text.starts_with(['$', '~'])
-}
-
-/// `@host keyword` is `keyword` on some nodes.
-fn without_condition(text: &str) -> &str {
-    match text
-        .strip_prefix('@')
-        .and_then(|rest| rest.split_once([' ', '\t']))
-    {
-        Some((_, rest)) => rest.trim_start(),
-        None => text,
     }
 }
 

@@ -38,21 +38,36 @@ authentication {
 }
 
 #[test]
-fn what_is_quoted_continued_or_the_preprocessors_is_left_alone() {
+fn what_is_quoted_or_the_preprocessors_is_left_alone() {
     let text = "\
 notify_stop \"/bin/sh -c 'test -d / && { true; } # }'\"
-notify_deleted /bin/true \\
-    gohper
 include /etc/keepalived/local.conf
 $ADDRESS=10.0.0.101
 @lb1 dont_track_primary
 @^lb1 debug 4";
     let expected = vec![
         keyword_at(1, "notify_stop", 0),
-        keyword_at(2, "notify_deleted", 0),
-        keyword_at(6, "dont_track_primary", 0),
-        keyword_at(7, "debug", 0),
+        keyword_at(4, "dont_track_primary", 0),
+        keyword_at(5, "debug", 0),
     ];
+    assert_eq!(lines(Scope::Instance, text), expected);
+}
+
+/// Tried with 2.2.7: "Unknown keyword 'gohper'".
+#[test]
+fn no_line_goes_on_in_the_next_one() {
+    let text = "notify_deleted /bin/true \\\n    gohper";
+    let expected = [
+        keyword_at(1, "notify_deleted", 0),
+        keyword_at(2, "gohper", 0),
+    ];
+    assert_eq!(lines(Scope::Instance, text), expected);
+}
+
+#[test]
+fn a_brace_may_stand_on_the_next_line() {
+    let text = "track_interface\n{\n    eth1\n}";
+    let expected = [keyword_at(1, "track_interface", 0)];
     assert_eq!(lines(Scope::Instance, text), expected);
 }
 

@@ -3,9 +3,54 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::check::finding::Finding;
-use crate::check::{places, registry};
+use crate::check::places;
+use crate::check::rule::Finding;
 use crate::model::{Cluster, InventoryPath, Listen};
+
+rules! { RULES:
+NG002 {
+    Error, [Inventory(addresses)],
+    title: "a listen on the VIP without ip_nonlocal_bind",
+    reason: "Only the owner has the VIP, so nginx can neither be tested nor started on the other nodes (measured).",
+    fix: "listen on all addresses, or set net.ipv4.ip_nonlocal_bind (net.ipv6.ip_nonlocal_bind) to 1",
+}
+NG008 {
+    Error, [Inventory(addresses)],
+    title: "a listen on an address that not every node has",
+    reason: "All nodes get the same sites. Where the address is missing, nginx does not start.",
+    fix: "listen on all addresses, or on a VIP with ip_nonlocal_bind",
+}
+NG009 {
+    Error, [Inventory(status_port)],
+    title: "the status port is taken by a site or a stream",
+    reason: "hactl asks nginx on that port which generation it serves, and the health check asks there whether it serves at all.",
+    fix: "set another status port, one that nothing else listens on",
+}
+NG010 {
+    Error, [Inventory(streams)],
+    title: "two proxies on one port",
+    reason: "A stream and a site, or two streams, cannot share a socket: nginx refuses the file, or its bind fails at the reload.",
+    fix: "give each its own port",
+}
+NG011 {
+    Error, [Inventory(shared)],
+    title: "two default servers on one socket",
+    reason: "nginx refuses the file: \"a duplicate default server\".",
+    fix: "leave `default_server` to one site of the socket",
+}
+NG012 {
+    Warning, [Inventory(shared)],
+    title: "one server name twice on a socket",
+    reason: "nginx keeps the first and ignores the second: \"conflicting server name\".",
+    fix: "remove the name from one of the sites",
+}
+NG013 {
+    Error, [Inventory(shared)],
+    title: "TLS and plain HTTP on one socket",
+    reason: "A socket speaks TLS for all sites that share it or for none; those that meant the other are unreachable.",
+    fix: "use one port for TLS and another for plain HTTP",
+}
+}
 
 /// A site's socket and its place.
 struct Socket<'a> {
@@ -14,24 +59,22 @@ struct Socket<'a> {
     path: InventoryPath,
 }
 
-pub(in crate::check) fn check(cluster: &Cluster, findings: &mut Vec<Finding>) {
-    let sockets: Vec<_> = cluster
-        .sites
-        .iter()
-        .enumerate()
+fn sockets(cluster: &Cluster) -> Vec<Socket<'_>> {
+    let sites = cluster.sites.iter().enumerate();
+    sites
         .flat_map(|(site, value)| {
             value.listen.iter().enumerate().map(move |(index, listen)| {
                 let path = places::listen(site, index);
                 Socket { site, listen, path }
             })
         })
-        .collect();
-    for socket in &sockets {
+        .collect()
+}
+
+fn addresses(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    for socket in &sockets(cluster) {
         address(cluster, socket, findings);
     }
-    status_port(cluster, &sockets, findings);
-    streams(cluster, &sockets, findings);
-    shared(cluster, &sockets, findings);
 }
 
 fn address(cluster: &Cluster, socket: &Socket<'_>, findings: &mut Vec<Finding>) {
@@ -58,7 +101,7 @@ fn address(cluster: &Cluster, socket: &Socket<'_>, findings: &mut Vec<Finding>) 
             "nginx is to listen on the VIP {address}, which backups don't have, and {key} is not 1"
         );
         let fix = format!("listen on all addresses, or set the sysctl {key} to 1");
-        findings.push(Finding::new(&registry::NG002, socket.path.clone(), message).fix(fix));
+        findings.push(Finding::new(&NG002, socket.path.clone(), message).fix(fix));
         return;
     }
     let without: Vec<_> = cluster
@@ -69,11 +112,12 @@ fn address(cluster: &Cluster, socket: &Socket<'_>, findings: &mut Vec<Finding>) 
         .collect();
     if !without.is_empty() {
         let message = format!("nothing says that {} have {address}", without.join(", "));
-        findings.push(Finding::new(&registry::NG008, socket.path.clone(), message));
+        findings.push(Finding::new(&NG008, socket.path.clone(), message));
     }
 }
 
-fn status_port(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding>) {
+fn status_port(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let sockets = sockets(cluster);
     let port = cluster.nginx.status_port;
     let sites = sockets
         .iter()
@@ -89,11 +133,12 @@ fn status_port(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Fin
     let streams = stream_paths.iter().map(|path| (path, "a stream"));
     for (path, what) in sites.chain(streams) {
         let message = format!("{what} listens on port {port}, which is nginx's status port");
-        findings.push(Finding::new(&registry::NG009, path.clone(), message));
+        findings.push(Finding::new(&NG009, path.clone(), message));
     }
 }
 
-fn streams(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding>) {
+fn streams(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let sockets = sockets(cluster);
     for (index, stream) in cluster.streams.iter().enumerate() {
         let protocol = if stream.udp { "UDP" } else { "TCP" };
         let earlier = cluster.streams.iter().take(index);
@@ -108,18 +153,15 @@ fn streams(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding
             continue;
         };
         let message = format!("{other} listens on {protocol} port {} too", stream.port);
-        findings.push(Finding::new(
-            &registry::NG010,
-            places::stream(index),
-            message,
-        ));
+        findings.push(Finding::new(&NG010, places::stream(index), message));
     }
 }
 
 /// What several sites make of one socket.
-fn shared(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding>) {
+fn shared(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let sockets = sockets(cluster);
     let mut by_socket: BTreeMap<(Option<IpAddr>, u16), Vec<&Socket<'_>>> = BTreeMap::new();
-    for socket in sockets {
+    for socket in &sockets {
         let key = (socket.listen.address, socket.listen.port);
         by_socket.entry(key).or_default().push(socket);
     }
@@ -133,12 +175,12 @@ fn shared(cluster: &Cluster, sockets: &[Socket<'_>], findings: &mut Vec<Finding>
             .filter(|socket| socket.listen.tls != first.listen.tls)
         {
             let message = format!("{at} speaks TLS for one site and plain HTTP for another");
-            findings.push(Finding::new(&registry::NG013, socket.path.clone(), message));
+            findings.push(Finding::new(&NG013, socket.path.clone(), message));
         }
         let defaults = sharers.iter().filter(|socket| socket.listen.default_server);
         for socket in defaults.skip(1) {
             let message = format!("{at} has a default server already");
-            findings.push(Finding::new(&registry::NG011, socket.path.clone(), message));
+            findings.push(Finding::new(&NG011, socket.path.clone(), message));
         }
         names(cluster, &at, &sharers, findings);
     }
@@ -156,7 +198,7 @@ fn names(cluster: &Cluster, at: &str, sharers: &[&Socket<'_>], findings: &mut Ve
             if owner != socket.site {
                 let message = format!("{at}: another site has the name {name} already");
                 let path = places::site(socket.site).key("names");
-                findings.push(Finding::new(&registry::NG012, path, message));
+                findings.push(Finding::new(&NG012, path, message));
             }
         }
     }

@@ -5,6 +5,7 @@ use crate::model::Cluster;
 
 use super::keepalived_cases::KEEPALIVED_CASES;
 use super::nginx_cases::NGINX_CASES;
+use super::running_cases::RUNNING_CASES;
 use super::sample::sample;
 
 /// One rule's two sides.
@@ -19,7 +20,8 @@ pub(in crate::check) struct Case {
 
 /// All cases.
 pub(in crate::check) fn cases() -> impl Iterator<Item = &'static Case> {
-    KEEPALIVED_CASES.iter().chain(NGINX_CASES)
+    let of_inventories = KEEPALIVED_CASES.iter().chain(NGINX_CASES);
+    of_inventories.chain(RUNNING_CASES)
 }
 
 /// Findings of the sample, changed.

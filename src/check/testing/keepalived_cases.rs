@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::case::{Case, with};
 use super::sample::{cluster, sample, weight};
-use crate::check::registry as id;
-use crate::check::{Finding, default_profile, keepalived_version, password, run};
+use crate::check::families::{
+    addresses, health, ladder, password, protocol, raw, simulation, versions,
+};
+use crate::check::{Finding, VersionEvidence, keepalived_version, password, run};
 use crate::model::{
     AdvertInterval, Authentication, Cluster, DownTimerAdverts, Failover, InstanceName, Peering,
     Preemption, SecretRef, Secrets, Version, VirtualRoute, VirtualRouterId, VrrpVersion,
@@ -27,14 +29,22 @@ fn instance(snippet: &str) -> Vec<Finding> {
 fn version(version: Version, change: fn(&mut Cluster)) -> Vec<Finding> {
     let mut cluster = sample();
     change(&mut cluster);
-    keepalived_version(&cluster, &cluster.nodes[0], version)
+    of_version(&cluster, version, false)
+}
+
+fn of_version(cluster: &Cluster, version: Version, leaves_profile_open: bool) -> Vec<Finding> {
+    keepalived_version(&VersionEvidence {
+        cluster,
+        node: &cluster.nodes[0],
+        version,
+        leaves_profile_open,
+    })
 }
 
 fn of_default_profile(version: Version) -> Vec<Finding> {
-    let cluster = sample();
-    default_profile(&cluster, &cluster.nodes[0], version)
-        .into_iter()
-        .collect()
+    let mut cluster = sample();
+    cluster.vrrp.failover = Failover::Standard;
+    of_version(&cluster, version, true)
 }
 
 fn with_password(secret: &str) -> Vec<Finding> {
@@ -91,17 +101,17 @@ fn route(cluster: &mut Cluster, destination: &str) {
 /// The cases of rules on keepalived and VRRP.
 pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
     Case {
-        rule: &id::KA004,
+        rule: &raw::KA004,
         trips: || instance("virtual_ipaddress_excluded { 10.0.0.101/24 }"),
         passes: || instance("virtual_ipaddress_excluded {\n  10.0.0.101/24  # { or } }\n}"),
     },
     Case {
-        rule: &id::KA005,
+        rule: &raw::KA005,
         trips: || instance("garp_master_refesh 10"),
         passes: || instance("@lb1 garp_master_refresh 10 ! every 10 s"),
     },
     Case {
-        rule: &id::KA006,
+        rule: &versions::KA006,
         trips: || {
             version(Version::new(2, 1, 5), |c| {
                 c.raw.keepalived_global = Some("vrrp_min_garp\nreload_file".to_owned());
@@ -114,17 +124,17 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         },
     },
     Case {
-        rule: &id::KA007,
+        rule: &raw::KA007,
         trips: || instance("priority 200"),
         passes: || global("vrrp_skip_check_adv_addr"),
     },
     Case {
-        rule: &id::KA008,
+        rule: &raw::KA008,
         trips: || instance("track_interface {\n  eth1"),
         passes: || instance("track_interface {\n  eth1\n}"),
     },
     Case {
-        rule: &id::KA010,
+        rule: &ladder::KA010,
         trips: || {
             with(|c| {
                 c.vrrp.on_nginx_failure = weight(-20);
@@ -134,27 +144,27 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| c.vrrp.preemption = Preemption::Keep),
     },
     Case {
-        rule: &id::KA011,
+        rule: &ladder::KA011,
         trips: || guide(-20),
         passes: || guide(-21),
     },
     Case {
-        rule: &id::KA012,
+        rule: &simulation::KA012,
         trips: || guide(-20),
         passes: || guide(21),
     },
     Case {
-        rule: &id::KA013,
+        rule: &ladder::KA013,
         trips: || run(&cluster(&[100, 90, 90])),
         passes: || run(&cluster(&[100, 90, 89])),
     },
     Case {
-        rule: &id::KA014,
+        rule: &ladder::KA014,
         trips: || with(|c| c.instances[0].state_master_on = Some(c.nodes[0].name.clone())),
         passes: || with(|_| {}),
     },
     Case {
-        rule: &id::KA015,
+        rule: &ladder::KA015,
         trips: || {
             with(|c| {
                 c.vrrp.on_nginx_failure = weight(-20);
@@ -164,12 +174,12 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| c.vrrp.preemption = delayed(1)),
     },
     Case {
-        rule: &id::KA016,
+        rule: &ladder::KA016,
         trips: || with(|_| {}),
         passes: || with(|c| c.vrrp.on_nginx_failure = weight(-20)),
     },
     Case {
-        rule: &id::KA017,
+        rule: &protocol::KA017,
         trips: || with(|c| c.vrrp.version = VrrpVersion::V2),
         passes: || {
             with(|c| {
@@ -179,7 +189,7 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         },
     },
     Case {
-        rule: &id::KA018,
+        rule: &protocol::KA018,
         trips: || {
             with(|c| {
                 vip(c, &["2001:db8::100/64"]);
@@ -189,7 +199,7 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| vip(c, &["2001:db8::100/64"])),
     },
     Case {
-        rule: &id::KA019,
+        rule: &protocol::KA019,
         trips: || with(|c| vip(c, &["2001:db8::100/64"])),
         passes: || {
             with(|c| {
@@ -199,42 +209,42 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         },
     },
     Case {
-        rule: &id::KA023,
+        rule: &versions::KA023,
         trips: || version(Version::new(1, 3, 5), |_| {}),
         passes: || version(Version::new(1, 3, 5), |c| c.nodes.truncate(2)),
     },
     Case {
-        rule: &id::KA025,
+        rule: &addresses::KA025,
         trips: || with(|c| vip(c, &["10.0.0.12/24"])),
         passes: || with(|c| vip(c, &["10.0.0.14/24"])),
     },
     Case {
-        rule: &id::KA026,
+        rule: &addresses::KA026,
         trips: || with(|c| vip(c, &["10.0.1.100/24"])),
         passes: || with(|c| vip(c, &["10.0.1.100/23"])),
     },
     Case {
-        rule: &id::KA027,
+        rule: &ladder::KA027,
         trips: || run(&cluster(&[254])),
         passes: || run(&cluster(&[254, 252])),
     },
     Case {
-        rule: &id::KA028,
+        rule: &addresses::KA028,
         trips: || with(|c| vip(c, &["10.0.0.255/24"])),
         passes: || with(|c| vip(c, &["10.0.0.255/23"])),
     },
     Case {
-        rule: &id::KA030,
+        rule: &password::KA030,
         trips: || with_password("123456789"),
         passes: || with_password("k3v9Qz1x"),
     },
     Case {
-        rule: &id::KA031,
+        rule: &password::KA031,
         trips: || with(|c| authenticated(c, VrrpVersion::V3)),
         passes: || with(|c| authenticated(c, VrrpVersion::V2)),
     },
     Case {
-        rule: &id::KA032,
+        rule: &password::KA032,
         trips: || {
             with(|c| {
                 c.vrrp.peering = Peering::Multicast;
@@ -244,32 +254,32 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| c.vrrp.peering = Peering::Multicast),
     },
     Case {
-        rule: &id::KA046,
+        rule: &health::KA046,
         trips: || with(|c| c.health.timeout = Duration::from_secs(2)),
         passes: || with(|c| c.health.timeout = Duration::from_secs(1)),
     },
     Case {
-        rule: &id::KA047,
+        rule: &health::KA047,
         trips: || with(|c| c.health.interval = Duration::from_secs(3)),
         passes: || with(|c| c.health.interval = Duration::from_secs(2)),
     },
     Case {
-        rule: &id::KA050,
+        rule: &protocol::KA050,
         trips: || with(|c| strict(c, Peering::Multicast)),
         passes: || with(|c| c.vrrp.peering = Peering::Multicast),
     },
     Case {
-        rule: &id::KA051,
+        rule: &addresses::KA051,
         trips: || with(|c| route(c, "0.0.0.0/0")),
         passes: || with(|c| route(c, "0.0.0.0/1")),
     },
     Case {
-        rule: &id::KA052,
+        rule: &versions::KA052,
         trips: || version(Version::new(2, 1, 5), |_| {}),
         passes: || version(Version::new(2, 2, 0), |_| {}),
     },
     Case {
-        rule: &id::KA055,
+        rule: &protocol::KA055,
         trips: || with(|c| c.vrrp.iptables_chain = InstanceName::new("NGINX_HA").ok()),
         passes: || {
             with(|c| {
@@ -279,37 +289,37 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         },
     },
     Case {
-        rule: &id::KA056,
+        rule: &protocol::KA056,
         trips: || with(|c| strict(c, Peering::Unicast)),
         passes: || with(|c| strict(c, Peering::Multicast)),
     },
     Case {
-        rule: &id::KA057,
+        rule: &versions::KA057,
         trips: || version(Version::new(1, 3, 9), |_| {}),
         passes: || version(Version::new(2, 0, 10), |_| {}),
     },
     Case {
-        rule: &id::KA058,
+        rule: &versions::KA058,
         trips: || version(Version::new(2, 1, 5), eight_adverts),
         passes: || version(Version::new(2, 2, 3), eight_adverts),
     },
     Case {
-        rule: &id::KA066,
+        rule: &versions::KA066,
         trips: || of_default_profile(Version::new(2, 1, 5)),
         passes: || of_default_profile(Version::new(2, 2, 3)),
     },
     Case {
-        rule: &id::KA059,
+        rule: &protocol::KA059,
         trips: || with(|c| every(c, 50, 3)),
         passes: || with(|c| every(c, 1000, 3)),
     },
     Case {
-        rule: &id::KA059,
+        rule: &protocol::KA059,
         trips: || with(|c| every(c, 1000, 2)),
         passes: || with(|c| every(c, 50, 5)),
     },
     Case {
-        rule: &id::KA059,
+        rule: &protocol::KA059,
         trips: || {
             with(|c| {
                 every(c, 50, 3);
@@ -319,12 +329,12 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| every(c, 990, 3)),
     },
     Case {
-        rule: &id::KA059,
+        rule: &protocol::KA059,
         trips: || with(|c| every(c, 3000, 1)),
         passes: || with(|c| every(c, 3000, 3)),
     },
     Case {
-        rule: &id::KA060,
+        rule: &protocol::KA060,
         trips: || {
             with(|c| {
                 authenticated(c, VrrpVersion::V2);

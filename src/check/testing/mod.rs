@@ -2,8 +2,10 @@
 
 mod brute_force;
 mod case;
+mod hosts;
 mod keepalived_cases;
 mod nginx_cases;
+mod running_cases;
 mod sample;
 
 pub(super) use brute_force::Wire;

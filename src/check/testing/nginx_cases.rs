@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::case::{Case, with};
+use super::hosts::{found_on_hosts, hosts};
 use super::sample::{keyed, sample, site};
-use crate::check::registry as id;
-use crate::check::{Finding, Unreached, unreached_servers, unresolved_names};
+use crate::agent::{BackendState, NoConnection};
+use crate::check::Finding;
+use crate::check::families::{kernel, servers, sockets, upstreams};
 use crate::model::{Balance, Cluster, ServerAddress, Stream, UpstreamName};
 
 fn stream(port: u16, udp: bool) -> Stream {
@@ -32,32 +34,31 @@ fn server(cluster: &mut Cluster, address: &str) {
 fn unresolved(name: &str) -> Vec<Finding> {
     let mut cluster = sample();
     server(&mut cluster, "app.internal:8080");
-    let nodes = cluster.nodes[1..].iter();
-    let unresolved: Vec<_> = nodes
-        .map(|node| (node.name.clone(), vec![name.to_owned()]))
-        .collect();
-    unresolved_names(&cluster, &unresolved)
+    let mut seen = hosts(&cluster);
+    for host in &mut seen[1..] {
+        host.names.insert(name.to_owned(), Vec::new());
+    }
+    found_on_hosts(&cluster, &seen)
 }
 
 /// Findings of a node that cannot connect to the first `count` of two servers.
 fn unreached(count: usize) -> Vec<Finding> {
     let cluster = sample();
     let servers = cluster.upstreams[0].servers.iter().take(count);
-    let unreached: Vec<_> = servers
-        .map(|server| Unreached {
-            node: cluster.nodes[1].name.clone(),
-            host: server.address.host().to_owned(),
-            port: server.address.port(),
-            cause: "connection refused".to_owned(),
-        })
-        .collect();
-    unreached_servers(&cluster, &unreached)
+    let mut seen = hosts(&cluster);
+    seen[1].backends.extend(servers.map(|server| BackendState {
+        host: server.address.host().to_owned(),
+        port: server.address.port(),
+        up: false,
+        cause: Some(NoConnection::Refused),
+    }));
+    found_on_hosts(&cluster, &seen)
 }
 
 /// The cases of rules on nginx and the kernel.
 pub(in crate::check) static NGINX_CASES: &[Case] = &[
     Case {
-        rule: &id::NG002,
+        rule: &sockets::NG002,
         trips: || with(|c| listen_on(c, "10.0.0.100")),
         passes: || {
             with(|c| {
@@ -67,52 +68,52 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         },
     },
     Case {
-        rule: &id::NG006,
+        rule: &upstreams::NG006,
         trips: || with(|c| c.upstreams[0].servers[1].down = true),
         passes: || with(|c| c.upstreams[0].servers[1].backup = true),
     },
     Case {
-        rule: &id::NG017,
+        rule: &servers::NG017,
         trips: || unresolved("app.internal"),
         passes: || unresolved("other.internal"),
     },
     Case {
-        rule: &id::NG018,
+        rule: &servers::NG018,
         trips: || unreached(1),
         passes: || unreached(0),
     },
     Case {
-        rule: &id::NG019,
+        rule: &servers::NG019,
         trips: || unreached(usize::MAX),
         passes: || unreached(1),
     },
     Case {
-        rule: &id::NG008,
+        rule: &sockets::NG008,
         trips: || with(|c| listen_on(c, "10.0.0.11")),
         passes: || with(|c| listen_on(c, "127.0.0.1")),
     },
     Case {
-        rule: &id::NG009,
+        rule: &sockets::NG009,
         trips: || with(|c| c.nginx.status_port = 80),
         passes: || with(|c| c.streams = vec![stream(c.nginx.status_port, true)]),
     },
     Case {
-        rule: &id::NG010,
+        rule: &sockets::NG010,
         trips: || with(|c| c.streams = vec![stream(80, false)]),
         passes: || with(|c| c.streams = vec![stream(80, true), stream(81, true)]),
     },
     Case {
-        rule: &id::NG011,
+        rule: &sockets::NG011,
         trips: || with(|c| c.sites.push(site(80))),
         passes: || with(|c| c.sites.push(site(81))),
     },
     Case {
-        rule: &id::NG012,
+        rule: &sockets::NG012,
         trips: || with(|c| c.sites.push(site(80))),
         passes: || with(|c| c.sites.push(site(81))),
     },
     Case {
-        rule: &id::NG013,
+        rule: &sockets::NG013,
         trips: || {
             with(|c| {
                 c.sites.push(site(80));
@@ -122,7 +123,7 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         passes: || with(|c| c.sites.push(site(80))),
     },
     Case {
-        rule: &id::NG014,
+        rule: &upstreams::NG014,
         trips: || {
             with(|c| {
                 c.upstreams[0]
@@ -134,7 +135,7 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         passes: || with(|c| c.upstreams[0].servers[0].down = true),
     },
     Case {
-        rule: &id::NG015,
+        rule: &upstreams::NG015,
         trips: || {
             with(|c| {
                 c.upstreams[0].balance = Balance::IpHash;
@@ -144,12 +145,12 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         passes: || with(|c| c.upstreams[0].servers[1].backup = true),
     },
     Case {
-        rule: &id::NG016,
+        rule: &upstreams::NG016,
         trips: || with(|c| server(c, "10.0.0.100:80")),
         passes: || with(|c| server(c, "10.0.0.11:8080")),
     },
     Case {
-        rule: &id::SY001,
+        rule: &kernel::SY001,
         trips: || {
             with(|c| {
                 c.sysctls
@@ -166,7 +167,7 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         },
     },
     Case {
-        rule: &id::SY003,
+        rule: &kernel::SY003,
         trips: || {
             with(|c| {
                 c.sysctls
@@ -181,7 +182,7 @@ pub(in crate::check) static NGINX_CASES: &[Case] = &[
         },
     },
     Case {
-        rule: &id::SY002,
+        rule: &kernel::SY002,
         trips: || with(|c| c.nginx.backlog = 65_536),
         passes: || with(|c| c.nginx.backlog = 65_535),
     },

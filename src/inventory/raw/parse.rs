@@ -222,7 +222,7 @@ where
         } else {
             "remove the tag; every key knows the type of its value"
         };
-        let message = format!("the tag `{tag}` has no meaning here");
+        let message = format!("unsupported YAML tag `{tag}`");
         let fault = Fault::at(&self.first_line(span), message).help(help);
         self.faults
             .add(if is_vault { fault.masking(span) } else { fault });

@@ -39,7 +39,7 @@ fn words(kind: &ErrorKind) -> (String, String) {
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInPlainScalar => (
             "a tab where YAML wants blanks",
-            "indent with blanks; most editors can replace tabs by themselves",
+            "indent with blanks; most editors can replace tabs automatically",
         ),
         ErrorKind::UnclosedFlowCollection { open } => {
             let close = if *open == '[' { ']' } else { '}' };

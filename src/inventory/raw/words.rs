@@ -239,7 +239,7 @@ local_text!(
     "a text without control characters"
 );
 local_text!(
-    /// What nginx answers by itself.
+    /// What nginx answers on its own.
     Body, "text", |text| !text.contains('\r') && nginx_text(text).is_ok() && is_visible(text),
     "a text without control characters, of at most 4000 bytes as nginx reads it"
 );

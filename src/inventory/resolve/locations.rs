@@ -1,7 +1,7 @@
 //! What a site does below each path.
 
 use super::distinct;
-use super::sites::{Timeouts, check_headers, headers};
+use super::proxy::{Timeouts, check_headers, headers};
 use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{
     ClusterKeys, LocationKeys, RedirectKeys, ReturnKeys, SiteKeys, Spanned, Time, Typed,

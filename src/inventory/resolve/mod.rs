@@ -8,6 +8,7 @@ mod ladders;
 mod listeners;
 mod locations;
 mod nodes;
+mod proxy;
 mod sites;
 mod sysctls;
 mod upstreams;

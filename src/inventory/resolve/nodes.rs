@@ -19,7 +19,7 @@ pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Nod
 
 fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Faults) {
     if nodes.typed_len() == 0 {
-        let fault = Fault::at(&nodes.span, "nodes: there are none");
+        let fault = Fault::at(&nodes.span, "nodes: must not be empty");
         faults.add(fault.help("add `- { name: lb1, address: 10.0.0.11, interface: eth0 }`"));
     }
     if nodes.len() > MAX_NODES {

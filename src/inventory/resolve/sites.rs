@@ -1,21 +1,10 @@
 //! Sites, their locations, and streams.
 
-use std::time::Duration;
-
+use super::proxy::{check_headers, headers, timeouts};
 use super::{distinct, listeners, locations};
 use crate::inventory::error::{Fault, Faults};
-use crate::inventory::raw::{
-    ClusterKeys, Line, Pairs, SiteKeys, Spanned, StreamKeys, TlsFile, TlsKeys, Typed,
-};
-use crate::model::{Header, HeaderName, Site, Stream, Tls};
-
-/// How long the servers behind a site may take, where a location says nothing else.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Timeouts {
-    pub(super) connect: Duration,
-    pub(super) send: Duration,
-    pub(super) read: Duration,
-}
+use crate::inventory::raw::{ClusterKeys, SiteKeys, Spanned, StreamKeys, TlsFile, TlsKeys, Typed};
+use crate::model::{Site, Stream, Tls};
 
 /// The sites, in their order.
 pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Site>> {
@@ -68,14 +57,17 @@ fn resolve_one(
 fn check(site: &Spanned<SiteKeys>, faults: &mut Faults) {
     if let Some(names) = &site.names {
         if names.typed_len() == 0 {
-            let fault = Fault::at(&names.span, format!("{}: there are none", names.path));
+            let fault = Fault::at(&names.span, format!("{}: must not be empty", names.path));
             faults.add(fault.help("write `[_]` for any name, or remove the key"));
         }
         distinct::check(names.iter(), "the name", "remove one of them", faults);
     }
     let Some(sockets) = &site.listen else { return };
     if sockets.typed_len() == 0 {
-        let fault = Fault::at(&sockets.span, format!("{}: there are none", sockets.path));
+        let fault = Fault::at(
+            &sockets.span,
+            format!("{}: must not be empty", sockets.path),
+        );
         faults.add(fault.help("write `[80]`, or remove the key"));
     }
     let with_tls = sockets.iter().find(|socket| socket.tls);
@@ -116,35 +108,6 @@ fn tls(keys: &Spanned<TlsKeys>, faults: &mut Faults) -> Option<Tls> {
             None
         }
     }
-}
-
-fn timeouts(site: &SiteKeys) -> Option<Timeouts> {
-    Some(Timeouts {
-        connect: site.connect_timeout.as_ref()?.0,
-        send: site.send_timeout.as_ref()?.0,
-        read: site.read_timeout.as_ref()?.0,
-    })
-}
-
-/// Refuses a Content-Type among the headers of answers that nginx does not make up itself: it would be sent
-/// beside the answer's own.
-pub(super) fn check_headers(pairs: &Pairs<HeaderName, Line>, faults: &mut Faults) {
-    let is_type = |name: &HeaderName| name.as_str().eq_ignore_ascii_case("Content-Type");
-    for (name, _) in pairs.pairs.iter().filter(|(name, _)| is_type(name)) {
-        let message = format!("{}: nginx would send a second Content-Type", name.path);
-        faults.add(Fault::at(&name.span, message).help(
-            "remove it, and set it on the server, or in a location with `return`, which has no other",
-        ));
-    }
-}
-
-/// The headers, in their order.
-pub(super) fn headers(pairs: &Pairs<HeaderName, Line>) -> Vec<Header> {
-    let header = |(name, value): &(Spanned<HeaderName>, Spanned<Line>)| Header {
-        name: name.value.clone(),
-        value: value.0.clone(),
-    };
-    pairs.pairs.iter().map(header).collect()
 }
 
 /// The streams, in their order.

@@ -20,7 +20,10 @@ fn check(upstream: &UpstreamKeys, faults: &mut Faults) {
         return;
     };
     if servers.typed_len() == 0 {
-        let fault = Fault::at(&servers.span, format!("{}: there are none", servers.path));
+        let fault = Fault::at(
+            &servers.span,
+            format!("{}: must not be empty", servers.path),
+        );
         faults.add(fault.help("write at least one, such as `[192.168.1.10:8080]`"));
     }
     let addresses = servers.iter().filter_map(|server| server.address.as_ref());

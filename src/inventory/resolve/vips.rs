@@ -21,7 +21,7 @@ pub(super) fn resolve(
 ) -> Option<Vec<VrrpInstance>> {
     let vips = keys.vips.as_ref()?;
     if vips.typed_len() == 0 {
-        let fault = Fault::at(&vips.span, "vips: there are none");
+        let fault = Fault::at(&vips.span, "vips: must not be empty");
         faults.add(fault.help("add `- { address: 10.0.0.100/24 }`"));
     }
     check_distinct(vips, faults);
@@ -92,7 +92,7 @@ fn check_addresses(vip: &Spanned<VipKeys>, keys: &ClusterKeys, faults: &mut Faul
             faults.add(Fault::at(&vip.span, message).help("add `address: 10.0.0.100/24`"));
         }
         (None, Some(several)) if several.typed_len() == 0 => {
-            let message = format!("{}: there are none", several.path);
+            let message = format!("{}: must not be empty", several.path);
             faults.add(Fault::at(&several.span, message).help("write `[10.0.0.100/24]`"));
         }
         _ => {}

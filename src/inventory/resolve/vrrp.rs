@@ -76,7 +76,10 @@ fn preemption(keys: &VrrpKeys, faults: &mut Faults) -> Option<Preemption> {
         return Some(Preemption::Preempt { delay });
     }
     if let Some(delay) = delay {
-        let message = format!("{}: a delay for what never happens", delay.path);
+        let message = format!(
+            "{}: has no effect because preemption is disabled",
+            delay.path
+        );
         let fault = Fault::at(&delay.span, message)
             .also(&preempt.span, "nothing is preempted")
             .help("remove `preempt_delay`, or write `preempt: true`");

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
-use super::DrillProgress;
-use super::intent::DrillIntent;
 use super::reach::Reach;
+use super::request::{DrillIntent, DrillProgress};
 use crate::agent::{AgentError, FaultHits, FaultRequest, FaultState, FaultStep};
 use crate::drill::{Drill, Ends, Scope, Servers};
 use crate::health::VipOwners;
 use crate::model::{Cluster, Node, NodeName};
-use crate::ops::survey::vips;
+use crate::ops::cluster::vips;
+use crate::ops::events::Events;
 
-/// The host makes a fault so long after it has been ordered (`fault_delay` of its program).
+/// Time between the order of a fault and the fault (`fault_delay` of its program).
 const DELAY: Duration = Duration::from_millis(200);
 const POLL: Duration = Duration::from_millis(100);
 /// A host that was told to end a fault must have done so by then.
@@ -28,7 +28,7 @@ pub(super) struct Faults<'a> {
     pub(super) id: &'a str,
     pub(super) intent: &'a DrillIntent,
     pub(super) is_stopped: &'a (dyn Fn() -> bool + Sync),
-    pub(super) tell: &'a (dyn Fn(&DrillProgress) + Sync),
+    pub(super) events: &'a Events<'a, DrillProgress>,
     /// The boot of every node before.
     pub(super) boots: &'a BTreeMap<NodeName, String>,
 }
@@ -78,7 +78,8 @@ impl Faults<'_> {
             Some(agent) => agent.fault(&request).await?,
             None => FaultState::default(),
         };
-        (self.tell)(&DrillProgress::Ordered { node: node.clone() });
+        self.events
+            .tell(DrillProgress::Ordered { node: node.clone() });
         Ok(Ordered {
             node: node.clone(),
             at: Instant::now(),

@@ -1,12 +1,13 @@
 //! Whether a cluster could survive a drill now.
 
-use crate::agent::{Agent, AgentError, Observation, ThisMachine};
+use crate::agent::{Agent, AgentError, Observation};
 use crate::apply::look;
 use crate::health::{self, MustAnswer, Problem};
-use crate::ops::context::Loaded;
+use crate::ops::cluster::vips;
 use crate::ops::error::OpsError;
-use crate::ops::plan::make;
-use crate::ops::survey::{Survey, vips};
+use crate::ops::planning::make;
+use crate::ops::selection::Loaded;
+use crate::ops::survey::Survey;
 
 fn refuse(reason: String, remedy: &str) -> OpsError {
     OpsError::NotFitForDrill {
@@ -15,14 +16,8 @@ fn refuse(reason: String, remedy: &str) -> OpsError {
     }
 }
 
-/// Refuses a cluster that is not whole: a drill there would measure something else, or be an outage.
-pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsError> {
-    if loaded.nodes().len() < loaded.cluster.nodes.len() {
-        return Err(refuse(
-            "it concerns all nodes of the cluster".to_owned(),
-            "leave --limit out; --node says where the fault is made",
-        ));
-    }
+/// Refuses a cluster that is not healthy: a drill there would measure something else, or be an outage.
+pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), OpsError> {
     if let Some(error) = survey.seen.iter().find_map(locked) {
         return Err(OpsError::Hosts {
             errors: vec![error],
@@ -36,13 +31,13 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
         ));
     }
     let mut drilling = survey.seen.iter().filter(|seen| seen.drill.is_some());
-    if let (Some(seen), Some(why)) = (drilling.next(), not_whole(loaded, &survey.seen)) {
+    if let (Some(seen), Some(why)) = (drilling.next(), not_healthy(loaded, &survey.seen)) {
         return Err(refuse(
             why,
             &format!("wait until {} has ended it: hactl status", seen.node),
         ));
     }
-    if let Some(why) = not_whole(loaded, &survey.seen) {
+    if let Some(why) = not_healthy(loaded, &survey.seen) {
         return Err(refuse(
             why,
             "fix what `hactl status` shows, then run the drill",
@@ -60,10 +55,10 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey) -> Result<(), OpsEr
 }
 
 /// Refuses a cluster whose nodes do not all reach each VIP at its owner: users would not either.
-pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey) -> Result<(), OpsError> {
+pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), OpsError> {
     let agents: Vec<&Agent> = survey.fleet.agents().collect();
     let doors = health::doors(&loaded.cluster);
-    let looks = look(&agents, &ThisMachine, &doors, &survey.seen).await;
+    let looks = look(&agents, survey.client, &doors, &survey.seen).await;
     let found = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
     let (found, _) = health::split_doubtful(found, &looks);
     match found.first() {
@@ -84,8 +79,8 @@ fn locked(seen: &Observation) -> Option<AgentError> {
     })
 }
 
-/// Why the cluster is not whole: a drill under way, a problem of a node or a VIP, nobody to take over.
-pub(super) fn not_whole(loaded: &Loaded, seen: &[Observation]) -> Option<String> {
+/// Why the cluster is not healthy: a drill under way, a problem of a node or a VIP, nobody to take over.
+pub(super) fn not_healthy(loaded: &Loaded, seen: &[Observation]) -> Option<String> {
     let drilling = seen.iter().find_map(|seen| {
         let drill = seen.drill.as_ref()?;
         Some(format!(
@@ -99,7 +94,8 @@ pub(super) fn not_whole(loaded: &Loaded, seen: &[Observation]) -> Option<String>
         let node = problems.iter().find(|problem| problem.node().is_some());
         node.or(problems.first()).map(Problem::to_string)
     };
-    let alone =
-        || (seen.len() < 2).then(|| "there is one node only: nobody could take over".to_owned());
+    let alone = || {
+        (seen.len() < 2).then(|| "the cluster has one node only: nobody could take over".to_owned())
+    };
     drilling.or_else(problem).or_else(alone)
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{DrillProgress, FailoverRequest};
+use super::request::{DrillIntent, DrillProgress, FailoverRequest};
 use crate::agent::Observation;
 use crate::check;
 use crate::drill::{Drill, DrillSpec, Ends, Predicted, Scope, Servers, Target};
@@ -11,44 +11,8 @@ use crate::health::VipOwners;
 use crate::model::{
     Cluster, DrillName, InstanceName, LocationAction, NodeName, Preemption, Site, VrrpInstance,
 };
-use crate::ops::context::Loaded;
 use crate::ops::error::OpsError;
-
-/// What one drill will do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DrillIntent {
-    /// The drill.
-    pub drill: Drill,
-    /// The node to which it is done first.
-    pub node: NodeName,
-    /// The VIP that is watched.
-    pub vip: IpAddr,
-    /// Its owner now.
-    pub owner: NodeName,
-    /// The VIP stays with whoever has taken it over, to whom the next fault is done then.
-    pub owner_stays: bool,
-    /// How often it is done.
-    pub times: u32,
-    /// How long the fault is held; for one that heals by itself, when it is helped.
-    pub hold: Duration,
-    /// What the formulas say about the outage.
-    pub predicted: Option<Predicted>,
-    /// The longest outage that is accepted.
-    pub budget: Option<Duration>,
-    /// The virtual router of the VIP.
-    pub(super) instance: InstanceName,
-    /// By what new connections ask for the drill is judged.
-    pub(super) target: Target,
-    /// What is asked for beside it.
-    pub(super) beside: Option<Target>,
-}
-
-impl DrillIntent {
-    /// True when no outage is expected, since the fault is done to a node that has not the VIP.
-    pub fn spares_owner(&self) -> bool {
-        self.drill.spec().scope == Scope::Owner && self.node != self.owner
-    }
-}
+use crate::ops::selection::Loaded;
 
 /// What is asked for through the VIP.
 struct Targets {
@@ -83,7 +47,7 @@ pub(super) fn intents(
     let (instance, vip, owner) =
         watched(cluster, seen, request.node.as_ref()).ok_or_else(|| {
             refuse(
-                "there is no VIP with one owner".to_owned(),
+                "no VIP has exactly one owner".to_owned(),
                 "look at `hactl status`",
             )
         })?;
@@ -99,7 +63,9 @@ pub(super) fn intents(
         let spec = drill.spec();
         if let Some(why) = impossible(spec, node, &owner, &targets) {
             if request.skip_impossible {
-                (request.tell)(&DrillProgress::Skipped { drill: *drill, why });
+                request
+                    .events
+                    .tell(DrillProgress::Skipped { drill: *drill, why });
                 continue;
             }
             return Err(refuse(
@@ -140,7 +106,7 @@ fn impossible(
     targets: &Targets,
 ) -> Option<String> {
     if spec.servers != Servers::None && targets.proxied.is_none() {
-        return Some("no site is a proxy, so that there is no backend to lose".to_owned());
+        return Some("no site is a proxy: the cluster has no backend to lose".to_owned());
     }
     let in_turn = matches!(spec.scope, Scope::EachOwnerInTurn { .. });
     (in_turn && node != owner).then(|| format!("it begins with the VIP's owner, which is {owner}"))

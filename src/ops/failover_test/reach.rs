@@ -4,47 +4,50 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::agent::{Agent, AgentError, LockRequest, Observation, Question};
-use crate::apply::{Fleet, each};
+use crate::agent::{Agent, AgentError, Client, LockRequest, Observation, Question};
+use crate::apply::each;
 use crate::model::{Node, NodeName};
-use crate::ops::context::Loaded;
-use crate::remote::{Connector, SshConnector};
+use crate::ops::connect::Connections;
+use crate::ops::selection::Loaded;
 
 /// An answer to a glance that takes longer comes from a node in trouble.
 const GLANCE: Duration = Duration::from_secs(2);
 
 /// All nodes of a cluster, connected anew where a connection was lost.
 pub(super) struct Reach<'a> {
-    connector: SshConnector,
-    fleet: Fleet,
+    connections: Connections<'a>,
     nodes: Vec<&'a Node>,
 }
 
 impl<'a> Reach<'a> {
-    pub(super) fn new(loaded: &'a Loaded, connector: SshConnector, fleet: Fleet) -> Self {
+    pub(super) fn new(loaded: &'a Loaded, connections: Connections<'a>) -> Self {
         Self {
-            connector,
-            fleet,
+            connections,
             nodes: loaded.cluster.nodes.iter().collect(),
         }
     }
 
+    /// What looks at VIPs from outside.
+    pub(super) fn client(&self) -> &dyn Client {
+        self.connections.client
+    }
+
     pub(super) fn agent(&self, node: &NodeName) -> Option<&Agent> {
-        self.fleet.get(node)
+        self.connections.fleet.get(node)
     }
 
     /// In the inventory's order.
     pub(super) fn agents(&self) -> impl Iterator<Item = &Agent> {
         self.nodes
             .iter()
-            .filter_map(|node| self.fleet.get(&node.name))
+            .filter_map(|node| self.connections.fleet.get(&node.name))
     }
 
     /// Who has which address, of each node in the inventory's order; `None` of one that does not
     /// answer, which is connected anew for the next time.
     pub(super) async fn glance(&mut self) -> Vec<Option<Observation>> {
         let glances = self.nodes.iter().map(|node| async {
-            let agent = self.fleet.get(&node.name)?;
+            let agent = self.connections.fleet.get(&node.name)?;
             tokio::time::timeout(GLANCE, agent.glance())
                 .await
                 .ok()?
@@ -57,19 +60,11 @@ impl<'a> Reach<'a> {
             .zip(&seen)
             .filter(|(_, seen)| seen.is_none());
         let silent: Vec<&Node> = silent.map(|(node, _)| *node).collect();
-        self.reconnect(&silent).await;
+        let Connections {
+            connector, fleet, ..
+        } = &mut self.connections;
+        fleet.reconnect(*connector, &silent).await;
         seen
-    }
-
-    /// New connections to `nodes`, of which some may stay silent.
-    async fn reconnect(&mut self, nodes: &[&Node]) {
-        let connections = nodes.iter().map(|node| self.connector.connect(node));
-        for host in join_all(connections).await.into_iter().flatten() {
-            if let Some(old) = self.fleet.replace(Agent::new(host)) {
-                // It waits for a host that may never answer it.
-                tokio::spawn(old.close());
-            }
-        }
     }
 
     /// Everything that an observation tells, of all nodes.
@@ -102,10 +97,5 @@ impl<'a> Reach<'a> {
             tokio::time::timeout(Duration::from_secs(5), agent.unlock(tx))
         });
         given.await;
-    }
-
-    pub(super) async fn close(self) {
-        // A connection to a host that is gone may take its time to end.
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.fleet.close()).await;
     }
 }

@@ -4,8 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::drill::{Archive, DrillReport};
 use crate::model::ClusterName;
-use crate::ops::context::{Context, read_inventory};
 use crate::ops::error::OpsError;
+use crate::ops::selection::{Selection, read_inventory};
 
 /// A record of earlier drills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +19,14 @@ pub enum Earlier {
 }
 
 /// Finds it. `None` when none was kept.
-pub fn earlier_drills(context: &Context, which: &Earlier) -> Result<Option<DrillReport>, OpsError> {
+pub fn earlier_drills(
+    selection: &Selection,
+    which: &Earlier,
+) -> Result<Option<DrillReport>, OpsError> {
     let found = match which {
         Earlier::File(path) => Archive::read(path).map(Some),
-        Earlier::Last => archive_of(context)?.last(),
-        Earlier::Before(started) => archive_of(context)?.last_before(started),
+        Earlier::Last => archive_of(selection)?.last(),
+        Earlier::Before(started) => archive_of(selection)?.last_before(started),
     };
     found.map_err(OpsError::Archive)
 }
@@ -61,8 +64,8 @@ pub fn write_drills(path: &Utf8Path, text: &str) -> Result<(), OpsError> {
     })
 }
 
-fn archive_of(context: &Context) -> Result<Archive, OpsError> {
-    let inventory = read_inventory(&context.inventory)?;
+fn archive_of(selection: &Selection) -> Result<Archive, OpsError> {
+    let inventory = read_inventory(&selection.inventory)?;
     Ok(Archive::new(&state_folder()?, &inventory.cluster.name))
 }
 

@@ -1,4 +1,4 @@
-//! Waiting until a cluster is whole again.
+//! Waiting until a cluster is healthy again.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ pub(super) struct Wanted<'a> {
     pub(super) vip: IpAddr,
     /// Who should have it in the end; `None` where anybody may.
     pub(super) owner: Option<&'a NodeName>,
-    /// Another owner than that is taken for the last one after so long.
+    /// Time after which another owner than that is taken for the last one.
     pub(super) resigned_after: Duration,
-    /// After so long it is given up.
+    /// Time after which waiting is given up.
     pub(super) patience: Duration,
 }
 
-/// The right owner must stay for so long.
+/// Time for which the right owner must stay.
 const CALM: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(150);
 
@@ -38,7 +38,7 @@ pub(super) async fn settle(
     let mut since: Option<(NodeName, Instant)> = None;
     loop {
         let seen = reach.glance().await;
-        match whole_owner(&seen, wanted.vip) {
+        match healthy_owner(&seen, wanted.vip) {
             None => since = None,
             Some(owner) => {
                 let began = match since {
@@ -64,10 +64,10 @@ pub(super) async fn settle(
     }
 }
 
-/// The one owner of `vip`, where all nodes answer and the cluster is whole.
-fn whole_owner(seen: &[Option<Observation>], vip: IpAddr) -> Option<NodeName> {
+/// The one owner of `vip`, where all nodes answer and the cluster is healthy.
+fn healthy_owner(seen: &[Option<Observation>], vip: IpAddr) -> Option<NodeName> {
     let seen: Vec<Observation> = seen.iter().cloned().collect::<Option<_>>()?;
-    let is_whole = health::problems(&seen, &[vip]).is_empty();
+    let is_healthy = health::problems(&seen, &[vip]).is_empty();
     let owner = VipOwners::of(vip, &seen);
-    owner.sole().filter(|_| is_whole).cloned()
+    owner.sole().filter(|_| is_healthy).cloned()
 }

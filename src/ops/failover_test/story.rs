@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::fault::Ordered;
-use super::intent::{DrillIntent, predicted};
+use super::intent::predicted;
+use super::request::DrillIntent;
 use super::timeline::{HostStory, Subject, events, gaps};
 use crate::agent::{FaultStep, Observation, Watched, Watching};
 use crate::drill::{
@@ -38,7 +39,7 @@ pub(super) struct Story<'a> {
 pub(super) struct Faulted {
     pub(super) ordered: Vec<Ordered>,
     pub(super) seen: Vec<Option<Observation>>,
-    pub(super) is_whole: bool,
+    pub(super) is_healthy: bool,
 }
 
 impl Story<'_> {
@@ -69,7 +70,7 @@ impl Story<'_> {
             node: self.node.clone(),
             from: self.from.clone(),
             to,
-            after: after.filter(|_| self.faulted.is_whole),
+            after: after.filter(|_| self.faulted.is_healthy),
             begin_ms,
             end_ms: millis(self.end) - millis(zero),
             hold_ms: match intent.drill.spec().ends {
@@ -131,7 +132,7 @@ impl Story<'_> {
         if let Some(last) = by_order.reduce(f64::max) {
             return Some(last);
         }
-        // One that heals by itself is over when its daemon, or its host, is there again.
+        // One that heals on its own is over when its daemon, or its host, is there again.
         let own = |event: &&Event| event.node.as_ref() == Some(&self.node) && event.at_ms > 0.0;
         let mut own = timeline.iter().filter(own);
         let back = match self.intent.drill {
@@ -144,7 +145,7 @@ impl Story<'_> {
         back.map(|event| event.at_ms)
     }
 
-    /// The faults, and what they are by themselves: what a host cannot tell of itself.
+    /// The faults, and what each of them implies: what a host cannot tell of itself.
     fn fault_events(&self, zero: f64) -> Vec<Event> {
         let mut found = Vec::new();
         for fault in &self.faulted.ordered {

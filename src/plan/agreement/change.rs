@@ -5,8 +5,8 @@ use std::fmt::{Display, Formatter, Result};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Strictness;
 use super::router::{Key, Peering, Router};
+use super::strictness::Strictness;
 use crate::model::NodeName;
 
 /// One setting that peers judge adverts by, on which a change would make nodes disagree. As text it is a clause; no secret is in it.

@@ -1,22 +1,21 @@
 //! Whether a node that is changed gets the priority of one that is not (rule KA013): both own the VIPs then, or
 //! their addresses decide.
 
-use super::conf;
+use super::own_file::{keepalived_conf, keepalived_path};
 use super::router::Router;
-use super::{keepalived_conf, keepalived_path};
+use super::routers;
 use crate::agent::{LiveFile, Observation};
 use crate::model::NodeName;
-use crate::plan::build::{LeftOut, PlanError, Request};
 use crate::plan::desired::Desired;
+use crate::plan::request::{LeftOut, PlanError, Request};
 
-fn routers(conf: Option<&[u8]>) -> Vec<Router> {
-    let text = conf.map(String::from_utf8_lossy).unwrap_or_default();
-    conf::read(&text).routers
+fn of(conf: Option<&[u8]>, seen: &Observation) -> Vec<Router> {
+    routers::read(conf.unwrap_or_default(), seen).routers
 }
 
 fn live(desired: &Desired, seen: &Observation) -> Vec<Router> {
     let file = keepalived_path(desired).and_then(|path| seen.files.get(path));
-    routers(file.and_then(LiveFile::content))
+    of(file.and_then(LiveFile::content), seen)
 }
 
 /// The first two nodes that would have one priority in the same virtual router, and have not now. Where a node
@@ -31,7 +30,7 @@ pub(in crate::plan) fn refuse_equals(request: &Request) -> Result<(), PlanError>
             for (desired, seen) in &request.nodes {
                 let has_it =
                     |own: &&Router| own.key() == theirs.key() && own.priority == theirs.priority;
-                let to_come = routers(keepalived_conf(desired).map(|(_, text)| text));
+                let to_come = of(keepalived_conf(desired).map(|(_, text)| text), seen);
                 if let Some(own) = to_come.iter().find(has_it)
                     && !live(desired, seen).iter().any(|now| has_it(&now))
                 {

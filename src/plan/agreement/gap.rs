@@ -20,7 +20,7 @@ pub(super) fn without_owner(
     for (vip, is_keepers) in held {
         let old = brings(before, *vip)?;
         let Some(new) = brings(after, *vip) else {
-            // Nobody shall own it any more.
+            // Nobody is to own it any more.
             continue;
         };
         let wait = match (is_keepers, goes_on(&old, &new)) {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::conf;
+use super::own_file::{keepalived_conf, keepalived_path};
 use super::router::{Preemption, Router};
-use super::{keepalived_conf, keepalived_path};
-use crate::agent::{LiveFile, Observation, TrackedKind};
-use crate::model::{HostPath, NodeName};
-use crate::plan::build::LeftOut;
+use super::routers;
+use crate::agent::{LiveFile, Observation, TrackedKind, UnitAction};
+use crate::model::{HostPath, NodeName, UnitId};
 use crate::plan::desired::Desired;
-use crate::plan::types::{NodePlan, Plan, Strategy, UnitAction};
+use crate::plan::request::LeftOut;
+use crate::plan::types::{NodePlan, Plan, Strategy};
 
 /// A node that may own VIPs after the change.
 struct Candidate<'a> {
@@ -83,21 +83,23 @@ fn candidate<'a>(
     plan: Option<&NodePlan>,
 ) -> Option<Candidate<'a>> {
     let action = |of: fn(&NodePlan) -> UnitAction| plan.map_or(UnitAction::None, of);
-    let (nginx, keepalived) = (action(|plan| plan.nginx), action(|plan| plan.keepalived));
-    let will_run = |program: &str, action: UnitAction| match action {
-        UnitAction::None | UnitAction::Reload => seen.service(program).is_active(),
+    let (nginx, keepalived) = (
+        action(|plan| plan.unit(UnitId::NGINX)),
+        action(|plan| plan.unit(UnitId::KEEPALIVED)),
+    );
+    let will_run = |unit: UnitId, action: UnitAction| match action {
+        UnitAction::None | UnitAction::Reload => seen.service(unit).is_active(),
         UnitAction::Restart | UnitAction::Start => true,
         UnitAction::Stop => false,
     };
     // What else a node is in FAULT for, the change may not end.
-    let is_mended = nginx == UnitAction::Start && !seen.service("nginx").is_active();
+    let is_fixed = nginx == UnitAction::Start && !seen.service(UnitId::NGINX).is_active();
     let is_electable = seen.vrrp.iter().all(|vrrp| vrrp.state.is_electable());
-    let is_able = will_run("nginx", nginx)
-        && will_run("keepalived", keepalived)
-        && (is_electable || is_mended);
-    let text = conf.map(String::from_utf8_lossy).unwrap_or_default();
-    let conf = conf::read(&text);
-    let is_known = !conf.includes && (!is_able || is_mended || !is_held_back(seen));
+    let is_able = will_run(UnitId::NGINX, nginx)
+        && will_run(UnitId::KEEPALIVED, keepalived)
+        && (is_electable || is_fixed);
+    let conf = routers::read(conf.unwrap_or_default(), seen);
+    let is_known = conf.is_whole && (!is_able || is_fixed || !is_held_back(seen));
     is_known.then(|| Candidate {
         node: &seen.node,
         seen,

@@ -3,10 +3,19 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::change::Change;
+use super::disagreement::compare;
+use super::strictness::Strictness;
+use super::{gap, routers};
+use crate::conf::keepalived::Conf;
+
+fn read_text(text: &str) -> routers::Routers {
+    routers::of(&Conf::of_text(text, None))
+}
 
 const STRICT: Strictness = Strictness {
     compares_addresses: true,
@@ -56,7 +65,10 @@ impl Settings {
     fn text(&self, node: u8) -> String {
         let block = |name: &str, lines: Vec<String>| {
             if self.inline {
-                format!("  {name} {{ {} }} # on one line\n", lines.join(" "))
+                format!(
+                    "  {name} {{ {} }} # braces beside items\n",
+                    lines.join("\n")
+                )
             } else {
                 format!("  {name}\n  {{\n    {}\n  }}\n", lines.join("\n    "))
             }
@@ -114,7 +126,7 @@ impl Settings {
 }
 
 fn between(old: &Settings, new: &Settings, node: u8) -> Option<Change> {
-    let read = |settings: &Settings| conf::read(&settings.text(node)).routers;
+    let read = |settings: &Settings| read_text(&settings.text(node)).routers;
     compare(&read(old), &read(new), STRICT)
 }
 
@@ -226,7 +238,7 @@ fn each_setting_has_its_words_and_a_password_has_none() {
 #[test]
 fn nobody_owns_a_vip_while_its_router_is_made_anew() {
     const VIP: [u8; 4] = [10, 0, 0, 100];
-    let read = |settings: &Settings, node| conf::read(&settings.text(node)).routers;
+    let read = |settings: &Settings, node| read_text(&settings.text(node)).routers;
     let gap = |edit: Edit, is_keepers| {
         let mut new = base();
         edit(&mut new);
@@ -261,7 +273,7 @@ fn nobody_owns_a_vip_while_its_router_is_made_anew() {
     let held = [(VIP.into(), true)];
     let other = gap::without_owner(&read(&base(), 11), &read(&base(), 21), &held);
     assert_eq!(other, millis(3609.375));
-    // One that nobody shall have any more, and one that keepalived does not bring.
+    // One that nobody is to have any more, and one that keepalived does not bring.
     assert_eq!(gap(|s| s.vips = [101].into(), true), Some(Duration::ZERO));
     let held = [([10, 0, 0, 9].into(), true)];
     assert_eq!(gap::without_owner(&read(&base(), 11), &[], &held), None);
@@ -275,7 +287,7 @@ fn a_vip_that_another_instance_brings_is_never_two() {
                 "vrrp_instance v{id} {{\n interface eth0\n virtual_router_id {id}\n virtual_ipaddress {{\n {vip}\n }}\n}}\n"
             )
         };
-        conf::read(&(one(51, first) + &one(52, second))).routers
+        read_text(&(one(51, first) + &one(52, second))).routers
     };
     let tolerant = Strictness {
         compares_addresses: false,
@@ -298,7 +310,7 @@ fn a_vip_that_another_instance_brings_is_never_two() {
 #[test]
 fn what_runs_counts_and_not_what_its_file_says_by_now() {
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
-    let file = conf::read(&base().text(11)).routers.remove(0);
+    let file = read_text(&base().text(11)).routers.remove(0);
     let wire = crate::agent::Wire {
         router_id: Some(60),
         peers: [address("10.0.0.12")].into(),
@@ -312,7 +324,7 @@ fn what_runs_counts_and_not_what_its_file_says_by_now() {
         unicast: false,
         ..base()
     };
-    let file = conf::read(&multicast.text(11)).routers.remove(0);
+    let file = read_text(&multicast.text(11)).routers.remove(0);
     let running = file.clone().with_wire(&told);
     assert!(compare(&[running], &[file], STRICT).is_none());
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::files::Files;
-use super::keepalived::{Instance, routers};
-use super::nginx::{Server, servers};
+use super::files::with;
 use crate::agent::{Serving, Tree};
+use crate::conf::keepalived::Instance;
+use crate::conf::nginx::Server;
+use crate::conf::{Files, keepalived, nginx};
 use crate::model::{Socket, Transport};
 
 /// What the daemons make of hactl's part, `file`, and of the rest.
@@ -23,21 +24,24 @@ pub(in crate::plan) struct Beside {
 impl Beside {
     /// With `tree` put over what is there now.
     pub(in crate::plan) fn of(tree: &Tree, serving: &Serving, file: &str) -> Self {
-        let files = Files::now(serving).with(tree);
-        let routers = routers(&files);
-        let (own, others) = routers
+        let files = with(&serving.conf_files(), tree);
+        let conf = keepalived::Conf::read(&files, None);
+        let (own, others) = conf
             .instances
             .into_iter()
             .partition(|instance| instance.file == file);
-        let others_words = || routers.keywords.iter().filter(|(path, _)| *path != file);
+        let others_words = || conf.keywords.iter().filter(|(path, _)| *path != file);
         let is_secured = others_words().any(|(_, words)| words.contains("enable_script_security"));
         let runs_scripts = |words: &BTreeSet<String>| words.iter().any(|word| is_script(word));
         let insecure = others_words()
             .find(|(_, words)| !is_secured && runs_scripts(words))
             .map(|(path, _)| path.clone());
         Self {
-            nginx_reads: servers(&files).iter().any(|server| server.file == file),
-            keepalived_reads: routers.keywords.contains_key(file),
+            nginx_reads: nginx::Conf::read(&files)
+                .servers
+                .iter()
+                .any(|server| server.file == file),
+            keepalived_reads: conf.keywords.contains_key(file),
             own_instances: own,
             others_instances: others,
             insecure,
@@ -61,11 +65,10 @@ pub(in crate::plan) fn instances_of_others(
 }
 
 /// The TCP ports on which nginx has to open all addresses while one of them is still open, or one while
-/// all are: a reload cannot do that, whoever's servers these are.
-pub(in crate::plan) fn moved_ports(tree: &Tree, serving: &Serving) -> Vec<u16> {
-    let files = Files::now(serving);
-    let before = bound(&servers(&files));
-    let after = bound(&servers(&files.with(tree)));
+/// all are. nginx says so in its error log only, and goes on with the old configuration (rule NG003).
+pub(in crate::plan) fn moved_ports(tree: &Tree, now: &Files<'_>) -> Vec<u16> {
+    let before = bound(&nginx::Conf::read(now).servers);
+    let after = bound(&nginx::Conf::read(&with(now, tree)).servers);
     let any = |addresses: &BTreeSet<IpAddr>| addresses.iter().any(IpAddr::is_unspecified);
     let moved = after.iter().filter(|(port, new)| {
         let Some(old) = before.get(port) else {
@@ -94,4 +97,51 @@ fn bound(servers: &[Server]) -> BTreeMap<(u16, bool), BTreeSet<IpAddr>> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moved_ports;
+    use crate::agent::{Manifest, Tree, TreeFile};
+    use crate::conf::Files;
+    use crate::model::{FileRole, HostPath};
+
+    const MAIN: &str = "/etc/nginx/nginx.conf";
+
+    #[test]
+    fn only_a_swap_on_the_same_port_needs_a_restart() {
+        let conf = |listens: &str| format!("http {{ server {{ {listens} }} }}");
+        for (before, after, expected) in [
+            ("listen 80;", "listen 10.0.0.100:80;", vec![80]),
+            (
+                "listen 10.0.0.100:80 backlog=511;",
+                "listen 80 default_server;",
+                vec![80],
+            ),
+            (
+                "listen 80;\nlisten [::]:80;",
+                "listen 80;\nlisten [::]:80;\nlisten 443;",
+                vec![],
+            ),
+            ("listen 80;", "listen 8080;", vec![]),
+            ("listen 127.0.0.1:81;", "listen 127.0.0.1:82;", vec![]),
+            ("listen 80;", "# listen 10.0.0.100:80;\nlisten 80;", vec![]),
+            ("listen *:80;", "listen\n10.0.0.100:80;", vec![80]),
+        ] {
+            let file = TreeFile {
+                role: FileRole::NginxConf,
+                mode: 0o644,
+                owner: "root".to_owned(),
+                group: "root".to_owned(),
+                path: HostPath::new(MAIN).unwrap(),
+                content: conf(after).into_bytes(),
+            };
+            let tree = Tree {
+                manifest: Manifest::default(),
+                files: vec![file],
+            };
+            let now = Files::single(MAIN, conf(before));
+            assert_eq!(moved_ports(&tree, &now), expected, "{before} -> {after}");
+        }
+    }
 }

@@ -1,168 +1,20 @@
-//! The daemons' files on one host, as they are or as they will be, and the patterns of their includes.
+//! The daemons' files on one host as they will be.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use crate::agent::{Entry, Tree};
+use crate::conf::Files;
 
-use crate::agent::{Entry, Serving, Tree};
-
-/// The text of a file.
-#[derive(Clone)]
-pub(super) struct File<'a> {
-    pub(super) text: Cow<'a, str>,
-    /// It is a package's own file, which nobody has changed.
-    pub(super) is_packaged: bool,
-}
-
-/// Files by path.
-#[derive(Clone, Default)]
-pub(super) struct Files<'a>(BTreeMap<&'a str, File<'a>>);
-
-impl<'a> Files<'a> {
-    /// Those that are there now.
-    pub(super) fn now(serving: &'a Serving) -> Self {
-        let file = |(path, file): (&'a String, &'a crate::agent::ServingFile)| {
-            let file = File {
-                text: Cow::Borrowed(file.text.as_str()),
-                is_packaged: file.is_packaged,
-            };
-            (path.as_str(), file)
-        };
-        Self(serving.files.iter().map(file).collect())
-    }
-
-    /// Those that will be there when `tree` has been put over these.
-    pub(super) fn with(&self, tree: &'a Tree) -> Self {
-        let mut all = self.0.clone();
-        for entry in &tree.manifest.entries {
-            if let Entry::Absent { path } = entry {
-                all.remove(path.as_str());
-            }
-        }
-        for file in &tree.files {
-            let text = String::from_utf8_lossy(&file.content);
-            // A rollback brings a package's file back as it was; whether it is one is known no more.
-            let is_packaged = false;
-            all.insert(file.path.as_str(), File { text, is_packaged });
-        }
-        Self(all)
-    }
-
-    pub(super) fn get(&self, path: &str) -> Option<&File<'a>> {
-        self.0.get(path)
-    }
-
-    /// The paths that an include's pattern matches; a relative one is in `dir`.
-    pub(super) fn matching(&self, pattern: &str, dir: &str) -> Vec<&'a str> {
-        let pattern = if pattern.starts_with('/') {
-            pattern.to_owned()
-        } else {
-            format!("{dir}/{pattern}")
-        };
-        let matching = self.0.keys().filter(|path| glob(&pattern, path));
-        matching.copied().collect()
-    }
-}
-
-/// glob(7), one path component at a time: `*` and `?` match no slash, and no dot at the start of a name.
-fn glob(pattern: &str, path: &str) -> bool {
-    let (mut patterns, mut names) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (patterns.next(), names.next()) {
-            (None, None) => return true,
-            (Some(pattern), Some(name)) => {
-                let is_hidden = name.starts_with('.') && !pattern.starts_with('.');
-                let (pattern, name): (Vec<char>, Vec<char>) =
-                    (pattern.chars().collect(), name.chars().collect());
-                if is_hidden || !component(&pattern, &name) {
-                    return false;
-                }
-            }
-            _ => return false,
+/// Those that will be there when `tree` has been put over `now`.
+pub(super) fn with<'a>(now: &Files<'a>, tree: &'a Tree) -> Files<'a> {
+    let mut all = now.clone();
+    for entry in &tree.manifest.entries {
+        if let Entry::Absent { path } = entry {
+            all.remove(path.as_str());
         }
     }
-}
-
-/// One component, in time that grows with the product of both lengths only.
-fn component(pattern: &[char], name: &[char]) -> bool {
-    let (mut at, mut seen) = (0, 0);
-    let mut last_star: Option<(usize, usize)> = None;
-    while seen < name.len() {
-        match one(&pattern[at..], name[seen]) {
-            Some(taken) => {
-                at += taken;
-                seen += 1;
-            }
-            None if pattern.get(at) == Some(&'*') => {
-                at += 1;
-                last_star = Some((at, seen));
-            }
-            None => match last_star {
-                Some((after, from)) => {
-                    last_star = Some((after, from + 1));
-                    (at, seen) = (after, from + 1);
-                }
-                None => return false,
-            },
-        }
+    for file in &tree.files {
+        let text = String::from_utf8_lossy(&file.content);
+        // A rollback brings a package's file back as it was; whether it is one is known no more.
+        all.insert(file.path.as_str(), text, false);
     }
-    pattern[at..].iter().all(|c| *c == '*')
-}
-
-/// How much of the pattern one character takes; `None` where it does not match, or where a `*` begins.
-fn one(pattern: &[char], c: char) -> Option<usize> {
-    match pattern {
-        [] | ['*', ..] => None,
-        ['?', ..] => Some(1),
-        ['\\', escaped, ..] => (*escaped == c).then_some(2),
-        ['[', rest @ ..] => {
-            let Some(end) = rest.iter().skip(1).position(|c| *c == ']').map(|at| at + 1) else {
-                return (c == '[').then_some(1);
-            };
-            let (is_not, set) = match &rest[..end] {
-                ['!' | '^', set @ ..] => (true, set),
-                set => (false, set),
-            };
-            (in_set(set, c) != is_not).then_some(end + 2)
-        }
-        [own, ..] => (*own == c).then_some(1),
-    }
-}
-
-fn in_set(set: &[char], c: char) -> bool {
-    match set {
-        [] => false,
-        [from, '-', to, rest @ ..] => (*from..=*to).contains(&c) || in_set(rest, c),
-        [own, rest @ ..] => *own == c || in_set(rest, c),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::glob;
-
-    #[test]
-    fn patterns_as_glob_7_has_them() {
-        for (pattern, path, matches) in [
-            (
-                "/etc/nginx/sites-enabled/*",
-                "/etc/nginx/sites-enabled/a",
-                true,
-            ),
-            (
-                "/etc/nginx/sites-enabled/*",
-                "/etc/nginx/sites-enabled/.a",
-                false,
-            ),
-            ("/etc/nginx/*.conf", "/etc/nginx/conf.d/a.conf", false),
-            ("/etc/nginx/*/a.conf", "/etc/nginx/conf.d/a.conf", true),
-            ("/a/*b*c", "/a/xxbbxcbc", true),
-            ("/a/*b*c", "/a/xxbbxcb", false),
-            ("/a/[0-4]?.conf", "/a/35.conf", true),
-            ("/a/[!0-4]?.conf", "/a/35.conf", false),
-            ("/a/[x", "/a/[x", true),
-            ("/a/b", "/a/b/c", false),
-        ] {
-            assert_eq!(glob(pattern, path), matches, "{pattern} {path}");
-        }
-    }
+    all
 }

@@ -9,7 +9,7 @@ use crate::model::{NodeName, Socket, clipped, harmless};
 const MAX_NAME: usize = 120;
 
 /// A service that a node has now and would not have after the plan.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Loss {
     /// Whose it is.
     pub node: NodeName,
@@ -21,7 +21,7 @@ pub struct Loss {
 }
 
 /// A service that somebody may be using.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum LostService {
     /// nginx no longer listens there.

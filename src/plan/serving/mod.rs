@@ -6,9 +6,7 @@
 
 mod beside;
 mod files;
-mod keepalived;
 mod loss;
-mod nginx;
 #[cfg(test)]
 mod tests;
 
@@ -16,53 +14,52 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 pub(super) use self::beside::{Beside, instances_of_others, moved_ports};
-use self::files::Files;
-use self::keepalived::{Routers, routers};
 use self::loss::told;
 pub use self::loss::{Loss, LostService, StopServing};
-use self::nginx::{Server, servers};
-use super::types::{NodePlan, UnitAction};
-use crate::agent::{Observation, Serving};
-use crate::model::{Socket, Transport};
+use super::types::NodePlan;
+use crate::agent::{Fact, Observation, Serving, UnitAction};
+use crate::conf::nginx::Server;
+use crate::conf::{Files, keepalived, nginx};
+use crate::model::{Socket, Transport, UnitId};
 
 /// One node's two sides.
 struct Sides<'a> {
     node: &'a NodePlan,
     seen: &'a Observation,
     serving: &'a Serving,
-    nginx: (Vec<Server>, Vec<Server>),
-    keepalived: (Routers, Routers),
+    nginx: (nginx::Conf, nginx::Conf),
+    keepalived: (keepalived::Conf, keepalived::Conf),
 }
 
 impl<'a> Sides<'a> {
     /// `None` where it was not asked what the host serves.
     fn of(node: &'a NodePlan, seen: &'a Observation) -> Option<Self> {
         let serving = seen.serving.as_ref()?;
-        let now = Files::now(serving);
-        let then = now.with(&node.tree);
-        let runs = |program: &str| seen.service(program).is_active();
+        let now = serving.conf_files();
+        let then = files::with(&now, &node.tree);
+        let runs = |unit: UnitId| seen.service(unit).is_active();
         let goes_on = |action: UnitAction| action != UnitAction::Stop;
+        // One that does not run has nothing of what its files say.
         let nginx_of = |is_up: bool, files: &Files<'_>| {
-            if is_up { servers(files) } else { Vec::new() }
+            let conf = is_up.then(|| nginx::Conf::read(files));
+            conf.unwrap_or_default()
         };
-        let routers_of = |is_up: bool, files: &Files<'_>| {
-            if is_up {
-                routers(files)
-            } else {
-                Routers::default()
-            }
+        // Which of the conditional lines count, keepalived's own options may decide: all do.
+        let keepalived_of = |is_up: bool, files: &Files<'_>| {
+            let conf = is_up.then(|| keepalived::Conf::read(files, None));
+            conf.unwrap_or_default()
         };
         Some(Self {
             node,
             seen,
             serving,
             nginx: (
-                nginx_of(runs("nginx"), &now),
-                nginx_of(goes_on(node.nginx), &then),
+                nginx_of(runs(UnitId::NGINX), &now),
+                nginx_of(goes_on(node.unit(UnitId::NGINX)), &then),
             ),
             keepalived: (
-                routers_of(runs("keepalived"), &now),
-                routers_of(goes_on(node.keepalived), &then),
+                keepalived_of(runs(UnitId::KEEPALIVED), &now),
+                keepalived_of(goes_on(node.unit(UnitId::KEEPALIVED)), &then),
             ),
         })
     }
@@ -76,15 +73,11 @@ pub(super) fn losses(nodes: &[(NodePlan, &Observation)]) -> Vec<Loss> {
         .filter_map(|(node, seen)| Sides::of(node, seen))
         .collect();
     // What any node has afterwards, one that does not change among them.
-    let then: Vec<Routers> = nodes
+    let then: Vec<keepalived::Conf> = nodes
         .iter()
         .filter_map(|(node, seen)| Some(Sides::of(node, seen)?.keepalived.1))
         .collect();
-    let vips: BTreeSet<IpAddr> = then
-        .iter()
-        .flat_map(|routers| &routers.instances)
-        .flat_map(|instance| instance.addresses.iter().copied())
-        .collect();
+    let vips: BTreeSet<IpAddr> = then.iter().flat_map(keepalived::Conf::vips).collect();
     let mut found = Vec::new();
     for sides in &sides {
         found.extend(lost_routers(sides, &then, &vips));
@@ -93,24 +86,31 @@ pub(super) fn losses(nodes: &[(NodePlan, &Observation)]) -> Vec<Loss> {
     found
 }
 
-fn lost_routers(sides: &Sides<'_>, then: &[Routers], vips: &BTreeSet<IpAddr>) -> Vec<Loss> {
+fn lost_routers(
+    sides: &Sides<'_>,
+    then: &[keepalived::Conf],
+    vips: &BTreeSet<IpAddr>,
+) -> Vec<Loss> {
     let (now, after) = &sides.keepalived;
     let lost = |service| Loss::new(&sides.node.node, service);
     let mut found = Vec::new();
     let mut addresses = BTreeSet::new();
     for instance in &now.instances {
         let name = told(&instance.name);
-        for address in &instance.addresses {
-            if !vips.contains(address) && addresses.insert(*address) {
+        for address in instance.vips() {
+            if !vips.contains(&address) && addresses.insert(address) {
                 found.push(lost(LostService::Vip {
                     instance: name.clone(),
-                    address: *address,
+                    address,
                 }));
             }
         }
     }
     // One without addresses, or one that runs although the files no longer have it.
-    let of_files = now.instances.iter().filter(|own| own.addresses.is_empty());
+    let of_files = now
+        .instances
+        .iter()
+        .filter(|own| own.vips().next().is_none());
     let running = sides.seen.vrrp.iter().map(|state| &state.instance);
     let running = running.filter(|name| now.instances.iter().all(|own| own.name != **name));
     let names: BTreeSet<&String> = of_files.map(|own| &own.name).chain(running).collect();
@@ -123,7 +123,7 @@ fn lost_routers(sides: &Sides<'_>, then: &[Routers], vips: &BTreeSet<IpAddr>) ->
     for server in &now.virtual_servers {
         if !then
             .iter()
-            .any(|routers| routers.virtual_servers.contains(server))
+            .any(|conf| conf.virtual_servers.contains(server))
         {
             let virtual_server = told(server);
             found.push(lost(LostService::VirtualServer { virtual_server }));
@@ -134,19 +134,23 @@ fn lost_routers(sides: &Sides<'_>, then: &[Routers], vips: &BTreeSet<IpAddr>) ->
 
 fn lost_servers(sides: &Sides<'_>, vips: &BTreeSet<IpAddr>) -> Vec<Loss> {
     let (now, after) = &sides.nginx;
-    if !sides.seen.service("nginx").is_active() {
+    if !sides.seen.service(UnitId::NGINX).is_active() {
         return Vec::new();
     }
     let open = &sides.serving.sockets;
     let is_open = |socket: &Socket| open.iter().any(|own| own.covers(socket));
     let is_own = |socket: &Socket| is_status_port(sides.seen, socket);
     let of_servers = now
+        .servers
         .iter()
         .filter(|server| !server.is_packaged)
         .flat_map(|server| server.sockets.iter().copied())
         .filter(|socket| is_open(socket) && !is_own(socket));
     // What a running nginx has from files that are no longer there.
-    let is_explained = |socket: &Socket| now.iter().any(|server| server.sockets.contains(socket));
+    let is_explained = |socket: &Socket| {
+        let mut servers = now.servers.iter();
+        servers.any(|server| server.sockets.contains(socket))
+    };
     let further = open
         .iter()
         .copied()
@@ -156,6 +160,7 @@ fn lost_servers(sides: &Sides<'_>, vips: &BTreeSet<IpAddr>) -> Vec<Loss> {
     let mut found: Vec<Loss> = Vec::new();
     for socket in &sockets {
         let here: BTreeSet<String> = now
+            .servers
             .iter()
             .filter(|server| !server.is_packaged && server.sockets.contains(socket))
             .flat_map(|server| &server.names)
@@ -163,6 +168,7 @@ fn lost_servers(sides: &Sides<'_>, vips: &BTreeSet<IpAddr>) -> Vec<Loss> {
             .cloned()
             .collect();
         let replacing: Vec<&Server> = after
+            .servers
             .iter()
             .filter(|server| replaces(server, socket, vips))
             .collect();
@@ -192,7 +198,10 @@ fn lost_servers(sides: &Sides<'_>, vips: &BTreeSet<IpAddr>) -> Vec<Loss> {
 
 /// hactl's own port, on loopback: it serves nobody but hactl.
 fn is_status_port(seen: &Observation, socket: &Socket) -> bool {
-    let port = seen.recorded.as_ref().and_then(|it| it.get("status_port"));
+    let port = seen
+        .recorded
+        .as_ref()
+        .and_then(|it| it.get(Fact::StatusPort));
     socket.address.is_loopback()
         && socket.transport == Transport::Tcp
         && port.is_some_and(|port| port == socket.port.to_string())

@@ -1,9 +1,10 @@
 //! hactl's part beside what others have in the daemons' files.
 
 use super::*;
-use crate::agent::{Service, Serving, ServingFile, VrrpState};
+use crate::agent::{Fact, Service, Serving, ServingFile, VrrpState};
 use crate::model::FileRole;
 use crate::plan::{BesideError, Strategy};
+use crate::units;
 
 const OWN_NGINX: &str = "/etc/nginx/conf.d/hactl.conf";
 const OWN_KEEPALIVED: &str = "/etc/keepalived/conf.d/hactl.conf";
@@ -16,8 +17,8 @@ const SITE: &str = "    server {\n        listen 10.0.0.100:80 default_server;\n
 fn host(files: &[(&str, &str)]) -> Observation {
     let mut seen = bare();
     let version = Version::new(2, 2, 7);
-    seen.nginx = Program::Installed { version };
-    seen.keepalived = Program::Installed { version };
+    let installed = Program::Installed { version };
+    seen.installed = units::ids().map(|unit| (unit, installed)).collect();
     for program in ["nginx", "keepalived"] {
         let service = Service {
             active: "active".to_owned(),
@@ -55,8 +56,8 @@ fn shared(nginx: &str, keepalived: &str) -> Desired {
             "",
         ),
     ];
-    let shares = ("shares".to_owned(), "nginx keepalived".to_owned());
-    desired.tree.manifest.meta.extend([shares]);
+    let facts = &mut desired.tree.manifest.facts;
+    facts.set(Fact::Shares, "nginx keepalived");
     desired
 }
 
@@ -87,11 +88,10 @@ fn the_first_change_beside_others_stops_nothing_of_theirs() {
     assert_eq!(plan.losses, []);
     assert_eq!(plan.strategy, Strategy::Rolling);
     // A restart would interrupt them, and the drop-in of nginx's unit does without.
-    assert_eq!(node.nginx, UnitAction::Reload);
-    assert_eq!(node.keepalived, UnitAction::Reload);
+    assert_eq!(node.unit(UnitId::NGINX), UnitAction::Reload);
+    assert_eq!(node.unit(UnitId::KEEPALIVED), UnitAction::Reload);
     assert!(
-        node.files
-            .iter()
+        node.files()
             .all(|file| ![NGINX, KEEPALIVED].contains(&file.path.as_str()))
     );
 
@@ -114,8 +114,8 @@ fn the_first_change_beside_others_stops_nothing_of_theirs() {
     before.files.clear();
     let back = original(&seen, &before);
     let plan = planned(Goal::Rollback { to: 0 }, vec![(back, seen)]).unwrap();
-    assert_eq!(plan.nodes[0].nginx, UnitAction::Reload);
-    assert_eq!(plan.nodes[0].keepalived, UnitAction::Reload);
+    assert_eq!(plan.nodes[0].unit(UnitId::NGINX), UnitAction::Reload);
+    assert_eq!(plan.nodes[0].unit(UnitId::KEEPALIVED), UnitAction::Reload);
     assert_eq!(
         plan.losses
             .iter()
@@ -157,11 +157,11 @@ fn what_would_not_be_read_or_stands_in_the_way_is_refused() {
         ),
         (
             vec![(NGINX, DEBIAN), (KEEPALIVED, &named)],
-            "lb1: /etc/keepalived/keepalived.conf has a vrrp_instance web already",
+            "lb1: /etc/keepalived/keepalived.conf already has a vrrp_instance web",
         ),
         (
             vec![(NGINX, DEBIAN), (KEEPALIVED, &same_vip)],
-            "lb1: vrrp_instance VI_50 in /etc/keepalived/keepalived.conf brings 10.0.0.100 already",
+            "lb1: vrrp_instance VI_50 in /etc/keepalived/keepalived.conf already has 10.0.0.100",
         ),
         (
             vec![(NGINX, DEBIAN), (KEEPALIVED, &insecure)],
@@ -205,20 +205,18 @@ fn a_port_that_moves_between_all_addresses_and_one_needs_a_restart_whoever_has_i
         ]);
         let plan = plan_one(&shared(SITE, CONF), &seen);
         let node = &plan.nodes[0];
-        assert_eq!(node.nginx == UnitAction::Restart, restarts, "{theirs}");
+        assert_eq!(
+            node.unit(UnitId::NGINX) == UnitAction::Restart,
+            restarts,
+            "{theirs}"
+        );
     }
     // From one address to all of them: ours alone, so it is our file that says so.
     let seen = host(&[(NGINX, DEBIAN), (OWN_NGINX, SITE), (KEEPALIVED, THEIRS)]);
     let all = SITE.replace("10.0.0.100:80", "80");
     let plan = plan_one(&shared(&all, CONF), &seen);
-    assert_eq!(plan.nodes[0].nginx, UnitAction::Restart);
-    assert!(
-        plan.nodes[0]
-            .restart_reason
-            .as_ref()
-            .unwrap()
-            .contains("port 80")
-    );
+    assert_eq!(plan.nodes[0].unit(UnitId::NGINX), UnitAction::Restart);
+    assert!(restart_reason(&plan.nodes[0], UnitId::NGINX).contains("port 80"));
 }
 
 /// Nodes that are silent while another one changes stop their keepalived, whoever's else it is.

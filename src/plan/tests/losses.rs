@@ -1,7 +1,7 @@
 //! What stops being served, and whose the nodes are.
 
 use super::*;
-use crate::agent::{Service, Serving, ServingFile, VrrpState};
+use crate::agent::{Fact, Service, Serving, ServingFile, VrrpState};
 use crate::model::Socket;
 use crate::plan::{Loss, LostService};
 
@@ -227,13 +227,13 @@ fn a_rollback_that_drops_something_says_so_and_brings_theirs_back() {
 fn another_clusters_nodes_are_refused_unless_they_are_taken_over() {
     let mut seen = after(&desired(OLD, vec![]));
     let facts = [
-        ("cluster", "shop"),
-        ("applied_by", "alice@ctl"),
-        ("applied_at", "2026-11-22T16:50:00Z"),
+        (Fact::Cluster, "shop"),
+        (Fact::AppliedBy, "alice@ctl"),
+        (Fact::AppliedAt, "2026-11-22T16:50:00Z"),
     ];
     if let Some(recorded) = &mut seen.recorded {
-        for (key, value) in facts {
-            recorded.meta.insert(key.to_owned(), value.to_owned());
+        for (fact, value) in facts {
+            recorded.facts.set(fact, value);
         }
     }
     let wanted = desired(NEW, vec![]);
@@ -249,6 +249,7 @@ fn another_clusters_nodes_are_refused_unless_they_are_taken_over() {
         cluster: ClusterName::new("web").unwrap(),
         goal: Goal::Apply,
         vips: vec![],
+        addresses: Vec::new(),
         left_out: Vec::new(),
         nodes: vec![(wanted.clone(), seen.clone())],
         redactor: Redactor::new([7; 32]),

@@ -9,12 +9,18 @@ mod properties;
 mod reloads;
 mod tables;
 
-use super::{Desired, Goal, NodePlan, Plan, PlanError, Redactor, Request, UnitAction, build};
-use crate::agent::{
-    Entry, LiveFile, Manifest, Observation, Program, ServiceRecord, Tree, TreeFile, sha256_hex,
+use std::net::IpAddr;
+
+use super::{
+    Change, Desired, Goal, NodePlan, Plan, PlanError, Redactor, Request, UnitChange, build,
 };
-use crate::model::{ClusterName, FileRole, HostPath, NodeName, Version};
+use crate::agent::{
+    Entry, Fact, Facts, LiveFile, Manifest, Observation, Program, ServiceRecord, Tree, TreeFile,
+    UnitAction, sha256_hex,
+};
+use crate::model::{ClusterName, FileRole, HostPath, NodeName, OsRelease, UnitId, Version};
 use crate::render::{ConfigId, ConfigIds};
+use crate::units;
 
 const NGINX: &str = "/etc/nginx/nginx.conf";
 const KEEPALIVED: &str = "/etc/keepalived/keepalived.conf";
@@ -27,10 +33,7 @@ fn path(text: &str) -> HostPath {
 
 fn ids(text: &str) -> ConfigIds {
     let id = ConfigId::new(text).unwrap();
-    ConfigIds {
-        nginx: id.clone(),
-        keepalived: id,
-    }
+    units::ids().map(|unit| (unit, id.clone())).collect()
 }
 
 const OLD: &str = "aaaaaaaaaaaa";
@@ -59,17 +62,22 @@ fn live(content: &str) -> LiveFile {
 /// A desired state of both daemons' files and `more`, with the identity `id`.
 fn desired(id: &str, more: Vec<TreeFile>) -> Desired {
     let mut files = vec![
-        tree_file(FileRole::NginxConf, NGINX, "listen 80;\n"),
+        tree_file(
+            FileRole::NginxConf,
+            NGINX,
+            "http { server { listen 80; } }\n",
+        ),
         tree_file(FileRole::KeepalivedConf, KEEPALIVED, CONF),
     ];
     files.extend(more);
-    let meta = ["nginx_id", "keepalived_id"].map(|key| (key.to_owned(), id.to_owned()));
+    let mut facts = Facts::default();
+    units::ids().for_each(|unit| facts.set_id(unit, id));
     Desired {
         node: NodeName::new("lb1").unwrap(),
         ids: Some(ids(id)),
         tree: Tree {
             manifest: Manifest {
-                meta: meta.into(),
+                facts,
                 sysctls: vec![("net.core.somaxconn".to_owned(), "65535".to_owned())],
                 ..Manifest::default()
             },
@@ -85,7 +93,11 @@ fn bare() -> Observation {
     Observation {
         hostname: "lb1".to_owned(),
         kernel: "6.1".to_owned(),
-        os: ("debian".to_owned(), "12".to_owned(), String::new()),
+        os: OsRelease {
+            id: "debian".to_owned(),
+            version_id: "12".to_owned(),
+            id_like: String::new(),
+        },
         sysctls: [("net.core.somaxconn".to_owned(), Some("4096".to_owned()))].into(),
         ..Observation::of(NodeName::new("lb1").unwrap())
     }
@@ -128,12 +140,12 @@ fn capture(original: &mut Manifest, wanted: &Manifest, seen: &Observation) {
         }
     }
     if original.services.is_empty() {
-        let record = |program: &str| ServiceRecord {
-            unit: format!("{program}.service"),
-            enabled: seen.service(program).enabled,
-            active: seen.service(program).active,
+        let record = |unit: UnitId| ServiceRecord {
+            unit: unit.service(),
+            enabled: seen.service(unit).enabled,
+            active: seen.service(unit).active,
         };
-        original.services = ["nginx", "keepalived"].map(record).into();
+        original.services = units::ids().map(record).collect();
     }
 }
 
@@ -142,9 +154,7 @@ fn capture(original: &mut Manifest, wanted: &Manifest, seen: &Observation) {
 fn carry_out(plan: &Plan, node: &NodePlan, seen: &mut Observation) {
     let manifest = node.tree.full_manifest();
     let mut original = seen.original.take().unwrap_or_default();
-    original
-        .meta
-        .insert("generation".to_owned(), "0".to_owned());
+    original.facts.set(Fact::Generation, "0");
     capture(&mut original, &manifest, seen);
     seen.original = Some(original);
     for file in &node.tree.files {
@@ -168,39 +178,43 @@ fn carry_out(plan: &Plan, node: &NodePlan, seen: &mut Observation) {
         seen.sysctls.insert(key.clone(), value);
     }
     let version = Version::new(2, 2, 7);
-    for (program, action) in [("nginx", node.nginx), ("keepalived", node.keepalived)] {
-        let service = seen
-            .services
-            .entry(format!("{program}.service"))
-            .or_default();
+    for (unit, action) in units::ids().map(|id| (id, node.unit(id))) {
+        let service = seen.services.entry(unit.service()).or_default();
         let runs = match action {
             UnitAction::None => continue,
             UnitAction::Stop => false,
             UnitAction::Reload | UnitAction::Restart | UnitAction::Start => true,
         };
-        if program == "keepalived" {
+        if unit == UnitId::KEEPALIVED {
             seen.unwatched.clear();
         }
         service.active = if runs { "active" } else { "inactive" }.to_owned();
         service.enabled = if runs { "enabled" } else { "disabled" }.to_owned();
         service.needs_daemon_reload = false;
-        let id = node
-            .ids
-            .as_ref()
-            .filter(|_| runs)
-            .map(|ids| ids.of(program).to_string());
-        if program == "nginx" {
-            (seen.nginx, seen.serves) = (Program::Installed { version }, id);
-        } else {
-            (seen.keepalived, seen.loaded) = (Program::Installed { version }, id);
-        }
+        seen.installed.insert(unit, Program::Installed { version });
+        seen.loaded.remove(&unit);
+        let ids = node.ids.as_ref().filter(|_| runs);
+        let id = ids.and_then(|ids| ids.of(unit));
+        seen.loaded.extend(id.map(|id| (unit, id.to_string())));
     }
-    seen.recorded = (plan.generation_to_come() != 0).then(|| {
+    seen.recorded = (plan.generation != 0).then(|| {
         let mut recorded = manifest;
-        let number = plan.next_generation.to_string();
-        recorded.meta.insert("generation".to_owned(), number);
+        let number = plan.generation.to_string();
+        recorded.facts.set(Fact::Generation, number);
         recorded
     });
+}
+
+/// Why a service restarts; empty where it does not.
+fn restart_reason(node: &NodePlan, id: UnitId) -> String {
+    let restart = |change: &&UnitChange| change.action == UnitAction::Restart;
+    let change = node.unit_change(id).filter(restart);
+    change.map_or_else(String::new, |change| change.reason.clone())
+}
+
+fn own_address(number: u8) -> (NodeName, IpAddr) {
+    let name = NodeName::new(format!("lb{number}")).unwrap();
+    (name, IpAddr::from([10, 0, 0, 10 + number]))
 }
 
 fn planned(goal: Goal, nodes: Vec<(Desired, Observation)>) -> Result<Plan, PlanError> {
@@ -208,6 +222,7 @@ fn planned(goal: Goal, nodes: Vec<(Desired, Observation)>) -> Result<Plan, PlanE
         cluster: ClusterName::new("web").unwrap(),
         goal,
         vips: vec![VIP.parse().unwrap()],
+        addresses: (1..=3).map(own_address).collect(),
         left_out: Vec::new(),
         nodes,
         redactor: Redactor::new([7; 32]),

@@ -174,6 +174,7 @@ fn a_node_does_not_get_the_priority_of_one_that_is_left_out() {
             cluster: ClusterName::new("web").unwrap(),
             goal: Goal::Apply,
             vips: vec![VIP.parse().unwrap()],
+            addresses: Vec::new(),
             left_out: vec![LeftOut::Seen(Box::new(left_out))],
             nodes: vec![changed],
             redactor: Redactor::new([7; 32]),

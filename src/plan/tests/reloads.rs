@@ -7,7 +7,8 @@ use crate::model::FileRole;
 /// A host with a hand-made keepalived.conf, and what its keepalived's test says of that.
 fn by_hand(unsure: Option<UnsureReload>) -> Observation {
     let mut seen = after(&desired(OLD, vec![]));
-    (seen.recorded, seen.original, seen.loaded) = (None, None, None);
+    (seen.recorded, seen.original) = (None, None);
+    seen.loaded.clear();
     seen.files
         .insert(path(KEEPALIVED), live("vrrp_script chk {\n}\n"));
     seen.unsure_reload = unsure;
@@ -54,19 +55,18 @@ fn a_keepalived_that_a_reload_would_end_is_restarted() {
     ] {
         let plan = plan_one(&checked(conf), &by_hand(seen));
         let node = &plan.nodes[0];
-        let found = node.keepalived_restart_reason.clone().unwrap_or_default();
+        let found = restart_reason(node, UnitId::KEEPALIVED);
         assert!(
             found.contains(reason) && found.is_empty() == reason.is_empty(),
             "{found}"
         );
-        let restarts = node.keepalived == UnitAction::Restart;
-        assert_eq!(restarts, !reason.is_empty(), "{:?}", node.keepalived);
+        let action = node.unit(UnitId::KEEPALIVED);
+        assert_eq!(action == UnitAction::Restart, !reason.is_empty());
     }
     let mut down = by_hand(unsure(6, false, violation));
     down.services.get_mut("keepalived.service").unwrap().active = "inactive".to_owned();
     let plan = plan_one(&checked(&ours), &down);
-    assert_eq!(plan.nodes[0].keepalived, UnitAction::Start);
-    assert_eq!(plan.nodes[0].keepalived_restart_reason, None);
+    assert_eq!(plan.nodes[0].unit(UnitId::KEEPALIVED), UnitAction::Start);
 }
 
 /// It may have been given back and changed by its admin since: that is what is before hactl there now.

@@ -1,16 +1,17 @@
 //! Three-way causes, drift, restarts, what is managed no longer, order and generation 0.
 
-use crate::model::FileRole;
+use crate::model::{FileRole, UnitId};
 use std::time::Duration;
 
 use super::*;
-use crate::agent::Service;
-use crate::plan::{Cause, FileAction, FileChange, MEMBERS, RunningDrift, Strategy};
+use crate::agent::{Fact, Service};
+use crate::plan::{Cause, FileAction, FileChange, Proof, RunningDrift, Strategy};
+use crate::units;
 
 /// The only node's only change at `at`.
 fn change(plan: &Plan, at: &str) -> Option<FileChange> {
-    let files = &plan.nodes[0].files;
-    files.iter().find(|file| file.path == path(at)).cloned()
+    let mut files = plan.nodes[0].files();
+    files.find(|file| file.path == path(at)).cloned()
 }
 
 fn service<'a>(seen: &'a mut Observation, program: &str) -> &'a mut Service {
@@ -23,14 +24,17 @@ fn service<'a>(seen: &'a mut Observation, program: &str) -> &'a mut Service {
 fn a_bare_host_gets_everything() {
     let plan = plan_one(&desired(NEW, vec![]), &bare());
     let node = &plan.nodes[0];
-    assert_eq!(node.install, ["nginx", "keepalived"]);
+    assert_eq!(node.packages(), ["nginx", "keepalived"]);
     assert_eq!(
-        (node.nginx, node.keepalived),
-        (UnitAction::Start, UnitAction::Start)
+        units::ids().map(|id| node.unit(id)).collect::<Vec<_>>(),
+        [UnitAction::Start, UnitAction::Start]
     );
-    assert_eq!(node.sysctls[0].kernel.as_deref(), Some("4096"));
-    assert_eq!(plan.next_generation, 1);
-    for file in &node.files {
+    assert_eq!(
+        node.sysctls().next().unwrap().kernel.as_deref(),
+        Some("4096")
+    );
+    assert_eq!(plan.generation, 1);
+    for file in node.files() {
         assert_eq!((file.action, file.cause), (FileAction::Create, Cause::New));
         assert_eq!(node.expected[&file.path], None);
     }
@@ -106,7 +110,7 @@ fn an_obstacle_is_an_error_whatever_is_wanted_there() {
         let error = planned(Goal::Apply, vec![(desired, seen)]).err().unwrap();
         assert_eq!(
             error.to_string(),
-            "lb1: /etc/x is no regular file but a folder or a device"
+            "lb1: /etc/x is a folder or a device, not a regular file"
         );
     }
 }
@@ -134,17 +138,23 @@ fn what_runs_is_compared_with_what_was_applied() {
             none,
         ),
         (
-            |seen| seen.serves = Some(NEW.to_owned()),
-            RunningDrift::NginxServes {
+            |seen| {
+                seen.loaded.insert(UnitId::NGINX, NEW.to_owned());
+            },
+            RunningDrift::Loaded {
+                unit: UnitId::NGINX,
                 applied: OLD.to_owned(),
-                serves: Some(NEW.to_owned()),
+                loaded: Some(NEW.to_owned()),
             },
             reload,
             none,
         ),
         (
-            |seen| seen.loaded = None,
-            RunningDrift::KeepalivedLoaded {
+            |seen| {
+                seen.loaded.remove(&UnitId::KEEPALIVED);
+            },
+            RunningDrift::Loaded {
+                unit: UnitId::KEEPALIVED,
                 applied: OLD.to_owned(),
                 loaded: None,
             },
@@ -201,11 +211,11 @@ fn what_runs_is_compared_with_what_was_applied() {
         let node = &plan.nodes[0];
         assert_eq!(node.drift, std::slice::from_ref(&expected));
         assert_eq!(
-            (node.nginx, node.keepalived),
-            (nginx, keepalived),
+            units::ids().map(|id| node.unit(id)).collect::<Vec<_>>(),
+            [nginx, keepalived],
             "{expected:?}"
         );
-        assert!(!plan.is_empty(), "drift is mended: {expected:?}");
+        assert!(!plan.is_empty(), "drift is corrected: {expected:?}");
         carry_out(&plan, node, &mut seen);
         assert!(plan_one(&applied, &seen).is_empty(), "{expected:?}");
     }
@@ -217,7 +227,8 @@ fn why_nginx_is_restarted() {
     let unit_file = |content: &str| vec![tree_file(FileRole::NginxUnit, unit, content)];
     let with_listen = |listen: &str| {
         let mut desired = desired(NEW, vec![]);
-        desired.tree.files[0].content = listen.as_bytes().to_vec();
+        let conf = format!("http {{ server {{ listen {listen}; }} }}\n");
+        desired.tree.files[0].content = conf.into_bytes();
         desired
     };
     let limit = "[Service]\nLimitNOFILE=1\n";
@@ -244,14 +255,14 @@ fn why_nginx_is_restarted() {
         ),
         (
             desired(OLD, vec![]),
-            with_listen("listen 10.0.0.100:80;\n"),
+            with_listen("10.0.0.100:80"),
             Some("port 80"),
         ),
-        (desired(OLD, vec![]), with_listen("listen 81;\n"), None),
+        (desired(OLD, vec![]), with_listen("81"), None),
     ] {
         let plan = plan_one(&after_it, &after(&before));
         let node = &plan.nodes[0];
-        let found = node.restart_reason.clone().unwrap_or_default();
+        let found = restart_reason(node, UnitId::NGINX);
         assert!(
             found.contains(reason.unwrap_or_default()) && found.is_empty() == reason.is_none(),
             "{found}"
@@ -261,16 +272,13 @@ fn why_nginx_is_restarted() {
         } else {
             UnitAction::Reload
         };
-        assert_eq!(node.nginx, expected);
+        assert_eq!(node.unit(UnitId::NGINX), expected);
     }
     // One that does not run is started, whatever the reason.
     let mut seen = after(&desired(OLD, vec![]));
     service(&mut seen, "nginx").active = "inactive".to_owned();
     let plan = plan_one(&desired(NEW, unit_file(limit)), &seen);
-    assert_eq!(
-        (plan.nodes[0].nginx, &plan.nodes[0].restart_reason),
-        (UnitAction::Start, &None)
-    );
+    assert_eq!(plan.nodes[0].unit(UnitId::NGINX), UnitAction::Start);
 }
 
 #[test]
@@ -305,12 +313,10 @@ fn what_is_managed_no_longer_goes_back_once() {
         None,
         "only what hactl brought goes"
     );
+    let sysctl = plan.nodes[0].sysctls().next().unwrap();
     assert_eq!(
-        (
-            plan.nodes[0].sysctls[0].key.as_str(),
-            plan.nodes[0].sysctls[0].wanted.as_str()
-        ),
-        (key.as_str(), "0")
+        (&sysctl.key, sysctl.wanted.as_str(), sysctl.cause),
+        (&key, "0", Cause::Inventory)
     );
     carry_out(&plan, &plan.nodes[0], &mut seen);
     assert!(plan_one(&second, &seen).is_empty());
@@ -319,12 +325,7 @@ fn what_is_managed_no_longer_goes_back_once() {
         .insert(path("/etc/brought"), live("an admin's own"));
     seen.sysctls.insert(key, Some("1".to_owned()));
     let plan = plan_one(&second, &seen);
-    assert!(
-        plan.is_empty(),
-        "{:?} {:?}",
-        plan.nodes[0].files,
-        plan.nodes[0].sysctls
-    );
+    assert!(plan.is_empty(), "{:?}", plan.nodes[0].changes);
 }
 
 #[test]
@@ -380,6 +381,73 @@ fn the_holder_comes_last() {
         .map(|node| node.node.to_string())
         .collect();
     assert_eq!(order, ["lb1", "lb3", "lb2"]);
+
+    let (_, address) = own_address(2);
+    let place = plan.nodes[2].place.as_ref().unwrap();
+    assert_eq!((place.position, place.nodes), (2, 3));
+    assert_eq!(place.address, address);
+    assert_eq!(place.peers, [own_address(1).1, own_address(3).1]);
+    let record = plan.record_of(&plan.nodes[2]);
+    let of = |fact| {
+        let fact = record.iter().find(|(own, _)| *own == fact);
+        fact.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(of(Fact::Peers), Some("10.0.0.11 10.0.0.13"));
+    assert_eq!(of(Fact::Previous), Some("0"));
+    assert_eq!(of(Fact::Restores), None);
+}
+
+#[test]
+fn only_nodes_that_change_have_a_place_and_ask_each_other() {
+    let wanted = |name: &str| {
+        let mut wanted = desired(NEW, vec![]);
+        wanted.node = NodeName::new(name).unwrap();
+        wanted
+    };
+    let seen = |name: &str| {
+        let mut seen = bare();
+        seen.node = NodeName::new(name).unwrap();
+        seen
+    };
+    let mut done = after(&wanted("lb1"));
+    done.node = NodeName::new("lb2").unwrap();
+    let nodes = vec![
+        (wanted("lb1"), seen("lb1")),
+        (wanted("lb2"), done),
+        (wanted("lb3"), seen("lb3")),
+    ];
+    let plan = planned(Goal::Apply, nodes).unwrap();
+    let places: Vec<_> = plan
+        .nodes
+        .iter()
+        .map(|node| node.place.as_ref().map(|place| place.peers.clone()))
+        .collect();
+    let (first, third) = (own_address(1).1, own_address(3).1);
+    assert_eq!(places, [Some(vec![third]), None, Some(vec![first])]);
+}
+
+#[test]
+fn a_plan_says_by_what_it_is_proven() {
+    let mut seen = bare();
+    let wanted = desired(NEW, vec![]);
+    let proof = |goal, desired: &Desired, seen: &Observation| {
+        let plan = planned(goal, vec![(desired.clone(), seen.clone())]);
+        plan.unwrap().proof
+    };
+    assert_eq!(proof(Goal::Apply, &wanted, &seen), Proof::AllListeners);
+    let back = Goal::Rollback { to: 2 };
+    assert_eq!(proof(back, &wanted, &seen), Proof::WhatTheOwnerServes);
+    let before = seen.clone();
+    let plan = plan_one(&wanted, &seen);
+    carry_out(&plan, &plan.nodes[0], &mut seen);
+    let original = original(&seen, &before);
+    let back = Goal::Rollback { to: 0 };
+    assert_eq!(proof(back, &original, &seen), Proof::NotNeeded);
+    // A kernel setting alone.
+    let mut more = wanted.clone();
+    let setting = ("net.core.somaxconn".to_owned(), "1024".to_owned());
+    more.tree.manifest.sysctls.push(setting);
+    assert_eq!(proof(Goal::Apply, &more, &seen), Proof::NotNeeded);
 }
 
 #[test]
@@ -402,9 +470,12 @@ fn generation_0_brings_the_daemons_back_as_they_were() {
         service(&mut seen, "nginx").active = now.to_owned();
         let goal = original(&seen, &before);
         let plan = planned(Goal::Rollback { to: 0 }, vec![(goal, seen)]).unwrap();
-        assert_eq!(plan.nodes[0].nginx, expected, "{was}, {now}");
-        assert!(plan.nodes[0].remove_packages && plan.nodes[0].install.is_empty());
-        assert_eq!(plan.generation_to_come(), 0);
+        assert_eq!(plan.nodes[0].unit(UnitId::NGINX), expected, "{was}, {now}");
+        assert!(
+            plan.nodes[0].changes.contains(&Change::RemovePackages)
+                && plan.nodes[0].packages().is_empty()
+        );
+        assert_eq!(plan.generation, 0);
     }
 }
 
@@ -415,21 +486,21 @@ fn a_record_without_members_is_left_until_something_else_changes() {
     let old = after(&desired(OLD, vec![]));
     let with_members = |id: &str| {
         let mut wanted = desired(id, vec![]);
-        let members = "lb1=10.0.0.11 lb2=10.0.0.12".to_owned();
-        wanted
-            .tree
-            .manifest
-            .meta
-            .insert(MEMBERS.to_owned(), members);
+        let members = "lb1=10.0.0.11 lb2=10.0.0.12";
+        wanted.tree.manifest.facts.set(Fact::Members, members);
         wanted
     };
     assert!(plan_one(&with_members(OLD), &old).is_empty());
     let plan = plan_one(&with_members(NEW), &old);
-    assert!(!plan.is_empty() && !plan.nodes[0].records_members);
-    // From then on another list of them is recorded by itself.
+    assert!(!plan.is_empty() && !plan.nodes[0].changes.contains(&Change::Members));
+    // From then on another list of them is recorded without a change.
     let mut new = after(&with_members(NEW));
     let recorded = new.recorded.as_mut().unwrap();
-    let alone = "lb1=10.0.0.11".to_owned();
-    recorded.meta.insert(MEMBERS.to_owned(), alone);
-    assert!(plan_one(&with_members(NEW), &new).nodes[0].records_members);
+    let alone = "lb1=10.0.0.11";
+    recorded.facts.set(Fact::Members, alone);
+    assert!(
+        plan_one(&with_members(NEW), &new).nodes[0]
+            .changes
+            .contains(&Change::Members)
+    );
 }

@@ -6,38 +6,20 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use crate::model::keepalived_word;
 use crate::model::{
-    Cluster, DownTimerAdverts, Node, NodeFacts, OnNginxFailure, OsFamily, Peering, Preemption,
-    Secrets, Version, VrrpInstance, VrrpVersion,
+    Cluster, DownTimerAdverts, KeepalivedFeature, Node, NodeFacts, OnNginxFailure, Peering,
+    Preemption, Secrets, Version, VrrpInstance, VrrpVersion,
 };
-use crate::render::engine::secret;
+use crate::model::{UnitId, keepalived_word};
+use crate::render::convert::secret;
 use crate::render::error::RenderError;
 use crate::render::registry::{CHECK_SCRIPT, NOTIFY_SCRIPT, TRACK_FILE};
 
 use super::common::{decimal_seconds, on_interface, snippet, whole_seconds};
 
-/// First versions of what is rendered only where it exists, from keepalived's own history.
-const TRACK_FILE_FIRST: Version = Version::new(2, 0, 0);
-/// Before, the block is called `vrrp_track_file`, which later versions call deprecated.
-const TRACK_FILE_NAME_FIRST: Version = Version::new(2, 1, 0);
-/// See [`TRACK_FILE_FIRST`].
-const ROUTE_NO_TRACK_FIRST: Version = Version::new(2, 0, 3);
-/// See [`TRACK_FILE_FIRST`].
-const MAX_AUTO_PRIORITY_FIRST: Version = Version::new(2, 1, 0);
-/// See [`TRACK_FILE_FIRST`].
-const RELOAD_CHECK_FIRST: Version = Version::new(2, 2, 0);
-/// See [`TRACK_FILE_FIRST`].
-const DOWN_TIMER_ADVERTS_FIRST: Version = Version::new(2, 2, 3);
-/// Before, a script's interval and timeout are whole seconds, and a fraction is an error.
-const DECIMAL_SCRIPT_TIMES_FIRST: Version = Version::new(2, 3, 2);
-/// From here on Debian builds keepalived with nftables and without iptables, and then
-/// `vrrp_iptables` is an error which keeps keepalived from starting.
-const NFTABLES_FIRST: Version = Version::new(2, 1, 0);
-
 /// True when `facts`' keepalived can track a file.
 pub(in crate::render) fn tracks_file(facts: &NodeFacts) -> bool {
-    facts.keepalived >= TRACK_FILE_FIRST
+    KeepalivedFeature::TrackFile.is_in(facts.keepalived)
 }
 
 /// What keepalived.conf sees.
@@ -147,17 +129,18 @@ pub(in crate::render) fn view(
         .collect::<Result<_, _>>()?;
     Ok(KeepalivedView {
         header,
-        shared: cluster.hosts.shares("keepalived"),
+        shared: cluster.hosts.shares(UnitId::KEEPALIVED),
         router_id: node.router_id.to_string(),
         config_id: id.to_owned(),
-        reload_check_config: version >= RELOAD_CHECK_FIRST,
+        reload_check_config: KeepalivedFeature::ReloadCheck.is_in(version),
         vrrp_version: vrrp.version.number(),
-        max_auto_priority: version >= MAX_AUTO_PRIORITY_FIRST,
+        max_auto_priority: KeepalivedFeature::MaxAutoPriority.is_in(version),
         garp_refresh: vrrp.garp_refresh.map(whole_seconds),
         strict: vrrp.strict,
         strict_mode: if vrrp.strict { "on" } else { "off" },
         firewall: vrrp.iptables_chain.as_ref().map(|chain| {
-            if facts.family == OsFamily::Debian && version >= NFTABLES_FIRST {
+            let nftables = facts.family.distribution().nftables_since;
+            if nftables.is_some_and(|feature| feature.is_in(version)) {
                 format!("nftables {chain}")
             } else {
                 format!("vrrp_iptables {chain}")
@@ -165,7 +148,7 @@ pub(in crate::render) fn view(
         }),
         raw_global: snippet(cluster.raw.keepalived_global.as_ref()),
         track_file: tracks_file(facts).then_some(TrackFileView {
-            keyword: if version >= TRACK_FILE_NAME_FIRST {
+            keyword: if KeepalivedFeature::TrackFileName.is_in(version) {
                 "track_file"
             } else {
                 "vrrp_track_file"
@@ -179,14 +162,14 @@ pub(in crate::render) fn view(
 }
 
 /// What the check script has after its own time-out to tell an overloaded nginx from a hung one. The script
-/// ends by itself; this is when keepalived ends one that does not.
+/// ends on its own; this is when keepalived ends one that does not.
 const JUDGEMENT: Duration = Duration::from_millis(400);
 
 /// The check script's block.
 fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
     let health = &cluster.health;
     let time = |duration: Duration| {
-        if version >= DECIMAL_SCRIPT_TIMES_FIRST {
+        if KeepalivedFeature::DecimalScriptTimes.is_in(version) {
             decimal_seconds(duration.max(Duration::from_millis(1)))
         } else {
             whole_seconds(duration).to_string()
@@ -194,7 +177,7 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
     };
     ScriptView {
         // Beside others: theirs may have the name that everybody takes.
-        name: if cluster.hosts.shares("keepalived") {
+        name: if cluster.hosts.shares(UnitId::KEEPALIVED) {
             "hactl_check_nginx"
         } else {
             "check_nginx"
@@ -208,7 +191,7 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
             OnNginxFailure::Fault => None,
             // Where a positive weight is asked for, the tracked file adds it while nginx is up;
             // a script that fails then takes it away again, which comes to the same.
-            OnNginxFailure::Weight { weight } if version >= TRACK_FILE_FIRST => {
+            OnNginxFailure::Weight { weight } if KeepalivedFeature::TrackFile.is_in(version) => {
                 Some(-weight.get().abs())
             }
             OnNginxFailure::Weight { weight } => Some(weight.get()),
@@ -267,7 +250,7 @@ fn instance_view(
             None
         }
         Preemption::Preempt { delay } if !delay.is_zero() => {
-            Some(if facts.keepalived >= TRACK_FILE_FIRST {
+            Some(if KeepalivedFeature::TrackFile.is_in(facts.keepalived) {
                 decimal_seconds(delay)
             } else {
                 whole_seconds(delay).to_string()
@@ -311,8 +294,8 @@ fn instance_view(
             vrrp.advert_interval.keepalived()
         },
         down_timer_adverts: (vrrp.down_timer_adverts != DownTimerAdverts::RFC
-            && facts.keepalived >= DOWN_TIMER_ADVERTS_FIRST)
-            .then_some(vrrp.down_timer_adverts.get()),
+            && KeepalivedFeature::DownTimerAdverts.is_in(facts.keepalived))
+        .then_some(vrrp.down_timer_adverts.get()),
         nopreempt: vrrp.preemption == Preemption::Keep,
         preempt_delay,
         notes,
@@ -381,7 +364,7 @@ fn unicast_view(
 /// One line for each route. A route without an interface can't be tracked, which is an error, so
 /// there is always one; and none is tracked, so that a route someone removes moves no VIP.
 fn routes(node: &Node, facts: &NodeFacts, instance: &VrrpInstance) -> Vec<String> {
-    let no_track = if facts.keepalived >= ROUTE_NO_TRACK_FIRST {
+    let no_track = if KeepalivedFeature::RouteNoTrack.is_in(facts.keepalived) {
         " no_track"
     } else {
         ""
@@ -404,7 +387,7 @@ fn routes(node: &Node, facts: &NodeFacts, instance: &VrrpInstance) -> Vec<String
 fn notify(cluster: &Cluster, instance: &VrrpInstance) -> Vec<String> {
     let notify = cluster.notify;
     // Who runs scripts otherwise is for the file's owner to say.
-    let user = if cluster.hosts.shares("keepalived") {
+    let user = if cluster.hosts.shares(UnitId::KEEPALIVED) {
         " root"
     } else {
         ""

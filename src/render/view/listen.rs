@@ -110,7 +110,7 @@ impl Listens {
         words.join(" ")
     }
 
-    /// True when nginx opens `socket` by itself. An address beside a wildcard of the same port is
+    /// True when nginx opens `socket` itself. An address beside a wildcard of the same port is
     /// served by the wildcard's socket, and an option would make nginx bind both, which fails.
     fn binds(&self, (address, port): Socket) -> bool {
         address.is_unspecified() || !self.shared.contains_key(&(unspecified(address), port))

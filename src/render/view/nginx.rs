@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::nginx_variables;
-use crate::model::{Cluster, LogTarget, NodeFacts, OsFamily, Site, Stream, Version};
+use crate::model::{Cluster, LogTarget, NodeFacts, Site, Stream, Version};
+use crate::model::{UnitId, nginx_variables};
 use crate::render::error::RenderError;
 
 use super::common::{file_limit, nginx_size, nginx_time, snippet};
@@ -108,7 +108,7 @@ pub(in crate::render) fn view(
     id: &str,
 ) -> Result<NginxView, RenderError> {
     let settings = &cluster.nginx;
-    if cluster.hosts.shares("nginx") && !cluster.streams.is_empty() {
+    if cluster.hosts.shares(UnitId::NGINX) && !cluster.streams.is_empty() {
         return Err(RenderError::unsupported(
             "streams",
             "a shared nginx.conf has no place for them",
@@ -116,7 +116,7 @@ pub(in crate::render) fn view(
         ));
     }
     // A socket's options are its owner's, and nginx takes them once.
-    let backlog = (!cluster.hosts.shares("nginx")).then_some(settings.backlog);
+    let backlog = (!cluster.hosts.shares(UnitId::NGINX)).then_some(settings.backlog);
     let mut listens = Listens::of(&cluster.sites, backlog, facts.nginx);
     let reject = listens.reject();
     let mut limits = Vec::new();
@@ -130,7 +130,7 @@ pub(in crate::render) fn view(
         header,
         config_id: id.to_owned(),
         generation_path: crate::model::generation_path(id),
-        shared: cluster.hosts.shares("nginx"),
+        shared: cluster.hosts.shares(UnitId::NGINX),
         user: facts.nginx_user.to_string(),
         worker_processes: settings
             .worker_processes
@@ -141,10 +141,7 @@ pub(in crate::render) fn view(
         pid: facts.nginx_pid_file.to_string(),
         error_log: error_log(&settings.error_log),
         // The distributions load dynamic modules, the stream module among them, from here.
-        modules: Some(match facts.family {
-            OsFamily::Debian => "/etc/nginx/modules-enabled/*.conf",
-            OsFamily::Redhat => "/usr/share/nginx/modules/*.conf",
-        }),
+        modules: Some(facts.family.distribution().nginx_modules),
         worker_connections: settings.worker_connections,
         keepalive_timeout: nginx_time(settings.keepalive_timeout),
         client_max_body_size: nginx_size(settings.client_max_body_size),

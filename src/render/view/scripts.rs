@@ -5,8 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use crate::model::sh_quoted;
 use crate::model::{Cluster, Node, NodeFacts, OnNginxFailure, VrrpVersion};
+use crate::model::{UnitId, sh_quoted};
 use crate::render::error::RenderError;
 use crate::render::registry::{HAND_OVER_SCRIPT, RUN_DIR, TRACK_FILE};
 
@@ -54,7 +54,7 @@ pub(in crate::render) fn check(
         run_dir: RUN_DIR,
         pid: sh_quoted(&facts.nginx_pid_file.to_string())
             .map_err(RenderError::at("nginx's pid file"))?,
-        shared: cluster.hosts.shares("nginx"),
+        shared: cluster.hosts.shares(UnitId::NGINX),
         worker_connections: connections,
         many_connections: connections - connections / 8,
         counted,
@@ -113,9 +113,9 @@ const LONGEST_BESIDE: Duration = Duration::from_millis(1900);
 pub(in crate::render) struct ReleaseView {
     header: String,
     run_dir: &'static str,
-    /// For so many seconds no other node takes the addresses.
+    /// For this many seconds no other node takes the addresses.
     alone: String,
-    /// After so many more another node has them.
+    /// This many seconds later another node has them.
     rest: String,
     addresses: Vec<AddressView>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Cluster, FileRole, HostPath, SecretRef, Secrets, Site, Tls};
-use crate::render::engine::{host_path, secret};
+use crate::render::convert::{host_path, secret};
 use crate::render::error::RenderError;
 use crate::render::registry::TLS_DIR;
 use crate::render::types::RenderedFile;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::systemd_argument;
-use crate::model::{Cluster, NodeFacts, OnNginxFailure, OsFamily, Sysctl};
+use crate::model::{Cluster, NodeFacts, OnNginxFailure, Sysctl};
+use crate::model::{Node, UnitId, systemd_argument};
 use crate::render::error::RenderError;
 use crate::render::registry::{HAND_OVER_SCRIPT, RELEASE_SCRIPT, RUN_DIR, TRACK_FILE};
 
@@ -66,16 +66,9 @@ pub(in crate::render) fn nginx(
     header: String,
 ) -> Result<UnitView, RenderError> {
     let pid = facts.nginx_pid_file.as_str();
-    let stop = match facts.family {
-        // Word for word what Debian's unit has.
-        OsFamily::Debian => Some(format!(
-            "-/sbin/start-stop-daemon --quiet --stop --retry QUIT/5 --pidfile {}",
-            pid.replace('%', "%%")
-        )),
-        // These have none: systemd sends the KillSignal=SIGQUIT of the unit.
-        OsFamily::Redhat => None,
-    };
-    let limit = (!cluster.hosts.shares("nginx")).then(|| file_limit(cluster));
+    let stop = facts.family.distribution().nginx_stop;
+    let stop = stop.map(|text| text.replace("{pid}", &pid.replace('%', "%%")));
+    let limit = (!cluster.hosts.shares(UnitId::NGINX)).then(|| file_limit(cluster));
     unit(cluster, header, limit, stop)
 }
 
@@ -114,5 +107,36 @@ pub(in crate::render) fn tmpfiles(header: String) -> TmpfilesView {
     TmpfilesView {
         header,
         run_dir: RUN_DIR,
+    }
+}
+
+/// What the configuration of a further unit sees.
+#[derive(Debug, Serialize)]
+pub(in crate::render) struct ConfView<'a> {
+    header: String,
+    /// The configuration's identity.
+    id: &'a str,
+    cluster: &'a str,
+    node: &'a str,
+    address: String,
+    vips: Vec<String>,
+}
+
+/// The view of a further unit's configuration.
+pub(in crate::render) fn conf<'a>(
+    cluster: &'a Cluster,
+    node: &'a Node,
+    header: String,
+    id: &'a str,
+) -> ConfView<'a> {
+    let instances = cluster.instances.iter();
+    let vips = instances.flat_map(|instance| &instance.addresses);
+    ConfView {
+        header,
+        id,
+        cluster: cluster.name.as_str(),
+        node: node.name.as_str(),
+        address: node.address.to_string(),
+        vips: vips.map(|net| net.addr().to_string()).collect(),
     }
 }

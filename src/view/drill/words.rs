@@ -149,7 +149,7 @@ pub(super) fn violation(violation: &Violation) -> String {
             "the VIP moved to {to} at {}, and nothing that was seen explains why",
             milliseconds(*at_ms)
         ),
-        Violation::Unclear { why } => format!("the record proves nothing: {why}"),
+        Violation::Unclear { why } => format!("inconclusive: {why}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::host_model::{Answer, Host, Stage};
 use crate::scene::*;
 use crate::world::World;
-use hactl::agent::Reason;
+use hactl::agent::{Fact, Reason};
 
 use super::input::Input;
 use super::peers;
@@ -84,8 +84,7 @@ impl<'a> Site<'a> {
         let first = tree("first", 1, OLD, vec![file("/etc/made/file", OLD)]);
         applied(&agent, "first", &first).await.unwrap();
         let mut change = tree(TX, 2, ID, vec![file("/etc/made/file", ID)]);
-        let peers = ("peers".to_owned(), peers::addresses());
-        change.manifest.meta.extend([peers]);
+        change.manifest.facts.set(Fact::Peers, peers::addresses());
         staged(&agent, TX, &change).await.unwrap();
         peers::be_silent(world);
         Self { world }
@@ -245,7 +244,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// With hactl gone for good and peers that were not confirmed, the host ends by itself, whole, and
+    /// With hactl gone for good and peers that were not confirmed, the host ends on its own, whole, and
     /// nothing of the change is left.
     pub(super) async fn settles_when_left_alone(&self, path: &[Input]) {
         use super::input::Peer::Denied;

@@ -8,11 +8,16 @@
 # lost. On the loopback the address is this node's own, and nobody is told so: IPv4 needs arp_ignore and
 # arp_announce for that; IPv6 speaks for the addresses of the interface alone anyway (RFC 4861, 7.2).
 #
+# Where nginx has requests then that it has not answered, the address stays for up to 2 s more, and the
+# connections of the clients that still wait after that are reset: without the address nothing can leave, and
+# they would wait until they give up.
+#
 #     hand_over.sh          systemd, before it stops nginx: the addresses leave while nginx still serves
 #     hand_over.sh sync     notify.sh at MASTER, and systemd: what is on the interface is on the loopback
 #     hand_over.sh later    notify.sh at any other state, and systemd: what left the interface goes
-#     hand_over.sh end      before this file is replaced or goes: all of it goes at once
-set -u
+#     hand_over.sh rest     itself: the same, where requests are left
+#     hand_over.sh end      before this file is replaced or goes: all of it goes
+set -uf
 
 run_dir=/run/hactl
 # One line for each address that this script put on the loopback: ADDRESS INTERFACE.
@@ -21,8 +26,26 @@ notes=$run_dir/handed-over
 lock=$run_dir/hand_over.lock
 [ -d "$run_dir" ] || mkdir -p "$run_dir"
 
+# Locked by everyone who waits for an address to be dropped; the last of them drops it.
+lingering=$run_dir/lingering.lock
+
 # Neighbours know the next owner by then.
 linger() { sleep 0.3; }
+
+# unanswered ADDRESS: the clients that wait for an answer from it, one a line: what they sent last came after
+# what was sent to them last.
+unanswered() {
+    ss -Htin src "[${1%/*}]" 2>/dev/null | awk '
+        /^[A-Z]/ { client = $1 ~ /^(ESTAB|CLOSE-WAIT)$/ ? $5 : ""; unread = $2; next }
+        client != "" {
+            # What is 0 is not printed.
+            split("", fact)
+            for (i = 1; i <= NF; i++) if ((at = index($i, ":"))) fact[substr($i, 1, at - 1)] = substr($i, at + 1)
+            asked_only = fact["bytes_received"] > 0 && !fact["data_segs_out"]
+            if (unread > 0 || asked_only || fact["lastrcv"] + 0 < fact["lastsnd"] + 0) print client
+            client = ""
+        }'
+}
 
 # hush INTERFACE: no answer to ARP for an address that is not on it, and no question in its name.
 hush() {
@@ -74,11 +97,26 @@ is_ours() {
         esac | grep -q .
 }
 
+# dismiss ADDRESS: it goes at a moment in which no client waits for an answer from it, since one that has just
+# asked gets its own within milliseconds. Where no such moment comes, those that wait are reset.
+dismiss() {
+    tries=0
+    while waiting=$(unanswered "$1") && [ -n "$waiting" ]; do
+        if [ "$tries" -ge 20 ]; then
+            for client in $waiting; do ss -K -tn src "[${1%/*}]" dst "$client" >/dev/null 2>&1; done
+            return 0
+        fi
+        sleep 0.01
+        tries=$((tries + 1))
+    done
+}
+
 # drop ADDRESS INTERFACE: where it is ours. The note goes last: whoever finds it does all of this again.
 drop() {
     is_ours "$1" "$2" || return 0
     lost=''
     case $1 in *:*) ;; *) is_noted "$1" "$2" || lost=lost ;; esac
+    is_on "$2" "$1" || dismiss "$1"
     ip address delete "$1" dev lo 2>/dev/null
     left=''
     [ ! -e "$notes" ] || left=$(grep -vxF "$1 $2" "$notes")
@@ -100,10 +138,42 @@ owns_any() {
     return 1
 }
 
-# drop_gone: what is no longer on its interface.
+# is_any_unanswered: at an address that is no longer on its interface.
+is_any_unanswered() {
+    if ! is_on 'eth0' '10.0.0.100/32' && is_on lo '10.0.0.100/32' &&
+        [ -n "$(unanswered '10.0.0.100/32')" ]; then return 0; fi
+    return 1
+}
+
+# await_answers: where clients wait for an answer from an address that has left.
+await_answers() {
+    waited=0
+    while [ "$waited" -lt 20 ] && is_any_unanswered; do
+        sleep 0.1 8>&-
+        waited=$((waited + 1))
+    done
+}
+
+# is_last: nobody else waits for an address to be dropped.
+is_last() { flock -n 7; } 7>"$lingering"
+
+# drop_gone: what is no longer on its interface, unless somebody waits for that.
 drop_gone() {
+    is_last || return 0
     is_on 'eth0' '10.0.0.100/32' || drop '10.0.0.100/32' 'eth0'
     return 0
+}
+
+# leave: whoever lingered does so no longer.
+leave() { flock 9 && flock -u 8 && drop_gone; } 9>"$lock"
+
+# await_last: what lingers is dropped by whoever waits for that.
+await_last() {
+    waited=0
+    until is_last || [ "$waited" -ge 30 ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
 }
 
 end() {
@@ -119,10 +189,24 @@ END
 case ${1-} in
 sync) { flock 9 && keep_all && drop_gone; } 9>"$lock" ;;
 later)
-    linger
-    { flock 9 && drop_gone; } 9>"$lock"
+    {
+        flock -s 8
+        linger 8>&-
+        # In a unit of its own: systemd ends what keepalived.service has left, and a start of it waits for that.
+        if is_any_unanswered && systemd-run --quiet /bin/sh "$0" rest >/dev/null 2>&1 8>&-; then :; else leave; fi
+    } 8>"$lingering"
     ;;
-end) { flock 9 && end; } 9>"$lock" ;;
+rest)
+    {
+        flock -s 8
+        await_answers
+        leave
+    } 8>"$lingering"
+    ;;
+end)
+    await_last
+    { flock 9 && end; } 9>"$lock"
+    ;;
 *)
     { flock 9 && keep_all; } 9>"$lock"
     echo -254 >/run/hactl/nginx
@@ -132,8 +216,12 @@ end) { flock 9 && end; } 9>"$lock" ;;
         sleep 0.05
         waited=$((waited + 1))
     done
-    linger
-    { flock 9 && drop_gone; } 9>"$lock"
+    {
+        flock -s 8
+        linger 8>&-
+        await_answers
+        leave
+    } 8>"$lingering"
     ;;
 esac
 exit 0

@@ -1,0 +1,248 @@
+//! Probes: what some rules need to see of a host beside what every look tells. A question names those that it asks
+//! for, and no other runs.
+
+use std::collections::BTreeMap;
+
+use super::reply::Record;
+use crate::model::clipped;
+
+/// The most interfaces and instances that are read.
+const MAX_ITEMS: usize = 1000;
+/// The most characters of a path, or of a word.
+const MAX_TEXT: usize = 200;
+
+/// When a host is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probing {
+    /// With every look: it starts no process.
+    Always,
+    /// Where several nodes are MASTER of one instance: it takes seconds.
+    SeveralMasters,
+}
+
+/// A probe.
+pub struct Probe {
+    /// Its name in a question, and of its function in the host's program behind `probe_`.
+    pub name: &'static str,
+    /// When.
+    pub probing: Probing,
+    /// The rules that need it.
+    pub rules: &'static [&'static str],
+    /// The record that it answers with, and what reads it.
+    record: &'static str,
+    read: fn(&Record, &mut Probed),
+}
+
+/// All of them.
+pub static PROBES: [Probe; 3] = [
+    Probe {
+        name: "networkd",
+        probing: Probing::Always,
+        rules: &["KA054"],
+        record: "networkd",
+        read: networkd,
+    },
+    Probe {
+        name: "file_limit",
+        probing: Probing::Always,
+        rules: &["NG005"],
+        record: "file_limit",
+        read: file_limit,
+    },
+    Probe {
+        name: "adverts",
+        probing: Probing::SeveralMasters,
+        rules: &["FW001"],
+        record: "adverts",
+        read: adverts,
+    },
+];
+
+/// What probes found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Probed {
+    /// The interfaces that systemd-networkd manages.
+    pub networkd: BTreeMap<String, Networkd>,
+    /// How many files a worker of the running nginx may open.
+    pub file_limit: Option<u64>,
+    /// The adverts of each VRRP instance.
+    pub adverts: BTreeMap<String, Adverts>,
+}
+
+/// An interface that systemd-networkd manages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Networkd {
+    /// The file that it is managed by.
+    pub file: String,
+    /// `KeepConfiguration=`, where a file says it.
+    pub keep: Option<String>,
+}
+
+/// What an instance's counters did within two seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Adverts {
+    /// Adverts that came in.
+    pub received: u64,
+    /// Adverts that went out.
+    pub sent: u64,
+    /// Packets that came in and were no good.
+    pub rejected: u64,
+}
+
+impl Probed {
+    /// Takes a record that a probe answers with.
+    pub(super) fn take(&mut self, record: &Record) {
+        let own = PROBES.iter().filter(|probe| probe.record == record.tag);
+        own.for_each(|probe| (probe.read)(record, self));
+    }
+}
+
+fn networkd(record: &Record, probed: &mut Probed) {
+    let text = |index| clipped(record.field(index), MAX_TEXT);
+    if probed.networkd.len() < MAX_ITEMS {
+        let networkd = Networkd {
+            file: text(1),
+            keep: Some(text(2)).filter(|keep| !keep.is_empty()),
+        };
+        probed.networkd.insert(text(0), networkd);
+    }
+}
+
+fn file_limit(record: &Record, probed: &mut Probed) {
+    probed.file_limit = match record.field(0) {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    };
+}
+
+/// The first record holds the counters as they were, the second one as they are.
+fn adverts(record: &Record, probed: &mut Probed) {
+    let counters = counters(&record.body_text());
+    if record.field(0) == "before" {
+        probed.adverts = counters;
+        return;
+    }
+    let before = std::mem::take(&mut probed.adverts);
+    let since = |(instance, now): (String, Adverts)| {
+        let then = before.get(&instance)?;
+        // A keepalived that was started meanwhile counts anew, which tells nothing.
+        let within = Adverts {
+            received: now.received.checked_sub(then.received)?,
+            sent: now.sent.checked_sub(then.sent)?,
+            rejected: now.rejected.checked_sub(then.rejected)?,
+        };
+        Some((instance, within))
+    };
+    probed.adverts = counters.into_iter().filter_map(since).collect();
+}
+
+/// Reads keepalived.stats: sections of counters below each instance's name.
+fn counters(text: &str) -> BTreeMap<String, Adverts> {
+    let mut all = BTreeMap::new();
+    let (mut instance, mut section) = (String::new(), String::new());
+    for line in text.lines().take(100 * MAX_ITEMS) {
+        let Some((key, value)) = line.split_once(':') else {
+            continue;
+        };
+        let (key, value) = (key.trim(), value.trim());
+        if key == "VRRP Instance" {
+            instance = clipped(value, MAX_TEXT);
+            continue;
+        }
+        if value.is_empty() {
+            key.clone_into(&mut section);
+            continue;
+        }
+        if all.len() >= MAX_ITEMS {
+            break;
+        }
+        let counters: &mut Adverts = all.entry(instance.clone()).or_default();
+        let count = value.parse().unwrap_or(0);
+        match (section.as_str(), key) {
+            ("Advertisements", "Received") => counters.received = count,
+            ("Advertisements", "Sent") => counters.sent = count,
+            ("Packet Errors" | "Authentication Errors", _) => {
+                counters.rejected = counters.rejected.saturating_add(count);
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As keepalived 2.2.7 writes them.
+    fn stats(received: u64, sent: u64) -> String {
+        format!(
+            "VRRP Instance: VI_1\n  Advertisements:\n    Received: {received}\n    Sent: {sent}\n  Became master: 1\n  \
+             Released master: 0\n  Packet Errors:\n    Length: 0\n    TTL: 0\n    Invalid Type: 0\n    \
+             Advertisement Interval: 0\n    Address List: 3\n  Authentication Errors:\n    Invalid Type: 0\n    \
+             Type Mismatch: 0\n    Failure: 0\n  Priority Zero:\n    Received: 7\n    Sent: 8\n"
+        )
+    }
+
+    fn record(tag: &str, fields: &[&str], body: Option<String>) -> Record {
+        Record {
+            tag: tag.to_owned(),
+            fields: fields.iter().map(|&field| field.to_owned()).collect(),
+            body: body.map(String::into_bytes),
+        }
+    }
+
+    #[test]
+    fn counters_are_those_of_the_time_between() {
+        let mut probed = Probed::default();
+        probed.take(&record("adverts", &["before"], Some(stats(5, 10))));
+        probed.take(&record("adverts", &["after"], Some(stats(5, 110))));
+        let within = Adverts {
+            received: 0,
+            sent: 100,
+            rejected: 0,
+        };
+        assert_eq!(probed.adverts["VI_1"], within);
+        // A restarted one tells nothing.
+        probed.take(&record("adverts", &["before"], Some(stats(5, 10))));
+        probed.take(&record("adverts", &["after"], Some(stats(0, 20))));
+        assert!(probed.adverts.is_empty());
+    }
+
+    #[test]
+    fn what_networkd_manages_and_the_limit_are_read() {
+        let mut probed = Probed::default();
+        probed.take(&record("networkd", &["eth0", "/etc/x.network", "-"], None));
+        probed.take(&record(
+            "networkd",
+            &["eth1", "/etc/y.network", "yes"],
+            None,
+        ));
+        probed.take(&record("file_limit", &["1024"], None));
+        assert_eq!(probed.networkd["eth0"].keep, None);
+        assert_eq!(probed.networkd["eth1"].keep.as_deref(), Some("yes"));
+        assert_eq!(probed.file_limit, Some(1024));
+        probed.take(&record("file_limit", &["unlimited"], None));
+        assert_eq!(probed.file_limit, Some(u64::MAX));
+    }
+
+    #[test]
+    fn the_program_has_these_probes_and_no_other() {
+        let script = super::super::script::agent_script();
+        let words = script
+            .lines()
+            .filter_map(|line| line.strip_prefix("probe_"));
+        let mut functions: Vec<&str> = words.filter_map(|line| line.strip_suffix("() {")).collect();
+        functions.sort_unstable();
+        let mut names: Vec<&str> = PROBES.iter().map(|probe| probe.name).collect();
+        names.sort_unstable();
+        assert_eq!(functions, names);
+        let asked = script
+            .lines()
+            .find(|line| line.contains("probes=\"$probes $one\""));
+        let asked = asked.expect("a line that takes names");
+        for name in names {
+            assert!(asked.contains(name), "{name}: {asked}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+# APT over dpkg: Debian, Ubuntu and what derives from them.
+
+apt_is_here() { command -v apt-get >/dev/null 2>&1; }
+
+# apt_candidate NAME: the version that would be installed, by the lists that the host has. Nothing is written.
+apt_candidate() {
+    apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$1" 2>/dev/null | while read -r key value _; do
+        [ "$key" = Candidate: ] && printf '%s' "$value"
+    done
+}
+
+apt_installed() {
+    dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | grep '^ii ' | cut -d ' ' -f 3 | sort
+}
+
+# What keeps services from starting: invoke-rc.d(8).
+policy=/usr/sbin/policy-rc.d
+
+# apt_install NAME...: sets code and output. Should we die before the policy is removed, it forbids nothing
+# any more.
+apt_install() {
+    apt_sweep
+    if [ ! -e "$policy" ]; then
+        # -C: a link in its place, even one to nowhere, is not followed.
+        (set -C && printf '#!/bin/sh\n# hactl: no service starts while process %s installs packages\n[ ! -d /proc/%s ] || exit 101\n' "$$" "$$" \
+            >"$policy") && chmod 755 "$policy" || die write "cannot write $policy"
+    fi
+    output=$(
+        umask 022
+        apt-get update 2>&1
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=60 -o Dpkg::Options::=--force-confold "$@" 2>&1
+    )
+    code=$?
+    apt_sweep
+}
+
+apt_purge() { DEBIAN_FRONTEND=noninteractive dpkg --purge "$@"; }
+
+# apt_sweep: the policy goes, unless it is somebody else's.
+apt_sweep() {
+    if grep -q '^# hactl: ' "$policy" 2>/dev/null; then rm -f "$policy"; fi
+}

@@ -1,0 +1,48 @@
+//! One's own change: what is done, how, and under which id.
+
+use std::time::Duration;
+
+use super::options::ApplyOptions;
+use crate::agent::{LockRequest, PeerSide};
+use crate::model::NodeName;
+use crate::plan::{NodePlan, Plan};
+
+/// One change that this process makes.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    pub(super) plan: &'a Plan,
+    /// Its nodes that change, in the plan's order.
+    pub(super) plans: &'a [&'a NodePlan],
+    pub(super) options: &'a ApplyOptions,
+    pub(super) tx: &'a str,
+}
+
+impl<'a> Change<'a> {
+    /// The nodes that change, in the plan's order.
+    pub(super) fn nodes(&self) -> Vec<&'a NodeName> {
+        self.plans.iter().map(|plan| &plan.node).collect()
+    }
+
+    /// For as long as the change may take.
+    pub(super) fn lock_request(&self) -> LockRequest {
+        LockRequest {
+            tx: self.tx.to_owned(),
+            holder: self.options.provenance.by.clone(),
+            pid: Some(std::process::id()),
+            origin: self.options.origin.clone(),
+            duration: self.options.confirm_timeout + Duration::from_mins(2),
+        }
+    }
+
+    /// What `node` needs to ask the others, and to answer them.
+    pub(super) fn peer_side(&self, node: &NodePlan) -> Option<PeerSide> {
+        let place = node
+            .place
+            .as_ref()
+            .filter(|place| !place.peers.is_empty())?;
+        Some(PeerSide {
+            key: self.options.peer_key.clone()?,
+            address: place.address,
+        })
+    }
+}

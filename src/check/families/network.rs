@@ -1,0 +1,113 @@
+//! What else works on a node's network (FW001, KA054).
+
+use std::collections::BTreeSet;
+
+use crate::agent::{Adverts, InstanceState, Observation, VrrpState};
+use crate::check::evidence::{ClusterEvidence, HostEvidence};
+use crate::check::places;
+use crate::check::rule::{Finding, Findings};
+use crate::model::InterfaceName;
+
+rules! { RULES:
+FW001 {
+    Error, [Running(dropped)],
+    title: "VRRP's adverts do not arrive",
+    reason: "A node that hears no adverts takes the VIP, too: two owners. That is said only of nodes that are MASTER at the same time, by keepalived's own counters over two seconds: one sent adverts, and the other one received none of them, nor any that it had to reject. What drops them is not seen: a firewall on either node, or the network between them. While one node owns the VIP nothing is said, since backups send nothing.",
+    fix: "allow IP protocol 112 between the nodes: see `nft list ruleset` on both, and what filters between them",
+}
+KA054 {
+    Warning, [Host(networkd_takes_addresses)],
+    title: "the VIP may go when systemd-networkd starts",
+    reason: "Where a link's .network file does not say `KeepConfiguration=`, systemd-networkd removes addresses that are not its own when it configures the link, as at a restart of its service by an upgrade (systemd.network(5); keepalived issues 836 and 1385). keepalived 1.3.9 never notices, later ones do.",
+    fix: "set `KeepConfiguration=static` under `[Network]` of that file, or in a drop-in of it",
+}
+}
+
+/// Addresses that keepalived adds have no lifetime, which makes them static to networkd.
+fn networkd_takes_addresses(evidence: &HostEvidence<'_>, findings: &mut Findings) {
+    let HostEvidence {
+        cluster,
+        node,
+        seen,
+    } = *evidence;
+    let own = cluster
+        .instances
+        .iter()
+        .map(|instance| instance.interface.as_ref().unwrap_or(&node.interface));
+    let used: BTreeSet<&str> = own.map(InterfaceName::as_str).collect();
+    let managed = &seen.probed.networkd;
+    for (interface, networkd) in managed
+        .iter()
+        .filter(|(name, _)| used.contains(name.as_str()))
+    {
+        let keeps = networkd.keep.as_deref().map(str::to_ascii_lowercase);
+        if matches!(
+            keeps.as_deref(),
+            Some("static" | "yes" | "true" | "on" | "1" | "y" | "t")
+        ) {
+            continue;
+        }
+        let message = format!(
+            "{}: systemd-networkd manages {interface} by {}, which does not keep addresses of others: its next \
+             restart may remove the VIP",
+            node.name, networkd.file
+        );
+        findings.push(Finding::new(&KA054, node.path.clone(), message).on(&node.name));
+    }
+}
+
+/// Fewer may be lost by chance, or be those of a node that has only just become MASTER.
+const ENOUGH: u64 = 2;
+
+fn dropped(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
+    for receiver in evidence.seen {
+        for vrrp in masters(receiver) {
+            let Some(own) = receiver.probed.adverts.get(&vrrp.instance) else {
+                continue;
+            };
+            if (own.received, own.rejected) != (0, 0) {
+                continue;
+            }
+            let senders = evidence
+                .seen
+                .iter()
+                .filter(|other| other.node != receiver.node);
+            let unheard = senders.filter_map(|sender| Some((sender, sent_to(sender, vrrp)?)));
+            let unheard: Vec<String> = unheard
+                .filter(|(_, adverts)| adverts.sent >= ENOUGH)
+                .map(|(sender, adverts)| format!("{} sent {}", sender.node, adverts.sent))
+                .collect();
+            if unheard.is_empty() {
+                continue;
+            }
+            let message = format!(
+                "{}: {} is MASTER and received no advert within two seconds, in which another MASTER did send: {}",
+                receiver.node,
+                vrrp.instance,
+                unheard.join(", ")
+            );
+            let path = places::node(evidence.cluster, &receiver.node);
+            findings.push(Finding::new(&FW001, path, message).on(&receiver.node));
+        }
+    }
+}
+
+fn masters(seen: &Observation) -> impl Iterator<Item = &VrrpState> {
+    let all = seen.vrrp.iter();
+    all.filter(|vrrp| vrrp.state == InstanceState::Master)
+}
+
+/// What `sender` sent that is meant for the instance `to` of another node; `None` where the two would not hear each
+/// other by how they are configured (KA020), or where nothing tells.
+fn sent_to<'a>(sender: &'a Observation, to: &VrrpState) -> Option<&'a Adverts> {
+    let from = masters(sender).find(|vrrp| vrrp.instance == to.instance)?;
+    let is_one_router =
+        from.wire.router_id? == to.wire.router_id? && from.wire.version? == to.wire.version?;
+    let is_multicast = from.wire.peers.is_empty() && to.wire.peers.is_empty();
+    let are_peers = || {
+        let (one, other) = (from.wire.source?, to.wire.source?);
+        Some(from.wire.peers.contains(&other) && to.wire.peers.contains(&one))
+    };
+    let is_heard = is_one_router && (is_multicast || are_peers() == Some(true));
+    is_heard.then(|| sender.probed.adverts.get(&to.instance))?
+}

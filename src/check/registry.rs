@@ -1,0 +1,50 @@
+//! Every rule that hactl knows, in one table made of one per family.
+
+use super::families::{
+    addresses, course, files, health, kernel, ladder, limits, network, password, protocol, raw,
+    running, scripts, servers, simulation, sockets, upstreams, versions,
+};
+use super::rule::{Check, Rule};
+use crate::model::UnitId;
+use crate::plan::RunningDrift;
+
+/// All rules, by id.
+pub fn rules() -> Vec<&'static Rule> {
+    let families = [
+        addresses::RULES,
+        course::RULES,
+        files::RULES,
+        health::RULES,
+        kernel::RULES,
+        ladder::RULES,
+        limits::RULES,
+        network::RULES,
+        password::RULES,
+        protocol::RULES,
+        raw::RULES,
+        running::RULES,
+        scripts::RULES,
+        servers::RULES,
+        simulation::RULES,
+        sockets::RULES,
+        upstreams::RULES,
+        versions::RULES,
+    ];
+    let mut rules: Vec<_> = families.concat();
+    rules.sort_by_key(|rule| rule.id);
+    rules
+}
+
+impl Rule {
+    /// The rule whose check is the own test of `unit`.
+    pub fn of_test(unit: UnitId) -> Option<&'static Self> {
+        let is_it = |check: &Check| matches!(check, Check::DaemonTest(own) if *own == unit);
+        rules().into_iter().find(|rule| rule.checks().any(is_it))
+    }
+
+    /// The rule that is broken where `drift` is seen.
+    pub fn of_drift(drift: &RunningDrift) -> Option<&'static Self> {
+        let is_it = |check: &Check| matches!(check, Check::Drift(is_it) if is_it(drift));
+        rules().into_iter().find(|rule| rule.checks().any(is_it))
+    }
+}

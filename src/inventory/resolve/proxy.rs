@@ -1,0 +1,45 @@
+//! What a site and its locations share: timeouts of the servers behind them, and headers.
+
+use std::time::Duration;
+
+use crate::inventory::error::{Fault, Faults};
+use crate::inventory::raw::{Line, Pairs, SiteKeys, Spanned};
+use crate::model::{Header, HeaderName};
+
+/// How long the servers behind a site may take, where a location says nothing else.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    pub(super) connect: Duration,
+    pub(super) send: Duration,
+    pub(super) read: Duration,
+}
+
+/// What `site` says of them.
+pub(super) fn timeouts(site: &SiteKeys) -> Option<Timeouts> {
+    Some(Timeouts {
+        connect: site.connect_timeout.as_ref()?.0,
+        send: site.send_timeout.as_ref()?.0,
+        read: site.read_timeout.as_ref()?.0,
+    })
+}
+
+/// Refuses a Content-Type among the headers of answers that nginx does not make up itself: it would be sent
+/// beside the answer's own.
+pub(super) fn check_headers(pairs: &Pairs<HeaderName, Line>, faults: &mut Faults) {
+    let is_type = |name: &HeaderName| name.as_str().eq_ignore_ascii_case("Content-Type");
+    for (name, _) in pairs.pairs.iter().filter(|(name, _)| is_type(name)) {
+        let message = format!("{}: nginx would send a second Content-Type", name.path);
+        faults.add(Fault::at(&name.span, message).help(
+            "remove it, and set it on the server, or in a location with `return`, which has no other",
+        ));
+    }
+}
+
+/// The headers, in their order.
+pub(super) fn headers(pairs: &Pairs<HeaderName, Line>) -> Vec<Header> {
+    let header = |(name, value): &(Spanned<HeaderName>, Spanned<Line>)| Header {
+        name: name.value.clone(),
+        value: value.0.clone(),
+    };
+    pairs.pairs.iter().map(header).collect()
+}

@@ -1,0 +1,297 @@
+//! One run of a drill: lock, watch, load, fault, heal, settle, and what was seen of it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::fault::Faults;
+use super::reach::Reach;
+use super::request::{DrillIntent, DrillProgress, FailoverRequest};
+use super::settle::{Wanted, settle};
+use super::story::{Faulted, Story};
+use crate::agent::{Agent, AgentError, ClockAnswer, LockRequest, Observation, Watched, Watching};
+use crate::drill::{Clock, ClockReading, Drill, DrillRun, HostClock, Load, LoadSpec};
+use crate::health::VipOwners;
+use crate::model::{Cluster, NodeName, Preemption};
+use crate::ops::cluster::{owner_patience, vips};
+use crate::ops::error::OpsError;
+use crate::ops::holder::own_origin;
+use crate::ops::selection::Loaded;
+use crate::ops::transport::Access;
+
+/// What comes before the fault is the baseline.
+const BASELINE: Duration = Duration::from_millis(700);
+/// Time that is recorded after the cluster is healthy again.
+const TAIL: Duration = Duration::from_millis(300);
+/// Number of times that each host's clock is read before a fault.
+const READINGS: usize = 30;
+const HELD_INTERVAL: Duration = Duration::from_millis(50);
+const DOWNLOADS: u32 = 2;
+/// Time that a host may need to boot, to start its daemons and to be reached again.
+const BOOT_PATIENCE: Duration = Duration::from_mins(5);
+
+/// A cluster that drills run on, one after the other.
+pub(super) struct Rig<'a> {
+    access: &'a Access,
+    cluster: &'a Cluster,
+    loaded: &'a Loaded,
+    request: &'a FailoverRequest<'a>,
+    pub(super) reach: Reach<'a>,
+    /// Names the lock, the faults and the watches of this call.
+    id: String,
+    /// Every node as it was before the first drill.
+    seen: Vec<Observation>,
+    pub(super) boots: BTreeMap<NodeName, String>,
+    /// Faults that could not be ended.
+    pub(super) left: Vec<NodeName>,
+    /// Which run it is, from 1, and how many there are.
+    run: u32,
+    pub(super) runs: u32,
+}
+
+/// What is known of a run before its fault.
+struct Prepared {
+    from: NodeName,
+    /// The node to which the fault is done.
+    node: NodeName,
+    clock: Clock,
+    clocks: BTreeMap<NodeName, HostClock>,
+    watching: BTreeMap<NodeName, Watching>,
+    load: Load,
+}
+
+impl<'a> Rig<'a> {
+    pub(super) fn new(
+        access: &'a Access,
+        loaded: &'a Loaded,
+        request: &'a FailoverRequest<'a>,
+        seen: Vec<Observation>,
+        reach: Reach<'a>,
+    ) -> Self {
+        let boots = seen
+            .iter()
+            .map(|seen| (seen.node.clone(), seen.boot_id.clone()));
+        let started = jiff::Timestamp::now().as_millisecond();
+        Self {
+            access,
+            cluster: &loaded.cluster,
+            loaded,
+            request,
+            reach,
+            id: format!("drill-{started}-{}", std::process::id()),
+            boots: boots.collect(),
+            seen,
+            left: Vec::new(),
+            run: 0,
+            runs: 0,
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.access.stop.load(Ordering::Relaxed)
+    }
+
+    /// Gives up what was taken for the runs.
+    pub(super) async fn unlock(&self) {
+        self.reach.unlock(&self.id).await;
+    }
+
+    /// How long the cluster may take until it is healthy again.
+    pub(super) fn patience(&self, intent: &DrillIntent) -> Duration {
+        let delay = match self.cluster.vrrp.preemption {
+            Preemption::Preempt { delay } => delay,
+            Preemption::Keep => Duration::ZERO,
+        };
+        let boot = match intent.drill {
+            Drill::PowerOff => BOOT_PATIENCE,
+            _ => Duration::from_secs(20),
+        };
+        owner_patience(self.cluster) + delay + boot
+    }
+
+    /// From the lock to what was seen.
+    pub(super) async fn run_once(
+        &mut self,
+        intent: &DrillIntent,
+        repeat: u32,
+    ) -> Result<DrillRun, OpsError> {
+        let lock = LockRequest {
+            tx: self.id.clone(),
+            holder: self.loaded.provenance.by.clone(),
+            pid: Some(std::process::id()),
+            origin: own_origin(),
+            duration: self.longest(intent),
+        };
+        let locked = self.reach.lock(&lock).await;
+        locked.map_err(|errors| OpsError::Hosts { errors })?;
+        let prepared = self.prepare(intent).await?;
+        self.run += 1;
+        self.request.events.tell(DrillProgress::Begun {
+            drill: intent.drill,
+            node: prepared.node.clone(),
+            repeat,
+            times: intent.times,
+            run: self.run,
+            runs: self.runs,
+        });
+        tokio::time::sleep(BASELINE).await;
+        let faulted = self.fault(intent, &prepared.node, &prepared.load).await;
+        let end = prepared.clock.elapsed();
+        let log = prepared.load.stop().await;
+        let log = log.map_err(|source| OpsError::Load { source })?;
+        let watched = self.watched(&prepared.watching).await;
+        let faulted = faulted?;
+        let story = Story {
+            cluster: self.cluster,
+            before: &self.seen,
+            boots: &self.boots,
+            intent,
+            repeat,
+            from: prepared.from,
+            node: prepared.node,
+            clock: prepared.clock,
+            clocks: prepared.clocks,
+            watching: prepared.watching,
+            watched,
+            log,
+            end,
+            faulted,
+        };
+        Ok(story.run())
+    }
+
+    /// No run takes longer.
+    fn longest(&self, intent: &DrillIntent) -> Duration {
+        BOOT_PATIENCE + intent.hold + self.patience(intent)
+    }
+
+    /// Begins to watch, and to load.
+    async fn prepare(&self, intent: &DrillIntent) -> Result<Prepared, OpsError> {
+        let failed = |error| OpsError::Hosts {
+            errors: vec![error],
+        };
+        let clock = Clock::start();
+        let mut clocks = BTreeMap::new();
+        for agent in self.reach.agents() {
+            let answers = agent.clock(READINGS).await.map_err(failed)?;
+            let reading = |answer: &ClockAnswer| ClockReading {
+                asked: clock.at(answer.asked),
+                answered: clock.at(answer.answered),
+                host: answer.host,
+            };
+            let readings: Vec<ClockReading> = answers.iter().map(reading).collect();
+            let estimate = HostClock::estimate(&clock, &readings);
+            clocks.extend(estimate.map(|estimate| (agent.node().clone(), estimate)));
+        }
+        let (longest, all) = (self.longest(intent), vips(self.cluster));
+        let watches = self.reach.agents().map(|agent| async {
+            let watching = agent.watch(&self.id, longest, &all).await?;
+            Ok::<_, AgentError>((agent.node().clone(), watching))
+        });
+        let watching: Result<BTreeMap<_, _>, _> = join_all(watches).await.into_iter().collect();
+        let watching = watching.map_err(failed)?;
+        let glances = join_all(self.reach.agents().map(Agent::glance)).await;
+        let from = VipOwners::of(intent.vip, glances.iter().flatten());
+        let from = from.sole().cloned();
+        let from = from.unwrap_or_else(|| intent.owner.clone());
+        let download = self.request.download.as_deref();
+        let spec = LoadSpec {
+            new: intent.target.clone(),
+            beside: intent.beside.clone(),
+            interval: self.request.probe_interval,
+            held: intent.target.clone(),
+            held_connections: self.request.held_connections,
+            held_interval: HELD_INTERVAL,
+            download: download.map(|path| intent.target.with_path(path)),
+            downloads: DOWNLOADS,
+        };
+        let load = Load::start(spec, clock).map_err(|source| OpsError::Load { source })?;
+        Ok(Prepared {
+            node: self.request.node.clone().unwrap_or_else(|| from.clone()),
+            from,
+            clock,
+            clocks,
+            watching,
+            load,
+        })
+    }
+
+    /// Makes the faults, and waits until they are over and the cluster is healthy.
+    async fn fault(
+        &mut self,
+        intent: &DrillIntent,
+        node: &NodeName,
+        load: &Load,
+    ) -> Result<Faulted, OpsError> {
+        let (cluster, stop) = (self.cluster, &self.access.stop);
+        let is_stopped = || stop.load(Ordering::Relaxed);
+        let faults = Faults {
+            cluster,
+            id: &self.id,
+            intent,
+            is_stopped: &is_stopped,
+            events: self.request.events,
+            boots: &self.boots,
+        };
+        let ordered = match faults.make(&mut self.reach, node).await {
+            Ok(ordered) => ordered,
+            Err(error) => {
+                // Others may have made theirs.
+                self.heal_all().await;
+                return Err(OpsError::Hosts {
+                    errors: vec![error],
+                });
+            }
+        };
+        let left = ordered.iter().filter(|fault| !fault.is_over);
+        self.left = left.map(|fault| fault.node.clone()).collect();
+        self.request.events.tell(DrillProgress::Settling);
+        let preferred = cluster
+            .instances
+            .iter()
+            .find(|it| it.name == intent.instance);
+        let wanted = Wanted {
+            vip: intent.vip,
+            owner: preferred
+                .filter(|_| cluster.vrrp.preemption != Preemption::Keep)
+                .and_then(|instance| instance.preferred()),
+            resigned_after: owner_patience(cluster),
+            patience: self.patience(intent),
+        };
+        let (seen, is_healthy) = settle(&mut self.reach, &wanted, load).await;
+        tokio::time::sleep(TAIL).await;
+        Ok(Faulted {
+            ordered,
+            seen,
+            is_healthy,
+        })
+    }
+
+    async fn heal_all(&self) {
+        join_all(self.reach.agents().map(|agent| agent.heal(&self.id))).await;
+    }
+
+    /// What each host saw that can be asked.
+    async fn watched(
+        &self,
+        watching: &BTreeMap<NodeName, Watching>,
+    ) -> BTreeMap<NodeName, Watched> {
+        let asked = self.reach.agents().filter_map(|agent| {
+            let since = watching.get(agent.node())?.since;
+            Some(async move {
+                let watched = agent.watched(&self.id, whole_seconds(since)).await.ok()?;
+                Some((agent.node().clone(), watched))
+            })
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+}
+
+/// A host's time without its fraction.
+fn whole_seconds(at: f64) -> u64 {
+    Duration::try_from_secs_f64(at)
+        .unwrap_or_default()
+        .as_secs()
+}

@@ -1,0 +1,262 @@
+//! Looking at the nodes that are connected to.
+
+use std::collections::BTreeSet;
+
+use super::able::named_programs;
+use super::cluster::peer_ports;
+use super::connect::Connections;
+use super::error::OpsError;
+use super::fitness::require_fit;
+use super::holder::is_dead;
+use super::host_problem::HostProblem;
+use super::selection::Loaded;
+use super::survey::{Other, Survey};
+use super::transport::Access;
+use super::wanted::render_node;
+use crate::agent::{Agent, AgentError, Observation, Probing, Question};
+use crate::apply::{Fleet, each};
+use crate::check;
+use crate::health;
+use crate::model::{Cluster, HostPath, Node, NodeFacts};
+
+/// Observes everything that a plan compares. All nodes that are to be changed must answer: a change to some
+/// nodes only is asked for with `--limit`.
+pub(super) async fn survey<'c>(
+    access: &Access,
+    loaded: &Loaded,
+    connections: &'c Connections<'_>,
+    errors: Vec<AgentError>,
+) -> Result<Survey<'c>, OpsError> {
+    let (mut found, errors) = look(access, loaded, connections, errors).await?;
+    if !errors.is_empty() {
+        return Err(OpsError::Hosts { errors });
+    }
+    found.missing = require_fit(loaded, found.fleet, &found.seen, &found.others).await?;
+    Ok(found)
+}
+
+/// The same with those that answer, and why the others do not. None of them is asked a second time: one
+/// that goes away meanwhile is one more that does not answer.
+pub(super) async fn survey_reachable<'c>(
+    access: &Access,
+    loaded: &Loaded,
+    connections: &'c Connections<'_>,
+    errors: Vec<AgentError>,
+) -> Result<(Survey<'c>, Vec<AgentError>), OpsError> {
+    let (found, errors, problems) =
+        survey_beside_strangers(access, loaded, connections, errors).await?;
+    if problems.is_empty() {
+        return Ok((found, errors));
+    }
+    Err(OpsError::Unfit { problems })
+}
+
+/// The same for a verb that only looks, with the VIPs that somebody else has: no reason to show nothing.
+pub(super) async fn survey_beside_strangers<'c>(
+    access: &Access,
+    loaded: &Loaded,
+    connections: &'c Connections<'_>,
+    errors: Vec<AgentError>,
+) -> Result<(Survey<'c>, Vec<AgentError>, Vec<HostProblem>), OpsError> {
+    let (mut found, errors) = look(access, loaded, connections, errors).await?;
+    if found.seen.is_empty() {
+        return Err(OpsError::Hosts { errors });
+    }
+    let problems = match require_fit(loaded, found.fleet, &found.seen, &found.others).await {
+        Ok(missing) => {
+            found.missing = missing;
+            Vec::new()
+        }
+        Err(OpsError::Unfit { problems }) if problems.iter().all(HostProblem::is_a_strangers) => {
+            problems
+        }
+        Err(error) => return Err(error),
+    };
+    Ok((found, errors, problems))
+}
+
+/// Observes the nodes that are connected to, also those that are not changed: they may own a VIP, and must agree
+/// with the others. The errors are those of nodes that are to be changed, `errors` among them.
+async fn look<'c>(
+    access: &Access,
+    loaded: &Loaded,
+    connections: &'c Connections<'_>,
+    mut errors: Vec<AgentError>,
+) -> Result<(Survey<'c>, Vec<AgentError>), OpsError> {
+    let fleet = &*connections.fleet;
+    let (mut seen, failed) = observe(access, loaded, fleet).await?;
+    errors.extend(failed);
+    let others = others(loaded, &mut seen, &mut errors);
+    let found = Survey {
+        connector: connections.connector,
+        client: connections.client,
+        fleet,
+        seen,
+        others,
+        missing: Vec::new(),
+    };
+    Ok((found, errors))
+}
+
+/// Takes what is known of the nodes that are not changed out of what was found.
+fn others(
+    loaded: &Loaded,
+    seen: &mut Vec<Observation>,
+    errors: &mut Vec<AgentError>,
+) -> Vec<Other> {
+    let mut other = |node: &Node| {
+        if let Some(index) = seen.iter().position(|seen| seen.node == node.name) {
+            return Other::Seen(Box::new(seen.remove(index)));
+        }
+        let index = errors.iter().position(|error| *error.node() == node.name);
+        let why = index.map_or_else(
+            || "it does not answer".to_owned(),
+            |index| errors.remove(index).to_string(),
+        );
+        Other::Unseen {
+            node: node.name.clone(),
+            why,
+        }
+    };
+    loaded.others().into_iter().map(&mut other).collect()
+}
+
+async fn observe(
+    access: &Access,
+    loaded: &Loaded,
+    fleet: &Fleet,
+) -> Result<(Vec<Observation>, Vec<AgentError>), OpsError> {
+    let guess = NodeFacts::debian_12();
+    let mut questions = Vec::new();
+    let peers = peer_ports(&loaded.cluster);
+    for node in &loaded.cluster.nodes {
+        let rendered = render_node(loaded, node, &guess)?;
+        let paths = rendered
+            .files
+            .iter()
+            .map(|file| file.path.clone())
+            .collect();
+        let peers = peers.iter().filter(|door| door.address != node.address);
+        let question = Question {
+            peers: peers.copied().collect(),
+            programs: named_programs(&loaded.cluster, &rendered),
+            ..question(&loaded.cluster, paths)
+        };
+        questions.push((node, question));
+    }
+    let answers = each(questions.iter(), access.parallel, |(node, question)| {
+        ask(fleet.get(&node.name), question)
+    })
+    .await;
+    let mut seen = Vec::new();
+    let mut errors = Vec::new();
+    for answer in answers.into_iter().flatten() {
+        match answer {
+            Ok(host) => seen.push(host),
+            Err(error) => errors.push(error),
+        }
+    }
+    mark_dead(&mut seen);
+    probe_masters(access, fleet, &mut seen).await;
+    Ok((seen, errors))
+}
+
+/// Asks the nodes that are MASTER together why: it takes seconds, which only a cluster in trouble is worth. A node
+/// that no longer answers tells nothing, which does not spoil the look before.
+async fn probe_masters(access: &Access, fleet: &Fleet, seen: &mut [Observation]) {
+    let masters = health::masters_together(seen);
+    let question = Question {
+        probing: Some(Probing::SeveralMasters),
+        ..Question::default()
+    };
+    let answers = each(masters, access.parallel.max(seen.len()), |node| {
+        let agent = fleet.get(&node);
+        let question = &question;
+        async move {
+            let answer = agent?.observe(question).await.ok()?;
+            Some((node, answer.probed.adverts))
+        }
+    })
+    .await;
+    for (node, adverts) in answers.into_iter().flatten() {
+        if let Some(host) = seen.iter_mut().find(|host| host.node == node) {
+            host.probed.adverts = adverts;
+        }
+    }
+}
+
+/// A lock whose holder ran here and is gone is nobody's.
+pub(super) fn mark_dead(seen: &mut [Observation]) {
+    for lock in seen.iter_mut().filter_map(|host| host.lock.as_mut()) {
+        lock.stale |= is_dead(lock);
+    }
+}
+
+async fn ask(
+    agent: Option<&Agent>,
+    question: &Question,
+) -> Option<Result<Observation, AgentError>> {
+    let agent = agent?;
+    let seen = match agent.observe(question).await {
+        Ok(seen) => seen,
+        Err(error) => return Some(Err(error)),
+    };
+    // What was applied before may concern more than the inventory does now.
+    let further = further_question(&seen, question);
+    match further {
+        Some(question) => Some(agent.observe(&question).await),
+        None => Some(Ok(seen)),
+    }
+}
+
+fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
+    let backends: BTreeSet<(String, u16)> = cluster
+        .upstreams
+        .iter()
+        .flat_map(|upstream| &upstream.servers)
+        .map(|server| (server.address.host().to_owned(), server.address.port()))
+        .collect();
+    Question {
+        paths,
+        sysctls: cluster
+            .sysctls
+            .iter()
+            .map(|sysctl| sysctl.key.to_string())
+            .collect(),
+        neighbours: Vec::new(),
+        hooks: cluster.notify_hook.iter().cloned().collect(),
+        programs: Vec::new(),
+        peers: Vec::new(),
+        backends: backends.into_iter().collect(),
+        names: check::names_to_resolve(cluster).into_iter().collect(),
+        status_port: cluster.nginx.status_port,
+        serving: true,
+        probing: Some(Probing::Always),
+    }
+}
+
+/// The question with everything that the host's own records speak of, if that is more.
+fn further_question(seen: &Observation, asked: &Question) -> Option<Question> {
+    let records = || seen.recorded.iter().chain(&seen.original);
+    let mut paths: BTreeSet<HostPath> = asked.paths.iter().cloned().collect();
+    let mut sysctls: BTreeSet<String> = asked.sysctls.iter().cloned().collect();
+    let before = (paths.len(), sysctls.len());
+    paths.extend(
+        records()
+            .flat_map(|record| &record.entries)
+            .map(|entry| entry.path().clone()),
+    );
+    sysctls.extend(
+        records()
+            .flat_map(|record| &record.sysctls)
+            .map(|(key, _)| key.clone()),
+    );
+    if (paths.len(), sysctls.len()) == before {
+        return None;
+    }
+    Some(Question {
+        paths: paths.into_iter().collect(),
+        sysctls: sysctls.into_iter().collect(),
+        ..asked.clone()
+    })
+}

@@ -1,0 +1,129 @@
+//! Making a plan for hosts that were seen.
+
+use std::net::IpAddr;
+
+use super::able::refuse_unable;
+use super::cluster::{addresses, vips};
+use super::error::OpsError;
+use super::judged::of_hosts;
+use super::selection::{Loaded, refuse_errors};
+use super::survey::Survey;
+use super::wanted::{desired, left_out};
+use crate::agent::{Observation, random_bytes};
+use crate::apply::{Fleet, each};
+use crate::check::Finding;
+use crate::model::NodeName;
+use crate::plan::{Goal, LeftOut, NodePlan, Plan, Redactor, Request, behind, build};
+
+/// Makes the plan of a verb for hosts that were seen.
+pub(super) trait Planner {
+    /// The plan for hosts that are as `seen` says, which the survey's may not be yet. Asks hosts only for
+    /// what they keep of the past.
+    fn plan(
+        &self,
+        loaded: &Loaded,
+        survey: &Survey<'_>,
+        seen: &[Observation],
+    ) -> impl Future<Output = Result<Planned, OpsError>>;
+}
+
+/// A plan, and what the hosts' versions make of the inventory.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) findings: Vec<Finding>,
+    /// The nodes that `--limit` leaves out and that differ from the inventory, too.
+    pub(super) behind: Vec<NodeName>,
+    /// The VIPs that the cluster has afterwards.
+    pub(super) vips: Vec<IpAddr>,
+}
+
+/// The plan that makes the hosts what the inventory says.
+pub(super) struct ToInventory;
+
+impl Planner for ToInventory {
+    async fn plan(
+        &self,
+        loaded: &Loaded,
+        survey: &Survey<'_>,
+        seen: &[Observation],
+    ) -> Result<Planned, OpsError> {
+        make(loaded, survey, seen)
+    }
+}
+
+/// The plan for hosts that are as `seen` says; refused where nginx could not start with it.
+pub(super) fn make(
+    loaded: &Loaded,
+    survey: &Survey<'_>,
+    seen: &[Observation],
+) -> Result<Planned, OpsError> {
+    let of_hosts = refuse_errors(of_hosts(&loaded.cluster, seen), &loaded.source)?;
+    let mut planned = plan_beside(loaded, seen, left_out(loaded, survey))?;
+    planned.findings.extend(of_hosts);
+    let of_plan = refuse_unable(&loaded.cluster, &planned.plan, seen)?;
+    planned.findings.extend(of_plan);
+    Ok(planned)
+}
+
+/// The plan beside nodes that are not changed.
+pub(super) fn plan_beside(
+    loaded: &Loaded,
+    seen: &[Observation],
+    left_out: Vec<LeftOut>,
+) -> Result<Planned, OpsError> {
+    let (desired, findings) = desired(loaded, seen)?;
+    let (vips, redactor) = (vips(&loaded.cluster), redactor()?);
+    let behind = behind(&left_out, &vips, &redactor);
+    let request = Request {
+        cluster: loaded.cluster.name.clone(),
+        goal: Goal::Apply,
+        addresses: addresses(&loaded.cluster),
+        vips: vips.clone(),
+        left_out,
+        nodes: desired.into_iter().zip(seen.iter().cloned()).collect(),
+        redactor,
+        take_over: loaded.take_over.clone(),
+    };
+    let plan = build(request).map_err(OpsError::Plan)?;
+    Ok(Planned {
+        plan,
+        findings,
+        behind,
+        vips,
+    })
+}
+
+/// Asks the daemons of every node that would change to test its files.
+pub(super) async fn test_files(
+    fleet: &Fleet,
+    plan: &mut Plan,
+    parallel: usize,
+) -> Result<(), OpsError> {
+    let changing = plan
+        .nodes
+        .iter_mut()
+        .filter(|node| !node.is_empty() && node.ids.is_some());
+    let results = each(changing, parallel, |node: &mut NodePlan| async move {
+        let agent = fleet.get(&node.node)?;
+        match agent.validate(&node.tree).await {
+            Ok(mut tests) => {
+                tests.retain(|test| node.can_test(test.unit));
+                node.tests = tests;
+                None
+            }
+            Err(error) => Some(error),
+        }
+    })
+    .await;
+    let errors: Vec<_> = results.into_iter().flatten().collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(OpsError::Hosts { errors })
+    }
+}
+
+pub(super) fn redactor() -> Result<Redactor, OpsError> {
+    let key = random_bytes().map_err(OpsError::NoRandomness)?;
+    Ok(Redactor::new(key))
+}

@@ -1,0 +1,120 @@
+//! Ends what was interrupted, once the user has seen it and agreed.
+
+use super::error::OpsError;
+use super::recovery::{Recovery, stale_lock};
+use super::selection::Loaded;
+use super::settle::Settler;
+use super::survey::Survey;
+use super::transport::Access;
+use super::under_way::{UnderWay, under_way};
+use crate::agent::{AgentError, FailureCode, Pending, Reason};
+use crate::apply::{Event, FailureCause, RecoveryDirection, SettleOutcome, SettleVerb, Verdict};
+use crate::model::Node;
+
+/// What carrying a recovery out needs.
+pub(super) struct Recoverer<'a> {
+    pub(super) access: &'a Access,
+    pub(super) loaded: &'a Loaded,
+    /// What is told of everything that happens.
+    pub(super) tell: &'a (dyn Fn(Event) + Sync),
+}
+
+impl Recoverer<'_> {
+    /// Ends the interrupted changes: the way that they ended on a host where they were confirmed, or else
+    /// back. Releases the locks of holders that are gone.
+    pub(super) async fn carry_out(
+        &self,
+        recovery: &Recovery,
+        survey: &Survey<'_>,
+    ) -> Result<(), OpsError> {
+        let seen = &survey.seen;
+        let nodes: Vec<Node> = self.loaded.nodes().into_iter().cloned().collect();
+        let settler = Settler {
+            access: self.access,
+            connector: survey.connector,
+            client: survey.client,
+            fleet: survey.fleet,
+            nodes: &nodes,
+            cluster: &self.loaded.cluster,
+            provenance: &self.loaded.provenance,
+            tell: self.tell,
+        };
+        let why = Reason::interrupted();
+        let mut errors = Vec::new();
+        let known = under_way(seen);
+        let own = known.iter().filter(|change| recovery.ends(&change.tx));
+        for (change, shown) in own.zip(&recovery.changes) {
+            (self.tell)(Event::RecoveryStarted {
+                tx: shown.tx.clone(),
+                by: shown.by.clone(),
+                direction: shown.direction,
+                nodes: shown.nodes.clone(),
+            });
+            let end = settler.end(change, SettleVerb::Cancel, &why, seen);
+            match end.await {
+                Ok(end) => {
+                    let direction = match end.verdict {
+                        Verdict::AllNew => Some(RecoveryDirection::Complete),
+                        Verdict::AllOld => Some(RecoveryDirection::RollBack),
+                        Verdict::Waiting | Verdict::Mixed => None,
+                    };
+                    errors.extend(problems_of(change, end));
+                    (self.tell)(Event::RecoveryFinished {
+                        tx: shown.tx.clone(),
+                        direction,
+                    });
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        for host in seen {
+            let lock = stale_lock(host, &recovery.changes);
+            if let (Some(agent), Some(lock)) = (survey.fleet.get(&host.node), lock) {
+                match agent.break_lock(&lock.tx, false).await {
+                    Ok(()) => (self.tell)(Event::LockReleased {
+                        node: host.node.clone(),
+                        holder: lock.holder.clone(),
+                    }),
+                    // Somebody else has taken it meanwhile, or a change could not be ended: that is said.
+                    Err(error)
+                        if matches!(
+                            error.code(),
+                            Some(FailureCode::MovedOn | FailureCode::Unfinished)
+                        ) => {}
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(OpsError::Recovery { errors })
+        }
+    }
+}
+
+/// Why the end of an interrupted change failed, on each host where it did.
+fn problems_of(change: &UnderWay, end: SettleOutcome) -> Vec<AgentError> {
+    if end.verdict != Verdict::Mixed {
+        return Vec::new();
+    }
+    let causes = end.failure.into_iter().flat_map(|failure| failure.errors);
+    let mut errors: Vec<AgentError> = causes
+        .filter_map(|cause| match cause {
+            FailureCause::Agent(error) => Some(error),
+            _ => None,
+        })
+        .collect();
+    if errors.is_empty()
+        && let Some(member) = change.members.first()
+    {
+        errors.push(AgentError::Pending {
+            node: member.node.clone(),
+            pending: Pending::Stuck {
+                tx: change.tx.clone(),
+                detail: end.problems.join("\n"),
+            },
+        });
+    }
+    errors
+}

@@ -1,0 +1,86 @@
+//! The one place that decides between text for people and documents for programs.
+
+use serde::Serialize;
+
+use super::complaint::Complaint;
+use super::ui::{Format, Ui};
+use crate::model::harmless_json;
+use crate::ops::Stamped;
+use crate::report::{Document, EventLine, FailedBody, ReportLine};
+
+/// Every test that prints for programs is held to the schemas.
+#[cfg(test)]
+#[path = "../../tests/support/documents.rs"]
+mod documents;
+
+/// What a verb ends with.
+pub trait Show {
+    /// The same for programs.
+    fn body(&self) -> impl Serialize;
+
+    /// Prints it for people.
+    fn print(&self, ui: &Ui, exit_code: u8);
+}
+
+impl<T: Show> Show for &T {
+    fn body(&self) -> impl Serialize {
+        (*self).body()
+    }
+
+    fn print(&self, ui: &Ui, exit_code: u8) {
+        (*self).print(ui, exit_code);
+    }
+}
+
+impl Ui {
+    /// Shows what `verb` ends with.
+    pub fn show(&self, verb: &'static str, exit_code: u8, report: &impl Show) {
+        if self.format() == Format::Human {
+            report.print(self, exit_code);
+        } else {
+            self.document(Document::new(verb, exit_code, report.body()));
+        }
+    }
+
+    /// Ends a verb that failed: the complaint, and the document that whoever asked for one waits for.
+    pub fn fail(&self, verb: &'static str, complaint: &Complaint, exit_code: u8) {
+        self.complain(complaint);
+        if self.format() != Format::Human {
+            let body = FailedBody {
+                error: complaint.record(),
+            };
+            self.document(Document::new(verb, exit_code, body));
+        }
+    }
+
+    /// Writes an event where every one is a line of its own.
+    pub fn event<E: Serialize>(&self, verb: &'static str, event: &Stamped<E>) {
+        if self.format() == Format::Ndjson {
+            self.json(&EventLine::new(verb, event));
+        }
+    }
+
+    fn document<T: Serialize>(&self, document: Document<T>) {
+        if self.format() == Format::Ndjson {
+            self.json(&ReportLine::new(document));
+        } else {
+            self.json(&document);
+        }
+    }
+
+    /// Writes a value, on one line where every value has its own.
+    fn json(&self, value: &impl Serialize) {
+        let text = match self.format() {
+            Format::Ndjson => serde_json::to_string(value),
+            Format::Json | Format::Human => serde_json::to_string_pretty(value),
+        };
+        #[cfg(test)]
+        if let Ok(text) = &text {
+            documents::assert_valid(crate::report::schema, text);
+        }
+        match text {
+            Ok(text) => self.data(&harmless_json(&format!("{text}\n"))),
+            Err(error) => self.lose(error.into()),
+        }
+    }
+}
