@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
+use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -64,35 +65,33 @@ impl Poison {
     }
 }
 
-/// All forms of all of them, by their first byte: everything is read once.
+/// All forms of all of them: everything is read once.
 #[derive(Clone)]
 struct Poisons {
-    by_first: Vec<Vec<(String, Vec<u8>)>>,
+    names: Arc<[String]>,
+    forms: AhoCorasick,
 }
 
 impl Poisons {
     fn new(poisons: &[Poison]) -> Self {
-        let mut by_first = vec![Vec::new(); 256];
+        let (mut names, mut needles) = (Vec::new(), Vec::new());
         for poison in poisons {
             for (form, needle) in &poison.forms {
-                let name = format!("{} ({form})", poison.name);
-                by_first[usize::from(needle[0])].push((name, needle.clone()));
+                names.push(format!("{} ({form})", poison.name));
+                needles.push(needle);
             }
         }
-        Self { by_first }
+        Self {
+            names: names.into(),
+            forms: AhoCorasick::new(needles).unwrap(),
+        }
     }
 }
 
 /// What is found of any of them in `bytes`.
 fn found(poisons: &Poisons, bytes: &[u8]) -> Option<String> {
-    for (at, byte) in bytes.iter().enumerate() {
-        for (name, needle) in &poisons.by_first[usize::from(*byte)] {
-            if bytes[at..].starts_with(needle) {
-                return Some(name.clone());
-            }
-        }
-    }
-    None
+    let found = poisons.forms.find(bytes)?;
+    Some(poisons.names[found.pattern().as_usize()].clone())
 }
 
 #[track_caller]
