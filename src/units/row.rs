@@ -23,8 +23,8 @@ pub struct ManagedUnit {
     ///   and `output`, and may set `about`.
     /// - `ID_loaded PORT` sets `loaded_id` to the identity of the configuration that the running service
     ///   has loaded, by its own word; PORT is nginx's status port.
-    /// - `ID_complaints`, where the log of systemd's unit is not enough: what the service has said since
-    ///   `$complained` was set by it.
+    /// - `ID_before` and `ID_complaints`, where the log of systemd's unit is not enough: the first is called before
+    ///   the service is told to change and notes how far its own log is, the second prints what it has said since.
     pub host_functions: &'static str,
 }
 
