@@ -1,6 +1,6 @@
-//! The records that the host's program answers with.
+//! Records: the answers of the host's program.
 //!
-//! A host may be compromised: whatever it sends, reading it neither panics nor lets a control
+//! A host may be compromised. Whatever it sends, parsing neither panics nor lets a control
 //! character through.
 
 use base64::Engine;
@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::model::{clipped, harmless};
 
-/// The most records of an answer: every file and every setting of the largest cluster, many times over.
+/// The most records in an answer, many times what the largest cluster needs.
 const MAX_RECORDS: usize = 50_000;
-/// The most fields of a record; none has more than eight.
+/// The most fields in a record. None has more than eight.
 const MAX_FIELDS: usize = 16;
-/// The most characters of a field. The longest are the kernel's settings and paths.
+/// The most characters in a field. The longest are sysctls and paths.
 const MAX_FIELD: usize = 4096;
-/// The most characters of another program's words.
+/// The most characters of another program's output.
 const MAX_WORDS: usize = 32 * 1024;
 
 /// One record: a tag, its fields and perhaps a body.
@@ -26,27 +26,26 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Field `index`, or an empty text.
+    /// Field `index`, or an empty string if it is missing or `-`.
     pub(crate) fn field(&self, index: usize) -> &str {
         self.fields
             .get(index)
             .map_or("", |field| if field == "-" { "" } else { field })
     }
 
-    /// The body as text, with anything that a terminal would obey made harmless.
+    /// The body as text, with terminal control characters escaped.
     pub(crate) fn body_text(&self) -> String {
         harmless(&String::from_utf8_lossy(
             self.body.as_deref().unwrap_or_default(),
         ))
     }
 
-    /// The body as another program's words, which is shown.
+    /// The body as another program's output, truncated for display.
     pub(crate) fn words(&self) -> String {
         clipped(&self.body_text(), MAX_WORDS)
     }
 }
 
-/// Why an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReplyError {
     #[error("it does not start with the program's greeting")]
@@ -59,18 +58,23 @@ pub(crate) enum ReplyError {
     TooManyRecords,
 }
 
-/// Reads an answer: from the greeting (login scripts may print before it) to the `end` record.
+/// Parses an answer, from the greeting (login scripts may print before it) to the `end` record.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Record>, ReplyError> {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.lines().skip_while(|line| *line != "hactl-agent\t1");
     lines.next().ok_or(ReplyError::NoGreeting)?;
     let mut records: Vec<Record> = Vec::new();
+    let mut shared = SharedBodies::default();
     for line in lines {
-        if let Some(encoded) = line.strip_prefix(' ') {
-            let body = STANDARD
-                .decode(encoded.trim())
-                .map_err(|_| ReplyError::DamagedBody)?;
-            records.last_mut().ok_or(ReplyError::DamagedBody)?.body = Some(body);
+        if let Some(body) = line.strip_prefix(' ') {
+            let last = records.len().checked_sub(1);
+            let last = last.ok_or(ReplyError::DamagedBody)?;
+            if let Some(number) = body.strip_prefix('=') {
+                let number = number.parse().map_err(|_| ReplyError::DamagedBody)?;
+                shared.wanted.push((last, number));
+            } else {
+                records[last].body = Some(decoded(body)?);
+            }
             continue;
         }
         let mut fields = line
@@ -78,6 +82,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Record>, ReplyError> {
             .map(|field| clipped(&harmless(&clipped(field, MAX_FIELD)), MAX_FIELD));
         let tag = fields.next().unwrap_or_default();
         if tag == "end" {
+            shared.hand_out(&mut records)?;
             return Ok(records);
         }
         if records.len() == MAX_RECORDS {
@@ -90,6 +95,63 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Record>, ReplyError> {
         });
     }
     Err(ReplyError::Truncated)
+}
+
+fn decoded(body: &str) -> Result<Vec<u8>, ReplyError> {
+    STANDARD
+        .decode(body.trim())
+        .map_err(|_| ReplyError::DamagedBody)
+}
+
+/// Bodies that the host sends together, because encoding each alone would take it a process: a record says ` =N` for
+/// its body, and the `bodies` records hold them in their order, after a line of their sizes.
+#[derive(Default)]
+struct SharedBodies {
+    /// The index of a record, and the number of its body.
+    wanted: Vec<(usize, usize)>,
+}
+
+impl SharedBodies {
+    /// Gives each record its body, and removes the `bodies` records.
+    fn hand_out(self, records: &mut Vec<Record>) -> Result<(), ReplyError> {
+        let sent = records.iter_mut().filter(|record| record.tag == "bodies");
+        let sent: Vec<_> = sent.filter_map(|record| record.body.take()).collect();
+        let mut bodies = Vec::new();
+        for together in &sent {
+            bodies.extend(split(together)?);
+        }
+        // Two records may share a body; many that share a large one are no host's of ours.
+        let mut left = 4 * sent.iter().map(Vec::len).sum::<usize>();
+        for (record, number) in self.wanted {
+            let body = bodies.get(number).ok_or(ReplyError::DamagedBody)?;
+            left = left
+                .checked_sub(body.len())
+                .ok_or(ReplyError::DamagedBody)?;
+            records[record].body = Some(body.to_vec());
+        }
+        records.retain(|record| record.tag != "bodies");
+        Ok(())
+    }
+}
+
+/// Takes apart what a `bodies` record holds.
+fn split(bytes: &[u8]) -> Result<Vec<&[u8]>, ReplyError> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let (sizes, rest) = bytes.split_at(end.ok_or(ReplyError::DamagedBody)?);
+    let sizes = std::str::from_utf8(sizes).map_err(|_| ReplyError::DamagedBody)?;
+    let mut rest = &rest[1..];
+    let mut bodies = Vec::new();
+    for size in sizes.split_whitespace() {
+        let size = size.parse().map_err(|_| ReplyError::DamagedBody)?;
+        let body = rest.split_at_checked(size).ok_or(ReplyError::DamagedBody)?;
+        bodies.push(body.0);
+        rest = body.1;
+    }
+    if rest.is_empty() {
+        Ok(bodies)
+    } else {
+        Err(ReplyError::DamagedBody)
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +181,36 @@ mod tests {
             parse(b"hactl-agent\t1\n aGk=\nend\n"),
             Err(ReplyError::DamagedBody)
         );
+    }
+
+    #[test]
+    fn records_get_the_bodies_that_were_sent_together() {
+        // `2 0 3\nab` + `c=d`, and `1\n!`.
+        let answer = b"hactl-agent\t1\nfile\t/x\n =2\nfile\t/y\n =0\nbodies\n MiAwIDMKYWJjPWQ=\nlast\n =3\nbodies\n MQoh\nend\n";
+        let records = parse(answer).unwrap();
+        let bodies: Vec<_> = records.iter().map(Record::body_text).collect();
+        assert_eq!(bodies, ["c=d", "ab", "!"]);
+    }
+
+    #[test]
+    fn bodies_that_do_not_fit_their_sizes_are_damaged() {
+        for sent in [
+            "file\n =0\nend\n",                    // none at all
+            "file\n =1\nbodies\n MQoh\nend\n",     // one too few
+            "file\n =0\nbodies\n Mgoh\nend\n",     // `2\n!`
+            "file\n =0\nbodies\n MAoh\nend\n",     // `0\n!`
+            "file\n =0\nbodies\n IQ==\nend\n",     // `!`
+            "file\n =0\nbodies\n LTEKIQ==\nend\n", // `-1\n!`
+            "file\n =x\nbodies\n MQoh\nend\n",
+            " =0\nbodies\n MQoh\nend\n",
+        ] {
+            let answer = format!("hactl-agent\t1\n{sent}");
+            assert_eq!(
+                parse(answer.as_bytes()),
+                Err(ReplyError::DamagedBody),
+                "{sent}"
+            );
+        }
     }
 
     #[test]

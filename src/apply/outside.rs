@@ -1,4 +1,4 @@
-//! The look from outside: the owners announce themselves, and every node asks for each VIP.
+//! The view from outside: the owners announce themselves, and every node probes each VIP.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,11 +12,10 @@ use crate::agent::{Agent, Client, Observation, Question, Reach, VipDoors};
 use crate::health::{self, MustAnswer, Problem, Served, VipOwners};
 use crate::model::Node;
 
-/// Between two looks after an undo.
+/// Pause between two probes after a rollback.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How the VIPs look from every node that answers and from `client`, after their owners have announced
-/// themselves.
+/// How each answering node and `client` reach the VIPs, while the owners announce themselves.
 pub async fn announce_and_look(
     agents: &[&Agent],
     client: &dyn Client,
@@ -28,14 +27,18 @@ pub async fn announce_and_look(
         let own = seen.iter().find(|seen| seen.node == *agent.node());
         own.is_some_and(|own| addresses.iter().any(|vip| own.holds(*vip)))
     });
-    let announced = each(owners, usize::MAX, |agent| agent.announce(&addresses)).await;
+    // What an announcement corrects may still look wrong this time, and is right the next.
+    let (announced, looks) = tokio::join!(
+        each(owners, usize::MAX, |agent| agent.announce(&addresses)),
+        look(agents, client, vips, seen)
+    );
     for error in announced.into_iter().filter_map(Result::err) {
         tracing::warn!(node = %error.node(), %error, "failed to announce the VIPs");
     }
-    look(agents, client, vips, seen).await
+    looks
 }
 
-/// How the VIPs look from every node that answers and from `client`, as their kernels know them now.
+/// How each answering node and `client` reach the VIPs, with their current neighbour caches.
 pub async fn look(
     agents: &[&Agent],
     client: &dyn Client,
@@ -50,7 +53,7 @@ pub async fn look(
     looks.into_iter().flatten().chain([here]).collect()
 }
 
-/// How the cluster was seen from outside at one moment.
+/// The cluster as seen from outside at one point in time.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     problems: Vec<Problem>,
@@ -59,7 +62,7 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    /// As it is: nobody announces anything for it.
+    /// The current state, without announcements.
     pub(super) async fn now(fleet: &Fleet, client: &dyn Client, vips: &[VipDoors]) -> Self {
         let agents: Vec<&Agent> = fleet.agents().collect();
         let seen = observe(&agents).await;
@@ -89,9 +92,9 @@ fn sole_owners(vips: &[VipDoors], seen: &[Observation]) -> Vec<VipOwners> {
     health::owners(seen, &addresses)
 }
 
-/// What is wrong after an undo that was not so `before`, in spite of the owners' announcing themselves. It looks
-/// over connections of its own, since a node may have lost the others, and until the election is over. Where
-/// nothing is known of before, a VIP may have had no owner.
+/// Problems after a rollback that did not exist `before`, although the owners announce themselves. It probes over fresh
+/// connections, since a node may have lost the old ones, and until the election is over. If nothing is known about the
+/// state before, a VIP may have had no owner.
 pub(super) async fn is_reached_again(
     session: &Session<'_>,
     before: Option<&Outside>,

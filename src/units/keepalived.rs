@@ -1,4 +1,4 @@
-//! VRRP.
+//! keepalived's row in the registry.
 
 use super::row::ManagedUnit;
 use super::template::{TemplateSpec, VariantMode};

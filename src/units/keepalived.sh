@@ -1,5 +1,12 @@
 # keepalived, which speaks VRRP. Its own functions in the program on the host.
 
+# keepalived_version: sets version to what it says of itself. It loads forty libraries to print it, which takes longer
+# than half of all that a host is asked.
+keepalived_version() {
+    version=$(grep -a -m1 -o 'Keepalived v[0-9][0-9.]*' "$(command -v keepalived)" 2>/dev/null) ||
+        version=$(keepalived -v 2>&1)
+}
+
 # keepalived_test: as every unit's test; fails where there is no file to test.
 keepalived_test() {
     [ -f /etc/keepalived/keepalived.conf ] || return 1
@@ -30,7 +37,7 @@ keepalived_loaded() {
 # It writes to its own /tmp; what it wrote is removed again.
 keepalived_dump() {
     dump_dir=/proc/$1/root/tmp
-    loaded_id='' dump='' tests_reloads=no asked=0 dump_size='' dump_before=''
+    loaded_id='' dump='' tests_reloads=no asked=0 dump_before=''
     # To process 0, which it is while keepalived restarts, a signal would be one to all of us.
     [ "${1:-0}" -gt 0 ] || return 0
     # Two that ask at the same time would remove each other's answers. Only root can open this folder,
@@ -40,20 +47,22 @@ keepalived_dump() {
     kill -s USR1 "$1" 2>/dev/null || return 0
     # The section after the instances tells that they are complete; what they track follows it at once, and
     # is there when the file no longer grows.
-    until [ "$dump_size" = "${dump_before:--}" ] && dump_is_complete "$dump_dir/keepalived.data"; do
-        dump_before=$dump_size
-        dump_size=$(stat -c %s "$dump_dir/keepalived.data" 2>/dev/null)
+    until [ -n "$dump" ] && [ "$dump" = "$dump_before" ] && dump_is_complete; do
         # A name of its own: the variables of a function are its caller's too, and that one counts as well.
         asked=$((asked + 1))
         [ "$asked" -lt 200 ] || break
         sleep 0.01
+        dump_before=$dump
+        # Where /tmp is everybody's, another user may have put a file of that name there.
+        [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ] || continue
+        # What stands before the instances, and is of use, comes first.
+        dump=$(sed -n -e '/VRRP Topology/,${/[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]/d;p;d;}' -e '/^ Test config before reload/p' \
+            -e '/Smtp HELO name = hactl-/p' "$dump_dir/keepalived.data" 2>/dev/null)
     done
-    # Where /tmp is everybody's, another user may have put a file of that name there.
-    if [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ]; then
-        loaded_mark "$dump_dir/keepalived.data"
-        ! grep -q '^ Test config before reload' "$dump_dir/keepalived.data" || tests_reloads=yes
-        dump=$(sed -e '/VRRP Topology/,$!d' -e '/[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]/d' "$dump_dir/keepalived.data" 2>/dev/null)
-    fi
+    head=${dump%%------< VRRP Topology*}
+    loaded_mark
+    case $head in *' Test config before reload'*) tests_reloads=yes ;; esac
+    dump=${dump#"$head"}
     forget_dump
     exec 8<&-
 }
@@ -63,16 +72,24 @@ forget_dump() { [ -z "${dump_dir-}" ] || rm -f "$dump_dir/keepalived.data" "$dum
 # The check script's name in a file that a keepalived.conf of somebody else's includes.
 shared_script=hactl_check_nginx
 
-# dump_is_complete FILE: with hactl's mark, if there is one.
+# dump_is_complete: with hactl's mark, if there is one.
 dump_is_complete() {
-    grep -q 'VRRP Sockpool' "$1" 2>/dev/null || return 1
-    ! grep -q "$shared_script" "$1" || grep -q "Command = .*hactl-" "$1"
+    case $dump in *'VRRP Sockpool'*) ;; *) return 1 ;; esac
+    case $dump in
+    *"$shared_script"*"Command = "*hactl-*) ;;
+    *"$shared_script"*) return 1 ;;
+    esac
 }
 
-# loaded_mark FILE: sets loaded_id to the configuration's identity: in the global section or, beside others,
-# what stands behind the check script.
+# loaded_mark: sets loaded_id to the configuration's identity: in the global section or, beside others, what stands
+# behind the check script.
 loaded_mark() {
-    mark=$(grep -m1 -e 'Smtp HELO name = hactl-' -e "Command = .*/check_nginx.sh.*hactl-" "$1" 2>/dev/null)
-    mark=${mark##*hactl-}
+    case $head in
+    *'Smtp HELO name = hactl-'*) mark=${head#*Smtp HELO name = hactl-} ;;
+    *)
+        mark=$(printf '%s\n' "$dump" | grep -m1 'Command = .*/check_nginx.sh.*hactl-')
+        mark=${mark##*hactl-}
+        ;;
+    esac
     loaded_id=${mark%%[!0-9a-f]*}
 }

@@ -1,5 +1,5 @@
-//! The services that hactl manages on a node: one row each, from which plan, host program, templates and
-//! reports take what they need to know.
+//! The services that hactl manages on a node: one row each, which plan, host program, templates and
+//! reports share.
 
 mod keepalived;
 mod nginx;

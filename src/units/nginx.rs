@@ -1,4 +1,4 @@
-//! The web server.
+//! nginx's row in the registry.
 
 use super::row::ManagedUnit;
 use super::template::{TemplateSpec, VariantMode};
@@ -8,7 +8,7 @@ pub(super) const UNIT: ManagedUnit = ManagedUnit {
     id: UnitId::NGINX,
     program: "nginx",
     test_command: "nginx -t",
-    // With the options that it was built with: whether it knows `stream` is among them.
+    // `-V` also prints the build options, which tell whether nginx has the stream module.
     version_option: "-V",
     folder: "/etc/nginx",
     conf: TemplateSpec {

@@ -1,4 +1,4 @@
-//! The rows, in their order.
+//! The registry of units.
 
 use std::sync::OnceLock;
 
@@ -8,8 +8,8 @@ use crate::model::UnitId;
 
 static FURTHER: OnceLock<ManagedUnit> = OnceLock::new();
 
-/// All of them, in the order in which a change reaches them: keepalived last, since its configuration
-/// decides who owns the VIPs.
+/// All units, in the order in which a change reaches them. keepalived is last, since its
+/// configuration decides who owns the VIPs.
 pub fn all() -> impl Iterator<Item = &'static ManagedUnit> {
     let further = FURTHER.get();
     std::iter::once(&nginx::UNIT)
@@ -17,19 +17,18 @@ pub fn all() -> impl Iterator<Item = &'static ManagedUnit> {
         .chain(std::iter::once(&keepalived::UNIT))
 }
 
-/// Their ids, in that order.
+/// The ids, in the same order.
 pub fn ids() -> impl Iterator<Item = UnitId> {
     all().map(|unit| unit.id)
 }
 
-/// The row of `id`.
 pub fn of(id: UnitId) -> Option<&'static ManagedUnit> {
     all().find(|unit| unit.id == id)
 }
 
-/// Adds a row to the registry of this process. False where one was added before.
+/// Adds a row to this process's registry. Returns false if one was added before.
 ///
-/// For tests, which hold with it that a further unit needs nothing but its row.
+/// For tests, which prove with it that another unit needs nothing but its row.
 #[doc(hidden)]
 pub fn add(unit: ManagedUnit) -> bool {
     FURTHER.set(unit).is_ok()

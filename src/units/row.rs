@@ -1,4 +1,4 @@
-//! What hactl needs to know of a service to manage it.
+//! The row of a managed service.
 
 use super::template::TemplateSpec;
 use crate::model::{FileRole, HostPath, UnitId};
@@ -6,35 +6,37 @@ use crate::model::{FileRole, HostPath, UnitId};
 /// A service that hactl manages.
 #[derive(Debug, Clone, Copy)]
 pub struct ManagedUnit {
-    /// The name of its package and of systemd's unit.
+    /// The name of its package and its systemd unit.
     pub id: UnitId,
-    /// The program that tests its configuration and tells its version.
+    /// The program that tests its configuration and reports its version.
     pub program: &'static str,
-    /// How its test of a configuration is called.
+    /// The command of its configuration test, for messages.
     pub test_command: &'static str,
-    /// The option by which the program tells its version.
+    /// The option that makes the program print its version.
     pub version_option: &'static str,
-    /// The folder of its configuration, of which its test gets a private copy.
+    /// The folder of its configuration. A test runs with a private copy of it.
     pub folder: &'static str,
-    /// Its configuration.
+    /// The template of its configuration.
     pub conf: TemplateSpec,
     /// Its functions in the host's program, each named after the unit:
-    /// - `ID_test DIR` tests the configuration of the tree in DIR, which lies in `folder`. It sets `code`
-    ///   and `output`, and may set `about`.
-    /// - `ID_loaded PORT` sets `loaded_id` to the identity of the configuration that the running service
-    ///   has loaded, by its own word; PORT is nginx's status port.
-    /// - `ID_before` and `ID_complaints`, where the log of systemd's unit is not enough: the first is called before
-    ///   the service is told to change and notes how far its own log is, the second prints what it has said since.
+    /// - `ID_test DIR` tests the configuration of the tree in DIR, which lies in `folder`. It sets
+    ///   `code` and `output`, and may set `about`.
+    /// - `ID_loaded PORT` sets `loaded_id` to the id of the configuration that the running service
+    ///   reports. PORT is nginx's status port.
+    /// - `ID_before` and `ID_complaints`, if the unit's journal is not enough: the first is called
+    ///   before the service changes and records the position in its own log, the second prints
+    ///   everything logged since.
+    /// - `ID_version`, if `version_option` is too slow: it sets `version` to what the program prints for it.
     pub host_functions: &'static str,
 }
 
 impl ManagedUnit {
-    /// True for a file that the service reads when it loads its configuration.
+    /// Whether the service reads the file when it loads its configuration.
     pub fn loads(&self, role: FileRole, path: &HostPath) -> bool {
         self.is_in_folder(path) && !role.is_script()
     }
 
-    /// True for a path in the folder of its configuration.
+    /// Whether the path is in the folder of its configuration.
     pub fn is_in_folder(&self, path: &HostPath) -> bool {
         let rest = path.as_str().strip_prefix(self.folder);
         rest.is_some_and(|rest| rest.starts_with('/'))

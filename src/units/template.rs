@@ -1,31 +1,29 @@
-//! What a template is called, where its file goes, and what it is for.
+//! A template: its name, its destination and its purpose.
 
 use crate::model::FileRole;
 
-/// How a file's permission bits are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VariantMode {
-    /// Always these.
+    /// Always this mode.
     Fixed(u32),
-    /// `0600` when the file holds a secret, `0644` otherwise.
+    /// `0600` if the file contains a secret, `0644` otherwise.
     PrivateWithSecret,
 }
 
-/// One template and the file that it makes.
 #[derive(Debug, Clone, Copy)]
 pub struct TemplateSpec {
-    /// Its name, as `--templates` takes it (a file of this name, with or without `.tera`).
+    /// Its name for `--templates`, which takes a file of this name with or without `.tera`.
     pub name: &'static str,
-    /// Where its file goes.
+    /// The destination of its file.
     pub path: &'static str,
-    /// Where it goes instead beside a main file of somebody else's, which includes it.
+    /// The destination if hactl does not own the main file, which then includes this one.
     pub beside: Option<&'static str>,
-    /// What its file is for.
+    /// The role of its file.
     pub role: FileRole,
     /// The file's permission bits.
     pub mode: VariantMode,
-    /// One sentence for the documentation.
+    /// A sentence for the documentation.
     pub purpose: &'static str,
-    /// The template as it comes with hactl.
+    /// The embedded template.
     pub source: &'static str,
 }

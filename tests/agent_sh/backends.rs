@@ -1,4 +1,4 @@
-//! Why a server behind the proxy cannot be connected to, as the kernel or the resolver says it.
+//! Why an upstream server cannot be reached, as the kernel or the resolver reports it.
 
 use hactl::agent::{NoConnection, Question};
 

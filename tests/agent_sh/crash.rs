@@ -1,4 +1,5 @@
-//! The program killed before each of its steps: what is on the disk then is enough to end on one side.
+//! The program is killed before each of its steps. What is on disk then suffices to end on one
+//! side.
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -49,7 +50,7 @@ async fn a_confirmed_change_stays(world: &World) {
     world.sh("cp /var/lib/hactl/agent /tmp/agent");
     agent.confirm(TX).await.unwrap();
     agent.confirm(TX).await.unwrap();
-    // A timer that fired at that very moment; with its time, the change's lock ends.
+    // A timer that fires at this very moment. The change's lock has expired by then, too.
     world.sh("rm /var/lib/hactl/lock");
     let after = (world.snapshot("/etc"), world.snapshot("/var/lib/hactl"));
     world.sh(&format!("sh /tmp/agent expire {TX}"));
@@ -76,7 +77,7 @@ async fn nobody_listening_stops_no_undo(world: &World) {
     activated(&agent, TX, &tree(TX, 1, ID, vec![file("/etc/x", "new")]))
         .await
         .unwrap();
-    // A problem is said in the middle of the undo.
+    // The rollback reports a problem midway.
     world.sh("rm /etc/nginx/nginx.conf; mkdir -p /etc/nginx/nginx.conf/in-the-way");
     world.be_deaf(true);
     let _ = agent.revert(TX, &Reason::failed("test")).await;
@@ -98,7 +99,7 @@ async fn a_change_is_activated_once(world: &World) {
     activated(&agent, TX, &tree(TX, 1, ID, vec![]))
         .await
         .unwrap();
-    // Once more, it would take the new files for the old ones.
+    // A second activation would record the new files as the old ones.
     let problem = agent.activate(TX, &activation()).await.unwrap_err();
     assert_eq!(problem.code(), Some(FailureCode::Unfinished));
     agent.revert(TX, &Reason::failed("test")).await.unwrap();
@@ -118,7 +119,7 @@ async fn a_restart_is_undone_by_a_restart(world: &World) {
     let log = world.read("/run/systemctl.log");
     assert!(log.contains("restart nginx.service"), "{log}");
     assert!(log.contains("reload keepalived.service"), "{log}");
-    // A change that did not get as far as the daemons restarts none.
+    // A rollback does not restart daemons that the activation had not reached.
     how.actions = actions(UnitAction::Restart, UnitAction::Reload);
     staged(&agent, "b", &tree("b", 1, ID, vec![]))
         .await
@@ -141,7 +142,8 @@ async fn a_restarted_host_is_brought_back_before_its_daemons(world: &World) {
     activated(&agent, TX, &tree(TX, 1, ID, vec![]))
         .await
         .unwrap();
-    // Whole and proven, it waits for its confirmation again, or for the network to ask its peers over.
+    // Fully activated, the change waits for confirmation again, or for the network, to ask its
+    // peers.
     let active = world.snapshot("/etc");
     world.write("/run/systemctl.log", "");
     let exit = world.timer("expire-at-boot", TX);
@@ -152,7 +154,7 @@ async fn a_restarted_host_is_brought_back_before_its_daemons(world: &World) {
         log.contains("start hactl-revert.timer hactl-peer.socket"),
         "{log}"
     );
-    // Half done, it is undone at once.
+    // Partially activated, it is rolled back at once.
     world.sh("sed -i s/activated/activating/ /var/lib/hactl/journal");
     world.write("/run/systemctl.log", "");
     world.write("/run/units/hactl-revert.timer.active", "inactive\n");
@@ -229,7 +231,7 @@ async fn confirmation_killed_anywhere_ends_on_one_side(first: &World) {
         let is_over = !world.was_killed();
         world.kill_at(0);
         assert_eq!(ended.is_ok(), is_over, "step {step}");
-        // The timer, or the one who confirms, or the host's next start: whoever comes first.
+        // The timer, the operator or the next boot: whichever comes first completes it.
         let decided = match turn % 3 {
             0 => {
                 world.timer("expire", TX);

@@ -1,4 +1,5 @@
-//! Faults for drills: the undo is armed before the fault is made, and the host ends it on its own.
+//! Faults for drills: the undo is armed before the fault is injected, and the host ends the fault
+//! on its own.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ in_every_shell!(
 );
 
 const ID: &str = "20260101T000000Z-7";
-/// Long enough for a test to look at what lasts, on a busy machine too.
+/// Long enough for a test to inspect an active fault, on a busy machine too.
 const LONG: Duration = Duration::from_mins(2);
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -57,7 +58,7 @@ fn order(name: &str, hold: Duration) -> FaultRequest {
     }
 }
 
-/// Waits until the fault has come to `step`.
+/// Waits until `step` of the fault is recorded.
 async fn until(agent: &Agent, step: FaultStep) -> FaultState {
     let started = Instant::now();
     loop {
@@ -73,7 +74,7 @@ async fn until(agent: &Agent, step: FaultStep) -> FaultState {
     }
 }
 
-/// Waits until nothing is armed and the unit that made the fault has ended.
+/// Waits until nothing is armed and the unit that injected the fault has exited.
 async fn until_over(world: &World, agent: &Agent) -> FaultState {
     let started = Instant::now();
     loop {
@@ -94,15 +95,15 @@ fn timer_is_armed(world: &World) -> bool {
     world.read("/run/units/hactl-heal.timer.active") == "active\n"
 }
 
-/// What hactl-heal.timer does when its time is over.
+/// Does what hactl-heal.timer does on expiry.
 fn timer_fires(world: &World) {
     world.sh("$(cat /run/units/hactl-heal.timer.command)");
 }
 
-/// What the kernel does to a unit that was killed, and systemd with it.
+/// Kills the drill unit's whole process group, as systemd does.
 fn kill_the_unit(world: &World) {
-    // A program of its own, such as cat, would be a step like the agent's, and might be the one to be
-    // killed at.
+    // Only shell builtins: an external program such as cat would count as a step, and might be the
+    // one to be killed at.
     world.sh("read -r pid 2>/dev/null </run/units/hactl-drill.service.pid
          kill -s KILL -- -$pid 2>/dev/null; :");
 }
@@ -121,7 +122,7 @@ fn is_serving(world: &World) -> bool {
         && world.read("/run/units/keepalived.service.active") == "active\n"
 }
 
-/// A process that systemd takes for nginx.
+/// A process that systemd would report as nginx's main process.
 fn nginx_has_a_process(world: &World) {
     world.sh("setsid sleep 600 >/dev/null 2>&1 & echo $! >/run/units/nginx.service.pid");
 }
@@ -178,7 +179,7 @@ async fn one_fault_at_a_time_and_no_change_meanwhile(world: &World) {
     let agent = world.agent();
     let staged_tree = tree(TX, 1, crate::scene::ID, vec![]);
     staged(&agent, TX, &staged_tree).await.unwrap();
-    // The lock of a change under way keeps drills out.
+    // The lock of a change keeps drills out.
     let refused = agent.fault(&order("nginx-stop", LONG)).await.unwrap_err();
     assert!(matches!(refused, AgentError::Locked { .. }), "{refused}");
     world.write("/kernel/uptime", "1400.00 0\n");
@@ -204,11 +205,11 @@ async fn one_fault_at_a_time_and_no_change_meanwhile(world: &World) {
             "{words}"
         );
     }
-    // Its own lock is no change's.
+    // The drill's own lock does not block it.
     agent.lock(&request(ID)).await.unwrap();
     agent.heal(ID).await.unwrap();
     assert!(is_serving(world));
-    // Nor is what could not be healed in its time a reason to keep out what may fix it.
+    // A fault that could not be undone in time must not keep out a change that may fix it.
     agent.fault(&order("nginx-stop", SHORT)).await.unwrap();
     world.write("/run/fail", "start nginx.service\n");
     until(&agent, FaultStep::Failed).await;
@@ -235,7 +236,7 @@ async fn no_fault_while_a_change_is_under_way(world: &World) {
 async fn healing_twice_is_healing_once(world: &World) {
     inhabited(world);
     let agent = world.agent();
-    // There is nothing to heal on a host that knows of no drill, and no trace of having looked.
+    // On a host without drills there is nothing to heal, and asking leaves no trace.
     assert_eq!(agent.heal(ID).await.unwrap(), FaultState::default());
     assert!(!world.exists("/run/hactl-drill"));
     agent.fault(&order("nginx-stop", LONG)).await.unwrap();
@@ -247,7 +248,7 @@ async fn healing_twice_is_healing_once(world: &World) {
     nothing_is_left_of_the_drill(world);
     assert_eq!(agent.heal(ID).await.unwrap(), first);
     assert_eq!(agent.heal("another").await.unwrap().events, []);
-    // Before it is made it is called off.
+    // Healing before the injection cancels it.
     agent.fault(&order("nginx-stop", LONG)).await.unwrap();
     let called_off = agent.heal(ID).await.unwrap();
     if called_off.at(FaultStep::Begun).is_none() {
@@ -370,7 +371,7 @@ async fn what_cannot_be_done_here_is_refused(world: &World) {
             "{name}: {refused}"
         );
     }
-    // Where the undo cannot be armed there is no fault.
+    // If the undo cannot be armed, no fault is injected.
     for unit in ["hactl-heal", "hactl-drill"] {
         world.write("/run/fail", format!("run {unit}\n"));
         let refused = agent.fault(&order("nginx-stop", LONG)).await.unwrap_err();
@@ -414,7 +415,7 @@ async fn a_crash_heals_by_itself_or_is_helped(world: &World) {
         "! kill -0 {killed} 2>/dev/null || grep -q ') Z' /proc/{}/stat",
         killed.trim()
     ));
-    // The service manager starts it again.
+    // systemd restarts it.
     nginx_has_a_process(world);
     let state = until_over(world, &agent).await;
     assert_eq!(
@@ -436,8 +437,8 @@ async fn a_crash_heals_by_itself_or_is_helped(world: &World) {
     nothing_is_left_of_the_drill(world);
 }
 
-/// keepalived's parent starts a child again that dies, and its child stops cleanly when the parent dies:
-/// it tells the other nodes so, and they don't miss it but take over at once.
+/// keepalived's parent restarts a child that dies. A child whose parent dies stops cleanly: it
+/// sends priority 0, so that the peers take over at once instead of missing adverts.
 async fn a_killed_keepalived_neither_says_goodbye_nor_starts_its_child_again(world: &World) {
     inhabited(world);
     let parent = r"#!/bin/sh
@@ -451,7 +452,7 @@ trap 'echo goodbye >/run/goodbye; exit' TERM
 echo $$ >/run/child.pid
 while :; do sleep 0.01; done
 ";
-    // Some kernels don't tell of a process's children; then all processes are looked through.
+    // Some kernels do not list a process's children. Then all processes are searched.
     for hidden in [
         "",
         "mount --bind /dev/null /proc/$parent/task/$parent/children",
@@ -495,14 +496,14 @@ async fn a_halted_nginx_goes_on(world: &World) {
     nothing_is_left_of_the_drill(world);
 }
 
-/// Between its two halves: the parent is held, and nobody is left to kill it.
+/// Interrupted halfway: the parent is stopped, and nothing is left to kill it.
 async fn a_kill_that_was_cut_short_is_ended(world: &World) {
     inhabited(world);
     let agent = world.agent();
     agent.fault(&order("keepalived-kill", LONG)).await.unwrap();
     until(&agent, FaultStep::Made).await;
     kill_the_unit(world);
-    // One that is stopped before it has let go of the shell's output would keep it open for ever.
+    // A process stopped before it has closed the shell's output would keep that open forever.
     world.sh(
         "setsid sleep 600 >/dev/null 2>&1 & echo $! >/run/units/keepalived.service.pid
          until [ \"$(readlink /proc/$!/fd/2)\" = /dev/null ]; do sleep 0.01; done
@@ -511,12 +512,12 @@ async fn a_kill_that_was_cut_short_is_ended(world: &World) {
     agent.heal(ID).await.unwrap();
     let state =
         world.sh("cat /proc/$(cat /run/units/keepalived.service.pid)/stat 2>/dev/null; true");
-    // The service manager, which starts it again, is not here.
+    // In this world there is no systemd to restart it.
     assert!(state.is_empty() || state.contains(") Z "), "{state}");
     nothing_is_left_of_the_drill(world);
 }
 
-/// A link with everything that going down costs it.
+/// A link with everything that it loses when it goes down.
 const LINK: &str = "set -e
     ip link add eth0 type veth peer name far0
     ip link set lo up; ip link set far0 up; ip link set eth0 up
@@ -535,7 +536,7 @@ const LINK: &str = "set -e
     ip neigh replace 10.9.0.7 lladdr 02:00:00:00:00:07 dev eth0 nud permanent
     mkdir -p /sys/class/net/eth0";
 
-/// All of the network but what depends on the link's state of this moment.
+/// The network's configuration, without what depends on the current link state.
 const NETWORK: &str = "for family in 4 6; do
         ip -o -$family addr show scope global
         ip -o -$family route show table all | grep -v 'fe80::' | sort
@@ -555,7 +556,7 @@ async fn a_link_comes_back_with_all_that_it_had(world: &World) {
         !meanwhile.contains("fd09::11") && !meanwhile.contains("10.20.0.0"),
         "{meanwhile}"
     );
-    // keepalived has let go of the VIPs.
+    // keepalived has removed the VIPs.
     world.sh("ip addr del 10.9.0.100/24 dev eth0");
     kill_the_unit(world);
     timer_fires(world);
@@ -566,7 +567,7 @@ async fn a_link_comes_back_with_all_that_it_had(world: &World) {
         let lines = text
             .lines()
             .filter(|line| !line.contains("10.9.0.100") && !line.contains("fd09::100"));
-        // The order is that in which they were added.
+        // Lines are in the order in which addresses and routes were added.
         let mut lines: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
         lines.sort();
         lines
@@ -615,7 +616,7 @@ async fn packets_are_dropped_by_iptables_where_there_is_no_nft(world: &World) {
     inhabited(world);
     let agent = world.agent();
     world.write("/stubs/nft", "#!/bin/sh\nexit 1\n");
-    // What Debian's links to it point to is not in this world.
+    // The target of Debian's links is missing in this world.
     world.sh("chmod 755 /stubs/nft
          for tool in iptables ip6tables; do ln -s /usr/sbin/xtables-nft-multi /stubs/$tool; done
          iptables -A OUTPUT -p 50 -j DROP");
@@ -649,19 +650,19 @@ async fn a_restart_is_an_order_to_the_service_manager(world: &World) {
     agent.fault(&order("power-off", LONG)).await.unwrap();
     until(&agent, FaultStep::Begun).await;
     world.sh("until grep -qx 'reboot --force --force' /run/systemctl.log; do sleep 0.02; done");
-    // Never past the service manager: on a machine that shares its kernel that would hit others.
+    // Always through systemd: a sysrq on a machine that shares its kernel would hit others.
     let program = hactl::agent::agent_script();
     assert!(!program.contains("sysrq"));
-    // Where the order is refused nothing stays armed.
+    // If systemd refuses, nothing stays armed.
     let state = until_over(world, &agent).await;
     assert!(steps(&state).contains(&FaultStep::Failed));
     nothing_is_left_of_the_drill(world);
 }
 
-/// A process that systemd takes for nginx, with one worker, and what listens for it: it keeps as many
-/// connections as it is told and closes all others.
+/// nginx with one worker, as systemd would report it, and a listener in its place that holds the
+/// given number of connections and closes all others.
 fn nginx_has_a_worker(world: &World, connections: u32) {
-    // Without a process of its own for each try, so that what is closed is closed at once.
+    // No external process per attempt, so that rejected connections close at once.
     let connection = format!(
         "#!/bin/sh
 set -C
@@ -698,7 +699,7 @@ async fn nginx_is_filled_until_it_drops_connections(world: &World) {
     assert_eq!(steps(&healed).last(), Some(&FaultStep::Healed));
     world.sh("until [ $(ls /run/connections | wc -l) = 0 ]; do sleep 0.02; done");
     nothing_is_left_of_the_drill(world);
-    // The unit's processes die with it, and what they held is closed.
+    // When the unit is killed, the connections that its processes held are closed.
     agent.fault(&order("overload", LONG)).await.unwrap();
     until(&agent, FaultStep::Made).await;
     kill_the_unit(world);
@@ -728,13 +729,13 @@ async fn killed_at_any_step_it_heals(world: &World) {
         inhabited(&world);
         world.kill_at(step);
         let agent = world.agent();
-        // Whoever asked learns nothing, or it was the unit that was killed.
+        // The caller gets an error, unless it was the unit that was killed.
         let asked = agent.fault(&order("nginx-stop", SHORT)).await;
         let started = Instant::now();
         while world.exists("/run/hactl-drill/armed") && started.elapsed() < Duration::from_secs(2) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // It may be about to end, and must not count any more.
+        // It may still be exiting, and must not count any more steps.
         kill_the_unit(&world);
         let counted = world.steps();
         world.kill_at(0);
@@ -747,7 +748,7 @@ async fn killed_at_any_step_it_heals(world: &World) {
         assert!(is_serving(&world), "step {step}");
         assert!(!world.exists("/run/hactl-drill/armed"), "step {step}");
         assert!(!timer_is_armed(&world), "step {step}");
-        // And the next drill is as the first.
+        // The next drill works like the first one.
         agent.fault(&order("nginx-stop", LONG)).await.unwrap();
         agent.heal(ID).await.unwrap();
         nothing_is_left_of_the_drill(&world);

@@ -1,6 +1,9 @@
-//! What is staged arrives to the byte, and what is undone is as it was.
+//! Staged files arrive byte for byte, and a rollback restores the exact original.
 
-use hactl::agent::{Activation, FailureCode, Manifest, Reason, TreeFile, UnitAction};
+use hactl::agent::{
+    Activation, FailureCode, LiveFile, Manifest, Question, Reason, TreeFile, UnitAction,
+};
+use hactl::model::HostPath;
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -11,6 +14,7 @@ in_every_shell!(
     what_a_script_did_before_it_was_another_one_is_undone,
     staging_keeps_every_byte,
     a_stream_that_is_not_what_was_sent_is_refused,
+    what_a_host_reads_it_reads_to_the_byte,
     a_revert_restores_everything,
     a_rollback_to_generation_0_restores_everything,
     generation_0_is_never_overwritten,
@@ -20,7 +24,7 @@ in_every_shell!(
     a_daemon_that_systemd_had_started_reads_the_new_file,
 );
 
-/// The plan saw nginx between two of systemd's attempts to start it; the next one succeeded, with the
+/// The plan saw nginx between two restart attempts of systemd. The next attempt succeeded, with the
 /// old file.
 async fn a_daemon_that_systemd_had_started_reads_the_new_file(world: &World) {
     let agent = world.agent();
@@ -34,6 +38,38 @@ async fn a_daemon_that_systemd_had_started_reads_the_new_file(world: &World) {
     };
     agent.activate(TX, &activation).await.unwrap();
     assert_eq!(world.read("/run/nginx.serves").trim(), ID);
+}
+
+/// Files travel together, but for large ones. Nothing of one may get into another.
+async fn what_a_host_reads_it_reads_to_the_byte(world: &World) {
+    let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(300_000).collect();
+    let contents = [
+        ("/etc/read/all-bytes", &bytes[..1000]),
+        ("/etc/read/empty", b""),
+        ("/etc/read/end", b"end\n =0\nbodies\n"),
+        ("/etc/read/large", &bytes[..]),
+        ("/etc/read/newlines", b"\n\n\n"),
+        ("/etc/read/no-newline", b"a"),
+    ];
+    world.sh("mkdir /etc/read && ln -s empty /etc/read/link");
+    for (path, content) in contents {
+        world.write(path, content);
+    }
+    let mut question = Question::default();
+    let others = ["/etc/read/link", "/etc/read/none", "/etc/read"];
+    let paths = contents.iter().map(|(path, _)| *path).chain(others);
+    question.paths = paths.map(|path| HostPath::new(path).unwrap()).collect();
+    let seen = world.agent().observe(&question).await.unwrap();
+    let of = |path: &str| &seen.files[&HostPath::new(path).unwrap()];
+    for (path, expected) in contents {
+        let LiveFile::File { content, .. } = of(path) else {
+            panic!("{path} is no file");
+        };
+        assert!(content == expected, "{path}");
+    }
+    assert!(*of("/etc/read/link") == LiveFile::Link("empty".to_owned()));
+    assert!(*of("/etc/read/none") == LiveFile::Absent);
+    assert!(*of("/etc/read") == LiveFile::Other);
 }
 
 async fn staging_keeps_every_byte(world: &World) {
@@ -68,7 +104,7 @@ async fn a_stream_that_is_not_what_was_sent_is_refused(world: &World) {
     );
     for (payload, code) in [
         (format!("{line}3\nabcend\n"), "disk"),
-        (format!("{line}3\na"), "disk"),
+        (format!("{line}3\na"), "protocol"),
         (line.clone(), "protocol"),
         (format!("{line}$(touch /etc/y)\n"), "protocol"),
         ("config_id\tx\n".to_owned(), "protocol"),
@@ -97,7 +133,7 @@ async fn a_stream_that_is_not_what_was_sent_is_refused(world: &World) {
     assert!(!world.exists(NGINX) && !world.exists("/var/lib/hactl/journal"));
 }
 
-/// Every kind of thing that may lie at a managed path.
+/// Every kind of file that may exist at a managed path.
 fn furnished(world: &World) -> Vec<hactl::agent::TreeFile> {
     inhabited(world);
     world.sh(
@@ -151,7 +187,7 @@ async fn a_revert_restores_everything(world: &World) {
         "disabled\n"
     );
     nothing_is_left(world);
-    // Again, it finds nothing to do.
+    // A second rollback finds nothing to do.
     agent.revert(TX, &Reason::failed("test")).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
 }
@@ -169,7 +205,7 @@ async fn a_rollback_to_generation_0_restores_everything(world: &World) {
     assert_eq!(world.snapshot("/etc"), before);
     assert!(!world.exists("/var/lib/hactl/live"));
     nothing_is_left(world);
-    // A confirmation whose answer was lost is asked for again.
+    // A confirmation whose answer was lost is repeated.
     agent.confirm("third").await.unwrap();
     assert_eq!(
         agent
@@ -208,7 +244,7 @@ async fn generation_0_is_never_overwritten(world: &World) {
     assert_eq!(contents[&path(NGINX)], b"# id aaaaaaaaaaaa\n");
     assert_eq!(contents[&path("/etc/further")], b"was here\n");
     assert_eq!(manifest.entries.len(), 3, "{manifest:?}");
-    // What a prepared change that is given up has recorded is as good as any.
+    // Records of a prepared change stay valid after the change is abandoned.
     agent.lock(&request("third")).await.unwrap();
     let wanted = tree("third", 3, ID, vec![file("/etc/further", "x")]).full_manifest();
     agent.prepare("third", &wanted, &[]).await.unwrap();
@@ -248,7 +284,7 @@ async fn an_empty_kernel_setting_comes_back(world: &World) {
             .trim(),
         ""
     );
-    // A key that the kernel does not have is refused, and nothing is left of the attempt.
+    // An unknown sysctl is refused, and the attempt leaves nothing behind.
     let mut tree = crate::scene::tree("third", 1, ID, vec![]);
     tree.manifest
         .sysctls
@@ -270,10 +306,12 @@ async fn a_staged_tree_is_needed_for_validation(world: &World) {
     assert!(agent.prepare(TX, &kept, &[]).await.unwrap().is_empty());
 }
 
-/// keepalived may call the hand-over script after it was told to end, and before it is another one.
+/// keepalived may still run the old handover script after it was told to stop, before the script is
+/// replaced.
 async fn what_a_script_did_before_it_was_another_one_is_undone(world: &World) {
     const HAND_OVER: &str = "/etc/keepalived/hand_over.sh";
-    // Only this one knows what it has put on the loopback, and puts it there again once.
+    // Only this version of the script knows which addresses it put on the loopback interface. It
+    // puts them there once more.
     let old = "#!/bin/sh\n[ \"${1-}\" = end ] || exit 0\n\
                if [ -e /run/called ]; then rm -f /run/on-loopback; else : >/run/on-loopback; fi\n: >/run/called\n";
     let script = |content: &str| TreeFile {
@@ -302,7 +340,8 @@ async fn what_a_script_did_before_it_was_another_one_is_undone(world: &World) {
     }
 }
 
-/// An owner that gets the hand-over script by this very change loses no answer when a daemon stops for it.
+/// A node that gets the handover script with this very change loses no response when a daemon stops
+/// for the change.
 async fn an_owner_is_prepared_before_a_daemon_is_told(world: &World) {
     inhabited(world);
     let agent = world.agent();

@@ -32,7 +32,7 @@ async fn a_folder_in_the_way_is_an_obstacle(world: &World) {
         staged(&agent, TX, &tree).await.unwrap_err().code(),
         Some(FailureCode::Obstacle)
     );
-    // One that comes between preparation and activation.
+    // A folder that appears between preparation and activation.
     world.sh("rm -r /etc/x");
     staged(&agent, TX, &tree).await.unwrap();
     world.sh("mkdir -p /etc/x/in-it");
@@ -111,7 +111,8 @@ async fn answers_do_not_mix(world: &World) {
     }
 }
 
-/// A script that keepalived.conf names is looked at where it lies, and a peer's listener from here.
+/// Scripts named in keepalived.conf are inspected on the host, and peers' listeners are probed from
+/// it.
 async fn scripts_and_peers_are_looked_at(world: &World) {
     world.write(
         "/etc/keepalived/keepalived.conf",
@@ -132,7 +133,7 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
             (path("/etc/open/hook.sh"), true),
             (path("/etc/open/hook.sh"), false),
         ],
-        // The second one is what nothing listens at in this world.
+        // Nothing listens at the second one in this world.
         peers: ["192.0.2.1", "192.0.2.66"]
             .map(|peer| PeerDoor {
                 address: peer.parse().unwrap(),
@@ -155,10 +156,10 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
         hook("/etc/open/hook.sh"),
         Some(HookState::Unsafe { component })
     );
-    // Called by a script that is live; the other one is not.
+    // Called by a live script. The other program is not.
     assert_eq!(hook("/opt/page"), Some(HookState::Missing));
     assert_eq!(seen.hooks.len(), 5);
-    // What a configuration to come names, whatever is live.
+    // Programs that a planned configuration names, whatever is live.
     let states: Vec<_> = seen
         .programs
         .iter()
@@ -242,7 +243,7 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
     let before = world.snapshot("/etc");
     world.sh("mount --bind /etc/nginx /etc/nginx; mount -o remount,bind,ro /etc/nginx");
     let tree = tree(TX, 1, ID, vec![file("/etc/nginx/new/file", "x")]);
-    // A look finds it, and so does the staging.
+    // Both a dry run and staging find it.
     let looked = agent.validate(&tree).await.unwrap_err();
     let problem = staged(&agent, TX, &tree).await.unwrap_err();
     for problem in [looked, problem] {
@@ -254,7 +255,7 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
             "{problem}"
         );
     }
-    // One that becomes so in between.
+    // A folder that becomes read-only in between.
     world.sh("umount /etc/nginx");
     staged(&agent, TX, &tree).await.unwrap();
     world.sh("mount --bind /etc/nginx /etc/nginx; mount -o remount,bind,ro /etc/nginx");
@@ -267,7 +268,7 @@ async fn a_read_only_folder_is_found_while_staging(world: &World) {
     agent.revert(TX, &Reason::failed("x")).await.unwrap();
     world.sh("umount /etc/nginx");
     assert_eq!(world.snapshot("/etc"), before);
-    // And hactl's own folder.
+    // The same for hactl's own folder.
     world.sh("mount --bind /var/lib /var/lib; mount -o remount,bind,ro /var/lib");
     let problem = agent.validate(&tree).await.unwrap_err();
     assert_eq!(

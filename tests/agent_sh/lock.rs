@@ -1,4 +1,4 @@
-//! One change at a time, and none that touches another's.
+//! One change at a time, and no interference between changes.
 
 use hactl::agent::{AgentError, FailureCode, Reason};
 
@@ -45,7 +45,7 @@ async fn a_stale_lock_is_nobodys(world: &World) {
     world.write("/kernel/boot_id", "second-boot\n");
     world.write("/kernel/uptime", "3.00 0\n");
     agent.lock(&request("c")).await.unwrap();
-    // One that is damaged is as good as none.
+    // A damaged lock does not count.
     world.write(
         "/var/lib/hactl/lock",
         "tx\td\nboot\tsecond-boot\nuntil\tfor ever\n",
@@ -83,7 +83,7 @@ async fn others_changes_are_left_alone(world: &World) {
     let agent = world.agent();
     let tree = tree(TX, 1, ID, vec![]);
     staged(&agent, TX, &tree).await.unwrap();
-    // Somebody who did not get the lock gives up what he never had.
+    // A caller that did not get the lock cleans up changes that it never made.
     agent.lock(&request("other")).await.unwrap_err();
     agent.unlock("other").await.unwrap();
     agent
@@ -105,7 +105,7 @@ async fn others_changes_are_left_alone(world: &World) {
         world.read("/run/units/hactl-revert.timer.active"),
         "active\n"
     );
-    // Nor does a lock that is stale let anybody write over an unfinished change.
+    // A stale lock does not allow overwriting an unfinished change, either.
     world.write("/kernel/uptime", "9999.00 0\n");
     assert_eq!(agent.lock(&request("other")).await.unwrap().unwrap().tx, TX);
     let wanted = tree.full_manifest();

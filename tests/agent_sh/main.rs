@@ -1,4 +1,4 @@
-//! The host's program, run for real under dash, bash and busybox, each in a private world.
+//! The real host program, run under dash, bash and busybox, each in an isolated world.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -30,7 +30,7 @@ mod wait;
 mod watch;
 mod world;
 
-/// One test per shell for each of these functions, which take a world.
+/// Generates one test per shell from each of these functions, which take a world.
 macro_rules! in_every_shell {
     ($($test:ident),* $(,)?) => {
         in_every_shell!(@ dash Dash $($test)*);
@@ -50,6 +50,22 @@ macro_rules! in_every_shell {
     };
 }
 use in_every_shell;
+
+/// The program's files share one space of names, and the later definition would win in silence.
+#[test]
+fn no_function_of_the_program_is_defined_twice() {
+    let mut known = std::collections::BTreeSet::new();
+    let script = hactl::agent::agent_script();
+    let defined = script
+        .lines()
+        .filter_map(|line| line.split_once("() {"))
+        .map(|(name, _)| name)
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+    for name in defined {
+        assert!(known.insert(name), "{name} is defined twice");
+    }
+    assert!(known.len() > 100, "{known:?}");
+}
 
 #[test]
 fn shellcheck_has_nothing_to_say() {

@@ -1,5 +1,5 @@
-//! Names in nginx's files: what the host resolves them to, and its test where the host's own network
-//! will not do.
+//! Names in nginx's files: how the host resolves them, and nginx's test in a network namespace
+//! without DNS.
 
 use hactl::agent::Question;
 use hactl::model::UnitId;
@@ -15,7 +15,8 @@ in_every_shell!(
     names_are_resolved_as_nginx_resolves_them,
 );
 
-/// Resolves the names in /etc/dns, which stands for a DNS server, but only from the host's own network.
+/// Resolves the names in /etc/dns, which stands for a DNS server, but only in the host's own
+/// network namespace.
 const GETENT: &str = r#"#!/bin/sh
 [ "$(readlink /proc/self/ns/net)" = "$(readlink /proc/1/ns/net)" ] || exit 2
 found=2
@@ -27,8 +28,8 @@ done </etc/dns
 exit "$found"
 "#;
 
-/// An nginx that wants the names in /etc/names, each of which is in one more directive, and a listener on
-/// an IPv6 address that the host has not. Everywhere it wants the host's own address, too.
+/// An nginx that needs the names in /etc/names, each in a different directive, a listener on an
+/// IPv6 address that the host does not have, and the host's own address.
 const NGINX: &str = r#"#!/bin/sh
 [ "$1" = -t ] || exit 0
 exec >&2
@@ -109,7 +110,7 @@ async fn a_listener_that_nothing_allows_stays_refused(world: &World) {
     furnished(world);
     world.write("/etc/names", "");
     world.write("/etc/dns", "");
-    // IPv4's setting does nothing for an IPv6 listener.
+    // IPv4's sysctl does not affect an IPv6 listener.
     let mut only_ipv4 = tree(TX, 1, ID, vec![]);
     let key = "net.ipv4.ip_nonlocal_bind".to_owned();
     only_ipv4.manifest.sysctls.push((key, "1".to_owned()));

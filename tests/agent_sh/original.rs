@@ -1,4 +1,5 @@
-//! Generation 0 is what is there while no generation of hactl's is live, whenever that is.
+//! Generation 0 is the state of the host while none of hactl's generations is live, whenever that
+//! is.
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -16,7 +17,7 @@ in_every_shell!(
 
 const EDITED: &str = "# id aaaaaaaaaaaa\n# edited\n";
 
-/// A first change that was made and undone.
+/// A first change, activated and rolled back.
 async fn undone(world: &World, tx: &str) {
     let agent = world.agent();
     activated(&agent, tx, &tree(tx, 1, ID, vec![]))
@@ -51,7 +52,7 @@ async fn an_edit_of_a_host_that_was_given_back_is_kept(world: &World) {
     world.write(KEEPALIVED, EDITED);
     world.sh("systemctl enable keepalived.service");
     let before = world.snapshot("/etc");
-    // Another change than before, of fewer files and others: beside what the admin has.
+    // A different change with fewer and other files: next to the admin's configuration.
     let mut beside = tree(
         "third",
         2,
@@ -83,7 +84,7 @@ async fn what_is_live_is_never_recorded(world: &World) {
     let kept = world.snapshot("/var/lib/hactl/generations/0");
     undone(world, "second").await;
     assert_eq!(world.snapshot("/var/lib/hactl/generations/0"), kept);
-    // Somebody has removed the generation that is live: its files still are hactl's.
+    // Someone removed the live generation's record. Its files are hactl's all the same.
     world.sh("rm -r /var/lib/hactl/generations/1");
     undone(world, "third").await;
     assert_eq!(world.snapshot("/var/lib/hactl/generations/0"), kept);
@@ -91,7 +92,7 @@ async fn what_is_live_is_never_recorded(world: &World) {
     assert_eq!(world.snapshot("/etc"), before);
 }
 
-/// hactl died while it installed packages: what they brought is not the host's own.
+/// hactl died while installing packages. Files from the packages are not the host's own.
 async fn a_record_of_before_a_package_is_kept(world: &World) {
     let agent = world.agent();
     agent.lock(&request(TX)).await.unwrap();
@@ -130,7 +131,7 @@ async fn a_record_that_was_killed_anywhere_is_whole(first: &World) {
         let is_over = !world.was_killed();
         world.kill_at(0);
         assert_eq!(ended.is_ok(), is_over, "step {step}");
-        // One that is there is whole: the old one, or the new one.
+        // An existing record is complete, either the old or the new one.
         if world.exists("/var/lib/hactl/generations/0/manifest") {
             let (manifest, contents) = agent.generation(0).await.unwrap();
             let text = &contents[&path(KEEPALIVED)];

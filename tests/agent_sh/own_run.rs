@@ -1,5 +1,5 @@
-//! The daemons are tested with a /run that is the host's, but for what they write in it, and for the
-//! file that keepalived tracks, which is there before any unit has written it.
+//! The daemons' tests see the host's /run, except for their own output in it, and for the file that
+//! keepalived tracks, which exists even before any unit has written it.
 
 use hactl::agent::Fact;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,7 +17,7 @@ in_every_shell!(
 
 const TRACKED: &str = "/run/hactl/nginx";
 
-/// keepalived as of 2.3.3: it refuses to track a file that is missing.
+/// Like keepalived from 2.3.3 on: it refuses to track a missing file.
 const KEEPALIVED_STUB: &str = r#"#!/bin/sh
 [ "$1" = -t ] || { echo "Keepalived v2.3.3 (03/30,2025)" >&2; exit 0; }
 while read -r _ what path; do
@@ -27,13 +27,13 @@ while read -r _ what path; do
 done <"$3"
 "#;
 
-/// nginx -t makes the pid file where it is missing.
+/// `nginx -t` creates a missing pid file.
 const NGINX_STUB: &str = r#"#!/bin/sh
 [ "$1" != -t ] || { : >>/run/nginx.pid; /usr/bin/ls -1 /run; }
 "#;
 
-/// A world with those daemons and things of others in /run, and a tree whose keepalived.conf tracks
-/// our file and somebody else's.
+/// A world with those daemons and other programs' files in /run, and a tree whose keepalived.conf
+/// tracks both hactl's file and another one.
 fn scene(world: &World) -> hactl::agent::Tree {
     inhabited(world);
     for (program, text) in [("keepalived", KEEPALIVED_STUB), ("nginx", NGINX_STUB)] {
@@ -58,7 +58,7 @@ fn scene(world: &World) -> hactl::agent::Tree {
     tree
 }
 
-/// What each daemon said of the tree; it must have accepted it.
+/// The output of each daemon's test, which has to pass.
 async fn tested(world: &World, tree: &hactl::agent::Tree) -> Vec<String> {
     let tests = world.agent().validate(tree).await.unwrap();
     assert!(tests.iter().all(|test| test.code == 0), "{tests:?}");
@@ -75,12 +75,12 @@ async fn a_tracked_file_that_is_missing_is_there_for_the_test_only(world: &World
     );
     assert_eq!(world.snapshot("/run"), before);
     assert!(!world.exists("/run/hactl"));
-    // The folder alone is there after hactl's own drill, or when the file was deleted.
+    // The folder alone exists after one of hactl's drills, or if the file was deleted.
     world.sh("mkdir /run/hactl; echo MASTER >/run/hactl/vrrp.web");
     let before = world.snapshot("/run");
     tested(world, &tree).await;
     assert_eq!(world.snapshot("/run"), before);
-    // A tree that tracks nothing brings nothing.
+    // Without a tracked file in the tree, none is created.
     let mut silent = tree.clone();
     silent.manifest.facts.remove(Fact::TrackedFile);
     let tests = world.agent().validate(&silent).await.unwrap();
@@ -100,20 +100,20 @@ async fn what_the_test_writes_is_not_left_in_run(world: &World) {
     let tree = scene(world);
     let before = world.snapshot("/run");
     let said = tested(world, &tree).await.concat();
-    // It sees everything that is the host's.
+    // The test sees everything in the host's /run.
     for name in ["a name", "hactl", "link", "pipe", "theirs"] {
         assert!(said.lines().any(|line| line == name), "{name} in {said}");
     }
     assert_eq!(world.snapshot("/run"), before);
     assert!(!world.exists("/run/nginx.pid"));
-    // The pid file of an nginx that runs stays as it is.
+    // The pid file of a running nginx stays untouched.
     world.sh("echo 1234 >/run/nginx.pid");
     let before = world.snapshot("/run");
     tested(world, &tree).await;
     assert_eq!(world.snapshot("/run"), before);
 }
 
-/// The kernel takes no argument of more than 128 KiB.
+/// The kernel limits a single argument to 128 KiB.
 async fn a_program_of_any_length_reaches_its_private_mounts(world: &World) {
     inhabited(world);
     let padding = format!("# {}\n", "x".repeat(98)).repeat(3000);

@@ -1,4 +1,4 @@
-//! What nodes tell each other about a change: to those who hold its key, and to nobody else.
+//! What nodes reveal to each other about a change: only to holders of its key.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -24,7 +24,7 @@ in_every_shell!(
 const ASKER: &str = "127.0.0.1";
 const PEER: &str = "127.0.0.2";
 
-/// A host with a change that waits for its confirmation.
+/// A host with a change pending confirmation.
 async fn waiting(world: &World, key: &PeerKey, own: &str, other: &str) {
     inhabited(world);
     let agent = world.agent();
@@ -39,7 +39,7 @@ async fn waiting(world: &World, key: &PeerKey, own: &str, other: &str) {
     agent.activate(TX, &how).await.unwrap();
 }
 
-/// Two hosts of one change.
+/// Two hosts with the same change.
 async fn two(world: &World) -> World {
     let key = PeerKey::random().unwrap();
     let other = world.another();
@@ -62,7 +62,7 @@ fn phase(world: &World) -> String {
     line.unwrap_or("none").to_owned()
 }
 
-/// Who never asks makes the test fail, instead of keeping it for ever.
+/// Accepts one connection. If none arrives, the test fails instead of hanging.
 fn accepted(from: &TcpListener) -> TcpStream {
     const PATIENCE: Duration = Duration::from_mins(2);
     from.set_nonblocking(true).unwrap();
@@ -82,7 +82,7 @@ fn accepted(from: &TcpListener) -> TcpStream {
     }
 }
 
-/// Carries one question to the program of `to`, as its socket would; returns what went over the wire.
+/// Relays one query to the program of `to`, as its socket unit would. Returns the traffic.
 fn carry(from: &TcpListener, to: &World) -> Vec<u8> {
     let mut wire = accepted(from);
     let mut program = to.answer_peer(TX);
@@ -147,7 +147,7 @@ async fn a_confirmed_node_answers_until_all_have_decided(world: &World) {
     let other = two(world).await;
     world.agent().confirm(TX).await.unwrap();
     world.sh("sed -i 's/^linger\t.*/linger\t0/' /var/lib/hactl/outcome");
-    // Its time is over; the other one is there and says nothing, as one that is on its way down or up.
+    // Its time is up. The peer is reachable but says nothing, as during a shutdown or boot.
     let listener = world.listen(PEER);
     in_background(
         || drop(accepted(&listener)),
@@ -158,7 +158,7 @@ async fn a_confirmed_node_answers_until_all_have_decided(world: &World) {
         !world.exists("/var/lib/hactl/lock"),
         "it is in nobody's way"
     );
-    // It is asked whether it has decided, and does so now: until then it waited.
+    // The query makes the peer stop waiting and decide now.
     in_background(
         || carry(&listener, &other),
         || assert!(world.timer("expire", TX).status.success()),
@@ -182,7 +182,7 @@ async fn a_confirmed_node_answers_until_all_have_decided(world: &World) {
     nothing_is_left(world);
 }
 
-/// A connection to the program, in which `say` makes a line of the number that it throws.
+/// Connects to the program. `say` turns its nonce into a line to send.
 fn try_to_ask(world: &World, say: impl FnOnce(&str) -> String) -> String {
     let mut program = world.answer_peer(TX);
     let mut answers = BufReader::new(program.stdout.take().unwrap());
@@ -201,7 +201,7 @@ fn try_to_ask(world: &World, say: impl FnOnce(&str) -> String) -> String {
 async fn who_lacks_the_key_is_not_answered(world: &World) {
     let other = two(world).await;
     let listener = world.listen(PEER);
-    // A real question, heard on the wire by somebody who keeps it from its goal.
+    // A real query, recorded by an attacker that keeps it from its destination.
     let heard = in_background(
         || {
             let mut wire = accepted(&listener);
@@ -230,7 +230,7 @@ async fn who_lacks_the_key_is_not_answered(world: &World) {
     }
     assert_eq!(phase(&other), "activated", "it goes on waiting");
     assert!(!other.exists("/etc/y"));
-    // With the key lost, nothing that anybody sends is right.
+    // Without its own key, the node accepts no query.
     other.sh("rm /var/lib/hactl/peer-key");
     let mut program = other.answer_peer(TX);
     let mut answer = String::new();
@@ -241,7 +241,7 @@ async fn who_lacks_the_key_is_not_answered(world: &World) {
     other.agent().confirm(TX).await.unwrap();
 }
 
-/// What the program makes of a node that throws `nonce` and answers `answer`.
+/// The program's conclusion about a peer that sends `nonce` and replies `answer`.
 fn told(world: &World, listener: &TcpListener, nonce: &str, answer: &str) -> String {
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -273,7 +273,7 @@ async fn a_lie_is_no_answer(world: &World) {
     for nonce in ["no number", &"x".repeat(100_000)] {
         assert_eq!(told(world, &listener, nonce, "confirmed\n"), "");
     }
-    // A true answer, to an earlier question, of the same node's.
+    // A replay: a true answer of the same node to an earlier query.
     let wire = in_background(
         || String::from_utf8(carry(&listener, &other)).unwrap(),
         || assert_eq!(world.ask_peer(TX, PEER), "denied"),
@@ -281,7 +281,7 @@ async fn a_lie_is_no_answer(world: &World) {
     let lines: Vec<&str> = wire.lines().collect();
     let repeated = format!("{}\n", lines[2]);
     assert_eq!(told(world, &listener, lines[0], &repeated), "");
-    // Its own answer, sent back to it.
+    // A reflection: its own answer.
     in_background(
         || carry(&listener, world),
         || assert_eq!(world.ask_peer(TX, PEER), ""),
@@ -300,7 +300,7 @@ async fn a_key_is_where_only_root_reads(world: &World) {
         "grep -rlF {key} /etc /var /run /tmp /usr/local 2>/dev/null; true"
     ));
     assert_eq!(holders, "/var/lib/hactl/peer-key\n");
-    // While it asks, no process shows it.
+    // No process exposes the key while it asks.
     let listener = world.listen(PEER);
     let shown = in_background(
         || {
@@ -322,7 +322,7 @@ async fn a_key_is_where_only_root_reads(world: &World) {
         .unwrap();
     world.agent().unlock(TX).await.unwrap();
     nothing_is_left(world);
-    // A key that is none is refused before anything is touched.
+    // An invalid key is refused before anything is touched.
     let agent = world.agent();
     staged(&agent, TX, &tree(TX, 1, ID, vec![])).await.unwrap();
     for bad in ["abc", "$(touch /etc/y)", &"Z".repeat(64)] {
@@ -347,7 +347,7 @@ fn processes() -> String {
 }
 
 async fn what_still_runs_for_a_change_ends_with_it(world: &World) {
-    // An earlier change's service still asks how the others decided.
+    // The service of an earlier change is still querying the peers.
     world.write("/run/units/hactl-revert.service.active", "activating\n");
     waiting(world, &PeerKey::random().unwrap(), ASKER, PEER).await;
     let stopped = |unit: &str| {

@@ -1,4 +1,4 @@
-//! Probes: only those run that a question names, and those of every look start no process.
+//! Probes: only the requested ones run, and those that run with every observation start no process.
 
 use hactl::agent::{Adverts, Probing, Question};
 
@@ -44,7 +44,7 @@ fn asked(probing: Probing) -> Question {
 
 async fn what_networkd_manages_is_told_with_what_it_keeps(world: &World) {
     world.sh(NETWORKD);
-    // The rest of the question is answered, too.
+    // The rest of the question is answered as well.
     let question = Question {
         backends: vec![("127.0.0.1".to_owned(), 1)],
         ..asked(Probing::Always)
@@ -57,7 +57,7 @@ async fn what_networkd_manages_is_told_with_what_it_keeps(world: &World) {
     assert_eq!(seen["eth0"].file, "/etc/systemd/network/2.network");
     assert_eq!(seen["eth0"].keep, None);
     assert_eq!(seen["eth1"].keep.as_deref(), Some("static"));
-    // One that has stopped takes nothing away.
+    // A stopped networkd removes no addresses.
     world.sh("rmdir /sys/fs/cgroup/system.slice/systemd-networkd.service");
     let seen = world.agent().observe(&question).await.unwrap();
     assert!(seen.probed.networkd.is_empty());
@@ -70,7 +70,7 @@ async fn the_limit_is_that_of_the_newest_worker(world: &World) {
     world.sh(NGINX);
     let seen = world.agent().observe(&question).await.unwrap();
     let limit = seen.probed.file_limit;
-    // Some kernels don't tell of a process's children.
+    // Some kernels do not list a process's children.
     assert!(matches!(limit, Some(99 | 77)), "{limit:?}");
 }
 

@@ -1,4 +1,5 @@
-//! The view from outside: neighbours learn an address's owner anew, and a host tells whom it takes for it.
+//! The network's view: neighbours learn an address's new owner, and a host reports whom it takes
+//! for the owner.
 
 use std::net::IpAddr;
 
@@ -26,7 +27,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// Another machine on the link of this one, by its shell.
+/// Another machine on the same link, in a network namespace of its own.
 struct Neighbour<'a> {
     world: &'a World,
     pid: String,
@@ -42,7 +43,7 @@ impl<'a> Neighbour<'a> {
         let started = world.sh("unshare --net /usr/bin/sleep 600 >/dev/null 2>&1 & echo $!");
         let pid = started.trim().to_owned();
         let own = Self { world, pid };
-        // It has its network a moment after it was started.
+        // Its namespace exists only a moment after the process has started.
         world.sh(&format!(
             "until [ \"$(readlink /proc/{0}/ns/net)\" != \"$(readlink /proc/$$/ns/net)\" ]; do /usr/bin/sleep 0.02; done
              ip link set far0 netns {0}",
@@ -60,7 +61,7 @@ impl<'a> Neighbour<'a> {
         ))
     }
 
-    /// Takes WRONG for the owner of both addresses.
+    /// Makes it take WRONG for the owner of both addresses.
     fn mistakes(&self) {
         for vip in [VIP, VIP6] {
             self.sh(&format!(
@@ -69,7 +70,7 @@ impl<'a> Neighbour<'a> {
         }
     }
 
-    /// Waits until it takes `hardware` for an address's owner.
+    /// Waits until it takes `hardware` for the owner of an address.
     fn learns(&self, vip: &str, hardware: &str) {
         self.sh(&format!(
             "for i in {{1..500}}; do ip neigh show to {vip} | grep -q {hardware} && exit 0; /usr/bin/sleep 0.02; done; ip neigh; exit 1"
@@ -84,7 +85,7 @@ async fn an_owner_corrects_its_neighbours_by_whatever_it_has(world: &World) {
         "ip address add {VIP}/32 dev eth0 && ip address add {VIP6}/128 dev eth0 nodad"
     ));
     let agent = world.agent();
-    // One after the other is missing there.
+    // The announcing programs are removed one by one.
     for (by, missing) in [
         (Some("perl"), None),
         (Some("python"), Some("perl")),
@@ -128,7 +129,7 @@ async fn an_owner_corrects_its_neighbours_by_whatever_it_has(world: &World) {
 async fn who_owns_nothing_announces_nothing(world: &World) {
     inhabited(world);
     let far = Neighbour::of(world);
-    // What is handed over is on the loopback, and the next owner's already.
+    // During a handover, a VIP on the loopback interface already belongs to the next owner.
     world.sh(&format!("ip address add {VIP}/32 dev lo"));
     far.mistakes();
     let done = world.agent().announce(&[ip(VIP), ip(VIP6)]).await.unwrap();
@@ -186,7 +187,7 @@ async fn a_look_tells_what_a_host_has_wrong_and_leaves_it_so(world: &World) {
             assert_eq!(vip.answers.len(), 2);
         }
     }
-    // A host that knows nobody yet asks, and hears the truth.
+    // Without a neighbour entry the host asks, and gets the right answer.
     world.sh("ip neigh flush all");
     let seen = agent.reach(&question(Some(ID))).await.unwrap();
     for vip in [VIP, VIP6] {
@@ -195,7 +196,7 @@ async fn a_look_tells_what_a_host_has_wrong_and_leaves_it_so(world: &World) {
     }
 }
 
-/// A node that had it last is remembered, and hides who has it now.
+/// A cached entry of the previous owner hides the current one.
 async fn who_has_an_address_is_asked_although_another_one_is_remembered(world: &World) {
     inhabited(world);
     let far = Neighbour::of(world);
@@ -211,7 +212,7 @@ async fn who_has_an_address_is_asked_although_another_one_is_remembered(world: &
             ));
         }
     };
-    // Nobody has it.
+    // No host has the address.
     for state in ["reachable", "stale"] {
         remembers(state);
         let seen = agent.observe(&question).await.unwrap();
@@ -257,7 +258,7 @@ async fn a_look_hears_which_configuration_answers(world: &World) {
             assert_eq!(answers[&81], Answered::Closed);
         }
     }
-    // The owner asks itself likewise.
+    // The owner queries itself the same way.
     world.sh(&format!(
         "ip address add {VIP}/32 dev eth0; busybox httpd -p 80 -h /srv/www"
     ));

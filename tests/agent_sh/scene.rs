@@ -1,4 +1,4 @@
-//! What the tests put on a host, and calls that go together.
+//! Fixtures on a host, and sequences of calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) fn file(at: &str, content: impl Into<Vec<u8>>) -> TreeFile {
     }
 }
 
-/// A tree as hactl stages one: both daemons' files with the identity `id`, and `more`.
+/// A tree as hactl would stage it: both daemons' files with the id `id`, plus `more`.
 pub(crate) fn tree(tx: &str, generation: u64, id: &str, more: Vec<TreeFile>) -> Tree {
     let mut facts = Facts::from([
         (Fact::StatusPort, "8081".to_owned()),
@@ -70,7 +70,6 @@ pub(crate) fn request(tx: &str) -> LockRequest {
     }
 }
 
-/// What happens to both services.
 pub(crate) fn actions(nginx: UnitAction, keepalived: UnitAction) -> Vec<(UnitId, UnitAction)> {
     vec![(UnitId::NGINX, nginx), (UnitId::KEEPALIVED, keepalived)]
 }
@@ -85,7 +84,7 @@ pub(crate) fn activation() -> Activation {
     }
 }
 
-/// A host that serves what its admin wrote.
+/// A host that serves its admin's configuration.
 pub(crate) fn inhabited(world: &World) {
     world.write(NGINX, "# id aaaaaaaaaaaa\n");
     world.write(KEEPALIVED, "# id aaaaaaaaaaaa\n");
@@ -93,27 +92,27 @@ pub(crate) fn inhabited(world: &World) {
     world.sh("systemctl start keepalived.service");
 }
 
-/// Everything before the activation.
+/// Lock, prepare and stage.
 pub(crate) async fn staged(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), AgentError> {
     agent.lock(&request(tx)).await?;
     agent.prepare(tx, &tree.full_manifest(), &[]).await?;
     agent.stage(tx, tree).await
 }
 
-/// Everything before the confirmation.
+/// Everything up to the confirmation.
 pub(crate) async fn activated(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), AgentError> {
     staged(agent, tx, tree).await?;
     agent.activate(tx, &activation()).await
 }
 
-/// Everything.
+/// The whole change, confirmed.
 pub(crate) async fn applied(agent: &Agent, tx: &str, tree: &Tree) -> Result<(), AgentError> {
     activated(agent, tx, tree).await?;
     agent.confirm(tx).await?;
     agent.unlock(tx).await
 }
 
-/// Brings the host back to generation 0 as hactl does: the recorded tree is staged like any other.
+/// Rolls the host back to generation 0 as hactl does: by staging the recorded tree.
 pub(crate) async fn rolled_back_to_0(world: &World, tx: &str) {
     let agent = world.agent();
     let (manifest, contents) = agent.generation(0).await.unwrap();
@@ -125,7 +124,7 @@ pub(crate) async fn rolled_back_to_0(world: &World, tx: &str) {
     applied(&agent, tx, &tree).await.unwrap();
 }
 
-/// Nothing of hactl's is left but its records: no timer, no temporary file, no lock.
+/// Nothing but hactl's records is left: no timer, no temporary file, no lock.
 pub(crate) fn nothing_is_left(world: &World) {
     let left = world.sh("find /etc /usr/local -name '*hactl*'; cd /var/lib/hactl; ls -d lock tx journal agent peer-key ./*.new 2>/dev/null; true");
     assert_eq!(left, "");

@@ -1,4 +1,4 @@
-//! What a host serves is told as it is, and nothing is read that no daemon would read.
+//! The report of what a host serves is exact, and reads no file that a daemon would not read.
 
 use hactl::agent::Question;
 
@@ -20,6 +20,8 @@ http { include conf.d/*.conf; include "/etc/nginx/nginx.conf";
 END
 echo 'server { include conf.d/one.inc; }' >/etc/nginx/conf.d/a.conf
 echo 'listen 1;' >/etc/nginx/conf.d/one.inc
+echo 'server{include a:b.inc;}' >/etc/nginx/conf.d/c:d.conf
+echo 'listen 2;' >/etc/nginx/a:b.inc
 echo 'secret' >/etc/nginx/conf.d/key.pem
 echo '# more' >/srv/more.conf
 echo 'server { }' >/etc/nginx/sites-available/shop
@@ -48,7 +50,9 @@ async fn every_file_that_a_daemon_may_include_is_told(world: &World) {
             "/etc/keepalived/conf.d/a.conf",
             "/etc/keepalived/conf.d/deep.inc",
             "/etc/keepalived/keepalived.conf",
+            "/etc/nginx/a:b.inc",
             "/etc/nginx/conf.d/a.conf",
+            "/etc/nginx/conf.d/c:d.conf",
             "/etc/nginx/conf.d/one.inc",
             "/etc/nginx/nginx.conf",
             "/etc/nginx/sites-enabled/shop",

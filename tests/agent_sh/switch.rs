@@ -1,5 +1,5 @@
-//! A change that all nodes make at once: one of them goes on alone, and the others stop keepalived before it
-//! loads what is new, and start it after that.
+//! A simultaneous change of all nodes: the keeper stays up, and the other nodes stop keepalived
+//! before the keeper loads the new configuration and start it afterwards.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,7 +44,7 @@ async fn ready_to_activate(world: &World) -> Agent {
     agent
 }
 
-/// It has changed, as `part`.
+/// Activates the change as `part`, with the signal already given.
 async fn switched(agent: &Agent, part: Part) {
     agent.signal(TX, true).await.unwrap();
     agent.activate(TX, &activation_as(part)).await.unwrap();
@@ -59,7 +59,7 @@ fn keepalived(world: &World) -> String {
     state.trim().to_owned()
 }
 
-/// Activates as `part`, and has `look` done, then the signal given, once the node waits for it.
+/// Activates as `part`. Once the node waits for the signal, runs `look` and then sends it.
 fn activates_at_the_signal(world: &World, part: Part, look: impl FnOnce() + Send) {
     let is_over = AtomicBool::new(false);
     let activated = std::thread::scope(|scope| {
@@ -77,7 +77,7 @@ fn activates_at_the_signal(world: &World, part: Part, look: impl FnOnce() + Send
             look();
             world.raw(&["signal", TX, "go"], b"");
         });
-        // The test's hosts block who calls them.
+        // The test's hosts block their callers.
         let agent = world.agent();
         let activation = activation_as(part);
         let activated = futures::executor::block_on(agent.activate(TX, &activation));
@@ -164,7 +164,7 @@ async fn silent_nodes_are_silent_before_the_keeper_goes_back(world: &World) {
         assert_eq!(agent.hush(TX).await.unwrap(), Some(Part::Silent));
         assert_ne!(keepalived(world), "active");
     }
-    // From then on it is being undone.
+    // From then on it is being rolled back.
     let refused = agent.confirm(TX).await.unwrap_err();
     assert_eq!(refused.code(), Some(FailureCode::NotActive));
     agent.revert(TX, &Reason::failed("test")).await.unwrap();
@@ -193,7 +193,7 @@ async fn without_an_operator_the_keeper_goes_back_while_the_others_are_silent(wo
         world.write("/run/apart", "");
         let agent = ready_to_activate(world).await;
         switched(&agent, part).await;
-        // The timer calls again and again, and nobody confirms it any more.
+        // The timer fires repeatedly, and the change can no longer be confirmed.
         for _ in 0..2 {
             assert!(world.timer("expire", TX).status.success());
             assert_eq!(keepalived(world), state);
@@ -223,7 +223,7 @@ async fn a_host_that_cannot_keep_the_time_waits_in_one_call(world: &World) {
     world.write("/run/apart", "");
     let agent = ready_to_activate(world).await;
     switched(&agent, Part::Keeper).await;
-    // As with a full disk: what the wait began with cannot be written down.
+    // As on a full disk: the start of the wait cannot be recorded.
     world.sh(&format!("mkdir /var/lib/hactl/tx/{TX}/switch.new"));
     assert!(world.timer("expire", TX).status.success());
     assert_eq!(world.read("/run/apart").trim(), format!("50 active {ID}"));

@@ -1,5 +1,5 @@
-//! Names that could become somebody else's: links, folders of other users, files that were tampered
-//! with. What is not root's alone is not written to, and nothing is written through a link.
+//! Paths that others could take over: links, other users' folders, tampered files. hactl writes
+//! only where root alone can write, and never through a link.
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -21,7 +21,7 @@ in_every_shell!(
 
 const OURS: &str = "/etc/site/conf.d/x.conf";
 
-/// Nothing can be prepared or activated because of `reason`, and /etc stays as it is.
+/// Preparing and activating fail because of `reason`, and /etc stays unchanged.
 async fn refused(world: &World, reason: &str) {
     let agent = world.agent();
     let before = world.snapshot("/etc");
@@ -45,10 +45,10 @@ async fn a_folder_of_another_user_is_not_written_in(world: &World) {
     refused(world, "/etc/site/conf.d belongs to nobody, not to root").await;
     world.sh("chown root /etc/site/conf.d; chown nobody /etc/site");
     refused(world, "/etc/site belongs to nobody, not to root").await;
-    // Also where the folder itself is still to be made.
+    // The same if the folder does not exist yet.
     world.sh("rmdir /etc/site/conf.d");
     refused(world, "/etc/site belongs to nobody").await;
-    // And when it is given away after the preparation.
+    // The same if the owner changes after the preparation.
     world.sh("chown root /etc/site");
     let agent = world.agent();
     let tree = tree(TX, 1, ID, vec![file(OURS, "new\n")]);
@@ -63,12 +63,12 @@ async fn a_folder_that_others_can_write_in_is_not_written_in(world: &World) {
     inhabited(world);
     world.sh("mkdir -p /etc/site/conf.d; chmod 777 /etc/site");
     refused(world, "everybody can write in /etc/site").await;
-    // A sticky one keeps names from being replaced, not from being taken first.
+    // The sticky bit prevents others from replacing a name, but not from creating it first.
     world.sh("chmod 1777 /etc/site");
     refused(world, "everybody can write in /etc/site").await;
     world.sh("chmod 775 /etc/site; chgrp daemon /etc/site");
     refused(world, "the group daemon can write in /etc/site").await;
-    // The group root is root.
+    // The group root is as trusted as the user.
     world.sh("chgrp root /etc/site");
     let agent = world.agent();
     let tree = tree(TX, 1, ID, vec![file(OURS, "new\n")]);
@@ -80,7 +80,7 @@ async fn links_to_roots_own_folders_are_the_admins_choice(world: &World) {
     inhabited(world);
     world.sh("mkdir -p /var/conf /home/ada/conf; chown -R nobody /home/ada; ln -s /home/ada/conf /etc/site");
     refused(world, "/home/ada belongs to nobody").await;
-    // A link of theirs on the way to a folder of root's is theirs all the same.
+    // A link owned by another user is unsafe even if it leads to a folder of root's.
     world.sh(
         "mkdir /var/conf/conf.d; ln -s /var/conf /home/ada/way; ln -sfn /home/ada/way /etc/site",
     );
@@ -134,7 +134,7 @@ async fn a_state_folder_of_somebody_else_is_refused(world: &World) {
         );
         world.sh("chown root /var/lib; rm -rf /var/lib/hactl /root/there");
     }
-    // One that others can only read is closed to them.
+    // A folder that others can only read is made private.
     world.sh("mkdir -m 755 /var/lib/hactl");
     agent.lock(&request(TX)).await.unwrap();
     assert_eq!(world.sh("stat -c %a /var/lib/hactl"), "700\n");
@@ -264,7 +264,7 @@ async fn validation_writes_nothing_through_links(world: &World) {
         (world.snapshot("/etc"), world.snapshot("/var/conf")),
         before
     );
-    // Applied, the link to a file is replaced, and comes back with generation 0.
+    // Activation replaces the link to a file, and a rollback restores it.
     agent.activate(TX, &activation()).await.unwrap();
     assert_eq!(world.read("/var/conf/nginx.conf"), "mine\n");
     assert_eq!(
@@ -308,10 +308,10 @@ async fn what_cannot_be_replaced_is_told_before_anything_is(world: &World) {
         assert!(problem.hint().contains("umount"), "{}", problem.hint());
     }
     agent.unlock(TX).await.unwrap();
-    // What need not change may be what it is.
+    // An unchanged file may be a mount point.
     let same = tree(TX, 1, ID, vec![file(OURS, "old\n")]);
     agent.validate(&same).await.unwrap();
-    // A mount that comes later is told by the step that meets it.
+    // A mount that appears later is reported by the step that hits it.
     world.sh(&format!("umount {OURS}"));
     staged(&agent, TX, &wanted).await.unwrap();
     world.sh(&format!("mount --bind {OURS} {OURS}"));

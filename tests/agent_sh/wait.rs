@@ -1,4 +1,4 @@
-//! A change that waits for the operator, and the locks around it.
+//! Changes pending confirmation, and the locks around them.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ in_every_shell!(
     a_look_writes_nothing_whatever_a_change_has_come_to,
 );
 
-/// A tree of a change that the operator confirms.
+/// A tree of a change with manual confirmation.
 fn manual(position: usize) -> Tree {
     let mut tree = tree(TX, 1, ID, vec![]);
     let facts = [
@@ -45,7 +45,7 @@ async fn the_deciding_node_takes_no_confirmation_before_the_offer(world: &World)
     let early = agent.confirm(TX).await.unwrap_err();
     assert_eq!(early.code(), Some(FailureCode::NotOffered));
     assert_eq!(agent.offer(TX).await.unwrap().seconds_left, 300);
-    // Offered twice is offered once.
+    // Offering is idempotent.
     agent.offer(TX).await.unwrap();
     let journal = agent.observe(&Question::default()).await.unwrap().journal;
     let journal = journal.unwrap();
@@ -78,7 +78,7 @@ async fn what_was_withdrawn_is_confirmed_no_more(world: &World) {
     agent.offer(TX).await.unwrap();
     assert!(!agent.withdraw(TX).await.unwrap());
     assert!(!agent.withdraw(TX).await.unwrap());
-    // It is still there, and waits for its end; a late offer is none.
+    // It is still active and awaits its rollback. A late offer does nothing.
     assert_eq!(world.read(NGINX), format!("# id {ID}\n"));
     assert_eq!(
         agent.confirm(TX).await.unwrap_err().code(),
@@ -148,7 +148,7 @@ async fn the_time_that_is_left_is_told(world: &World) {
     activated(&agent, TX, &manual(0)).await.unwrap();
     world.write("/kernel/uptime", "1180.00 0\n");
     assert_eq!(agent.offer(TX).await.unwrap().seconds_left, 120);
-    // From now on the lock is the change's, not a process's.
+    // From now on the change owns the lock, and no process does.
     let waits = LockRequest {
         pid: None,
         ..request(TX)
@@ -186,14 +186,14 @@ async fn a_broken_lock_leaves_nothing_half_done(world: &World) {
     inhabited(world);
     let before = world.snapshot("/etc");
     let agent = world.agent();
-    // Nothing is locked: then there is nothing to do.
+    // Without a lock, there is nothing to do.
     agent.break_lock(TX, false).await.unwrap();
     staged(&agent, TX, &manual(0)).await.unwrap();
     let other = agent.break_lock("other", true).await.unwrap_err();
     assert_eq!(other.code(), Some(FailureCode::MovedOn));
     agent.break_lock(TX, false).await.unwrap();
     nothing_is_left(world);
-    // Its holder lives, and notices.
+    // Its holder is still alive and notices.
     let problem = agent.activate(TX, &activation()).await.unwrap_err();
     assert_eq!(problem.code(), Some(FailureCode::LockLost));
     assert_eq!(world.snapshot("/etc"), before);
@@ -210,7 +210,7 @@ async fn a_lock_is_broken_during_a_change_only_on_request(world: &World) {
     assert!(world.exists("/var/lib/hactl/lock"));
     agent.break_lock(TX, true).await.unwrap();
     assert!(!world.exists("/var/lib/hactl/lock"));
-    // The change is as it was, and so is its timer.
+    // The change and its timer are untouched.
     assert_eq!(world.read(NGINX), format!("# id {ID}\n"));
     assert_eq!(
         world.read("/run/units/hactl-revert.timer.active"),
@@ -260,7 +260,7 @@ fn look(world: &World) -> BTreeMap<String, String> {
         let found = world.snapshot(top).into_iter();
         found.map(move |(path, what)| (format!("{top}/{path}"), what))
     });
-    // Where the world notes what it is asked.
+    // These are the world's own records of calls.
     found
         .filter(|(path, _)| path != "/run/count" && path != "/run/systemctl.log")
         .collect()

@@ -1,4 +1,5 @@
-//! Watching, for drills: what the kernel and the daemons said meanwhile, and no trace of it afterwards.
+//! Watching hosts during drills: messages of kernel and daemons are recorded, and no trace is left
+//! afterwards.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -79,7 +80,7 @@ async fn a_watch_tells_what_was_said_and_leaves_nothing(world: &World) {
     assert_eq!(said, ["Stopped"]);
     assert!(!world.exists(&folder));
 
-    // A host that was restarted meanwhile has its journal only.
+    // After a reboot only the journal is left.
     let again = agent.watched(ID, 1_700_000_000).await.unwrap();
     assert_eq!((again.kernel.len(), again.journal.len()), (0, 1));
 }

@@ -1,5 +1,5 @@
-//! A private world for the host's program: its own root, its own kernel settings and clocks, stubs
-//! where the program would meet services, and any of three shells as its `/bin/sh`.
+//! An isolated world for the host's program: its own root, sysctls and clocks, stubs in place of
+//! services, and any of three shells as its `/bin/sh`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,13 +35,14 @@ impl Shell {
     }
 }
 
-/// Programs whose calls count as steps of the host's program: all that change anything.
+/// External programs whose calls count as steps of the host's program: all those that change
+/// anything.
 const COUNTED: [&str; 13] = [
     "cat", "chmod", "chown", "cp", "find", "ln", "mkdir", "mktemp", "mv", "rm", "rmdir", "sync",
     "dd",
 ];
 
-/// True, with the reason printed, where the program cannot be run in a world of its own.
+/// Whether the program cannot run in a world of its own. Prints the reason.
 fn skipped() -> bool {
     let reason = if !cfg!(target_os = "linux") {
         "the host's program needs Linux"
@@ -54,7 +55,7 @@ fn skipped() -> bool {
     true
 }
 
-/// What the tests run, or run in.
+/// The packages that the tests need.
 pub(crate) const PROGRAMS: [&str; 7] = [
     "dash",
     "bash",
@@ -65,8 +66,7 @@ pub(crate) const PROGRAMS: [&str; 7] = [
     "python3",
 ];
 
-/// Installs what a bare Debian lacks. The program that a package brings has the package's name, but for
-/// nftables'.
+/// Installs missing packages. A package's program has the package's name, except for nftables'.
 pub(crate) fn ensure(packages: &[&str]) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -84,27 +84,28 @@ pub(crate) fn ensure(packages: &[&str]) {
     });
 }
 
-/// How many tests have worlds at once: most are short of the CPU, and wait for no more than a second.
+/// How many tests may have worlds at the same time: most are CPU-bound, and their timeouts are
+/// about a second.
 static TURNS: Semaphore = Semaphore::const_new(3);
 
-/// Waits for a test's turn, which ends when this is dropped.
+/// Waits for a test's turn, which ends when the permit is dropped.
 pub(crate) async fn turn() -> SemaphorePermit<'static> {
     TURNS.acquire().await.unwrap()
 }
 
-/// One world; it ends with this value, and with the test's process at the latest.
+/// One world. It ends when this value is dropped, and with the test's process at the latest.
 pub(crate) struct World {
     root: PathBuf,
     holder: Child,
     pid: u32,
     shell: Shell,
-    /// Set while the answer of the next call finds no reader.
+    /// Set while callers hang up without reading the answer.
     deaf: Arc<AtomicBool>,
     _dir: tempfile::TempDir,
 }
 
 impl World {
-    /// A bare host with that shell; `None` where that cannot be.
+    /// A bare host with that shell, or `None` if that is not possible here.
     pub(crate) fn new(shell: Shell) -> Option<Self> {
         if skipped() {
             return None;
@@ -142,8 +143,8 @@ impl World {
         Self::new(self.shell).unwrap()
     }
 
-    /// The steps at which the program is killed under this shell. `HACTL_EVERY_STEP=1` tries them all:
-    /// one in three under each shell. Otherwise it is a third of these.
+    /// The steps at which the program is killed under this shell. With `HACTL_EVERY_STEP=1` the
+    /// three shells together cover every step, and a third of them otherwise.
     pub(crate) fn steps_to_kill_at(&self) -> impl Iterator<Item = usize> {
         let every = std::env::var_os("HACTL_EVERY_STEP").is_some();
         let apart = if every { 1 } else { 3 };
@@ -155,7 +156,7 @@ impl World {
         (first..).step_by(3 * apart)
     }
 
-    /// Where a path of the world is for the test.
+    /// The test's path to a path inside the world.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         let inside = self.root.join(path.trim_start_matches('/'));
         PathBuf::from(format!("/proc/{}/root{}", self.pid, inside.display()))
@@ -175,7 +176,7 @@ impl World {
         fs::symlink_metadata(self.path(path)).is_ok()
     }
 
-    /// Runs a shell command in the world, as its root.
+    /// Runs a bash command as root in the world.
     pub(crate) fn sh(&self, text: &str) -> String {
         let exit = self.enter(&["/usr/bin/bash", "-c", text]).output().unwrap();
         assert!(exit.status.success(), "{text}: {exit:?}");
@@ -194,7 +195,7 @@ impl World {
         command
     }
 
-    /// The typed side of the program, over this world.
+    /// The typed side of the program, connected to this world.
     pub(crate) fn agent(&self) -> Agent {
         Agent::new(Box::new(WorldHost {
             node: NodeName::new("lb1").unwrap(),
@@ -204,17 +205,17 @@ impl World {
         }))
     }
 
-    /// From now on nobody reads what calls answer.
+    /// Sets whether callers hang up without reading answers.
     pub(crate) fn be_deaf(&self, deaf: bool) {
         self.deaf.store(deaf, Ordering::Relaxed);
     }
 
-    /// The program's answer to a call with any payload, also one that hactl would never send.
+    /// The program's answer to a call with any payload, even one that hactl would never send.
     pub(crate) fn raw(&self, argv: &[&str], payload: &[u8]) -> String {
         self.raw_of(agent_script(), argv, payload)
     }
 
-    /// The same of another text of the program.
+    /// The same with a different program text.
     pub(crate) fn raw_of(&self, script: String, argv: &[&str], payload: &[u8]) -> String {
         let length = script.len().to_string();
         let bootstrap =
@@ -227,7 +228,7 @@ impl World {
         String::from_utf8(exit.stdout).unwrap()
     }
 
-    /// What the revert timer runs.
+    /// Runs the revert timer's command.
     pub(crate) fn timer(&self, verb: &str, tx: &str) -> Exit {
         let kept = self.path("/var/lib/hactl/agent");
         if !kept.exists() {
@@ -239,26 +240,26 @@ impl World {
         )
     }
 
-    /// What the program says that the node at `address` answers about the change.
+    /// The answer of the node at `address` about the change, as the program reports it.
     pub(crate) fn ask_peer(&self, tx: &str, address: &str) -> String {
         let agent = "/var/lib/hactl/agent";
         let argv = ["/usr/bin/bash", agent, "ask-peer", tx, address];
         String::from_utf8(feed(self.enter(&argv), b"").stdout).unwrap()
     }
 
-    /// What the peer's socket starts for one connection.
+    /// Starts what the peer socket starts for a connection.
     pub(crate) fn answer_peer(&self, tx: &str) -> Child {
         let mut command = self.enter(&["/bin/sh", "/var/lib/hactl/agent", "peer", tx]);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.spawn().unwrap()
     }
 
-    /// Listens for peers' questions at an address of this world's loopback.
+    /// Listens for queries of peers on an address of this world's loopback interface.
     pub(crate) fn listen(&self, address: &str) -> TcpListener {
         self.sh("ip link set lo up");
         let namespace = fs::File::open(format!("/proc/{}/ns/net", self.pid)).unwrap();
         let address = address.to_owned();
-        // A namespace is a thread's; what it has opened there stays there.
+        // Network namespaces are per thread, but a socket keeps the one that it was opened in.
         let inside = std::thread::spawn(move || {
             nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
             TcpListener::bind((address, 112)).unwrap()
@@ -266,7 +267,7 @@ impl World {
         inside.join().unwrap()
     }
 
-    /// The next calls are killed before their `step`th change; 0 for never.
+    /// Kills the following calls before their `step`th step. 0 disables this.
     pub(crate) fn kill_at(&self, step: usize) {
         let _ = fs::remove_file(self.path("/run/kill-at"));
         if step == 0 {
@@ -277,18 +278,18 @@ impl World {
         self.write("/run/kill-at", format!("{step}\n"));
     }
 
-    /// True when a call since `kill_at` came to that step.
+    /// Whether a call since `kill_at` reached that step.
     pub(crate) fn was_killed(&self) -> bool {
         self.exists("/run/killed")
     }
 
-    /// Changes that the calls since `kill_at` got to; more than any number where one was killed while it
-    /// wrote the count, which was not its end.
+    /// The number of steps since `kill_at`. `usize::MAX` if a call was killed by other means while
+    /// it wrote the count.
     pub(crate) fn steps(&self) -> usize {
         self.read("/run/count").trim().parse().unwrap_or(usize::MAX)
     }
 
-    /// Everything about everything below a path, but for times.
+    /// Every path below `path` with type, owner, mode and content, but without times.
     pub(crate) fn snapshot(&self, path: &str) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         let top = self.path(path);
@@ -299,7 +300,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // The end of its input ends the holder, and with it everything in its process namespace.
+        // The holder exits at the end of its input, and its PID namespace goes with it.
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
@@ -324,7 +325,7 @@ fn look(top: &Path, path: &Path, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The folders and files of a bare host.
+/// Creates the folders and files of a bare host.
 fn furnish(root: &Path) {
     for dir in [
         "etc/systemd/system",
@@ -380,7 +381,7 @@ fn feed(mut command: Command, stdin: &[u8]) -> Exit {
         .unwrap();
     let mut pipe = child.stdin.take().unwrap();
     let stdin = stdin.to_vec();
-    // A program that ends early closes its input, as one that is killed does.
+    // A program that exits early closes its input, as does one that is killed.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&stdin)));
     let exit = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -416,7 +417,7 @@ impl Host for WorldHost {
                 .spawn()
                 .unwrap();
             let _ = child.stdin.take().unwrap().write_all(call.stdin);
-            // The connection ends when the program has begun.
+            // Close the connection as soon as the program has started.
             let mut greeting = [0; 14];
             child
                 .stdout

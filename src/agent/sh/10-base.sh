@@ -43,8 +43,36 @@ body_text() {
     printf '\n'
 }
 
+# split_lines: until split_words, what is expanded without quotes is split into lines, and holds no patterns.
+split_lines() {
+    set -f
+    IFS=$newline
+}
+
+split_words() {
+    unset IFS
+    set +f
+}
+
+# Bodies that are sent together: a process for each would cost more than what they tell. The record just said gets
+# ` =N` for its body, and a record `bodies` has them in that order, after a line of their sizes in bytes.
+bodies=0 texts='' sizes=''
+
+# text_later TEXT: sent at the end of the answer.
+text_later() {
+    printf ' =%s\n' "$bodies"
+    bodies=$((bodies + 1)) texts=$texts$1 sizes="$sizes ${#1}"
+}
+
+send_texts() {
+    [ -n "$sizes" ] || return 0
+    say bodies
+    body_text "${sizes# }$newline$texts"
+}
+
 # finish: the last record, which tells a whole answer from one cut short.
 finish() {
+    send_texts
     say end
     exit 0
 }
@@ -53,6 +81,7 @@ finish() {
 die() {
     say fail "$1" "$2"
     [ -z "${3-}" ] || body_text "$3"
+    send_texts
     say end
     exit 1
 }
@@ -67,7 +96,10 @@ uptime_seconds() {
 }
 
 # boot_id: tells one boot of this machine from the next.
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
+boot_id() {
+    read -r boot_now </proc/sys/kernel/random/boot_id
+    printf '%s' "$boot_now"
+}
 
 # read_exactly N: copies the next N bytes of standard input to standard output, not one more.
 read_exactly() {
@@ -79,6 +111,51 @@ sha256_of() {
     printf '%s' "${sum%% *}"
 }
 
+# note_owners PATH... and note_sums PATH...: note whose the files are, and what they hold, with one process for all.
+note_owners() {
+    owners=$newline
+    [ $# -eq 0 ] || owners=$newline$(stat -c '%a %U %G %u %g %n' -- "$@" 2>/dev/null)$newline
+}
+
+note_sums() {
+    sums=$newline
+    [ $# -eq 0 ] || sums=$newline$(sha256sum -- "$@" 2>/dev/null)$newline
+}
+
+# for_files_of MANIFEST DIR FUNCTION...: calls each with the regular files that MANIFEST speaks of, below DIR.
+for_files_of() {
+    below=$2 listed=''
+    while IFS=$tab read -r kind _ _ _ _ _ path; do
+        [ "$kind" = file ] && [ -f "$below$path" ] && [ ! -L "$below$path" ] || continue
+        listed=$listed$below$path$newline
+    done <"$1"
+    shift 2
+    functions=$*
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    set -- $listed
+    split_words
+    for function in $functions; do "$function" "$@"; done
+}
+
+# known_sum PATH: sets sum to its hash, as it was when it was looked at.
+known_sum() {
+    before=${sums%%"  $1$newline"*}
+    # It has come since.
+    if [ "$before" = "$sums" ]; then sum=$(sha256_of "$1"); else sum=${before##*"$newline"}; fi
+}
+
+# known_owner PATH: the same for its owner, as owner_of.
+known_owner() {
+    before=${owners%%" $1$newline"*}
+    if [ "$before" = "$owners" ]; then
+        owner_of "$1"
+    else
+        # shellcheck disable=SC2086 # five words
+        name_owner ${before##*"$newline"}
+    fi
+}
+
 # owner_of PATH: sets owner to its mode in four digits, its owner and its group.
 owner_of() {
     owner=''
@@ -86,12 +163,9 @@ owner_of() {
     name_owner $(stat -c '%a %U %G %u %g' -- "$1")
 }
 
-# owned PATH: the same, printed.
-owned() { owner_of "$1" && printf '%s' "$owner"; }
-
 # name_owner MODE USER GROUP UID GID: sets owner; to numbers where these have no name.
 name_owner() {
-    [ $# -eq 5 ] || return 1
+    [ $# -ge 5 ] || return 1
     mode=$1 user=$2 group=$3
     while [ ${#mode} -lt 4 ]; do mode=0$mode; done
     [ "$user" != UNKNOWN ] || user=$4
@@ -102,6 +176,9 @@ name_owner() {
 # put FILE: standard input becomes its content; whoever reads it sees the old one or the new one,
 # also after a power cut.
 put() { cat >"$1.new" && sync "$1.new" && mv -f -- "$1.new" "$1" && { sync "${1%/*}" || :; }; }
+
+# put_text FILE TEXT: the same for a text, with fewer processes.
+put_text() { printf '%s' "$2" >"$1.new" && sync "$1.new" && mv -f -- "$1.new" "$1" && { sync "${1%/*}" || :; }; }
 
 # sync_tree DIR: everything in it is on the disk.
 sync_tree() { find "$1" -exec sync {} + || :; }
@@ -124,7 +201,7 @@ value_in() {
 http_get() {
     timeout 2 bash --norc -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
         printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$2" >&3
-        exec cat <&3' hactl "$1" "$2" 2>/dev/null
+        while IFS= read -r line || [ -n "$line" ]; do printf "%s\n" "$line"; done <&3' hactl "$1" "$2" 2>/dev/null
 }
 
 # served_id PORT: the configuration that the running nginx serves, or nothing.
@@ -150,8 +227,11 @@ is_active() { systemctl is-active --quiet "$1" 2>/dev/null; }
 # with_mutex [SECONDS]: held until this program ends; orders two calls that change the state folder.
 # The subshell keeps a redirection that fails from ending the whole program (POSIX 2.8.1).
 with_mutex() {
-    problem=$( (mkdir -p "$state" && chmod 700 "$state" && : >>"$state/mutex") 2>&1) ||
-        die state-unwritable "cannot write in $state: ${problem##*: }"
+    # It mostly is as it should be: it was looked at when this program began.
+    case ${folders-} in
+    *"${newline}0 0 700 $state$newline"*) problem=$( (: >>"$state/mutex") 2>&1) ;;
+    *) problem=$( (mkdir -p "$state" && chmod 700 "$state" && : >>"$state/mutex") 2>&1) ;;
+    esac || die state-unwritable "cannot write in $state: ${problem##*: }"
     exec 9>>"$state/mutex"
     flock -w "${1:-20}" 9 || die busy "another call of hactl's works on this host"
 }
@@ -187,6 +267,40 @@ sysctl_file() {
     done
     file=$file$rest
 }
+
+# note_sysctls KEY...: notes their values. One process reads them all: a shell's own `read` takes a byte at a time, of
+# which the kernel gives a number's first only.
+note_sysctls() {
+    sysctl_files=''
+    for key; do
+        sysctl_file "$key"
+        [ ! -r "$file" ] || sysctl_files=$sysctl_files$file$newline
+    done
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    set -- $sysctl_files
+    split_words
+    sysctls_noted=''
+    [ $# -eq 0 ] || sysctls_noted=$(grep -H '' -- "$@" 2>/dev/null)
+}
+
+# known_sysctl KEY: sets text to its value with single blanks; empty where the kernel has no such key.
+known_sysctl() {
+    sysctl_file "$1"
+    text=''
+    split_lines
+    for line in $sysctls_noted; do
+        case $line in "$file:"*) text="$text ${line#"$file:"}" ;; esac
+    done
+    # A '*' in a value stays one.
+    unset IFS
+    # shellcheck disable=SC2086 # its words
+    single_blanks $text
+    split_words
+}
+
+# single_blanks WORD...: sets text to them.
+single_blanks() { text=$*; }
 
 # sysctl_value KEY: its value with single blanks, or nothing where the kernel has no such key.
 sysctl_value() {

@@ -2,19 +2,26 @@
 # input names what to look at; nothing on the host is changed.
 
 observe() {
-    # shellcheck disable=SC2046 # two words: neither a host's name nor a kernel's release has blanks
-    say host $(uname -nr) "$(id -u)"
-    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    read -r hostname </proc/sys/kernel/hostname
+    read -r kernel </proc/sys/kernel/osrelease
+    say host "$hostname" "$kernel" "$uid"
+    say_clock
     observe_os
-    observe_recorded
-    observe_drill
-    observe_addresses
-    port=$(value_in "$state/live/manifest" status_port)
+    live_generation=0 port=''
+    if [ -f "$state/live/manifest" ]; then
+        live_generation=$(value_in "$state/live/manifest" generation)
+        port=$(value_in "$state/live/manifest" status_port)
+    fi
     paths='' sysctls='' network='' hooks='' programs='' probes='' serving=no
-    while IFS=$tab read -r what one two; do
+    question=$(cat)
+    # The shell's own read takes a byte at a time, with a call of the kernel for each.
+    split_lines
+    for line in $question; do
+        what=${line%%"$tab"*} one=${line#*"$tab"} two=''
+        case $one in *"$tab"*) two=${one#*"$tab"} one=${one%%"$tab"*} ;; esac
         case $what in
         path) paths=$paths$one$newline ;;
-        sysctl) sysctls=$sysctls$one$newline ;;
+        sysctl) sysctls="$sysctls $one" ;;
         backend | neighbour | name | peer | peer_vip) network=$network"$what $one ${two:--}"$newline ;;
         hook) hooks=$hooks$one$newline ;;
         program) programs=$programs$two$tab$one$newline ;;
@@ -24,15 +31,25 @@ observe() {
         end) break ;;
         esac
     done
-    observe_paths
+    split_words
+    observe_files
+    observe_changes
+    observe_drill
+    observe_addresses
     observe_sysctls
-    [ "$serving" = no ] || observe_serving
     observe_services
     observe_running "${port:-}"
     observe_programs
     observe_probes
     observe_network
     finish
+}
+
+# say_clock: the time, and the clock since this boot.
+say_clock() {
+    read -r up _ </proc/uptime
+    read -r boot_now </proc/sys/kernel/random/boot_id
+    say clock "$(date +%s.%N)" "${up%%.*}" "$boot_now"
 }
 
 observe_os() {
@@ -48,7 +65,11 @@ observe_os() {
     for unit in $units; do
         unit_row "$unit"
         if command -v "$program" >/dev/null 2>&1; then
-            version=$("$program" "$version_option" 2>&1)
+            if is_function "${unit}_version"; then
+                "${unit}_version"
+            else
+                version=$("$program" "$version_option" 2>&1)
+            fi
             [ "$unit" != nginx ] || built=$version
             say installed "$unit" "${version%%"$newline"*}"
         elif package_manager; then
@@ -76,10 +97,75 @@ nginx_has_stream() {
     esac
 }
 
+# observe_files: every file whose content matters: what was recorded, what was asked for, and what is served.
+observe_files() {
+    found='' judged=''
+    [ "$serving" = no ] || find_serving
+    attempt=0
+    until read_files || [ "$attempt" -ge 3 ]; do attempt=$((attempt + 1)); done
+    observe_recorded
+    observe_paths
+    [ "$serving" = no ] || observe_serving
+}
+
+# read_files: one process tells whose all these files are, and one reads them. Fails where one of them became another
+# between the two; then each is read when it is told of.
+read_files() {
+    set --
+    known=$newline
+    split_lines
+    for path in "$state/live/manifest" "$state/generations/0/manifest" $paths $found; do
+        if [ -f "$path" ]; then
+            case $known in *"$newline$path$newline"*) continue ;; esac
+            known=$known$path$newline
+            set -- "$@" "$path"
+        fi
+    done
+    split_words
+    owners=$newline numbers='' sizes='' total=0 count=0 few=$newline
+    [ $# -gt 0 ] || return 0
+    owners=$newline$(stat -L -c '%a %U %G %u %g %s %n' -- "$@" 2>/dev/null)$newline
+    set --
+    split_lines
+    for line in $owners; do
+        path=/${line#*" /"} size=${line%%" /"*}
+        size=${size##* }
+        # A large one is sent alone, as far as it is wanted.
+        [ "$size" -le "$serving_bytes" ] || continue
+        set -- "$@" "$path"
+        few=$few$count' '$path$newline
+        count=$((count + 1)) sizes="$sizes $size" total=$((total + size))
+    done
+    split_words
+    [ $# -gt 0 ] || return 0
+    sizes=${sizes# }$newline
+    encoded=$({ printf '%s' "$sizes" && cat -- "$@" 2>/dev/null; } | base64 -w0)
+    case $encoded in *==) padding=2 ;; *=) padding=1 ;; *) padding=0 ;; esac
+    # base64 is whole groups of four.
+    [ $((${#encoded} * 3 / 4 - padding)) -eq $((${#sizes} + total)) ] || return 1
+    numbers=$few bodies=$count sizes=''
+    say bodies
+    printf ' %s\n' "$encoded"
+}
+
+# file_body FILE [LIMIT]: its content as the body of the record just said, at most that many bytes.
+file_body() {
+    before=${numbers%%" $1$newline"*}
+    if [ "$before" != "$numbers" ]; then
+        printf ' =%s\n' "${before##*"$newline"}"
+    elif [ -n "${2-}" ]; then
+        printf ' '
+        head -c "$2" <"$1" | base64 -w0
+        printf '\n'
+    else
+        body "$1"
+    fi
+}
+
 observe_recorded() {
     if [ -f "$state/live/manifest" ]; then
-        say recorded "$(value_in "$state/live/manifest" generation)"
-        body "$state/live/manifest"
+        say recorded "$live_generation"
+        file_body "$state/live/manifest"
     fi
     highest=0
     for kept in "$state"/generations/*; do
@@ -90,8 +176,12 @@ observe_recorded() {
     say highest "$highest"
     if [ -f "$state/generations/0/manifest" ]; then
         say original
-        body "$state/generations/0/manifest"
+        file_body "$state/generations/0/manifest"
     fi
+}
+
+# observe_changes: the change under way, who holds the lock, and how the last change ended.
+observe_changes() {
     if [ -f "$state/journal" ]; then
         say_journal
     fi
@@ -99,10 +189,19 @@ observe_recorded() {
         say lock "$(value_in "$state/lock" tx)"
         body "$state/lock"
     fi
-    if [ -f "$state/outcome" ]; then
-        say outcome "$(value_in "$state/outcome" tx)" "$(value_in "$state/outcome" result)" "$(value_in "$state/outcome" why)" \
-            "$(value_in "$state/outcome" at)" "$(value_in "$state/outcome" noted)" "$(value_in "$state/outcome" cause)"
-    fi
+    [ -f "$state/outcome" ] || return 0
+    tx='' result='' why='' at='' noted='' cause=''
+    while IFS=$tab read -r key value _; do
+        case $key in
+        tx) tx=$value ;;
+        result) result=$value ;;
+        why) why=$value ;;
+        at) at=$value ;;
+        noted) noted=$value ;;
+        cause) cause=$value ;;
+        esac
+    done 2>/dev/null <"$state/outcome"
+    say outcome "$tx" "$result" "$why" "$at" "$noted" "$cause"
 }
 
 observe_services() {
@@ -110,7 +209,7 @@ observe_services() {
     services=$(systemctl show $unit_services \
         -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,PIDFile 2>/dev/null)
     say services
-    body_text "$services"
+    text_later "$services"
 }
 
 # property UNIT NAME: sets value to what systemd has just said of it.
@@ -145,34 +244,25 @@ observe_addresses() {
         say interface "${link##*/}" "$operstate" "$hardware"
     done
     say addresses
-    body_text "$(ip -o addr show 2>/dev/null)"
+    text_later "$(ip -o addr show 2>/dev/null)"
 }
 
-# observe_paths: every file that was asked for. One process tells of all of them whose they are.
+# observe_paths: what lies where it was asked for.
 observe_paths() {
-    set --
-    while IFS= read -r path; do
-        if [ -L "$path" ] || [ -f "$path" ]; then set -- "$@" "$path"; fi
-    done <<END
-$paths
-END
-    owners=$newline
-    [ $# -eq 0 ] || owners=$newline$(stat -c '%a %U %G %u %g %n' -- "$@" 2>/dev/null)$newline
-    while IFS= read -r path; do
-        [ -z "$path" ] || observe_path "$path"
-    done <<END
-$paths
-END
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    set -- $paths
+    split_words
+    for path; do observe_path "$path"; done
 }
 
 observe_path() {
     if [ -L "$1" ]; then
-        known_owner "$1"
-        say path "$1" link "$owner" "$(readlink -- "$1")"
+        say path "$1" link - "$(readlink -- "$1")"
     elif [ -f "$1" ]; then
         known_owner "$1"
         say path "$1" file "$owner"
-        body "$1"
+        file_body "$1"
     elif [ -e "$1" ]; then
         say path "$1" other
     else
@@ -180,82 +270,86 @@ observe_path() {
     fi
 }
 
-# known_owner PATH: as owner_of, without another process.
-known_owner() {
-    before=${owners%%" $1$newline"*}
-    if [ "$before" = "$owners" ]; then
-        # It has come since.
-        owner_of "$1"
-    else
-        # shellcheck disable=SC2086 # five words
-        name_owner ${before##*"$newline"}
-    fi
-}
-
-# observe_sysctls: the value of each key that was asked for. One process reads them all: a shell's own `read`
-# takes a byte at a time, of which the kernel gives a number's first only.
+# observe_sysctls: the value of each key that was asked for.
 observe_sysctls() {
-    set --
-    while IFS= read -r key; do
-        sysctl_file "$key"
-        if [ -n "$key" ] && [ -r "$file" ]; then set -- "$@" "$file"; fi
-    done <<END
-$sysctls
-END
-    values=''
-    [ $# -eq 0 ] || values=$newline$(grep -H '' -- "$@" 2>/dev/null)$newline
-    while IFS= read -r key; do
-        [ -n "$key" ] || continue
-        sysctl_file "$key"
-        rest=$values text=''
-        while :; do
-            case $rest in *"$newline$file:"*) ;; *) break ;; esac
-            rest=${rest#*"$newline$file:"}
-            text="$text ${rest%%"$newline"*}"
-            rest=$newline${rest#*"$newline"}
-        done
-        set -f # a '*' in a value stays one
-        # shellcheck disable=SC2086 # single blanks between its words
-        set -- $text
-        set +f
-        say sysctl "$key" "$*"
-    done <<END
-$sysctls
-END
+    # shellcheck disable=SC2086 # keys are words
+    note_sysctls $sysctls
+    for key in $sysctls; do
+        known_sysctl "$key"
+        say sysctl "$key" "$text"
+    done
 }
 
 # All at once, and after every other record: what several processes say at a time must not come
 # between a record and its body.
 observe_network() {
+    backends='' peers=''
     while read -r what host port; do
         case $what in
-        backend) observe_backend "$host" "$port" & ;;
+        backend) backends=$backends"$what $host $port"$newline ;;
+        peer | peer_vip) peers=$peers"$what $host $port"$newline ;;
         neighbour) observe_neighbour "$host" & ;;
         name) observe_name "$host" & ;;
-        peer | peer_vip) observe_peer "$what" "$host" "$port" & ;;
         esac
     done <<END
 $network
 END
+    [ -z "$backends" ] || try_connections 1 "$backends" observe_backend &
+    [ -z "$peers" ] || try_connections 2 "$peers" observe_peer &
     wait
 }
 
-# A connection is all that can be asked of a backend without knowing what it speaks.
-# shellcheck disable=SC2016 # bash expands it, with the values as its arguments
+# try_connections SECONDS LIST REPORT: makes a connection to each `WHAT HOST PORT` of the list, all at once, and calls
+# REPORT WHAT HOST PORT RESULT for each. The result is `open`, `timeout`, or why there is none. A connection is all that
+# can be asked of a server without knowing what it speaks.
+# shellcheck disable=SC2016 # bash expands it, with the values on its standard input
+try_connections() {
+    results=$newline$(printf '%s' "$2" | LC_ALL=C timeout "$1" bash --norc -c '
+        try() {
+            if error=$(exec 2>&1; exec 3<>"/dev/tcp/$2/$3"); then error=open; fi
+            printf "%s %s %s %s\n" "$1" "$2" "$3" "${error//[^[:print:]]/ }"
+        }
+        while read -r what host port; do try "$what" "$host" "$port" & done
+        wait' 2>/dev/null)$newline
+    while read -r what host port; do
+        [ -n "$what" ] || continue
+        case $results in
+        *"$newline$what $host $port "*)
+            result=${results#*"$newline$what $host $port "}
+            result=${result%%"$newline"*}
+            ;;
+        # What the time was over for has said nothing.
+        *) result=timeout ;;
+        esac
+        "$3" "$what" "$host" "$port" "$result"
+    done <<END
+$2
+END
+}
+
 observe_backend() {
-    if said=$(LC_ALL=C timeout 1 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$1" "$2" 2>&1); then
-        say backend "$1" "$2" up
+    case $4 in
+    open)
+        say backend "$2" "$3" up
         return
-    fi
-    # What the time was over for has said nothing.
-    case $said in
-    '') cause=timeout ;;
+        ;;
+    timeout) cause=timeout ;;
     *': Connection refused'*) cause=refused ;;
     *': No route to host'* | *': Network is unreachable'*) cause=no_route ;;
     *': Name or service not known'* | *'name resolution'*) cause=no_name ;;
     *) cause=other ;;
     esac
-    say backend "$1" "$2" down "$cause"
+    say backend "$2" "$3" down "$cause"
+}
+
+# Only a firewall leaves a connection to a peer's port without an answer where the kernel has one, whether
+# something listens there or not.
+observe_peer() {
+    case $4 in
+    open) say "$1" "$2" "$3" open ;;
+    timeout) say "$1" "$2" "$3" silent ;;
+    *) say "$1" "$2" "$3" refused ;;
+    esac
 }
 
 # A few addresses tell as much as hundreds, and a record of one write stays in one piece.
@@ -266,18 +360,6 @@ observe_name() {
     name=$1
     shift
     say name "$name" "$*"
-}
-
-# What becomes of a connection to a peer's port, made from here: only a firewall leaves it without an answer
-# where the kernel has one, whether something listens there or not.
-# shellcheck disable=SC2016 # bash expands it, with the values as its arguments
-observe_peer() {
-    timeout 2 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' hactl "$2" "$3" 2>/dev/null
-    case $? in
-    0) say "$1" "$2" "$3" open ;;
-    124) say "$1" "$2" "$3" silent ;;
-    *) say "$1" "$2" "$3" refused ;;
-    esac
 }
 
 # Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
@@ -349,7 +431,7 @@ observe_running() {
         property keepalived.service MainPID
         pid=$value
         say vrrp
-        body_text "$dump"
+        text_later "$dump"
         observe_failed_scripts
         observe_watches "$pid"
         [ "$serving" = no ] || [ "$tests_reloads" = yes ] || observe_unsure_reload
@@ -368,23 +450,33 @@ observe_failed_scripts() {
     case $dump in *'Status = BAD'*) ;; *) return 0 ;; esac
     journalctl -u keepalived.service -o cat -n 1000 --no-pager 2>/dev/null |
         sed -n 's/^\(Keepalived_vrrp[^:]*: \)\{0,1\}VRRP_Script(\([^)]*\)) \(failed.*\)$/\2\t\3/p' | tail -n 20 |
-        while IFS=$tab read -r name text; do say script_failed "$name" "$text"; done
+        while IFS=$tab read -r name cause; do say script_failed "$name" "$cause"; done
 }
 
 # observe_watches PID: the tracked files of the dump that keepalived would not see a change of. It watches
 # their folder, by its inode: when somebody removes that, the watch goes with it, and one that takes its
 # place is not watched until keepalived reads its configuration again.
 observe_watches() {
-    tracked=$(printf '%s\n' "$dump" | sed -n '/^ Track file = /,/^   Status/s/^   File = //p')
+    tracked='' is_tracked=no
+    split_lines
+    for line in $dump; do
+        case $is_tracked:$line in
+        *:' Track file = '*) is_tracked=yes ;;
+        yes:'   Status'*) is_tracked=no ;;
+        yes:'   File = '*) tracked=$tracked${line#'   File = '}$newline ;;
+        esac
+    done
+    split_words
     [ -n "$tracked" ] || return 0
-    keepalived=$1
-    children=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || return 0
+    keepalived=$1 children=''
+    { read -r children <"/proc/$1/task/$1/children"; } 2>/dev/null
     set --
     for child in "$keepalived" $children; do
         for descriptor in /proc/"$child"/fdinfo/*; do set -- "$@" "$descriptor"; done
     done
     watched=$newline$(sed -n 's/^inotify wd:[^ ]* ino:\([0-9a-f]*\) .*/\1/p' "$@" 2>/dev/null)$newline
     while IFS= read -r file; do
+        [ -n "$file" ] || continue
         inode=$(stat -c %i -- "${file%/*}" 2>/dev/null) || inode=0
         case $watched in
         *"$newline$(printf '%x' "$inode")$newline"*) [ -e "$file" ] || say unwatched "$file" ;;
@@ -402,9 +494,22 @@ observe_hooks() {
     conf=/etc/keepalived/conf.d/hactl.conf
     [ -f "$conf" ] || conf=/etc/keepalived/keepalived.conf
     [ -f "$conf" ] || return 0
-    secure=no
-    if grep -q '^[[:space:]]*enable_script_security' "$conf"; then secure=yes; fi
-    scripts=$(sed -n '/^[[:space:]]*notify_fifo[[:space:]]/d;s/^[[:space:]]*\(script\|notify\|notify_[a-z_]*\)[[:space:]]\{1,\}["'"'"']\{0,1\}\(\/[^"'"'"' 	]*\).*/\2/p' "$conf" | sort -u)
+    secure=no scripts=$newline
+    while IFS= read -r line; do
+        case $line in
+        =secure) secure=yes ;;
+        *) case $scripts in *"$newline$line$newline"*) ;; *) scripts=$scripts$line$newline ;; esac ;;
+        esac
+    done <<END
+$(sed -n '/^[[:space:]]*enable_script_security/s/.*/=secure/p;/^[[:space:]]*notify_fifo[[:space:]]/d;s/^[[:space:]]*\(script\|notify\|notify_[a-z_]*\)[[:space:]]\{1,\}["'"'"']\{0,1\}\(\/[^"'"'"' 	]*\).*/\2/p' "$conf")
+END
+    set --
+    while IFS= read -r hook; do
+        [ "$secure" = no ] || [ ! -f "$hook" ] || { real_path "$hook" && set -- "$@" "$real"; }
+    done <<END
+$scripts
+END
+    [ $# -eq 0 ] || note_folders "$@"
     while IFS= read -r hook; do
         [ -z "$hook" ] || observe_hook "$hook" "$secure"
     done <<END
@@ -434,7 +539,7 @@ observe_hook() {
         say "${3:-hook}" "$1" missing
     elif [ ! -f "$1" ] || [ ! -x "$1" ]; then
         say "${3:-hook}" "$1" not_executable
-    elif [ "$2" = yes ] && open=$(writable_by_others "$1"); then
+    elif [ "$2" = yes ] && writable_by_others "$1"; then
         say "${3:-hook}" "$1" unsafe "$open"
     else
         say "${3:-hook}" "$1" ready
@@ -451,30 +556,22 @@ END
     return 1
 }
 
-# writable_by_others PATH: the first of the path's components that somebody besides root can write to;
+# writable_by_others PATH: sets open to the first of the path's components that somebody besides root can write to;
 # false where there is none. keepalived's script security looks at the same.
 writable_by_others() {
-    component=$(readlink -f -- "$1") || return 1
-    set --
-    while [ -n "$component" ]; do
-        set -- "$@" "$component"
-        component=${component%/*}
-    done
-    owners=$(stat -c '%u %g %a' -- "$@") || return 1
-    while read -r uid gid mode; do
-        is_open=no
-        case $mode in
-        1???) ;; # sticky
-        *[2367]) is_open=yes ;;
-        *[2367]?) [ "$gid" = 0 ] || is_open=yes ;;
+    real_path "$1"
+    [ -n "$real" ] || return 1
+    open=$real
+    while [ -n "$open" ]; do
+        known_folder "$open" || { note_folders "$real" && known_folder "$open"; } || return 1
+        case $who in
+        *" "1[0-7][0-7][0-7]) ;; # sticky
+        *[2367]) return 0 ;;
+        *' 0 '*[2367]?) ;;
+        *[2367]?) return 0 ;;
         esac
-        if [ "$is_open" = yes ] || [ "$uid" != 0 ]; then
-            printf '%s' "$1"
-            return 0
-        fi
-        shift
-    done <<END
-$owners
-END
+        case $who in '0 '*) ;; *) return 0 ;; esac
+        open=${open%/*}
+    done
     return 1
 }

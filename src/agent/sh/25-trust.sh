@@ -6,6 +6,7 @@
 # in those that links on the way lead to. Otherwise sets untrusted to the reason.
 trusted_dir() {
     case $trusted in *"|$1|"*) return 0 ;; esac
+    case $folders in *" ${1:-/}$newline"*) ;; *) note_folders "$1" ;; esac
     [ -z "$1" ] || trusted_dir "${1%/*}" || return 1
     if [ -L "$1" ]; then
         links=$((links + 1)) untrusted="too many links lead to $1"
@@ -15,7 +16,7 @@ trusted_dir() {
         trusted_dir "${target%/}" || return 1
     else
         untrusted="cannot look at ${1:-/}"
-        who=$(stat -c '%u %g %a' -- "${1:-/}" 2>/dev/null) || return 1
+        known_folder "${1:-/}" || return 1
         case $who in
         '0 '*' '*[2367]) untrusted="everybody can write in ${1:-/}" && return 1 ;;
         '0 0 '*) ;;
@@ -27,6 +28,43 @@ trusted_dir() {
     trusted="$trusted|$1|"
 }
 
+# note_folders PATH...: notes whose they and the folders above them are, with one process for all.
+note_folders() {
+    above=$newline
+    for dir; do
+        while [ -n "$dir" ]; do
+            case $above in *"$newline$dir$newline"*) break ;; esac
+            above=$above$dir$newline
+            dir=${dir%/*}
+        done
+    done
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    set -- $above
+    split_words
+    folders=$newline$(stat -c '%u %g %a %n' -- / "$@" 2>/dev/null)$newline$folders
+}
+
+# known_folder PATH: sets who to the owner, the group and the mode of a path that note_folders noted.
+known_folder() {
+    who=${folders%%" $1$newline"*}
+    [ "$who" != "$folders" ] || return 1
+    who=${who##*"$newline"}
+}
+
+# real_path PATH: sets real to it without links. Few paths have one, and only these need a process.
+real_path() {
+    real=$1
+    while [ -n "$real" ]; do
+        if [ -L "$real" ]; then
+            real=$(readlink -f -- "$1")
+            return
+        fi
+        real=${real%/*}
+    done
+    real=$1
+}
+
 # trusted_parent PATH: the same for the folder that PATH is in, or will be made in.
 trusted_parent() {
     parent=${1%/*} links=0
@@ -36,7 +74,20 @@ trusted_parent() {
 
 # refuse_untrusted MANIFEST: ends the program if one of its paths cannot be written safely.
 refuse_untrusted() {
-    trusted=''
+    trusted='' folders='' places=''
+    while IFS=$tab read -r kind a b _ _ _ f; do
+        case $kind in
+        file) place=$f ;;
+        link) place=$b ;;
+        absent) place=$a ;;
+        *) continue ;;
+        esac
+        places=$places${place%/*}$newline
+    done <"$1"
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    note_folders $places
+    split_words
     while IFS=$tab read -r kind a b _ _ _ f; do
         case $kind in
         file) place=$f ;;
@@ -51,7 +102,8 @@ refuse_untrusted() {
 # refuse_strange_state: ends the program where hactl's own folder may be somebody else's work: what lies
 # there is believed, and run.
 refuse_strange_state() {
-    trusted=''
+    trusted='' folders=''
+    note_folders "$state"
     trusted_parent "$state" || die unsafe-state "cannot keep state in $state: $untrusted"
     [ ! -L "$state" ] || die unsafe-state "$state is a link, and must be a folder"
     [ -e "$state" ] || return 0
@@ -69,9 +121,10 @@ refuse_strange_state() {
 
 # refuse_tampered DIR: ends the program unless every staged file still is what was sent.
 refuse_tampered() {
+    for_files_of "$1/manifest" "$1/files" note_sums
     while IFS=$tab read -r kind _ _ _ _ sum_sent place; do
         [ "$kind" = file ] || continue
-        [ -f "$1/files$place" ] && [ ! -L "$1/files$place" ] && [ "$(sha256_of "$1/files$place")" = "$sum_sent" ] ||
+        [ -f "$1/files$place" ] && [ ! -L "$1/files$place" ] && known_sum "$1/files$place" && [ "$sum" = "$sum_sent" ] ||
             die tampered "$1/files$place is no longer what was sent"
     done <"$1/manifest"
 }

@@ -15,17 +15,28 @@ receive_tree() {
         file)
             read -r size || die protocol "the stream ended within $f"
             number "$size"
-            mkdir -p "$1/files${f%/*}" || die disk "cannot create a folder in $1: $(space "$1")"
-            read_exactly "$size" >"$1/files$f" || die disk "cannot write $1/files$f: $(space "$1")"
-            [ -f "$1/files$f" ] && [ "$(sha256_of "$1/files$f")" = "$e" ] ||
-                die disk "$1/files$f is not what was sent: is the disk full? $(space "$1")"
+            [ -d "$1/files${f%/*}" ] || mkdir -p "$1/files${f%/*}" || die disk "cannot create a folder in $1: $(space "$1")"
+            read_exactly "$size" >"$1/files$f" && [ -f "$1/files$f" ] || die disk "cannot write $1/files$f: $(space "$1")"
             printf 'file\t%s\t%s\t%s\t%s\t%s\t%s\n' "$a" "$b" "$c" "$d" "$e" "$f" >>"$1/manifest"
             ;;
-        end) return 0 ;;
+        end)
+            refuse_incomplete "$1"
+            return 0
+            ;;
         *) printf '%s\n' "$kind${a:+$tab$a}${b:+$tab$b}${c:+$tab$c}" >>"$1/manifest" ;;
         esac || die disk "cannot write $1/manifest: $(space "$1")"
     done
     die protocol "the stream ended early"
+}
+
+# refuse_incomplete DIR: ends the program unless every file of the tree is there as it was sent.
+refuse_incomplete() {
+    for_files_of "$1/manifest" "$1/files" note_sums
+    while IFS=$tab read -r kind _ _ _ _ e f; do
+        [ "$kind" = file ] || continue
+        [ -f "$1/files$f" ] && known_sum "$1/files$f" && [ "$sum" = "$e" ] ||
+            die disk "$1/files$f is not what was sent: is the disk full? $(space "$1")"
+    done <"$1/manifest"
 }
 
 # existing_dir PATH: sets dir, the folder that is there and that PATH is or would be made in; empty for /.
@@ -74,8 +85,11 @@ capture_path() {
         esac
         printf 'link\t%s\t%s\n' "$target" "$1" >>"$2/manifest.new"
     elif [ -f "$1" ]; then
-        mkdir -p "$2/files${1%/*}" && cp -- "$1" "$2/files$1" || die disk "cannot keep a copy of $1 in $2: $(space "$2")"
-        printf 'file\tother\t%s\t%s\t%s\n' "$(owned "$1" | tr ' ' '\t')" "$(sha256_of "$2/files$1")" "$1" >>"$2/manifest.new"
+        known_owner "$1"
+        # It is copied, and its hash taken, together with all others.
+        copied=$copied$1$newline
+        # shellcheck disable=SC2086 # three words
+        printf 'file\tother\t%s\t%s\t%s\t-\t%s\n' $owner "$1" >>"$2/manifest.new"
     elif [ -e "$1" ]; then
         die obstacle "$1 is no regular file"
     else
@@ -85,13 +99,15 @@ capture_path() {
 
 # capture_sysctl KEY DIR and capture_service UNIT DIR: likewise.
 capture_sysctl() {
-    printf 'sysctl\t%s\t%s\n' "$1" "$(sysctl_value "$1")" >>"$2/manifest.new" || die disk "cannot write $2/manifest.new"
+    known_sysctl "$1"
+    printf 'sysctl\t%s\t%s\n' "$1" "$text" >>"$2/manifest.new" || die disk "cannot write $2/manifest.new"
 }
 
 capture_service() {
-    enabled=$(systemctl is-enabled "$1" 2>/dev/null) || :
-    active=$(systemctl is-active "$1" 2>/dev/null) || :
-    printf 'service\t%s\t%s\t%s\n' "$1" "${enabled:-none}" "${active:-inactive}" >>"$2/manifest.new" ||
+    property "$1" UnitFileState
+    enabled=$value
+    property "$1" ActiveState
+    printf 'service\t%s\t%s\t%s\n' "$1" "${enabled:-none}" "${value:-inactive}" >>"$2/manifest.new" ||
         die disk "cannot write $2/manifest.new"
 }
 
@@ -101,6 +117,9 @@ capture_missing() {
     mkdir -p "$2/files" || die disk "cannot create $2: $(space "$state")"
     true >"$2/manifest.new" || die disk "cannot write in $2"
     [ ! -f "$2/manifest" ] || cat "$2/manifest" >"$2/manifest.new" || die disk "cannot write in $2: $(space "$2")"
+    for_files_of "$1" '' note_owners
+    note_sysctls_of "$1"
+    copied=''
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
         file) tells "$2/manifest.new" "$f" || capture_path "$f" "$2" ;;
@@ -109,12 +128,52 @@ capture_missing() {
         sysctl) tells_of "$2/manifest.new" sysctl "$a" || capture_sysctl "$a" "$2" ;;
         esac
     done <"$1"
+    # shellcheck disable=SC2086 # names of units are words
+    services=$(systemctl show $unit_services -p Id,ActiveState,UnitFileState 2>/dev/null)
     for unit in $units; do
         tells_of "$2/manifest.new" service "$unit.service" || capture_service "$unit.service" "$2"
     done
+    copy_files "$2"
+    set_sums "$2"
     sync_tree "$2"
     mv -f "$2/manifest.new" "$2/manifest" || die disk "cannot write $2/manifest"
     sync "$2" || :
+}
+
+# note_sysctls_of MANIFEST: notes the values of the kernel settings that it speaks of.
+note_sysctls_of() {
+    keys=''
+    while IFS=$tab read -r kind key _; do
+        [ "$kind" != sysctl ] || keys="$keys $key"
+    done <"$1"
+    # shellcheck disable=SC2086 # keys are words
+    note_sysctls $keys
+}
+
+# copy_files DIR: those in copied, under DIR/files.
+copy_files() {
+    kept_in=$1
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    set -- $copied
+    split_words
+    [ $# -eq 0 ] || cp --parents -- "$@" "$kept_in/files" || die disk "cannot keep copies in $kept_in: $(space "$kept_in")"
+}
+
+# set_sums DIR: the hashes of the copies, in the manifest that is being written.
+set_sums() {
+    for_files_of "$1/manifest.new" "$1/files" note_sums
+    while IFS= read -r line; do
+        case $line in
+        "file$tab"*"$tab-$tab"*)
+            path=${line##*"$tab"}
+            known_sum "$1/files$path"
+            line=${line%"$tab-$tab"*}$tab$sum$tab$path
+            ;;
+        esac
+        printf '%s\n' "$line"
+    done <"$1/manifest.new" >"$1/manifest.summed" && mv -f "$1/manifest.summed" "$1/manifest.new" ||
+        die disk "cannot write $1/manifest.new: $(space "$1")"
 }
 
 # make_dirs DIR: creates it and its parents, readable by all, and notes which are made: before they
@@ -180,14 +239,17 @@ sweep() {
     done <"$1"
 }
 
-# is_same_file MODE OWNER GROUP SHA256 PATH: true when PATH already is what its manifest line says.
+# is_same_file MODE OWNER GROUP SHA256 PATH: true when PATH already is what its manifest line says. It has been
+# looked at.
 is_same_file() {
-    [ -f "$5" ] && [ ! -L "$5" ] && [ "$(owned "$5")" = "$1 $2 $3" ] && [ "$(sha256_of "$5")" = "$4" ]
+    [ -f "$5" ] && [ ! -L "$5" ] && known_owner "$5" && [ "$owner" = "$1 $2 $3" ] &&
+        known_sum "$5" && [ "$sum" = "$4" ]
 }
 
 # place_tree DIR: makes the host's files what the tree says; changes only what differs.
 place_tree() {
     units_changed=no
+    for_files_of "$1/manifest" '' note_owners note_sums
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
         file)
@@ -229,6 +291,7 @@ is_fixed() {
 
 # refuse_fixed MANIFEST: ends the program where a file that has to change cannot be replaced.
 refuse_fixed() {
+    for_files_of "$1" '' note_owners note_sums
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
         file)
@@ -269,12 +332,13 @@ note_unit() { case $1 in /etc/systemd/*) units_changed=yes ;; esac }
 # place_sysctls DIR: sets the kernel to what the tree says and reads it back. A value that the
 # kernel refuses is an error here, since sysctl.d(5) would skip it silently at boot.
 place_sysctls() {
+    note_sysctls_of "$1/manifest"
     while IFS=$tab read -r kind key value; do
         [ "$kind" = sysctl ] || continue
         # An empty field would vanish in the word splitting, so nothing is written as '-'.
         [ "$value" != - ] || value=''
-        now=$(sysctl_value "$key")
-        [ "$now" != "$value" ] || continue
+        known_sysctl "$key"
+        [ "$text" != "$value" ] || continue
         sysctl_file "$key"
         if [ ! -e "$file" ]; then
             [ -z "$value" ] || $place_on_error sysctl "the kernel has no setting $key"

@@ -47,7 +47,9 @@ validate_inside() {
 
 # own_copy DIR: what the tests see there, and may change.
 own_copy() {
-    mkdir -p "$private$1" && chmod -R u=rwX,go=rX "$private/etc"
+    umask 022
+    mkdir -p "$private$1"
+    umask 077
     cp -a "$1/." "$private$1/" || die disk "cannot copy $1"
     mount -n --bind "$private$1" "$1" || die mount "cannot bind over $1"
 }
@@ -71,6 +73,7 @@ refuse_unwritable() {
 # in any case: keepalived 2.3.3 refuses to track one that is missing, and the units make it when they start.
 own_run() {
     mkdir -m 755 "$private/run" || die disk "cannot create a folder on $private"
+    tables=$private/fstab shared='' own_folders=''
     for entry in /run/* /run/.[!.]*; do
         own=$private$entry
         case $entry:${1-} in
@@ -81,18 +84,33 @@ own_run() {
             if [ -L "$entry" ]; then
                 cp -P -- "$entry" "$own"
             elif [ -d "$entry" ]; then
-                mkdir "$own" && mount -n --rbind "$entry" "$own"
+                shared=$shared$entry$newline own_folders=$own_folders$own$newline
             elif [ -e "$entry" ]; then
-                : >"$own" && mount -n --bind "$entry" "$own"
+                : >"$own" && share "$entry" bind
             fi
             ;;
         # What is gone again by now, or cannot be had twice, is not what these files are about.
         esac 2>/dev/null || :
     done
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    [ -z "$shared" ] || mkdir -- $own_folders 2>/dev/null || :
+    for entry in $shared; do share "$entry" rbind; done
+    split_words
+    [ ! -f "$tables" ] || mount -n -a -T "$tables" 2>/dev/null || :
     case ${1-} in
     /run/*/*) [ -e "$private$1" ] || { mkdir -p "$private${1%/*}" && echo 0 >"$private$1"; } || die disk "cannot create a file on $private" ;;
     esac
     mount -n --rbind "$private/run" /run || die mount "cannot bind over /run"
+}
+
+# share PATH bind|rbind: what the host has there is mounted at its private place: all together, unless fstab(5) could not
+# have its name.
+share() {
+    case $1 in
+    *[!A-Za-z0-9._/@:+-]*) mount -n "--$2" "$1" "$private$1" 2>/dev/null || : ;;
+    *) printf '%s %s none %s 0 0\n' "$1" "$private$1" "$2" >>"$tables" ;;
+    esac
 }
 
 # place_for_validation DIR: only what lies under the private folders.
@@ -102,9 +120,12 @@ place_for_validation() {
         top=$(folder_of "$path")
         [ -d "$top" ] || continue
         own_way "$top" "$path" || die disk "cannot stage $path"
-        rm -f -- "$path"
-        [ "$kind" != absent ] || continue
-        mkdir -p "${path%/*}" && cp -- "$1/files$path" "$path" && chmod "$b" "$path" && chown "$c:$d" "$path" ||
+        if [ "$kind" = absent ]; then
+            rm -f -- "$path"
+            continue
+        fi
+        # It removes what lies there first, and follows no link.
+        { [ -d "${path%/*}" ] || mkdir -p "${path%/*}"; } && install -m "$b" -o "$c" -g "$d" -T -- "$1/files$path" "$path" ||
             die disk "cannot stage $path"
     done <"$1/manifest"
 }

@@ -4,8 +4,8 @@ apt_is_here() { command -v apt-get >/dev/null 2>&1; }
 
 # apt_candidate NAME: the version that would be installed, by the lists that the host has. Nothing is written.
 apt_candidate() {
-    apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$1" 2>/dev/null | while read -r key value _; do
-        [ "$key" = Candidate: ] && printf '%s' "$value"
+    apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$1" 2>/dev/null | while read -r key version _; do
+        [ "$key" = Candidate: ] && printf '%s' "$version"
     done
 }
 

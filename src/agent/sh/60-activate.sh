@@ -3,7 +3,7 @@
 # journal TX PHASE GENERATION ACTIONS: what is under way, written before it is done. ACTIONS is a line
 # `UNIT ACTION` for each unit that something is done to, so that an undo can do the same.
 journal() {
-    printf 'tx\t%s\nphase\t%s\ngeneration\t%s\n%s' "$1" "$2" "$3" "$4" | put "$state/journal" ||
+    put_text "$state/journal" "tx$tab$1${newline}phase$tab$2${newline}generation$tab$3$newline$4" ||
         die disk "cannot write $state/journal: $(space "$state")"
 }
 
@@ -25,23 +25,23 @@ arm() {
     case $(systemctl is-active hactl-revert.service) in
     activating) systemctl stop hactl-revert.service ;;
     esac
-    printf '%s\n' "$script" | put "$state/agent" || die disk "cannot write $state/agent: $(space "$state")"
+    put_text "$state/agent" "$script$newline" || die disk "cannot write $state/agent: $(space "$state")"
     keep_peer_key
-    put_unit hactl-revert.service <<END && put_unit hactl-revert.timer <<END2 && put_unit hactl-revert-boot.service <<END3 || die write "cannot write in $unit_dir"
-[Unit]
+    new_units=$(mktemp -d "$unit_dir/.hactl.XXXXXX") || die write "cannot write in $unit_dir"
+    new_unit hactl-revert.service "[Unit]
 Description=Undo a change of hactl's that was not confirmed
 [Service]
 Type=oneshot
 ExecStart=/bin/sh $state/agent expire $1
-END
-[Unit]
+"
+    new_unit hactl-revert.timer "[Unit]
 Description=Time left to confirm a change of hactl's
 [Timer]
 OnActiveSec=$2
 OnUnitInactiveSec=$timer_again
 AccuracySec=100ms
-END2
-[Unit]
+"
+    new_unit hactl-revert-boot.service "[Unit]
 Description=Undo a change of hactl's that a reboot interrupted
 DefaultDependencies=no
 After=local-fs.target
@@ -51,34 +51,49 @@ Type=oneshot
 ExecStart=/bin/sh $state/agent expire-at-boot $1
 [Install]
 WantedBy=multi-user.target
-END3
+"
     [ -z "$peer_key" ] || peer_units "$1"
+    { chmod 644 "$new_units"/* && sync "$new_units"/* && mv -f -t "$unit_dir" -- "$new_units"/* && rmdir "$new_units"; } ||
+        die write "cannot write in $unit_dir"
     make_dirs "$unit_dir/multi-user.target.wants" &&
         ln -sfn "$unit_dir/hactl-revert-boot.service" "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" ||
         die write "cannot write in $unit_dir"
-    # Restarted: a timer that an earlier change left behind would not count from now.
-    systemctl daemon-reload && systemctl restart hactl-revert.timer || die service "cannot arm the revert timer"
-    # Without it this node cannot answer its peers; it still rolls the change back on its own.
-    [ -z "$peer_key" ] || systemctl restart hactl-peer.socket 2>/dev/null || :
+    # systemd reads units that it does not know when it starts them. Only what it knows already, of an earlier change, it
+    # has to be told of, which takes it longer than anything else here.
+    sockets=''
+    [ -z "$peer_key" ] || sockets=hactl-peer.socket
+    start_timer && is_as_written ||
+        { systemctl daemon-reload && start_timer; } || die service "cannot arm the revert timer"
 }
 
-# put_unit NAME: standard input becomes that unit, whatever lay there.
-put_unit() {
-    new=$(mktemp "$unit_dir/.hactl.XXXXXX") || return 1
-    cat >"$new" && chmod 644 "$new" && sync "$new" && mv -fT -- "$new" "$unit_dir/$1" && return 0
-    rm -f -- "$new"
-    return 1
+# start_timer: restarted, since one that an earlier change left behind would not count from now.
+start_timer() {
+    # Without the socket this node cannot answer its peers; it still rolls the change back on its own.
+    # shellcheck disable=SC2086 # a word or none
+    systemctl restart hactl-revert.timer $sockets 2>/dev/null || systemctl restart hactl-revert.timer 2>/dev/null
 }
+
+# is_as_written: what systemd knows of these units is what lies on the disk.
+is_as_written() {
+    # shellcheck disable=SC2086 # a word or none
+    case $(systemctl show hactl-revert.timer hactl-revert.service $sockets -p NeedDaemonReload 2>/dev/null) in
+    *NeedDaemonReload=yes*) return 1 ;;
+    esac
+}
+
+# new_unit NAME TEXT: among the units that are put in place together.
+new_unit() { printf '%s' "$2" >"$new_units/$1" || die write "cannot write in $unit_dir"; }
 
 # disarm: the program itself goes last, since it tells that the rest may not be gone yet.
 disarm() {
     # An answer that is still being given would outlive its unit's file, and then fail or never end. It waits
     # for the mutex that is held here, so that it has decided nothing: to who asks, its line is cut.
     systemctl stop hactl-revert.timer hactl-peer.socket 'hactl-peer@*.service' 2>/dev/null
-    rm -f "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert* \
+    rm -rf "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert* \
         "$unit_dir"/hactl-peer* "$unit_dir"/.hactl.??????
     drop_dirs "$unit_dir/multi-user.target.wants"
-    systemctl daemon-reload
+    # It forgets what nothing needs, unless something made it read all units meanwhile.
+    [ -z "$(systemctl list-units --all --no-legend 'hactl-revert*' 'hactl-peer*' 2>/dev/null)" ] || systemctl daemon-reload
     rm -f "$state/peer-key" "$state/agent"
 }
 
@@ -97,11 +112,11 @@ activate() {
     [ -f "$into/new/manifest" ] || die protocol "nothing is staged"
     generation=$(value_in "$into/new/manifest" generation)
     number "$generation"
-    actions='' whole=no peer_key='' peer_address=''
+    expected='' actions='' whole=no peer_key='' peer_address=''
     switch_role='' switch_patience=0
     while IFS=$tab read -r kind a b; do
         case $kind in
-        expect) expect_path "$a" "$b" ;;
+        expect) expected=$expected$a$tab$b$newline ;;
         peer) peer_key=$a peer_address=$b ;;
         switch) switch_role=$a switch_patience=$b ;;
         action)
@@ -119,6 +134,7 @@ activate() {
     number "$switch_patience"
     case $peer_key in *[!0-9a-f]*) die protocol "this is no key" ;; esac
     [ "${#peer_key}" -ge 32 ] || [ -z "$peer_key" ] || die protocol "this key is too short"
+    expect_paths
     refuse_tampered "$into/new"
     refuse_untrusted "$into/new/manifest"
     carry_on
@@ -148,6 +164,8 @@ activate() {
         if [ "$unit" = keepalived ] && [ -n "$switch_role" ]; then take_part "$1"; fi
         run_action "$unit.service" "$(action_of "$unit")"
     done
+    # What the daemons were before is over.
+    services=''
     prove "$into/new"
     let_secondaries_be "$into"
     take_addresses_up "$into"
@@ -203,10 +221,22 @@ let_secondaries_be() {
     rm -f "$1/promoting"
 }
 
-# expect_path HASH PATH: the plan was made for this host as it was; is it still?
-expect_path() {
-    if [ -f "$2" ] && [ ! -L "$2" ]; then found=$(sha256_of "$2"); else found=-; fi
-    [ "$found" = "$1" ] || die moved-on "$2 was changed after the plan was made"
+# expect_paths: the plan was made for this host as it was; is it still?
+expect_paths() {
+    set --
+    while IFS=$tab read -r _ path; do
+        if [ -f "$path" ] && [ ! -L "$path" ]; then set -- "$@" "$path"; fi
+    done <<END
+$expected
+END
+    note_sums "$@"
+    while IFS=$tab read -r planned path; do
+        [ -n "$path" ] || continue
+        if [ -f "$path" ] && [ ! -L "$path" ]; then known_sum "$path"; else sum=-; fi
+        [ "$sum" = "$planned" ] || die moved-on "$path was changed after the plan was made"
+    done <<END
+$expected
+END
 }
 
 # action_of UNIT: what is done to it.
@@ -226,13 +256,14 @@ run_action() {
     none) return 0 ;;
     stop) systemctl disable --now "$1" >/dev/null 2>&1 && return 0 ;;
     reload | restart | start)
-        systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
-        systemctl reset-failed "$1" 2>/dev/null
+        property "$1" UnitFileState
+        [ "$value" = enabled ] || systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
+        started=now
+        if [ "$2" != reload ]; then systemctl reset-failed "$1" 2>/dev/null; fi
         # systemd may be starting it again already, from the file that was there before.
-        case $2:$(systemctl is-active "$1" 2>/dev/null) in
-        start:active | start:activating) started=early ;;
-        *) started=now ;;
-        esac
+        if [ "$2" = start ]; then
+            case $(systemctl is-active "$1" 2>/dev/null) in active | activating) started=early ;; esac
+        fi
         output=$(systemctl "$2" "$1" 2>&1) &&
             { [ "$started" = now ] || output=$(systemctl reload "$1" 2>&1); } && return 0
         ;;

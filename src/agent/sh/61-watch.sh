@@ -44,7 +44,7 @@ watch() {
         hardware=${rest##*link/ether }
         [ "$hardware" = "$rest" ] || say hardware "${interface%%[@:]*}" "${hardware%% *}"
     done
-    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    say_clock
     finish
 }
 
@@ -88,14 +88,14 @@ watched() {
     body_text "$(journalctl -q --no-pager -o json --since "@$since" "$@" 2>/dev/null |
         grep -v '"Printing [^"]* on signal' | tail -n 2000)"
     rm -rf "$folder"
-    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    say_clock
     finish
 }
 
 # glance: who has which address and which daemons run; enough to tell whether a drill is over.
 glance() {
     say host "$(uname -n)" "$(uname -r)" "$(id -u)"
-    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    say_clock
     observe_services
     observe_addresses
     finish

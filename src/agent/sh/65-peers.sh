@@ -21,22 +21,21 @@ peers() {
 keep_peer_key() {
     rm -f "$state/peer-key"
     [ -n "$peer_key" ] || return 0
-    printf 'key\t%s\naddress\t%s\n' "$peer_key" "$peer_address" | put "$state/peer-key" ||
+    put_text "$state/peer-key" "key$tab$peer_key${newline}address$tab$peer_address$newline" ||
         die disk "cannot write $state/peer-key: $(space "$state")"
 }
 
 # peer_units TX: what listens for a peer's question, from the activation on.
 peer_units() {
-    put_unit hactl-peer.socket <<END && put_unit hactl-peer@.service <<END2 || die write "cannot write in $unit_dir"
-[Unit]
+    new_unit hactl-peer.socket "[Unit]
 Description=Answers the other nodes of a change of hactl's
 [Socket]
 ListenStream=$peer_port
 Accept=yes
 MaxConnections=64
 MaxConnectionsPerSource=8
-END
-[Unit]
+"
+    new_unit hactl-peer@.service "[Unit]
 Description=Answers the other nodes of a change of hactl's
 # An answer that took too long leaves no failed unit behind.
 CollectMode=inactive-or-failed
@@ -47,7 +46,7 @@ StandardOutput=socket
 StandardError=journal
 RuntimeMaxSec=10
 MemoryMax=64M
-END2
+"
 }
 
 # peer_tag WORD TX ADDRESS NONCE NONCE: proves who holds the key, and that WORD is what it said, of that

@@ -151,8 +151,9 @@ announce_vips() {
 
 # announce_owned ADDRESS...: those on an Ethernet interface of this host, all at once.
 announce_owned() {
-    each4='' each6='' named=''
+    each4='' each6='' named=' '
     for address; do
+        case $named in *" $address "*) continue ;; esac
         interface=$(interface_of "$address")
         case $interface in '' | lo) continue ;; esac
         link=$(ip -o link show dev "$interface" 2>/dev/null)
@@ -165,9 +166,9 @@ announce_owned() {
         *:*) each6="$each6 $interface $index $hardware $address $router" ;;
         *) each4="$each4 $interface $index $hardware $address 0" ;;
         esac
-        named="$named $interface $address"
+        named="$named$interface $address "
     done
-    [ -n "$named" ] || return 0
+    [ "$named" != ' ' ] || return 0
     # shellcheck disable=SC2086 # words by fives
     tool=$(announce_by $each4 $each6)
     # shellcheck disable=SC2086 # words by twos
@@ -247,7 +248,7 @@ while (my (undef, $index, $hardware, $address, $router) = splice(@ARGV, 0, 5)) {
 }
 for my $round (1 .. 3) {
     for my $frame (@frames) { defined(send($frame->[0], $frame->[2], 0, $frame->[1])) or die; }
-    select(undef, undef, undef, 0.02);
+    select(undef, undef, undef, 0.02) if $round < 3;
 }
 '
 
@@ -271,8 +272,8 @@ while words:
         for op, target in ((1, b"\0" * 6), (2, mac)):
             frame = struct.pack("!6s6sHHHBBH6s4s6s4s18x", b"\xff" * 6, mac, 0x0806, 1, 0x0800, 6, 4, op, mac, ip, target, ip)
             frames.append((s, frame, (name, 0x0806)))
-for _ in range(3):
+for wait in (0.02, 0.02, 0):
     for s, frame, to in frames:
         s.sendto(frame, to)
-    time.sleep(0.02)
+    time.sleep(wait)
 '

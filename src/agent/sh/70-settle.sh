@@ -70,9 +70,9 @@ carry_through() {
 record_outcome() {
     timeout=0
     [ ! -f "$into/timeout" ] || read -r timeout _ <"$into/timeout"
-    printf 'tx\t%s\nresult\t%s\ncause\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\npeers\t%s\n' "$1" "$2" "$3" "$4" \
+    put_text "$state/outcome" "$(printf 'tx\t%s\nresult\t%s\ncause\t%s\nwhy\t%s\nat\t%s\nboot\t%s\nlinger\t%s\nlasts\t%s\npeers\t%s' "$1" "$2" "$3" "$4" \
         "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(boot_id)" "$(($(uptime_seconds) + timeout + 2 * peer_grace))" \
-        "$((timeout + 2 * peer_grace))" "${others-}" | put "$state/outcome"
+        "$((timeout + 2 * peer_grace))" "${others-}")$newline"
 }
 
 # linger_anew: after a restart, whose clock knows nothing of the time before. The others may have been
@@ -296,7 +296,8 @@ expire_at_boot() {
         return
     fi
     rm -f "$unit_dir"/hactl-revert.* "$unit_dir"/hactl-peer* "$unit_dir/hactl-revert-boot.service" \
-        "$unit_dir"/.hactl.?????? "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" \
+        "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" \
         "$state/peer-key" "$state/agent"
+    rm -rf "$unit_dir"/.hactl.??????
     drop_dirs "$unit_dir/multi-user.target.wants"
 }

@@ -1,7 +1,8 @@
 # main VERB [ARGUMENT...]
 main() {
     case $1 in validate-inside | test-live | peer | ask-peer | drill-*) ;; *) say hactl-agent 1 ;; esac
-    [ "$(id -u)" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
+    uid=$(id -u)
+    [ "$uid" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     # Healing works in /run only, and must not fail for what became of the state.
     case $1 in heal | drill-*) ;; *) refuse_strange_state ;; esac
     case $1 in

@@ -1,15 +1,15 @@
-//! What can happen to a host in the middle of a change, and what the model makes of it.
+//! The inputs that a host can get during a change, and their effect in the model.
 
 use crate::host_model::{Answer, Host, Stage};
 
 use super::site::Seen;
 
-/// What a peer turns out to be when it is asked.
+/// The answer of a peer when queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     Confirmed,
     Denied,
-    /// It is up, and nothing there listens.
+    /// It is up, but nothing listens there.
     Refused,
 }
 
@@ -24,37 +24,37 @@ impl Peer {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Input {
-    /// The beginning and the end of an activation; `works` is the host's own proof.
+    /// A whole activation. `works` tells whether its verification succeeds.
     Activate {
         works: bool,
     },
     Confirm,
-    /// A person may confirm now.
+    /// Opens the change for confirmation.
     Offer,
-    /// Nobody may confirm any more.
+    /// Closes it for confirmation.
     Withdraw,
     Revert,
-    /// The timer, with peers that say nothing new.
+    /// The timer fires, and peers say nothing new.
     Expire,
-    /// A peer asks.
+    /// A peer queries the host.
     AnswerPeer,
-    /// The timer, and peers that answer one after the other, a round of questions apart.
+    /// The timer fires, and peers answer one after the other, one round of queries apart.
     Hear(Vec<(usize, Peer)>),
-    /// The power goes and comes back.
+    /// Power is lost and returns.
     Boot,
-    /// One of them, the program being killed before its step of that number.
+    /// An input whose call is killed before the step of this number.
     Killed(Box<Input>, usize),
 }
 
 impl Input {
-    /// True of what usually ends a change.
+    /// Whether the input usually ends a change.
     pub(super) fn is_deciding(&self) -> bool {
         matches!(self, Self::Confirm | Self::Revert)
             || matches!(self, Self::Hear(heard) if heard.len() > 1)
     }
 }
 
-/// Everything that can happen to a host there.
+/// All inputs that are possible in the host's current state.
 pub(super) fn inputs(
     host: Host,
     seen: &Seen,
@@ -76,12 +76,13 @@ pub(super) fn inputs(
     }
     let answers = [Peer::Confirmed, Peer::Denied, Peer::Refused];
     let peers = [1, 2].map(|peer| answers.map(|answer| (peer, answer)));
-    // A host that is not asking hears nobody; one that was active until now may hear both at once.
+    // A host that is not querying receives no answers. One that was active until now may receive
+    // both at once.
     let may_ask = matches!(host.stage, Stage::Active | Stage::Offered | Stage::Asking);
     let is_asking = may_ask && seen.is_armed && host.open != 0;
     if is_asking {
         inputs.extend(peers.concat().into_iter().map(|one| Input::Hear(vec![one])));
-        // Who has denied keeps to it until it can have heard of a confirmed one.
+        // A peer that denied keeps doing so until it can have learned of a confirmation.
         let is_open = |peer: usize| host.open & (1 << peer) != 0;
         for (first, then) in [(1, 2), (2, 1)] {
             if is_open(then) {
@@ -111,7 +112,7 @@ pub(super) fn inputs(
 }
 
 impl Input {
-    /// About as many steps as the call has: later kills come after its end.
+    /// The approximate number of steps of the call. Later kills happen after its end.
     fn steps(&self) -> usize {
         match self {
             Self::Activate { .. } => 60,
@@ -121,8 +122,9 @@ impl Input {
     }
 }
 
-/// Where the model may be after the input, and what it answers; `None` where nobody hears an answer. A
-/// program that is killed has done the whole of it, nothing, or what the model calls half done.
+/// The states and answers that the model allows after the input. The answer is `None` if nobody
+/// receives one. A killed program has done everything, nothing, or something that the model
+/// considers half done.
 pub(super) fn allowed(host: Host, input: &Input, is_armed: bool) -> Vec<(Host, Option<Answer>)> {
     let mut next = host;
     let answer = match input {
@@ -135,9 +137,16 @@ pub(super) fn allowed(host: Host, input: &Input, is_armed: bool) -> Vec<(Host, O
         Input::Withdraw => Some(next.withdraw()),
         Input::Revert => Some(next.revert()),
         Input::AnswerPeer => Some(next.answer_peer()),
+        // It was killed after it had started its timer and before it had written its journal. There is
+        // nothing to undo then, and the timer removes what was staged.
+        Input::Expire if host.stage == Stage::Staged => {
+            let mut old = host;
+            old.stage = Stage::Old;
+            return vec![(host, None), (old, None)];
+        }
         Input::Expire => {
             next.expire();
-            // It was killed when it had heard from everybody: it hears the same again.
+            // It was killed after all answers had arrived, and gets the same ones again.
             if next.stage == Stage::Asking && next.open == 0 {
                 next.stage = Stage::Old;
             }
@@ -145,7 +154,7 @@ pub(super) fn allowed(host: Host, input: &Input, is_armed: bool) -> Vec<(Host, O
         }
         Input::Hear(heard) => {
             next.expire();
-            // One that listens to nobody is waited for: it may have been restarted.
+            // A peer that refuses connections may be rebooting, so the host waits for it.
             let (late, soon): (Vec<_>, Vec<_>) =
                 heard.iter().partition(|(_, peer)| *peer == Peer::Refused);
             for (peer, answer) in soon.into_iter().chain(late) {

@@ -1,10 +1,11 @@
-//! The model of a host (`tests/support/host_model.rs`) and the host's program, given the same inputs:
-//! after each of them both must be in the same state and have given the same answer.
+//! Conformance of the host's program to the model of a host (`tests/support/host_model.rs`): after
+//! each input, both have to be in the same state and give the same answer.
 //!
-//! Every input is given in every state that was reached, the program being killed before one of its
-//! steps among them, until no new state is found; then there are random walks. What is explored is the
-//! program's state, so that two states that the model takes for one are both tried.
-//! `HACTL_EVERY_STEP=1` kills before every step and tells states apart by every byte on the disk.
+//! Every input is tried in every reachable state, including kills of the program before one of its
+//! steps, until there are no new states. Random walks follow. The states explored are the
+//! program's, so that two states that the model does not distinguish are both tried.
+//! `HACTL_EVERY_STEP=1` kills before every step, and distinguishes states by every byte on the
+//! disk.
 
 mod input;
 mod peers;
@@ -27,10 +28,10 @@ in_every_shell!(
     a_half_done_undo_is_never_confirmed,
 );
 
-/// What was done so far, for whoever reads a failure.
+/// The inputs so far, for diagnosing a failure.
 type Path = Vec<Input>;
 
-/// Gives the input to both, and returns where the model is then.
+/// Gives the input to both, and returns the model's new state.
 async fn step(site: &Site<'_>, host: Host, before: &Seen, input: &Input, path: &Path) -> Host {
     let (answer, after) = site.take(input).await;
     let allowed = allowed(host, input, before.is_armed);
@@ -61,7 +62,7 @@ async fn every_transition_is_the_models(world: &World) {
         site.restore(&shot);
         let before = site.look();
         site.settles_when_left_alone(&path).await;
-        // One kill on the way to a state, unless every step counts.
+        // At most one kill on the path to a state, unless every step counts.
         let is_killed = |input: &Input| matches!(input, Input::Killed(..));
         let kills = every || !path.iter().any(is_killed);
         let apart = if every { 1 } else { 2 };
@@ -88,7 +89,7 @@ async fn long_walks_are_the_models(world: &World) {
     let start = site.shot();
     let mut random = 0x5eed_u64 + world.steps_to_kill_at().next().unwrap_or_default() as u64;
     let mut draw = move |below: usize| {
-        // xorshift64: the walks are the same ones every time.
+        // xorshift64, with a fixed seed for reproducible walks.
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -102,7 +103,7 @@ async fn long_walks_are_the_models(world: &World) {
             let before = site.look();
             let kill_at = 1 + draw(60);
             let all = inputs(host, &before, std::iter::once(kill_at), false);
-            // What decides a change ends a walk too soon: it gets half of the chances.
+            // Halve the chances of inputs that decide the change, or the walks end too soon.
             let mut input = all[draw(all.len())].clone();
             if input.is_deciding() && draw(2) == 0 {
                 input = all[draw(all.len())].clone();
@@ -116,8 +117,8 @@ async fn long_walks_are_the_models(world: &World) {
     println!("{steps} steps of random walks");
 }
 
-/// An undo that was interrupted leaves some files old and some new. No confirmation may keep that, and
-/// a restart goes on with it before the daemons read such files.
+/// An interrupted rollback leaves some files old and some new. No confirmation may keep that state,
+/// and at boot the rollback is completed before the daemons read the files.
 async fn a_half_done_undo_is_never_confirmed(world: &World) {
     let site = Site::new(world).await;
     site.take(&Input::Activate { works: true }).await;

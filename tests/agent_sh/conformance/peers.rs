@@ -1,5 +1,5 @@
-//! The other nodes of the change: how they answer when this host asks, and one that asks this host.
-//! What a question and an answer look like is known here and in the stub `peer` alone.
+//! The change's other nodes: their answers to this host's queries, and a query to this host. Only
+//! this file and the stub `peer` know the format of queries and answers.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
@@ -13,15 +13,15 @@ use crate::world::World;
 use super::input::Peer;
 
 const OWN_ADDRESS: &str = "192.0.2.10";
-/// The addresses of the peers in places 1 and 2.
+/// The addresses of the peers at positions 1 and 2.
 const ADDRESSES: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
 
-/// As the manifest has them.
+/// The addresses as in the manifest.
 pub(super) fn addresses() -> String {
     ADDRESSES.join(" ")
 }
 
-/// Nobody has said anything yet.
+/// Makes all peers silent.
 pub(super) fn be_silent(world: &World) {
     for address in ADDRESSES {
         world.write(&format!("/run/peers/{address}"), "silent\n");
@@ -29,8 +29,8 @@ pub(super) fn be_silent(world: &World) {
     world.write("/run/peers/rounds", "0\n");
 }
 
-/// From now on the peers answer so, each a round of questions later than the one before, and then for
-/// ever; the others as they did before. The service is stopped when all have been asked.
+/// Sets the answers of peers, each one round of queries later than the previous one, and permanent
+/// from then on. Other peers keep their answers. The service is stopped once all have been queried.
 pub(super) fn will_answer(world: &World, heard: &[(usize, Peer)]) {
     for (rounds_before, (peer, answer)) in heard.iter().enumerate() {
         let word = match answer {
@@ -42,11 +42,11 @@ pub(super) fn will_answer(world: &World, heard: &[(usize, Peer)]) {
         let _ = writeln!(lines, "{word}");
         world.write(&format!("/run/peers/{}", ADDRESSES[peer - 1]), lines);
     }
-    // A peer that refuses may be about to listen again: that takes some rounds.
+    // A peer that refuses connections gets some rounds, since it may be about to listen again.
     world.write("/run/peers/rounds", format!("{}\n", heard.len() + 6));
 }
 
-/// Whatever the host got to hear before it was killed, the peers keep to their last words.
+/// Fixes the peers' answers at the last one, whatever the host received before it was killed.
 pub(super) fn have_answered(world: &World) {
     for address in ADDRESSES {
         let path = format!("/run/peers/{address}");
@@ -57,12 +57,12 @@ pub(super) fn have_answered(world: &World) {
     world.write("/run/peers/rounds", "0\n");
 }
 
-/// A peer asks the host whether the change was confirmed there.
+/// A peer queries the host for the change's confirmation.
 pub(super) fn ask(world: &World) -> Option<Answer> {
     let listens = world.read("/run/units/hactl-peer.socket.active").trim() == "active"
         && world.exists("/etc/systemd/system/hactl-peer.socket");
     if !listens {
-        // Which to the one that asks is a no.
+        // The peer takes a refused connection for a no.
         return Some(Answer::No);
     }
     match handshake(world).as_deref() {
@@ -72,7 +72,7 @@ pub(super) fn ask(world: &World) -> Option<Answer> {
     }
 }
 
-/// What this host is told of the change's peers.
+/// This host's credentials for its peers.
 pub(super) fn own_side() -> PeerSide {
     PeerSide {
         key: PeerKey::random().unwrap(),
@@ -80,7 +80,8 @@ pub(super) fn own_side() -> PeerSide {
     }
 }
 
-/// The whole exchange, as a peer with the same key; the word that the host has proven.
+/// Performs the whole exchange as a peer with the same key. Returns the word that the host has
+/// authenticated.
 fn handshake(world: &World) -> Option<String> {
     let kept = world.read("/var/lib/hactl/peer-key");
     let key = kept.lines().find_map(|line| line.strip_prefix("key\t"))?;
@@ -95,7 +96,7 @@ fn handshake(world: &World) -> Option<String> {
         sha256_hex(format!("{key} {once}").as_bytes())
     };
     let mut stdin = program.stdin.take().unwrap();
-    // A program that is gone says no word.
+    // The program may have exited already.
     let _ = writeln!(stdin, "{ours} {}", tag("asked"));
     drop(stdin);
     let mut answer = String::new();

@@ -1,4 +1,4 @@
-//! A world's disk and memory at one moment, to come back to.
+//! Snapshots of a world's disk and kernel state.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::world::World;
 
-/// What the program and its stubs may change.
+/// The places that the program and its stubs may change.
 const PLACES: [&str; 5] = ["/etc", "/var/lib", "/run", "/kernel", "/tmp"];
 
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Shot {
         Self(all)
     }
 
-    /// Makes the world what it was. Files that are still the same are left alone.
+    /// Restores the world to the snapshot. Unchanged files are left alone.
     pub(super) fn restore(&self, world: &World) {
         let now = Self::of(world);
         for (path, entry) in now.0.iter().rev() {
@@ -66,8 +66,8 @@ impl Shot {
         }
     }
 
-    /// Everything below the place, as text, but for times of day, which no program
-    /// reads, and random keys.
+    /// Everything below `place` as text, without random keys and times of day, which no program
+    /// reads.
     pub(super) fn text(&self, place: &Path) -> String {
         let mut text = String::new();
         for (path, entry) in self.0.range(place.to_owned()..) {

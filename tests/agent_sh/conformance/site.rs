@@ -1,4 +1,4 @@
-//! One host with a change on it: takes inputs, and is looked at as its disk shows it.
+//! One host with a change: it takes inputs, and its state is read from its disk.
 
 use crate::host_model::{Answer, Host, Stage};
 use crate::scene::*;
@@ -12,7 +12,7 @@ use super::shot::Shot;
 /// The configuration before the change.
 const OLD: &str = "111111111111";
 
-/// Which configuration something has.
+/// The configuration that a file or daemon has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Old,
@@ -20,25 +20,25 @@ enum Side {
     Neither,
 }
 
-/// What can be seen of a host.
+/// The observable state of a host.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) stage: Stage,
-    /// A timer will end what is unfinished here.
+    /// Whether a timer will complete anything unfinished.
     pub(super) is_armed: bool,
-    /// Likewise after a restart.
+    /// The same at the next boot.
     is_armed_for_boot: bool,
     has_journal: bool,
-    /// The managed files, then what nginx and keepalived run.
+    /// The sides of the managed files, then of the running nginx and keepalived.
     sides: Vec<Side>,
     live: String,
 }
 
 impl Seen {
-    /// The files, the daemons and the pointer are what the stage says they are.
+    /// Asserts that files, daemons and the `live` link match the stage.
     pub(super) fn must_be_whole(&self, when: &str) {
         let (side, live) = match self.stage {
-            // Here anything may be half done, but something must be about to end it.
+            // Anything may be half done here, as long as it will be completed.
             Stage::Activating => {
                 assert!(self.is_armed_for_boot, "nothing ends it: {self:?} {when}");
                 return;
@@ -51,7 +51,7 @@ impl Seen {
             self.sides.iter().all(|found| *found == side),
             "not whole: {self:?} {when}"
         );
-        // The pointer of a confirmed host moves after its journal has said so.
+        // The `live` link moves only after the journal says `confirmed`.
         let is_there = live == self.live || live.is_empty() && !self.live.is_empty();
         assert!(is_there, "the pointer is wrong: {self:?} {when}");
         let waits = matches!(self.stage, Stage::Active | Stage::Offered | Stage::Asking);
@@ -60,7 +60,7 @@ impl Seen {
         }
     }
 
-    /// Some of it old, some of it new.
+    /// Whether part of the host is old and part is new.
     pub(super) fn is_mixed(&self) -> bool {
         self.sides.windows(2).any(|pair| pair[0] != pair[1])
     }
@@ -77,7 +77,7 @@ fn with_peers() -> hactl::agent::Activation {
 }
 
 impl<'a> Site<'a> {
-    /// A host with a first generation, and a change staged.
+    /// A host with a first generation and a staged change.
     pub(super) async fn new(world: &'a World) -> Self {
         inhabited(world);
         let agent = world.agent();
@@ -98,7 +98,7 @@ impl<'a> Site<'a> {
         shot.restore(self.world);
     }
 
-    /// What tells this state from others: all of the disk, or what the program's decisions depend on.
+    /// Identifies a state: the entire disk, or everything that the program's decisions depend on.
     pub(super) fn key(&self, host: Host, every_byte: bool) -> String {
         if every_byte {
             let shot = self.shot();
@@ -115,14 +115,15 @@ impl<'a> Site<'a> {
         format!("{host:?} {phase:?} {:?}", self.look())
     }
 
-    /// Does it to the program. The answer is what the one who called hears; none when it was killed.
+    /// Gives the input to the program. The answer is the caller's view, and `None` if the program
+    /// was killed.
     pub(super) async fn take(&self, input: &Input) -> (Option<Answer>, Seen) {
         let answer = match input {
             Input::Killed(call, step) => {
                 self.world.kill_at(*step);
                 Box::pin(self.give(call)).await;
                 self.world.kill_at(0);
-                // What kills a host's start is its power, and then it starts again.
+                // Killing a boot means another power cut, followed by another boot.
                 if **call == Input::Boot {
                     self.boot();
                 }
@@ -162,7 +163,7 @@ impl<'a> Site<'a> {
                 world.write("/run/systemctl.log", "");
                 let answer = peers::ask(world);
                 let log = world.read("/run/systemctl.log");
-                // What a waiting host does then is ask, which is an input of its own.
+                // A waiting host then queries its peers, which is an input of its own.
                 if is_half_done && log.contains("start hactl-revert.service") {
                     world.timer("expire", TX);
                 }
@@ -182,7 +183,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// The host's start, in the order of its units.
+    /// The host's boot, in the order of its units.
     fn boot(&self) {
         let world = self.world;
         let id = world.read("/kernel/boot_id");
@@ -194,7 +195,7 @@ impl<'a> Site<'a> {
         if world.exists(BOOT_UNIT) {
             world.timer("expire-at-boot", TX);
         }
-        // The service manager's own doing is not what is killed.
+        // Kills apply to the program only, not to what systemd does.
         world.kill_at(0);
         world.sh("systemctl restart nginx.service; systemctl restart keepalived.service");
     }
@@ -244,8 +245,8 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// With hactl gone for good and peers that were not confirmed, the host ends on its own, whole, and
-    /// nothing of the change is left.
+    /// Without hactl and with peers that deny, the host completes the change on its own. It ends in
+    /// one consistent state, and no trace of the change is left.
     pub(super) async fn settles_when_left_alone(&self, path: &[Input]) {
         use super::input::Peer::Denied;
         for time in ["1500.00 0", "2000.00 0", "9000.00 0", "9999.00 0"] {
@@ -255,7 +256,7 @@ impl<'a> Site<'a> {
                     .await;
             }
         }
-        // Whoever comes next finds nothing unfinished.
+        // The next caller finds nothing unfinished.
         self.world.agent().unlock(TX).await.unwrap();
         let seen = self.look();
         let end = format!("left alone after {path:?}\n{}", self.describe());
@@ -270,7 +271,7 @@ impl<'a> Site<'a> {
         assert_eq!(left, "", "{end}");
     }
 
-    /// What lies on the host's disk, for whoever reads a failure.
+    /// The host's disk, for diagnosing a failure.
     pub(super) fn describe(&self) -> String {
         self.world.sh(
             "cd /var/lib/hactl; find . /etc/systemd /run/units /run/peers; \
