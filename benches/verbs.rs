@@ -1,6 +1,6 @@
-//! How long verbs take on a lab, as ratios to what ssh alone takes in the same run: `ssh NODE true`, and `ssh NODE
-//! cat` of what hactl manages, on all nodes at once. Figures of one machine say nothing about another, ratios do.
-//! `cargo bench --bench verbs`, as root.
+//! Duration of verbs on a lab, relative to plain ssh in the same run: `ssh NODE true`, and `cat` of
+//! all managed files on all nodes over ssh in parallel. Absolute figures do not carry over to
+//! another machine, ratios do. `cargo bench --bench verbs`, as root.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, machines};
 
-/// An odd number, for a median that was measured.
+/// Odd, so that the median is a measured value.
 const RUNS: usize = 15;
 
 fn main() {
@@ -59,7 +59,7 @@ fn main() {
     tell("apply, one file", one_file);
 }
 
-/// What hactl manages, read by ssh from all nodes at once.
+/// Reads all managed files with ssh, from all nodes in parallel.
 fn cat_everywhere(cluster: &Cluster) -> Command {
     let config = cluster.ssh_config_path();
     let files = "cat /etc/nginx/nginx.conf /etc/keepalived/* /etc/sysctl.d/90-hactl.conf";

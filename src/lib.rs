@@ -1,8 +1,9 @@
 //! `hactl` provisions and runs high-availability Keepalived + Nginx clusters.
 //!
-//! One inventory of hosts and a virtual IP becomes configuration files, pushed over SSH, validated
-//! on the hosts, activated with proof and undone when the proof fails. `docs/architecture.md` tells
-//! which module does what and which may import which; `tests/architecture.rs` enforces it.
+//! One inventory of hosts and a virtual IP becomes configuration files, which are pushed over SSH,
+//! validated on the hosts, activated with proof, and rolled back if the proof fails.
+//! `docs/architecture.md` describes the modules and their allowed imports;
+//! `tests/architecture/main.rs` enforces the latter.
 
 pub mod agent;
 pub mod apply;

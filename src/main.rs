@@ -1,4 +1,4 @@
-//! The `hactl` program: everything is in the library.
+//! The `hactl` program. Everything is in the library.
 
 use std::process::ExitCode;
 

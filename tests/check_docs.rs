@@ -1,4 +1,4 @@
-//! `docs/rules.md` says what the table of rules says.
+//! `docs/rules.md` matches the table of rules.
 
 use std::path::Path;
 

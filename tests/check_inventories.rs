@@ -1,4 +1,5 @@
-//! Rules over inventories as operators write them: each finding points at what was typed.
+//! Rules applied to inventories as operators write them: each finding points at the text in the
+//! file.
 
 #![expect(
     clippy::expect_used,
@@ -22,7 +23,7 @@ fn load(name: &str, text: &str) -> Inventory {
     inventory::load(name, text).unwrap_or_else(|errors| panic!("{:?}", miette::Report::new(errors)))
 }
 
-/// Each finding with its place in the file and the line there.
+/// Each finding with its place in the file, and the line there.
 fn listing(inventory: &Inventory) -> String {
     let lines: Vec<_> = inventory.source.text().lines().collect();
     let mut listing = String::new();
@@ -126,11 +127,11 @@ raw:
 
 #[test]
 fn what_hactl_renders_has_no_keyword_that_keepalived_ignores() {
-    // The table of keywords and the templates, held against each other: what hactl renders is put
-    // where raw snippets go, and no rule on snippets may find anything but that it is hactl's own.
+    // Checks the table of keywords against the templates: rendered configuration is passed as a raw
+    // snippet, and the rules on snippets may complain only that its settings are hactl's.
     for name in ["small.yml", "guide.yml", "full.yml"] {
         let mut cluster = shipped(name).cluster;
-        // Their certificates would have to be fetched, and matter to nginx alone.
+        // Their certificates would have to be fetched, and concern only nginx.
         cluster.sites.clear();
         cluster.raw.keepalived = Some(keepalived_conf(&cluster));
         let findings = check::run(&cluster);

@@ -1,4 +1,4 @@
-//! The command line as a script sees it: help, exit codes, streams. Nothing here needs a host.
+//! The command line as a script sees it: help, exit codes, streams. No test here needs a host.
 #![expect(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
 use std::fs;
@@ -51,13 +51,13 @@ fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The document that was printed, as its schema says.
+/// The printed document, validated against its schema.
 fn document(output: &Output) -> serde_json::Value {
     documents::assert_valid(hactl::report::schema, &stdout(output));
     json(output)
 }
 
-/// Fails when a generated page is stale, or writes it with `UPDATE=1`.
+/// Fails if a generated page is stale, or rewrites it with `UPDATE=1`.
 fn assert_page(path: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("UPDATE").is_some() {
@@ -392,7 +392,8 @@ fn a_log_file_holds_json_lines() {
     assert_eq!(code(&refused), 1);
 }
 
-/// Whatever hactl starts to learn something may start other programs, or write what it was given.
+/// hactl runs other programs to gather information. They could pass their environment on, so they
+/// must not get secrets.
 #[test]
 fn git_gets_no_secret() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,11 @@
-//! Every interleaving of the commit protocol: operators die at any moment, messages and their answers are
-//! lost or late, a node loses its power, timers run out whenever they like; and where the operator confirms,
-//! several persons confirm and cancel from several machines at the same time.
+//! Model checking of the commit protocol over every interleaving: operators die at any moment,
+//! requests and replies are lost or late, a node loses power, timers expire at any time. With
+//! manual confirmation, several operators also confirm and cancel concurrently from different
+//! machines.
 //!
-//! The operators' side is the very machine that hactl runs; the hosts are a model. Two things are shown
-//! of every state in which nothing can happen any more: all nodes are on the same side, and the verdict
-//! of every operator that lived is what they are.
+//! The operators' side is the production state machine, and the hosts are a model. Two properties
+//! hold in every final state: all nodes are on the same side, and the verdict of every surviving
+//! operator matches it.
 
 #![expect(
     clippy::print_stdout,
@@ -27,13 +28,13 @@ use model_operator::{Operator, lost_news, node_of, node_of_news};
 /// A message between an operator and a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Message {
-    /// An order on its way.
+    /// A command on its way to the host.
     Request(Order),
-    /// Its answer on the way back.
+    /// The reply on its way back.
     Reply(News),
 }
 
-/// An operator's, by its place.
+/// A message, with the index of its operator.
 type Sent = (usize, Message);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,24 +43,25 @@ struct World {
     at_once: bool,
     hosts: Vec<Host>,
     messages: BTreeSet<Sent>,
-    /// Messages that may still be lost or late.
+    /// How many messages may still be lost or late.
     losses: u8,
-    /// Power cuts that may still happen.
+    /// How many power cuts may still happen.
     cuts: u8,
-    /// Activations and proofs that may still fail.
+    /// How many activations and proofs may still fail.
     failures: u8,
 }
 
-/// What is explored.
+/// The bounds of an exploration.
 #[derive(Debug, Clone, Copy, Default)]
 struct Scope {
     nodes: usize,
     at_once: bool,
-    /// A person confirms.
+    /// Confirmation is manual.
     manual: bool,
-    /// It waits already: its maker has done its work and is gone.
+    /// The change is pending confirmation from the start, and the operator that applied it has
+    /// exited.
     offered: bool,
-    /// Who confirms or cancels beside the operator that makes the change.
+    /// Operators that confirm or cancel, besides the one that applies the change.
     confirms: usize,
     cancels: usize,
     losses: u8,
@@ -101,7 +103,7 @@ impl World {
         }
     }
 
-    /// Every world that can come next.
+    /// Every possible successor.
     fn next(&self) -> Vec<World> {
         let mut worlds = Vec::new();
         for who in 0..self.operators.len() {
@@ -123,7 +125,7 @@ impl World {
         world
     }
 
-    /// An operator is at another point. One that has ended or died hears nothing any more.
+    /// Replaces an operator's state. One that has ended or died receives nothing any more.
     fn becomes(&mut self, who: usize, operator: Operator) {
         self.operators[who] = operator.settled();
         if self.operators[who].coordinator().is_none() {
@@ -150,9 +152,9 @@ impl World {
         let mut acted = operator.clone();
         let orders = acted.orders();
         if orders.contains(&Order::Prove) {
-            // It asks everybody and tells the worst: one step. Where all were activated at once, nobody's
-            // time may be over; nobody is active again after that, so that the moment at which each is
-            // asked does not matter.
+            // The proof queries every node and reports the worst result, modelled as one step.
+            // After a simultaneous activation it holds only if no node has expired. No node becomes
+            // active again after that, so the order of the queries does not matter.
             let is_active = |host: &Host| host.stage == Stage::Active;
             let holds = !self.at_once || self.hosts.iter().all(is_active);
             if !holds {
@@ -179,7 +181,7 @@ impl World {
                 world.becomes(who, Operator::Works(acted));
             }));
         }
-        // kill -9, a stop by the user, and the clock.
+        // kill -9, an interrupt by the user, and the deadline.
         worlds.push(self.with(|world| world.becomes(who, Operator::Gone)));
         for news in [News::Stop, News::TooLate] {
             let mut told = operator.clone();
@@ -188,14 +190,15 @@ impl World {
                 worlds.push(self.with(|world| world.becomes(who, Operator::Works(told))));
             }
         }
-        // It gives up only when the hosts' own deciding is over.
+        // It gives up only after the hosts have decided on their own.
         if self.messages.is_empty() && self.hosts.iter().all(|host| host.is_decided()) {
             worlds.push(self.with(|world| world.hear(who, News::GaveUp)));
         }
     }
 
-    /// An operator that is to end somebody else's change looks at one node after the other, and what it saw
-    /// first may be long over when it acts. One that cancels makes sure that a node which has not been activated never will be.
+    /// An operator that resolves another's change observes the nodes one by one, and may act on
+    /// outdated observations. If it cancels, it makes sure that a node that is not activated never
+    /// will be.
     fn look(&self, who: usize, index: usize, worlds: &mut Vec<World>) {
         let Operator::Looks { confirms, seen } = &self.operators[who] else {
             return;
@@ -236,7 +239,7 @@ impl World {
             return self.deliver_activation(sent, index, worlds);
         }
         if self.is_activating(index) && !matches!(order, Order::Ask(_)) {
-            // The host does one thing at a time.
+            // The host runs one call at a time.
             return;
         }
         if matches!(order, Order::Revert(_)) {
@@ -276,7 +279,7 @@ impl World {
         }));
     }
 
-    /// Some of the files are old again, some still new, and the power goes.
+    /// Power is lost while some files are restored and others are still new.
     fn cut_in_the_middle_of_an_undo(&self, sent: &Sent, index: usize, worlds: &mut Vec<World>) {
         let stage = self.hosts[index].stage;
         if self.cuts == 0 || matches!(stage, Stage::Staged | Stage::New | Stage::Old) {
@@ -290,7 +293,7 @@ impl World {
         }));
     }
 
-    /// The answer to a message sets out, unless nobody waits for it.
+    /// Sends the reply to a message, unless its operator is gone.
     fn answer(&mut self, sent: &Sent, news: News) {
         self.messages.remove(sent);
         if self.operators[sent.0].coordinator().is_some() {
@@ -298,7 +301,7 @@ impl World {
         }
     }
 
-    /// True while the program works on an activation there, which it does under the host's mutex.
+    /// Whether an activation is running there, which holds the host's mutex.
     fn is_activating(&self, index: usize) -> bool {
         self.hosts[index].stage == Stage::Activating
             && self
@@ -307,7 +310,7 @@ impl World {
                 .any(|(_, message)| *message == Message::Request(Order::Activate(index)))
     }
 
-    /// An activation takes time: it begins, and a later step ends it.
+    /// An activation takes time: one step starts it, and a later one ends it.
     fn deliver_activation(&self, sent: &Sent, index: usize, worlds: &mut Vec<World>) {
         if self.hosts[index].stage == Stage::Activating {
             for works in [true, false] {
@@ -334,7 +337,7 @@ impl World {
         }));
     }
 
-    /// A request is lost, or only thought to be and late; a reply is lost.
+    /// A request is lost, or late but presumed lost. A reply is lost.
     fn lose(&self, sent: &Sent, worlds: &mut Vec<World>) {
         let (who, message) = sent;
         if self.losses == 0 {
@@ -344,7 +347,7 @@ impl World {
             Message::Request(order) => node_of(*order),
             Message::Reply(news) => node_of_news(*news),
         };
-        // A connection that is never made is a request that was never sent.
+        // If the connection cannot be made, the operator knows that the request was not sent.
         if matches!(message, Message::Request(Order::Confirm(_))) {
             worlds.push(self.with(|world| {
                 world.losses -= 1;
@@ -380,7 +383,7 @@ impl World {
             worlds.push(self.with(|world| {
                 world.cuts -= 1;
                 world.hosts[index].up = false;
-                // What was being done there ends with it.
+                // The power cut ends a running activation.
                 let activation = (0, Message::Request(Order::Activate(index)));
                 if world.hosts[index].stage == Stage::Activating
                     && world.messages.contains(&activation)
@@ -391,7 +394,7 @@ impl World {
         }
         let mut expired = *host;
         expired.expire();
-        // The timer shares the mutex with an activation: it fires when that has ended.
+        // The timer needs the mutex that a running activation holds, so it fires afterwards.
         if expired != *host && !self.is_activating(index) {
             worlds.push(self.with(|world| world.hosts[index] = expired));
         }
@@ -406,10 +409,10 @@ impl World {
         }
     }
 
-    /// Wrong in a world where nothing happens any more; `None` when all is well.
+    /// The violated property in a final state, or `None` if both hold.
     fn complaint(&self) -> Option<String> {
         let is_all = |stage| self.hosts.iter().all(|host| host.stage == stage);
-        // A host that was staged and never told to activate has the old configuration.
+        // A staged host that was never activated has the old configuration.
         let settled: Vec<Stage> = self
             .hosts
             .iter()
@@ -437,8 +440,8 @@ impl World {
     }
 }
 
-/// Stands for a world in the set of those that were visited: two of a hundred million have the same one
-/// once in ten to the twenty-second.
+/// A 128-bit digest that stands for a visited world. Among a hundred million worlds, the
+/// probability of a collision is about 10⁻²³.
 fn digest(world: &World) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
@@ -448,8 +451,8 @@ fn digest(world: &World) -> u128 {
     half(0) << 64 | half(1)
 }
 
-/// Visits every world that can be reached; returns how many, and how many of them are ends on either
-/// side: new, old.
+/// Visits every reachable world. Returns their number, and the number of final ones on the new and
+/// on the old side.
 fn explore(first: World) -> (usize, [usize; 2]) {
     let mut seen: HashSet<u128> = HashSet::new();
     seen.insert(digest(&first));
@@ -464,7 +467,7 @@ fn explore(first: World) -> (usize, [usize; 2]) {
             }
         }
         for world in next {
-            // Two owners of the future can't be: once one is New, no other may be Old for good.
+            // The decision is unique: once a node is New for good, no other may be Old for good.
             let is = |stage| world.hosts.iter().any(|host| host.stage == stage);
             assert!(
                 !(is(Stage::New) && is(Stage::Old)),
@@ -478,18 +481,18 @@ fn explore(first: World) -> (usize, [usize; 2]) {
     (seen.len(), ends)
 }
 
-/// Both orders of activation.
+/// Explores both ways of activation, one node after the other and all at once.
 fn all_nodes_end_on_the_same_side(scope: Scope) {
     for at_once in [false, true] {
         if at_once && scope.offered {
-            // How it was made is over.
+            // The activation is over, so its order makes no difference.
             continue;
         }
         let scope = Scope { at_once, ..scope };
         let (worlds, [new, old]) = explore(World::new(scope));
         println!("{scope:?}: {worlds} states, {new} ends on the new side, {old} on the old one");
         assert!(old > 0, "it can fail");
-        // Where the operator confirms and there is none, nothing is ever confirmed.
+        // With manual confirmation and no operator to confirm, nothing is ever confirmed.
         assert_eq!(new > 0, !scope.manual || scope.confirms > 0);
     }
 }
@@ -506,7 +509,7 @@ const THREE: Scope = Scope {
     failures: 0,
 };
 
-/// A change that waits, and two persons.
+/// A change pending confirmation, and two operators.
 const WAITS: Scope = Scope {
     nodes: 2,
     manual: true,
@@ -516,14 +519,15 @@ const WAITS: Scope = Scope {
     ..THREE
 };
 
-/// A change that its maker still works on, and a person.
+/// A change that is still being applied, and another operator.
 const MADE: Scope = Scope {
     nodes: 2,
     manual: true,
     ..THREE
 };
 
-/// What is too much for every day: `HACTL_EVERY_INTERLEAVING=1`, and an optimised build.
+/// Whether to run explorations too large for every day: `HACTL_EVERY_INTERLEAVING=1`, with an
+/// optimised build.
 fn is_thorough() -> bool {
     std::env::var_os("HACTL_EVERY_INTERLEAVING").is_some()
 }

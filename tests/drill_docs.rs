@@ -1,4 +1,4 @@
-//! The tables of `docs/failover.md` say what the records under `examples/drills/` say.
+//! The tables in `docs/failover.md` match the records under `examples/drills/`.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
 use std::fs;
@@ -10,7 +10,7 @@ use hactl::view::drill_tables;
 const BEGIN: &str = "<!-- made of examples/drills by tests/drill_docs.rs: begin -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// In this order, and then whatever else there is.
+/// These come first, in this order, and all others follow.
 const FIRST: [&str; 5] = ["fast", "standard", "wan", "guide", "guide-no-restart"];
 
 fn root() -> &'static Utf8Path {

@@ -1,5 +1,5 @@
-//! The page of a drill, in a real browser: nothing runs over at 360 pixels, no text is too small for a
-//! phone, it says nothing on the console, and it shows something in the dark and in print.
+//! The drill page in a real browser: no overflow at 360 pixels, no text too small for a phone, no
+//! console output, and visible content in dark mode and in print.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
 #[path = "support/skip.rs"]
@@ -13,7 +13,7 @@ use camino::Utf8Path;
 use hactl::drill::{Archive, Comparison};
 use hactl::view::drill_page;
 
-/// What the harness writes about the page in its frame.
+/// The harness script, which reports measurements of the page in its frame.
 const LOOK: &str = r"
 const frame = document.querySelector('iframe');
 frame.addEventListener('load', () => {
@@ -42,7 +42,7 @@ fn sample() -> String {
     drill_page(&report, Some(&Comparison::of(&report, &report)))
 }
 
-/// Whether there is no browser, and none can be installed.
+/// Skips the test if there is no browser and none can be installed.
 fn skipped() -> bool {
     let problem = skip::ensure("chromium", "chromium").err();
     if let Some(reason) = &problem {
@@ -74,7 +74,7 @@ fn chromium(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
-    // What a page says on its console is logged with this word.
+    // Chromium logs console output of a page with this word.
     let said: Vec<&str> = log
         .lines()
         .filter(|line| line.contains("CONSOLE"))
@@ -92,7 +92,7 @@ fn the_page_fits_a_phone_and_shows_itself_in_the_dark_and_in_print() {
     let page = sample();
     let path = folder.path().join("page.html");
     fs::write(&path, &page).unwrap();
-    // No `<` in it, so that nothing in the page can end the harness's script.
+    // Without `<`, nothing in the page can close the harness's script element.
     let quoted = serde_json::to_string(&page)
         .unwrap()
         .replace('<', "\\u003c");
@@ -116,7 +116,7 @@ fn the_page_fits_a_phone_and_shows_itself_in_the_dark_and_in_print() {
     assert!(seen["smallest"].as_f64().unwrap() >= 16.0, "{seen}");
     assert!(seen["drawings"].as_u64().unwrap() >= 3, "{seen}");
     assert_eq!(seen["drawings"], seen["titled"], "{seen}");
-    // Drawings are not made smaller than their letters were drawn: they move in their own box.
+    // Drawings are not scaled below the size of their text: they scroll in their own box.
     assert!(seen["narrowest"].as_f64().unwrap() >= 760.0, "{seen}");
 
     let light = picture(folder.path(), "light", &url(&path), &[]);
@@ -135,7 +135,7 @@ fn the_page_fits_a_phone_and_shows_itself_in_the_dark_and_in_print() {
     );
 }
 
-/// A picture that shows something: one of an empty page has a tenth of this size.
+/// A screenshot with visible content: an empty page's has a tenth of this size.
 fn picture(folder: &Path, name: &str, url: &str, more: &[&str]) -> Vec<u8> {
     let png = folder.join(format!("{name}.png"));
     let screenshot = format!("--screenshot={}", png.display());

@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets over the committed seeds: inventories and answers of hosts, real
-//! ones and those that a fuzzer once found something with. How to fuzz is in docs/reliability.md.
+//! Runs the bodies of the fuzz targets on the committed seeds: inventories and host answers, both
+//! real ones and ones that exposed a bug. docs/reliability.md tells how to fuzz.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
 #[path = "../fuzz/bodies.rs"]
@@ -8,7 +8,6 @@ mod bodies;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
-/// Runs `body` on every file of the folders.
 fn over(folders: &[&str], body: impl Fn(&[u8])) {
     for folder in folders {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);

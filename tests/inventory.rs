@@ -1,5 +1,5 @@
-//! Inventories as operators write them: good ones mean what they should, and each bad one gets
-//! every mistake reported with its place and a remedy.
+//! Inventories as operators write them: good ones mean what they should, and for a bad one every
+//! mistake is reported with its place and a remedy.
 
 #![expect(
     clippy::expect_used,
@@ -71,7 +71,7 @@ fn every_malformed_inventory_is_explained() {
     assert!(count >= 40, "{count} malformed inventories");
 }
 
-/// Compares a generated file with what is committed, or refreshes it with `UPDATE=1`.
+/// Fails if a generated file differs from the committed one, or rewrites it with `UPDATE=1`.
 fn assert_fresh(path: &str, expected: &str) {
     let file = project(path);
     if std::env::var_os("UPDATE").is_some() {
@@ -99,7 +99,7 @@ fn the_committed_reference_is_fresh() {
     );
 }
 
-/// The twelve lines with `tail` behind them.
+/// The small inventory with `tail` appended.
 fn small_with(tail: &str) -> String {
     let small = std::fs::read_to_string(project("inventories/small.yml")).expect("it exists");
     format!("{small}{tail}")
@@ -236,14 +236,14 @@ fn a_profile_chooses_adverts_how_many_may_be_missing_and_priorities() {
         ("{ failover: fast, version: 2 }", (1000, 3), [254, 252]),
         ("{ failover: standard }", (1000, 3), [254, 252]),
         ("{ failover: wan }", (3000, 3), [254, 252]),
-        // An interval by hand is waited for as the RFC says.
+        // For a custom interval, the RFC's three missed adverts apply.
         ("{ advert_interval: 100ms }", (100, 3), [254, 248]),
         (
             "{ advert_interval: 10ms, down_timer_adverts: 20 }",
             (10, 20),
             [254, 202],
         ),
-        // A weight must reach from one rung to the next.
+        // The weight must exceed the difference between adjacent priorities.
         ("{ on_nginx_failure: { weight: -30 } }", (20, 8), [254, 252]),
     ] {
         let cluster = inventory::load("inventory.yml", &small_with(&format!("vrrp: {vrrp}\n")))

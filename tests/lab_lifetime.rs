@@ -1,4 +1,4 @@
-//! Nothing of a lab stays: not when what started it is killed at any moment, not when its owner dies.
+//! No trace of a lab is left, even if its starter is killed at any moment or its owner dies.
 
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
@@ -13,10 +13,10 @@ use std::time::Duration;
 use hactl::lab::{Lab, LabError, LabEvent, LabSpec, Owner};
 use support::{TestLab, assert_nothing_left, skipped, text, wait_for};
 
-/// Set in a process that only starts a lab, to the lab's specification.
+/// Holds the lab's specification in a process that only starts a lab.
 const STARTER: &str = "HACTL_TEST_STARTER";
 
-/// Not a test: what the tests below start, to kill it.
+/// Not a test, but the process that the tests below start and kill.
 #[test]
 #[ignore = "a helper of the other tests"]
 fn starter() {
@@ -27,7 +27,7 @@ fn starter() {
     Lab::up(&spec, &mut |event| println!("{event:?}")).unwrap();
 }
 
-/// A process of its own that brings a lab up.
+/// A separate process that starts a lab.
 fn start(spec: &LabSpec) -> Child {
     starter_command(spec).spawn().unwrap()
 }
@@ -42,7 +42,7 @@ fn starter_command(spec: &LabSpec) -> Command {
     starter
 }
 
-/// Kills a starter with -9 as soon as it has said this.
+/// Kills a starter with SIGKILL as soon as it has printed `moment`.
 fn kill_at(mut starter: Child, moment: &str) {
     let said = BufReader::new(starter.stdout.take().unwrap()).lines();
     let reached = said.map_while(Result::ok).any(|line| line.contains(moment));
@@ -51,7 +51,7 @@ fn kill_at(mut starter: Child, moment: &str) {
     assert!(reached, "the starter never said {moment}");
 }
 
-/// A guard on a slot, so that these labs count among the others.
+/// Occupies a slot, so that these labs count towards the limit of parallel labs.
 fn slot() -> Option<TestLab> {
     TestLab::up(&LabSpec {
         nodes: 1,
@@ -96,7 +96,7 @@ fn a_starter_killed_after_any_time_leaves_nothing_either() {
         std::thread::sleep(Duration::from_millis(millis));
         starter.kill().unwrap();
         starter.wait().unwrap();
-        // It may have been killed before it made anything.
+        // It may have been killed before it created anything.
         Lab::remove(&spec.name).unwrap();
         assert_nothing_left(&spec.name);
     }
@@ -120,7 +120,7 @@ fn an_image_build_that_is_killed_leaves_no_process_and_no_mount() {
     });
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(&place), "{mounts}");
-    // What it has built so far is not taken for an image.
+    // An incomplete build must not look like an image.
     for entry in fs::read_dir(&place).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
         assert!(
@@ -202,7 +202,7 @@ fn a_lab_goes_when_its_owner_has_died() {
 
     owner.kill().unwrap();
     owner.wait().unwrap();
-    // Any other lab's `up` may find it first.
+    // The `up` of any other lab may remove it first.
     Lab::reap_orphans().unwrap();
     wait_for("the orphan's removal", || {
         !Lab::list().unwrap().contains(&spec.name)
@@ -275,7 +275,7 @@ fn two_labs_live_side_by_side() {
     let names = Lab::list().unwrap();
     assert!(names.contains(&one.name().to_owned()) && names.contains(&two.name().to_owned()));
 
-    // The first one's name is the beginning of the second one's.
+    // The first lab's name is a prefix of the second's.
     one.down().unwrap();
     assert_nothing_left(one.name());
     assert_eq!(text(&mut two.ssh("lb1", "ls /root")), "two\n");
@@ -311,7 +311,7 @@ fn a_lab_is_made_once_and_removed_once() {
         { fs::read_to_string(lab.inventory_path()).unwrap() }
     );
 
-    // A shell that somebody left on the controller goes too; whoever asks for it doesn't.
+    // Removal kills other processes on the controller, but not the one that requests it.
     let mut visitor = lab.controller("sleep").arg("1000").spawn().unwrap();
     assert!(Lab::remove(&spec.name).unwrap());
     assert!(!visitor.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! Labs of real machines: what they are like, how they break, and that nothing of them stays.
+//! Labs of real machines: their properties, their faults, and their complete removal.
 
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
@@ -23,7 +23,7 @@ fn three_nodes_answer_ssh_with_checked_host_keys() {
     }
     assert_eq!(text(&mut lab.ssh("10.0.0.12", "hostname")), "lb2\n");
 
-    // Another lab's idea of the keys is refused, and so is having no idea.
+    // ssh refuses both a wrong host key and an unknown one.
     let known_hosts = lab.dir().join("known_hosts");
     let good = fs::read_to_string(&known_hosts).unwrap();
     let swapped = good
@@ -89,7 +89,7 @@ fn a_node_is_a_real_machine() {
     );
     assert_eq!(on("lb1", "wc -c </etc/machine-id"), "33\n");
 
-    // Sysctls can be set, and are the node's own.
+    // Sysctls can be set, per node.
     on(
         "lb1",
         "sysctl -qw net.ipv4.ip_nonlocal_bind=1 net.core.somaxconn=1234",
@@ -117,7 +117,7 @@ fn a_node_is_a_real_machine() {
         on("lb1", "journalctl -q -t hello -o cat") == "world\n"
     });
 
-    // Two service managers that shared a control group would end each other's services.
+    // Two service managers in one control group would stop each other's services.
     for node in ["lb1", "lb2"] {
         on(node, "systemd-run --quiet --unit=same sleep 1000");
     }
@@ -130,7 +130,7 @@ fn a_node_is_a_real_machine() {
     });
     assert_eq!(on("lb2", "systemctl is-active same"), "active\n");
 
-    // Private namespaces, as a validation uses them.
+    // Private namespaces, as validation uses them.
     let private = "mount -t tmpfs none /etc && echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind && \
                    ip link show lo >/dev/null && ls /etc | wc -l";
     assert_eq!(
@@ -139,7 +139,7 @@ fn a_node_is_a_real_machine() {
     );
     assert_ne!(on("lb1", "ls /etc | wc -l"), "0\n");
 
-    // The firewall and the link.
+    // Firewall rules and link state.
     on(
         "lb1",
         "nft add table ip t && nft 'add chain ip t in { type filter hook input priority 0; }' \
@@ -205,10 +205,10 @@ fn the_networks_join_nodes_backends_and_controller() {
     lab.backend_start("b1").unwrap();
     assert_eq!(curl("http://192.168.1.10:8080/"), "b1\n");
 
-    // Over IPv6 too, across the router.
+    // IPv6 works, too, across the router.
     assert_eq!(curl("http://[fd00:192:168:1::10]:8080/"), "b1\n");
     assert!(answers(&lab, "fd00:10::11"));
-    // Between nodes, multicast and VRRP's own protocol number arrive.
+    // Nodes reach each other on layer 2.
     lab.on_node("lb1", "arping", &["-c1", "-w2", "-I", "eth0", "10.0.0.12"]);
 }
 
@@ -350,7 +350,7 @@ fn a_cut_cable_takes_the_link_away_until_it_is_fixed() {
     assert_eq!(carrier(), "0\n");
     assert!(!answers(&lab, "10.0.0.11") && answers(&lab, "10.0.0.12"));
     assert_eq!(lab.status().unwrap().nodes[0].state, NodeState::Cut);
-    // A boot does not restore it.
+    // A reboot does not reconnect it.
     lab.power_off("lb1").unwrap();
     lab.boot("lb1").unwrap();
     assert_eq!(carrier(), "0\n");
@@ -359,7 +359,7 @@ fn a_cut_cable_takes_the_link_away_until_it_is_fixed() {
     assert_eq!(lab.status().unwrap().nodes[0].state, NodeState::On);
 }
 
-/// Whether something at this address accepts connections to sshd's port.
+/// Whether the address accepts connections on sshd's port.
 fn answers(lab: &Lab, address: &str) -> bool {
     let mut connect = lab.controller("timeout");
     connect.args(["0.5", "bash", "-c", &format!(": </dev/tcp/{address}/22")]);

@@ -1,5 +1,5 @@
-//! The guide's configuration, deployed by hand, as it tells its readers to, and drilled by the clients
-//! that hactl's own drills use. Faults are made, and hosts watched, from outside the nodes.
+//! The guide's configuration, deployed by hand as its readers would, and drilled with the same
+//! clients as hactl's own drills. Faults are injected and hosts watched from outside the nodes.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -24,17 +24,19 @@ const NODES: [(&str, &str, &str); 3] = [
     ("lb3", "BACKUP", "80"),
 ];
 const INTERVAL: Duration = Duration::from_millis(5);
-/// The guide's own settings say 13 s; who is not back by then has not failed over.
+/// With the guide's settings failover takes 13 s. A node that has not failed over by now never
+/// will.
 const LONGEST: Duration = Duration::from_secs(20);
-/// A fault that nobody needs to wait for any longer is ended.
+/// The fault ends this long after the failover.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// The guide's cluster.
 pub(crate) const GUIDE: &str = "guide";
-/// The same, where its check cannot start nginx again: its configuration is broken, or its port is taken.
+/// The same cluster, with nginx masked so that its check cannot restart it, as with a broken
+/// configuration or a port in use.
 pub(crate) const NO_RESTART: &str = "guide-no-restart";
 
-/// How a fault is made on a node, and how it is ended.
+/// The commands that inject a fault on a node and end it.
 fn fault(profile: &str, drill: &str) -> Option<(&'static str, &'static str)> {
     if profile == NO_RESTART {
         return (drill == "nginx-kill").then_some((
@@ -43,12 +45,12 @@ fn fault(profile: &str, drill: &str) -> Option<(&'static str, &'static str)> {
         ));
     }
     Some(match drill {
-        // As hactl's own drill does it: the master only, whose workers die of it.
+        // As in hactl's own drill: kills only the master process, and the workers exit with it.
         "nginx-kill" => (
             "systemctl kill --kill-who=main -s KILL nginx",
             "systemctl start nginx",
         ),
-        // The guide's check may start it meanwhile, which cancels the stop.
+        // The guide's check may start nginx meanwhile, which cancels the stop.
         "nginx-stop" => ("systemctl stop nginx || :", "systemctl start nginx"),
         "nginx-hang" => (
             "systemctl kill -s STOP nginx",
@@ -64,7 +66,7 @@ fn fault(profile: &str, drill: &str) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Whether a drill can be made without hactl.
+/// Whether a drill can run without hactl.
 pub(crate) fn can(profile: &str, drill: &str) -> bool {
     fault(profile, drill).is_some()
 }
@@ -96,7 +98,7 @@ pub(crate) fn deploy(cluster: &Cluster) {
     settled(cluster);
 }
 
-/// lb1 has the VIP, alone.
+/// Waits until lb1 alone has the VIP.
 fn settled(cluster: &Cluster) {
     wait_for("lb1 to have the VIP", || cluster.owners(VIP) == ["lb1"]);
 }
@@ -105,7 +107,8 @@ pub(crate) fn drill(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) 
     let runs = (1..=repeat).map(|repeat| {
         let run = run(cluster, profile, drill, repeat);
         settled(cluster);
-        // keepalived's checks have a rhythm of 3 s, and each run shall begin at another part of it.
+        // keepalived runs the check every 3 s. Start each run at a different point of that
+        // interval.
         thread::sleep(Duration::from_millis(3000 + u64::from(repeat) * 570 % 3000));
         run
     });
@@ -128,7 +131,7 @@ pub(crate) fn drill(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) 
 fn run(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) -> DrillRun {
     let (make, end) = fault(profile, drill).unwrap();
     let clock = Clock::start();
-    // All machines of a lab have one clock; the program's is begun beside it.
+    // All machines in a lab share the host's clock. Relate the program's clock to it.
     let epoch = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap();
@@ -138,7 +141,7 @@ fn run(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) -> DrillRun {
     thread::sleep(Duration::from_millis(700));
     let made = clock.elapsed();
     cluster.on("lb1", make);
-    // Served again by somebody else, or not at all: both are seen in what the clients log.
+    // Whether another node takes over or none does, the clients' log shows it.
     let waited = clock.elapsed();
     let gone = || cluster.owners(VIP).iter().any(|owner| owner != "lb1");
     while !gone() && clock.elapsed() < waited + LONGEST {
@@ -208,7 +211,7 @@ fn run(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) -> DrillRun {
             })
             .into(),
         timeline,
-        // Nothing is known of nginx on the nodes here, so nothing is judged but what clients saw.
+        // Nothing is known about nginx on the nodes here, so only the clients' view is judged.
         violations: Vec::new(),
     }
 }
@@ -217,7 +220,7 @@ fn name(node: &str) -> NodeName {
     NodeName::new(node).unwrap()
 }
 
-/// The clients of hactl's own drills, on the lab's controller.
+/// The clients of hactl's own drills, in the lab's controller namespace.
 fn load(cluster: &Cluster, clock: Clock) -> Load {
     let namespace = File::open(format!("/run/netns/{}", cluster.netns("ctl"))).unwrap();
     let target = Target {
@@ -236,7 +239,7 @@ fn load(cluster: &Cluster, clock: Clock) -> Load {
         download: None,
         downloads: 0,
     };
-    // A thread has a network namespace of its own, and threads that it starts are born into it.
+    // Network namespaces are per thread, and new threads inherit them.
     let starter = thread::spawn(move || {
         setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
         Load::start(spec, clock).unwrap()
@@ -244,7 +247,7 @@ fn load(cluster: &Cluster, clock: Clock) -> Load {
     starter.join().unwrap()
 }
 
-/// What a node's kernel tells about its addresses, with its own times.
+/// A monitor of a node's address changes, with the kernel's timestamps.
 fn watch(cluster: &Cluster, node: &str) -> Child {
     Command::new("ip")
         .args([
@@ -261,7 +264,7 @@ fn watch(cluster: &Cluster, node: &str) -> Child {
         .unwrap()
 }
 
-/// When the VIP came and went, in seconds since the epoch.
+/// When the VIP was added and removed, in seconds since the epoch.
 fn seen(mut watch: Child) -> Vec<(f64, What)> {
     watch.kill().unwrap();
     watch.wait().unwrap();

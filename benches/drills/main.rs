@@ -1,12 +1,12 @@
-//! Makes the records that docs/failover.md is made from: every drill on every profile, and what a
-//! widely read guide configures beside them, on a lab, by the same clients.
+//! Produces the records behind docs/failover.md: every drill with every profile and, for
+//! comparison, with the configuration of a widely read guide, on a lab, with the same clients.
 //!
 //!     cargo bench --bench drills -- --repeat 20 --profile fast,guide --drill nginx-kill --minutes 40
 //!
-//! One file per drill and profile, under examples/drills/PROFILE/DRILL.json. What is there already is
-//! left alone, so that a run which was stopped, or ran out of its minutes, goes on where it ended;
-//! `--again` makes them anew. As root, on a machine with nothing else to do: figures of a busy one are
-//! the machine's, not the cluster's. Afterwards `UPDATE=1 cargo test --test drill_docs`.
+//! Writes one file per drill and profile, examples/drills/PROFILE/DRILL.json. Existing files are
+//! skipped, so that a run that was stopped or ran out of time can be resumed. `--again` overwrites
+//! them. Run it as root on an idle machine: on a busy one, the figures measure the machine and not
+//! the cluster. Afterwards run `UPDATE=1 cargo test --test drill_docs`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -32,35 +32,36 @@ use hactl::drill::{DRILLS, DrillReport, What};
 
 use crate::cluster::{Cluster, machines};
 
-/// Makes the records of docs/failover.md.
+/// Produces the records of docs/failover.md.
 #[derive(Parser)]
 struct Args {
-    /// Runs of each drill
+    /// Number of runs per drill
     #[arg(long, default_value_t = 20)]
     repeat: u32,
-    /// Profiles, and `guide`, and `guide-no-restart`, where its check cannot start nginx again
+    /// Profiles; `guide` is the guide's configuration, `guide-no-restart` the same with nginx
+    /// masked
     #[arg(
         long,
         value_delimiter = ',',
         default_value = "fast,standard,wan,guide,guide-no-restart"
     )]
     profile: Vec<String>,
-    /// Drills; all where none is named
+    /// Drills [default: all]
     #[arg(long, value_delimiter = ',')]
     drill: Vec<String>,
-    /// Begin nothing that would take longer than this, all in all
+    /// Time budget in minutes: start nothing that would exceed it
     #[arg(long, default_value_t = 40)]
     minutes: u64,
-    /// Make anew what is there already
+    /// Overwrite existing records
     #[arg(long)]
     again: bool,
-    /// cargo says so
+    /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// How long a fault is held, where it does not end by itself: long enough for the profile's timers to
-/// notice it, and no longer, since there are many.
+/// How long to hold a fault that does not heal on its own: long enough for the profile's timers,
+/// and no longer, since there are many runs.
 fn hold(profile: &str, drill: &str) -> &'static str {
     match (profile, drill) {
         ("wan", "link-down" | "vrrp-blocked" | "cascade" | "flap") => "12s",
@@ -69,7 +70,7 @@ fn hold(profile: &str, drill: &str) -> &'static str {
     }
 }
 
-/// Before anything was timed: what a run takes, from its baseline until the cluster is whole again.
+/// The estimated time of a run, from its baseline to full recovery, before any has been measured.
 fn guess(profile: &str) -> Duration {
     Duration::from_secs(match profile {
         "fast" => 6,
@@ -83,7 +84,7 @@ fn is_guide(profile: &str) -> bool {
     [guide::GUIDE, guide::NO_RESTART].contains(&profile)
 }
 
-/// One file to be made.
+/// A file to produce.
 struct Job {
     profile: String,
     drill: &'static str,
@@ -108,7 +109,7 @@ fn main() {
         if own.is_empty() || begun.elapsed() + guess(profile) * args.repeat > limit {
             continue;
         }
-        // A lab of its own for each profile, and one after the other: two would slow each other down.
+        // One lab per profile, one after the other: two at once would slow each other down.
         let Some(cluster) = Cluster::up(&machines()) else {
             return;
         };
@@ -166,7 +167,7 @@ fn make(cluster: &Cluster, job: &Job, repeat: u32) {
         hactl(cluster, job.drill, hold(&job.profile, job.drill), repeat)
     };
     let Some(mut report) = report else { return };
-    // What daemons say explains one run to who watches it; twenty of them are only long.
+    // Daemon logs help to explain a single run. Twenty of them are only long.
     for run in &mut report.runs {
         run.timeline
             .retain(|event| !matches!(event.what, What::Log { .. }));
@@ -174,13 +175,13 @@ fn make(cluster: &Cluster, job: &Job, repeat: u32) {
     fs::create_dir_all(job.path.parent().unwrap()).unwrap();
     let mut text = serde_json::to_string(&report).unwrap();
     text.push('\n');
-    // Whole or not at all, so that what is there need not be made again.
+    // Atomic rename, so that a file that exists is complete.
     let part = job.path.with_extension("part");
     fs::write(&part, text).unwrap();
     fs::rename(part, &job.path).unwrap();
 }
 
-/// The real program on the lab's controller; `None`, with what it said, where it would not.
+/// Runs hactl on the lab's controller. If it fails, prints its output and returns `None`.
 fn hactl(cluster: &Cluster, drill: &str, hold: &str, repeat: u32) -> Option<DrillReport> {
     let repeat = repeat.to_string();
     let arguments = [

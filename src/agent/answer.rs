@@ -1,5 +1,5 @@
-//! What a host answered, read as what was asked. Whatever it sent, it is data from a stranger:
-//! `reply` bounds it and makes it harmless, and here it becomes types.
+//! Typed answers of the host's program. Everything a host sends is untrusted: `reply` limits its
+//! size and makes it harmless, and this file turns it into types.
 
 use std::collections::BTreeMap;
 
@@ -17,52 +17,52 @@ use crate::model::{HostPath, KeepalivedFeature, NodeName, UnitId, Version, clipp
 use crate::remote::SudoRefusal;
 use crate::units;
 
-/// The most generations of a host that are read.
+/// The most generations read from one host.
 const MAX_GENERATIONS: usize = 1000;
-/// The most problems of an undo that are told.
+/// The most problems of a rollback that an error lists.
 const MAX_PROBLEMS: usize = 100;
 
-/// What a daemon's own test said of the staged files.
+/// The result of a daemon's own test of the staged files.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct TestResult {
-    /// Whose files it tested.
+    /// The unit whose files were tested.
     pub unit: UnitId,
-    /// The version of the program that tested; `None` where the host did not tell.
+    /// The version of the program that ran the test, or `None` if the host did not report it.
     pub version: Option<Version>,
     /// Its exit code.
     pub code: i32,
-    /// What it printed.
+    /// Its output.
     pub output: String,
 }
 
-/// What the exit code of a daemon's test means.
+/// The meaning of a configuration test's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TestVerdict {
-    /// The files are good.
+    /// The files are valid.
     Accepted,
-    /// The program cannot test files, so nothing is known.
+    /// The program has no configuration test, so nothing is known.
     CannotTest,
     /// It could not run with these files.
     Fatal,
-    /// It would run, without what it could not read.
+    /// It would run, but ignore what it could not parse.
     RunsWithErrors,
-    /// It would run, and refuses to start the scripts as they are.
+    /// It would run, but disable scripts that fail its security check.
     ScriptSecurity,
     /// The test itself failed.
     TestFailed,
 }
 
 impl TestVerdict {
-    /// True unless the program refused the files: its codes for "runs with errors" and "script security
-    /// off" are refusals to hactl.
+    /// Whether the files pass. hactl treats keepalived's codes for "runs with errors" and "script
+    /// security off" as failures.
     pub fn is_passed(self) -> bool {
         matches!(self, Self::Accepted | Self::CannotTest)
     }
 }
 
 impl TestResult {
-    /// What the program said, by its exit code and its version (rule KA003).
+    /// Interprets the exit code according to the program's version (rule KA003).
     pub fn verdict(&self) -> TestVerdict {
         if self.unit != UnitId::KEEPALIVED {
             return match self.code {
@@ -88,12 +88,12 @@ impl TestResult {
     }
 }
 
-/// A whole answer that tells of no failure.
+/// A complete answer that reports no failure.
 pub struct Answer(Vec<Record>);
 
 impl Answer {
-    /// Reads what the call `label` on `node` wrote to its standard output; its standard error, which
-    /// must be harmless already, explains an answer that is none.
+    /// Parses the standard output of the call `label` on `node`. Its standard error, which must be
+    /// harmless already, explains an incomplete answer.
     pub fn read(
         node: &NodeName,
         label: &str,
@@ -104,7 +104,8 @@ impl Answer {
             Ok(records) => return refuse_failure(node, label, records).map(Self),
             Err(problem) => problem,
         };
-        // Once the program has begun, sudo has let it in. Where it has not, sudo may quote the whole call.
+        // Once the program has started, sudo has let it in. Before that, sudo may quote the whole
+        // call.
         let (refusal, words) = match stderr.split_once(&format!("{READS}\n")) {
             Some((_, since)) => (None, one_line(since)),
             None => (SudoRefusal::of(stderr), one_line(stderr)),
@@ -123,17 +124,15 @@ impl Answer {
         })
     }
 
-    /// The records of one tag, in order.
     pub(super) fn of(&self, tag: &str) -> impl Iterator<Item = &Record> {
         self.0.iter().filter(move |record| record.tag == tag)
     }
 
-    /// The answer to `observe` on `node`.
     pub fn observation(&self, node: &NodeName) -> Observation {
         observation(node, &self.0)
     }
 
-    /// The answer of `node` to `reach`, asked this.
+    /// The answer of `node` to `reach` with this question.
     pub fn reach(&self, node: &NodeName, question: &ReachQuestion) -> Reach {
         reach::reach(node, question, self.0.iter())
     }
@@ -143,7 +142,7 @@ impl Answer {
         reach::announced(self.of("announced"))
     }
 
-    /// The answer to `validate` and `validate-staged`.
+    /// The answer to `validate` or `validate-staged`.
     pub fn tests(&self) -> Vec<TestResult> {
         let result = |record: &Record| {
             Some(TestResult {
@@ -156,12 +155,12 @@ impl Answer {
         self.of("tested").filter_map(result).collect()
     }
 
-    /// The answer to `lock`: a change that was interrupted there.
+    /// The answer to `lock`: an interrupted change on the host, if any.
     pub fn journal(&self) -> Option<Journal> {
         self.of("journal").next().map(Journal::read)
     }
 
-    /// The answer to `offer`: when the host undoes the change.
+    /// The answer to `offer`: when the host rolls the change back.
     pub fn offered(&self) -> Deadline {
         let offered = self.of("offered").next();
         let left = offered.and_then(|record| record.field(0).parse().ok());
@@ -174,7 +173,7 @@ impl Answer {
         settled.is_some_and(|record| record.field(0) == "new")
     }
 
-    /// The answer to `hush`: the node's part in a change that all make at once.
+    /// The answer to `hush`: the node's part in a simultaneous change.
     pub fn part(&self) -> Option<Part> {
         let switch = self.of("switch").next()?;
         match switch.field(0) {
@@ -184,18 +183,18 @@ impl Answer {
         }
     }
 
-    /// The answer to `prepare`: the packages that are new.
+    /// The answer to `prepare`: newly installed packages.
     pub fn packages(&self) -> Vec<String> {
         let packages = self.of("package");
         packages.map(|record| record.field(0).to_owned()).collect()
     }
 
-    /// The answer to `fault`, `heal` and `fault-state`.
+    /// The answer to `fault`, `heal` or `fault-state`.
     pub fn fault_state(&self) -> FaultState {
         FaultState::from_records(&self.0)
     }
 
-    /// The answer to `history`: the manifests of all generations, and the live one's number.
+    /// The answer to `history`: the manifests of all generations, and the number of the live one.
     pub fn history(&self) -> (Vec<Manifest>, Option<u64>) {
         let generations = self.of("generation").take(MAX_GENERATIONS);
         let live = self.of("live").next();
@@ -226,7 +225,7 @@ impl Answer {
     }
 }
 
-/// Turns a `fail` record into the error that it is.
+/// Converts a `fail` record into an error.
 fn refuse_failure(
     node: &NodeName,
     label: &str,
@@ -268,7 +267,7 @@ fn refuse_failure(
     })
 }
 
-/// The last line that says anything.
+/// The last line that is not blank.
 fn one_line(text: &str) -> String {
     let line = text.lines().rfind(|line| !line.trim().is_empty());
     clipped(line.unwrap_or("no reason given").trim(), 1000)
@@ -284,7 +283,7 @@ mod tests {
             Accepted, CannotTest, Fatal, RunsWithErrors, ScriptSecurity, TestFailed,
         };
         let table = [
-            // Before 2.0.4 it ends with 0, whatever the file.
+            // Before 2.0.4 it exits with 0 whatever the file contains.
             ("1.3.5", [(0, CannotTest), (1, CannotTest)].as_slice()),
             ("2.0.3", &[(0, CannotTest)]),
             (

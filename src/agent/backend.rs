@@ -1,17 +1,17 @@
-//! Servers behind the proxy, as a node sees them.
+//! Upstream servers, as seen from a node.
 
 use std::fmt;
 
-/// A server behind the proxy, seen from one node.
+/// An upstream server, as seen from one node.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct BackendState {
-    /// Its host.
+    /// The server's host, an address or a name.
     pub host: String,
-    /// Its port.
+    /// The server's port.
     pub port: u16,
-    /// A TCP connection to it came about within a second.
+    /// A TCP connection to it succeeded within a second.
     pub up: bool,
-    /// Why none did.
+    /// Why the connection failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<NoConnection>,
 }
@@ -22,20 +22,19 @@ pub struct BackendState {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum NoConnection {
-    /// Nothing listens on the port, or a firewall says so.
+    /// Nothing listens on the port, or a firewall rejects the connection.
     Refused,
-    /// No answer came.
+    /// No answer arrived.
     Timeout,
-    /// The node knows no way there, or nobody has the address.
+    /// The node has no route there, or no host has the address.
     NoRoute,
     /// The node cannot resolve the name.
     NoName,
-    /// Something else.
+    /// Any other error.
     Other,
 }
 
 impl NoConnection {
-    /// From the host's word for it.
     pub(super) fn from_word(word: &str) -> Self {
         match word {
             "refused" => Self::Refused,

@@ -1,4 +1,4 @@
-//! The calls that the host's program knows, typed.
+//! Typed calls of the host's program.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,71 +20,70 @@ use super::switch::{Part, Switch};
 use crate::model::{HostPath, NodeName, UnitId, harmless};
 use crate::remote::{Call, Host};
 
-/// One node's program, over one connection.
+/// The program on one node, over one connection.
 pub struct Agent {
     pub(super) host: Box<dyn Host>,
 }
 
-/// Who asks for a lock, and for how long.
+/// A request for a host's lock.
 #[derive(Debug, Clone)]
 pub struct LockRequest {
     /// The change's id.
     pub tx: String,
-    /// `user@machine`.
+    /// The holder, as `user@machine`.
     pub holder: String,
-    /// The process; none for a change that waits for its confirmation.
+    /// The process, or `None` for a change pending confirmation.
     pub pid: Option<u32>,
-    /// Tells that process from any other one, for who runs where it ran.
+    /// Identifies the process beyond its pid, so that a hactl on the same machine can tell whether
+    /// it still runs.
     pub origin: String,
-    /// After this long it is nobody's.
+    /// The time after which the lock expires.
     pub duration: Duration,
 }
 
-/// What activation needs beside the staged tree.
+/// What activation needs besides the staged tree.
 #[derive(Debug, Clone, Default)]
 pub struct Activation {
-    /// Hash by path of what lay there when the plan was made; `None` for no regular file.
+    /// Hash by path of the files present when the plan was made. `None` for anything but a regular
+    /// file.
     pub expected: BTreeMap<HostPath, Option<String>>,
-    /// What happens to the services that are concerned.
+    /// The action for each unit that the change concerns.
     pub actions: Vec<(UnitId, UnitAction)>,
-    /// After this long without a confirmation the host undoes it.
+    /// The host rolls the change back unless it is confirmed within this time.
     pub revert_after: Duration,
-    /// How the node and the change's other nodes know each other; `None` where it is the only one.
+    /// Credentials for the other nodes of the change, or `None` if there are none.
     pub peer: Option<PeerSide>,
-    /// Its part where all nodes change at once.
+    /// Its part in a simultaneous change of all nodes.
     pub switch: Option<Switch>,
 }
 
-/// One node's side of the questions that nodes ask each other.
+/// One node's credentials for the queries between nodes.
 #[derive(Debug, Clone)]
 pub struct PeerSide {
     /// The change's key.
     pub key: PeerKey,
-    /// The node's own address, as the others ask for it.
+    /// The node's own address, under which the peers query it.
     pub address: IpAddr,
 }
 
-/// Observing and staging take well under a second; a package installation minutes.
+/// Observing and staging take well under a second, installing packages can take minutes.
 const SHORT: Duration = Duration::from_mins(1);
 const LONG: Duration = Duration::from_mins(10);
 
 impl Agent {
-    /// The program over `host`.
     pub fn new(host: Box<dyn Host>) -> Self {
         Self { host }
     }
 
-    /// Whose it is.
     pub fn node(&self) -> &NodeName {
         self.host.node()
     }
 
-    /// Ends the connection.
     pub async fn close(self) {
         self.host.close().await;
     }
 
-    /// What the host is, was given and runs. Changes nothing there.
+    /// Reads the host's facts, files, services and runtime state. Changes nothing there.
     pub async fn observe(&self, question: &Question) -> Result<Observation, AgentError> {
         let answer = self
             .call(&["observe"], question.stream().as_bytes(), SHORT)
@@ -92,8 +91,8 @@ impl Agent {
         Ok(answer.observation(self.node()))
     }
 
-    /// How the VIPs look from there, through the network. Changes nothing there, nor what the host's kernel
-    /// has learned.
+    /// How the VIPs look from that host, through the network. Changes nothing there, not even the
+    /// kernel's neighbour table.
     pub async fn reach(&self, question: &ReachQuestion) -> Result<Reach, AgentError> {
         let answer = self
             .call(&["reach"], question.stream().as_bytes(), SHORT)
@@ -101,8 +100,8 @@ impl Agent {
         Ok(answer.reach(self.node(), question))
     }
 
-    /// Has the host announce to its neighbours those of `vips` that are on its interfaces: gratuitous ARP, and
-    /// unsolicited neighbour advertisements.
+    /// Announces those of `vips` that are on the host's interfaces: gratuitous ARP and unsolicited
+    /// neighbour advertisements.
     pub async fn announce(&self, vips: &[IpAddr]) -> Result<Vec<Announced>, AgentError> {
         let mut stream = String::new();
         for vip in vips {
@@ -113,19 +112,19 @@ impl Agent {
         Ok(answer.announced())
     }
 
-    /// The daemons' own tests of `tree`, in namespaces of their own. Changes nothing there.
+    /// Runs the daemons' own tests of `tree` in separate namespaces. Changes nothing there.
     pub async fn validate(&self, tree: &Tree) -> Result<Vec<TestResult>, AgentError> {
         let answer = self.call(&["validate"], &tree.stream(), SHORT).await?;
         Ok(answer.tests())
     }
 
-    /// The same for what was staged.
+    /// Runs the same tests on the staged tree.
     pub async fn validate_staged(&self, tx: &str) -> Result<Vec<TestResult>, AgentError> {
         let answer = self.call(&["validate-staged", tx], b"", SHORT).await?;
         Ok(answer.tests())
     }
 
-    /// Takes the host's lock; a change that was interrupted there is answered.
+    /// Takes the host's lock. Returns the change that was interrupted there, if any.
     pub async fn lock(&self, request: &LockRequest) -> Result<Option<Journal>, AgentError> {
         let pid = request
             .pid
@@ -143,13 +142,13 @@ impl Agent {
         Ok(answer.journal())
     }
 
-    /// Gives the lock back, if it is still ours.
+    /// Releases the lock if it is still ours.
     pub async fn unlock(&self, tx: &str) -> Result<(), AgentError> {
         self.call(&["unlock", tx], b"", SHORT).await.map(|_| ())
     }
 
-    /// Takes away the lock that the change `tx` has. What was prepared for it goes, too. While a change is
-    /// under way there it is refused, or, if that is what is wanted, only the lock goes.
+    /// Breaks the lock of the change `tx` and discards what was prepared for it. While a change is
+    /// in flight there, it refuses or, with `even_under_way`, removes only the lock.
     pub async fn break_lock(&self, tx: &str, even_under_way: bool) -> Result<(), AgentError> {
         let how = if even_under_way { "anyway" } else { "idle" };
         self.call(&["break-lock", tx, how], b"", LONG)
@@ -157,7 +156,8 @@ impl Agent {
             .map(|_| ())
     }
 
-    /// Records the host as it is, for generation 0, and installs packages. Returns those that are new.
+    /// Records the host's original state for generation 0, and installs packages. Returns the newly
+    /// installed ones.
     pub async fn prepare(
         &self,
         tx: &str,
@@ -173,14 +173,15 @@ impl Agent {
         Ok(answer.packages())
     }
 
-    /// Sends `tree` and keeps it there for activation. Nothing live changes.
+    /// Sends `tree` for a later activation. Nothing live changes.
     pub async fn stage(&self, tx: &str, tree: &Tree) -> Result<(), AgentError> {
         self.call(&["stage", tx], &tree.stream(), SHORT)
             .await
             .map(|_| ())
     }
 
-    /// Arms the revert timer, puts the staged tree in place, brings the daemons to it and proves it.
+    /// Arms the revert timer, installs the staged tree, reloads the daemons and verifies the
+    /// result.
     pub async fn activate(&self, tx: &str, activation: &Activation) -> Result<(), AgentError> {
         let mut stream = String::new();
         for (path, hash) in &activation.expected {
@@ -206,37 +207,37 @@ impl Agent {
             .map(|_| ())
     }
 
-    /// Makes the change the live generation and disarms the timer.
+    /// Makes the change the live generation, and disarms the timer.
     pub async fn confirm(&self, tx: &str) -> Result<(), AgentError> {
         self.call(&["confirm", tx], b"", SHORT).await.map(|_| ())
     }
 
-    /// On the node that decides: all nodes have the change, so that the operator may confirm it. Answers when
-    /// the host undoes it otherwise.
+    /// On the deciding node: all nodes have activated the change, so the operator may confirm it.
+    /// Returns when the host rolls it back otherwise.
     pub async fn offer(&self, tx: &str) -> Result<Deadline, AgentError> {
         let answer = self.call(&["offer", tx], b"", SHORT).await?;
         Ok(answer.offered())
     }
 
-    /// From now on the change can't be confirmed there, unless it is already: answers whether it is.
+    /// Closes the change for confirmation, unless it is already confirmed. Returns whether it is.
     pub async fn withdraw(&self, tx: &str) -> Result<bool, AgentError> {
         let answer = self.call(&["withdraw", tx], b"", SHORT).await?;
         Ok(answer.is_settled_new())
     }
 
-    /// Its user was told how the change `tx` ended.
+    /// Records that the operator has been told how the change `tx` ended.
     pub async fn noted(&self, tx: &str) -> Result<(), AgentError> {
         self.call(&["noted", tx], b"", SHORT).await.map(|_| ())
     }
 
-    /// Answered once keepalived is stopped there, for a change that all nodes make at once.
+    /// Waits until keepalived has stopped there, in a simultaneous change.
     pub async fn ready(&self, tx: &str, patience: Duration) -> Result<(), AgentError> {
         let seconds = patience.as_secs().to_string();
         let answer = self.call(&["ready", tx, &seconds], b"", LONG).await;
         answer.map(|_| ())
     }
 
-    /// Tells an activation that waits for the other nodes to go on, or that it is off.
+    /// Tells an activation that waits for its peers to proceed or to stop.
     pub async fn signal(&self, tx: &str, go: bool) -> Result<(), AgentError> {
         let word = if go { "go" } else { "stop" };
         self.call(&["signal", tx, word], b"", SHORT)
@@ -244,20 +245,21 @@ impl Agent {
             .map(|_| ())
     }
 
-    /// Makes a node silent that was silent while the keeper changed, since that is to go back. Answers the
-    /// node's part; `None` where it has none.
+    /// Silences a node again that was silent while the keeper changed, so that the keeper can be
+    /// rolled back. Returns the node's part, or `None` if it has none.
     pub async fn hush(&self, tx: &str) -> Result<Option<Part>, AgentError> {
         Ok(self.call(&["hush", tx], b"", LONG).await?.part())
     }
 
-    /// Undoes the change. Every step is tried; what failed is in the error's detail.
+    /// Rolls the change back. Every step is attempted, and the error's detail lists the failed
+    /// ones.
     pub async fn revert(&self, tx: &str, why: &Reason) -> Result<(), AgentError> {
         let call = ["revert", tx, why.cause.into(), &why.words];
         self.call(&call, b"", LONG).await.map(|_| ())
     }
 
-    /// Arms the undo of a fault and orders the fault, which is made a fifth of a second after this has
-    /// been answered. From here on the host ends it on its own, whatever becomes of us.
+    /// Arms the undo of a fault and schedules the fault itself, which is injected 200 ms after this
+    /// returns. From here on the host ends the fault on its own, whatever happens to hactl.
     pub async fn fault(&self, request: &FaultRequest) -> Result<FaultState, AgentError> {
         let hold = request.hold.as_millis().to_string();
         let argv = ["fault", &request.id, &request.name, &hold];
@@ -267,25 +269,25 @@ impl Agent {
         Ok(answer.fault_state())
     }
 
-    /// Ends the fault of this id now, unless it has ended; answers what the host recorded of it, once it
-    /// is healed.
+    /// Ends the fault with this id now, unless it has ended. Returns the host's record of it once
+    /// it is healed.
     pub async fn heal(&self, id: &str) -> Result<FaultState, AgentError> {
         let answer = self.call(&["heal", id], b"", SHORT).await?;
         Ok(answer.fault_state())
     }
 
-    /// What is armed there, and what the host recorded of the fault of this id.
+    /// The armed fault there, and the host's record of the fault with this id.
     pub async fn fault_state(&self, id: &str) -> Result<FaultState, AgentError> {
         let answer = self.call(&["fault-state", id], b"", SHORT).await?;
         Ok(answer.fault_state())
     }
 
-    /// The manifests of all generations on the host, and the live one's number.
+    /// The manifests of all generations on the host, and the number of the live one.
     pub async fn history(&self) -> Result<(Vec<Manifest>, Option<u64>), AgentError> {
         Ok(self.call(&["history"], b"", SHORT).await?.history())
     }
 
-    /// One generation with the contents of its files.
+    /// One generation, with its files' contents.
     pub async fn generation(
         &self,
         number: u64,

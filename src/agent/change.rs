@@ -1,21 +1,22 @@
-//! What a host says of changes: the one under way, the lock, and how the last one ended.
+//! Changes on a host: the one in flight, the lock, and the outcome of the last one.
 
 use super::manifest::Manifest;
 use super::protocol::{Cause, Ending, Phase};
 use super::reply::Record;
 use crate::model::clipped;
 
-/// When something ends, by a host's own clock since boot: nobody's clock has to be right for it.
+/// When something expires. Measured by the host's clock since boot, so no wall clock has to be
+/// right.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Deadline {
-    /// Seconds from when it was seen.
+    /// Seconds left at the time of the observation.
     pub seconds_left: u64,
-    /// The time of day then, where hactl runs: `19:42:10`, with its date if that is another day.
+    /// The expiry in local time where hactl runs: `19:42:10`, with a date unless it is today.
     pub local: String,
 }
 
 impl Deadline {
-    /// So many seconds from now.
+    /// `seconds_left` from now.
     pub fn after(seconds_left: u64) -> Self {
         let now = jiff::Zoned::now();
         let span = jiff::Span::new().try_seconds(i64::try_from(seconds_left).unwrap_or(i64::MAX));
@@ -40,7 +41,7 @@ impl Deadline {
 }
 
 impl std::fmt::Display for Deadline {
-    /// `19:42:10 (in 9m 40s)`, `2026-03-02 09:30:00 (in 23h 59m)`
+    /// For example `19:42:10 (in 9m 40s)` or `2026-03-02 09:30:00 (in 23h 59m)`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (minutes, seconds) = (self.seconds_left / 60, self.seconds_left % 60);
         let left = match (minutes, seconds) {
@@ -53,24 +54,25 @@ impl std::fmt::Display for Deadline {
     }
 }
 
-/// A change that is under way on the host, or was interrupted.
+/// A change on the host that is in flight or was interrupted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Journal {
     /// Its id.
     pub tx: String,
-    /// How far it got.
+    /// The phase that it reached.
     pub phase: Phase,
-    /// The generation that it makes.
+    /// The generation that it creates.
     pub generation: Option<u64>,
-    /// This node's place in the order of the change's nodes. The one in place 0 decides for all.
+    /// This node's position in the order of the change's nodes. The node at position 0 decides for
+    /// all.
     pub position: Option<usize>,
-    /// How many nodes it concerns.
+    /// The number of nodes in the change.
     pub nodes: Option<usize>,
-    /// True when the operator has to confirm it.
+    /// Whether the operator has to confirm it.
     pub is_manual: bool,
-    /// When the host undoes it.
+    /// When the host rolls it back.
     pub deadline: Option<Deadline>,
-    /// `user@machine` of who made it.
+    /// Who applied it, as `user@machine`.
     pub by: String,
 }
 
@@ -89,7 +91,7 @@ impl Journal {
         }
     }
 
-    /// The lock that a host would have for a change that waits for the operator.
+    /// The equivalent lock for a change that is pending confirmation.
     pub fn as_lock(&self) -> LockInfo {
         LockInfo {
             tx: self.tx.clone(),
@@ -105,20 +107,20 @@ impl Journal {
 pub struct Outcome {
     /// Its id.
     pub tx: String,
-    /// How.
+    /// The result.
     pub result: Ending,
-    /// What ended it.
+    /// The cause of the result.
     pub cause: Cause,
-    /// Why, in words.
+    /// The cause, as text.
     pub why: String,
-    /// When, UTC, by the host's clock.
+    /// The end's time in UTC, by the host's clock.
     pub at: String,
-    /// True when an apply has told it to its user.
+    /// Whether the operator has been told.
     pub is_noted: bool,
 }
 
 impl Outcome {
-    /// `None` where this hactl does not know the words.
+    /// `None` if this hactl does not know the result or cause.
     pub(super) fn read(record: &Record) -> Option<Self> {
         let result = record.field(1).parse().ok()?;
         let why = record.field(2).to_owned();
@@ -137,27 +139,28 @@ impl Outcome {
     }
 }
 
-/// Who works on the host.
+/// The holder of a host's lock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct LockInfo {
-    /// The change it is for.
+    /// The change that it was taken for.
     pub tx: String,
-    /// `user@machine`.
+    /// The holder, as `user@machine`.
     pub holder: String,
-    /// The process there; empty for a change that waits for its confirmation, which none holds.
+    /// The holder's process. Empty for a change pending confirmation, which no process holds.
     pub pid: String,
-    /// Tells that process from any other one, for who runs where it ran.
+    /// Identifies the process beyond its pid, so that a hactl on the same machine can tell whether
+    /// it still runs.
     pub origin: String,
-    /// When it was taken, UTC.
+    /// When it was taken, in UTC.
     pub since: String,
-    /// When it frees itself.
+    /// When it expires.
     pub deadline: Option<Deadline>,
-    /// True when its time is over, the host was restarted since, or its holder is known to be dead.
+    /// Whether it has expired, the host has rebooted since, or its holder is known to be dead.
     pub stale: bool,
 }
 
 impl LockInfo {
-    /// The lock file's text, read on a host that was booted `uptime` seconds ago.
+    /// Parses the lock file of a host with this uptime in seconds and this boot id.
     pub(super) fn read(text: &str, uptime: u64, boot_id: &str) -> Self {
         let kept = Manifest::parse(text);
         let get = |key: &str| clipped(kept.facts.word(key).unwrap_or_default(), 200);
@@ -176,7 +179,8 @@ impl LockInfo {
         }
     }
 
-    /// Who has it, doing what, until when; the end of a sentence that begins with a node's name.
+    /// The holder, the activity and the deadline, as the end of a sentence that begins with a
+    /// node's name.
     pub fn words(&self) -> String {
         let holder = &self.holder;
         let until = match &self.deadline {

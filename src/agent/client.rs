@@ -1,4 +1,4 @@
-//! How the VIPs look from the machine that hactl runs on: as one of their clients.
+//! How the VIPs look to a client: the machine that hactl runs on.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::remote::local_answer;
 
 /// How long a VIP may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Ports that are asked at the same time.
+/// Ports that are probed in parallel.
 const AT_ONCE: usize = 32;
-/// The most bytes of an answer that are read.
+/// The most bytes read of an answer.
 const MAX_ANSWER: u64 = 4096;
 
-/// A machine on the users' side.
+/// A machine on the clients' side.
 #[async_trait]
 pub trait Client: Send + Sync {
-    /// How the VIPs look from it. One that it has no route to, or that is its own, is left out.
+    /// How the VIPs look from it. Leaves out those that it has no route to, and its own.
     async fn reach(&self, question: &ReachQuestion) -> Reach;
 }
 
@@ -52,7 +52,8 @@ async fn reach_vip(doors: &VipDoors, serves: Option<&str>) -> Option<ReachedVip>
     if !has_route(vip).await {
         return None;
     }
-    // A connection may correct what this machine has learned, and users' machines have no such luck.
+    // Read the neighbour entry first: connecting may refresh a stale one, and real clients would
+    // not be that lucky.
     let known = learned(vip).await;
     let answers = futures::stream::iter(doors.doors.clone())
         .map(|door| async move { (door.port, ask(vip, door, serves).await) })
@@ -70,7 +71,7 @@ async fn reach_vip(doors: &VipDoors, serves: Option<&str>) -> Option<ReachedVip>
     })
 }
 
-/// Whether packets to `vip` leave this machine. Nothing is sent.
+/// Whether packets to `vip` would leave this machine. Sends nothing.
 async fn has_route(vip: IpAddr) -> bool {
     let any: IpAddr = match vip {
         IpAddr::V4(_) => [0; 4].into(),
@@ -78,14 +79,14 @@ async fn has_route(vip: IpAddr) -> bool {
     };
     let source = async {
         let socket = UdpSocket::bind((any, 0)).await?;
-        // The discard port; nothing is sent there.
+        // The discard port. Connecting a UDP socket sends nothing.
         socket.connect((vip, 9)).await?;
         socket.local_addr()
     };
     source.await.is_ok_and(|source| source.ip() != vip)
 }
 
-/// The hardware address that this machine's kernel has for `vip`; none behind a router.
+/// The MAC address in this machine's neighbour table for `vip`. There is none behind a router.
 async fn learned(vip: IpAddr) -> Option<String> {
     let look = move || local_answer(&["ip", "neigh", "show", "to", &vip.to_string()]);
     let text = tokio::task::spawn_blocking(look).await.ok()??;
@@ -126,7 +127,7 @@ async fn get(mut stream: TcpStream, address: SocketAddr, path: &str) -> std::io:
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The status code, and the body's first word.
+/// The status code and the first word of the body.
 fn status_and_word(answer: &str) -> (&str, &str) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let status = match head.strip_prefix("HTTP/") {

@@ -1,28 +1,27 @@
-//! What a call of the host's program can end in, besides success.
+//! The ways in which a call of the host's program can fail.
 
 use super::change::LockInfo;
 use super::protocol::FailureCode;
 use crate::model::NodeName;
 use crate::remote::{RemoteError, SudoRefusal};
 
-/// How a change that was made before is in the way.
+/// How an earlier change blocks this one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Pending {
-    /// Its lock is to be broken.
-    #[error("a change is under way there, and its lock is part of it")]
+    /// Its lock was to be broken, but it is in flight.
+    #[error("cannot break the lock: it belongs to a change in progress")]
     UnderWay,
-    /// Nobody works on it any more.
-    #[error("an earlier change ({tx}) is not finished there")]
+    /// It was interrupted, and nobody is working on it.
+    #[error("an earlier change ({tx}) is unfinished")]
     Unfinished {
-        /// Its id.
+        /// The change's id.
         tx: String,
     },
-    /// hactl could not end it.
-    #[error("the interrupted change {tx} could not be ended")]
+    /// hactl could not finish it.
+    #[error("cannot end the interrupted change {tx}")]
     Stuck {
-        /// Its id.
         tx: String,
-        /// What is not as it was, several lines.
+        /// What was not restored, one line each.
         detail: String,
     },
 }
@@ -31,7 +30,7 @@ impl Pending {
     fn hint(&self) -> &'static str {
         match self {
             Self::UnderWay => {
-                "`hactl confirm` or `hactl cancel` end it; with --force only the lock goes, and the host's timer still undoes what nobody confirms"
+                "end the change with `hactl confirm` or `hactl cancel`; --force breaks only the lock, and the host's timer still rolls an unconfirmed change back"
             }
             Self::Unfinished { .. } => FailureCode::Unfinished.hint(),
             Self::Stuck { .. } => FailureCode::Revert.hint(),
@@ -39,64 +38,53 @@ impl Pending {
     }
 }
 
-/// A call failed on one node.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// The connection, not the program.
+    /// The connection failed, not the program.
     #[error(transparent)]
     Remote(#[from] RemoteError),
-    /// Somebody else holds the lock.
+    /// Another operation holds the lock.
     #[error("{node}: {}", lock.words())]
     Locked {
-        /// The node whose lock it is.
         node: NodeName,
-        /// The lock.
+        /// The lock and its holder.
         lock: Box<LockInfo>,
     },
-    /// The program says why it failed.
+    /// The program reports a failure.
     #[error("{node}: {message}")]
     Failed {
-        /// The node.
         node: NodeName,
-        /// The kind.
         code: FailureCode,
-        /// One sentence.
         message: String,
-        /// What other programs said, several lines.
+        /// Output of other programs, several lines.
         detail: String,
     },
-    /// A change that was made before is in the way.
+    /// An earlier change is in the way.
     #[error("{node}: {pending}")]
     Pending {
-        /// The node.
         node: NodeName,
-        /// How.
+        /// The state of the earlier change.
         pending: Pending,
     },
-    /// `sudo` would not, or the login shell did not let the program run.
+    /// sudo refused, or the login shell did not run the program.
     #[error("{node}: cannot gain root privileges: {detail}")]
     NotRoot {
-        /// The node.
         node: NodeName,
-        /// What sudo would not do.
         refusal: SudoRefusal,
-        /// The same in words, or sudo's own.
+        /// The refusal in words, hactl's or sudo's.
         detail: String,
     },
-    /// The answer is none of the program's.
+    /// The response is not the program's, or is incomplete.
     #[error("{node}: incomplete response to `{label}`: {detail}")]
     Protocol {
-        /// The node.
         node: NodeName,
-        /// The call.
         label: String,
-        /// What is wrong with it.
+        /// The problem with the response.
         detail: String,
     },
 }
 
 impl AgentError {
-    /// Whose host it was.
     pub fn node(&self) -> &NodeName {
         match self {
             Self::Remote(error) => error.node(),
@@ -108,7 +96,7 @@ impl AgentError {
         }
     }
 
-    /// What failed, where the program says so.
+    /// The program's failure code, if it reported one.
     pub fn code(&self) -> Option<FailureCode> {
         match self {
             Self::Failed { code, .. } => Some(*code),
@@ -116,7 +104,7 @@ impl AgentError {
         }
     }
 
-    /// What other programs said about it, if anything.
+    /// Output of other programs about the failure, if any.
     pub fn detail(&self) -> &str {
         match self {
             Self::Failed { detail, .. }
@@ -128,7 +116,6 @@ impl AgentError {
         }
     }
 
-    /// What the user can do.
     pub fn hint(&self) -> String {
         match self {
             Self::Remote(error) => error.hint(),

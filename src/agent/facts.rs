@@ -1,20 +1,20 @@
-//! What a generation's manifest says of it, beside the paths, kernel settings and units that it consists of.
+//! The facts in a generation's manifest, besides its paths, sysctls and units.
 
 use crate::model::UnitId;
 use indexmap::IndexMap;
 use strum::{Display, EnumString, IntoStaticStr};
 
-/// What a manifest says of its generation. The host's program reads some of it by the same words.
+/// A key of a manifest. The host's program uses the same words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Fact {
-    /// The generation's number; 0 for the host as it was before hactl.
+    /// The generation's number. 0 is the host's state before hactl.
     Generation,
-    /// The change that made it.
+    /// The id of the change that made it.
     Tx,
-    /// The number of the generation that was live before.
+    /// The number of the previously live generation.
     Previous,
-    /// The number of the generation that it brings back.
+    /// The number of the generation that a rollback restores.
     Restores,
     /// The cluster's name.
     Cluster,
@@ -22,29 +22,29 @@ pub enum Fact {
     Node,
     /// The cluster's nodes: `lb1=10.0.0.11 lb2=10.0.0.12`.
     Members,
-    /// The VIPs, as a host announces those that it owns.
+    /// The VIPs. A host announces those that it owns.
     Vips,
-    /// Where nginx answers on loopback for its status.
+    /// nginx's status port on loopback.
     StatusPort,
     /// The failover profile's name.
     Failover,
-    /// The programs that hactl shares with others there.
+    /// The units whose configuration hactl shares with others there.
     Shares,
-    /// The VRRP instances, where keepalived is shared.
+    /// The VRRP instances, if keepalived is shared.
     Instances,
-    /// The file that keepalived tracks.
+    /// The file in keepalived's `track_file`.
     TrackedFile,
-    /// The node's position in the change, from 0.
+    /// The node's position in the change, counted from 0.
     Position,
-    /// How many nodes the change has.
+    /// The number of nodes in the change.
     Nodes,
-    /// Who confirms it: `auto` or `manual`.
+    /// How it is confirmed: `auto` or `manual`.
     Confirm,
     /// The addresses of the other nodes of the change.
     Peers,
-    /// Who made it, as `user@machine`.
+    /// Who applied it, as `user@machine`.
     AppliedBy,
-    /// When, in UTC.
+    /// When it was applied, in UTC.
     AppliedAt,
     /// SHA-256 of the inventory's text.
     Inventory,
@@ -52,56 +52,52 @@ pub enum Fact {
     Commit,
 }
 
-/// The word for the identity of a unit's configuration.
+/// The key for the id of a unit's configuration.
 fn id_word(unit: UnitId) -> String {
     format!("{}_id", unit.name())
 }
 
-/// Facts, in the order in which they were set. One that another version of hactl has written, and this one does
-/// not know, is kept.
+/// Facts, in insertion order. Unknown ones, written by another version of hactl, are preserved.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct Facts(IndexMap<String, String>);
 
 impl Facts {
-    /// What is said of `fact`; `None` also where that is nothing.
+    /// The value of `fact`. `None` if it is absent or empty.
     pub fn get(&self, fact: Fact) -> Option<&str> {
         self.word(fact.into())
     }
 
-    /// What the line of `key` says.
+    /// The value of `key`. `None` if it is absent or empty.
     pub(super) fn word(&self, key: &str) -> Option<&str> {
         let value = self.0.get(key)?;
         Some(value.as_str()).filter(|value| !matches!(*value, "" | "-"))
     }
 
-    /// Says something of `fact`.
     pub fn set(&mut self, fact: Fact, value: impl Into<String>) {
         self.0.insert(fact.to_string(), value.into());
     }
 
-    /// The identity of the configuration of `unit`.
+    /// The id of the configuration of `unit`.
     pub fn id_of(&self, unit: UnitId) -> Option<&str> {
         self.word(&id_word(unit))
     }
 
-    /// Says which identity the configuration of `unit` has.
     pub fn set_id(&mut self, unit: UnitId, id: impl Into<String>) {
         self.0.insert(id_word(unit), id.into());
     }
 
-    /// Says nothing of `fact` any more.
     pub fn remove(&mut self, fact: Fact) {
         self.0.shift_remove(<&str>::from(fact));
     }
 
-    /// As a manifest's lines have them.
+    /// Keys and values in the order of a manifest's lines.
     pub(super) fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
         let lines = self.0.iter();
         lines.map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// From a manifest's line, whoever wrote it.
+    /// Sets a key from a manifest's line, whether known or not.
     pub(super) fn read(&mut self, key: &str, value: &str) {
         self.0.insert(key.to_owned(), value.to_owned());
     }
@@ -130,7 +126,7 @@ mod tests {
     use super::*;
     use crate::agent::script::agent_script;
 
-    /// Its reads look like `$(value_in "$into/new/manifest" generation)`.
+    /// Its reads have the form `$(value_in "$into/new/manifest" generation)`.
     #[test]
     fn the_hosts_program_reads_no_fact_by_another_word() {
         let text = agent_script();

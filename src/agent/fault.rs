@@ -1,4 +1,4 @@
-//! Faults on a host, which the host itself ends.
+//! Injecting faults on a host. The host itself ends them.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -7,41 +7,42 @@ use std::time::Duration;
 use super::reply::Record;
 use crate::model::InterfaceName;
 
-/// The most events of a fault that are read.
+/// The most events read of one fault.
 const MAX_EVENTS: usize = 1000;
 
-/// A fault to make on one host.
+/// A fault to inject on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultRequest {
-    /// The drill's id: what refusals name, and what `heal` ends. Letters, digits, `.`, `_`, `-`.
+    /// The drill's id, which refusals quote and `heal` takes. Letters, digits, `.`, `_`, `-`.
     pub id: String,
     /// The fault, such as `nginx-kill`.
     pub name: String,
-    /// How long it lasts; for one that heals on its own, when it is helped. At most ten minutes.
+    /// How long the fault lasts. If it heals on its own, the time after which it is ended at the
+    /// latest. At most ten minutes.
     pub hold: Duration,
-    /// What it is to hit.
+    /// Its targets.
     pub hits: FaultHits,
 }
 
-/// What a fault is to hit. Faults take from it what they need.
+/// The targets of a fault. Each fault uses only the fields that it needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FaultHits {
-    /// The link that goes down.
+    /// The link to set down.
     pub interface: Option<InterfaceName>,
-    /// The cluster's VIPs: what keepalived will see to, and the undo must not.
+    /// The cluster's VIPs. keepalived restores these addresses itself, so the undo must not.
     pub vips: Vec<IpAddr>,
-    /// Servers that become unreachable: host and port.
+    /// Servers to make unreachable, as host and port.
     pub targets: Vec<(String, u16)>,
-    /// The share of VRRP's packets that is lost, in percent.
+    /// The share of VRRP packets to drop, in percent.
     pub percent: Option<u8>,
-    /// nginx's own port on loopback.
+    /// nginx's status port on loopback.
     pub status_port: Option<u16>,
-    /// How many connections one of nginx's workers takes.
+    /// nginx's `worker_connections`.
     pub worker_connections: Option<u32>,
 }
 
 impl FaultHits {
-    /// The stream that the host's program reads.
+    /// The text that the host's program reads on standard input.
     pub(super) fn stream(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -68,16 +69,15 @@ impl FaultHits {
     }
 }
 
-/// A fault that a host has armed: it is about to be made, lasts, or could not be undone yet.
+/// A fault armed on a host: it is scheduled, active, or could not be undone yet.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ArmedFault {
     /// The drill's id.
     pub id: String,
-    /// The fault.
     pub name: String,
-    /// Since when, UTC.
+    /// When it was armed, in UTC.
     pub since: String,
-    /// The host ends it on its own within this many seconds. With 0 it has tried, and failed so far.
+    /// Seconds until the host ends it on its own. 0 if the host has tried, and failed so far.
     pub seconds_left: u64,
 }
 
@@ -93,41 +93,39 @@ impl ArmedFault {
     }
 }
 
-/// A step of a fault's life.
+/// A step in the life of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultStep {
-    /// It is about to hit. A fault that hits several times begins as often.
+    /// The injection starts. Recorded once per hit of a fault that hits repeatedly.
     Begun,
-    /// It has been made: what was ordered has been done.
+    /// The injection is complete.
     Made,
-    /// Its undo begins. One that healed on its own has no such step.
+    /// The undo starts. Not recorded for a fault that healed on its own.
     Ending,
-    /// The host is as it was.
+    /// The host is back in its original state.
     Healed,
-    /// It could not be made, or not be undone yet.
+    /// It could not be injected, or has not been undone yet.
     Failed,
 }
 
-/// What a host recorded of a fault.
+/// A host's record of one step of a fault.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct FaultEvent {
     /// Seconds since the epoch, by the host's own clock.
     pub at: f64,
-    /// What happened.
     pub step: FaultStep,
-    /// The fault.
     pub name: String,
-    /// Why it failed; empty otherwise.
+    /// The reason of a failure, otherwise empty.
     pub detail: String,
 }
 
-/// What is known of a fault on one host.
+/// The faults on one host.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct FaultState {
-    /// What is armed there now, whosever it is.
+    /// The fault armed there now, from whichever drill.
     pub armed: Option<ArmedFault>,
-    /// What the host recorded of the fault that was asked for; nothing after a restart.
+    /// The host's record of the requested fault. Lost at a reboot.
     pub events: Vec<FaultEvent>,
 }
 
@@ -141,7 +139,7 @@ impl FaultState {
         }
     }
 
-    /// When `step` was first recorded: seconds since the epoch, by the host's clock.
+    /// When `step` was first recorded, in seconds since the epoch by the host's clock.
     pub fn at(&self, step: FaultStep) -> Option<f64> {
         let event = self.events.iter().find(|event| event.step == step);
         event.map(|event| event.at)

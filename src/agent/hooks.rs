@@ -1,38 +1,38 @@
-//! Scripts that keepalived runs, and what speaks against a reload of it.
+//! Scripts that keepalived runs, and risks of reloading it.
 
-/// A script that the live keepalived.conf names.
+/// A script named in the live keepalived.conf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
-    /// Where it should be.
     pub path: String,
-    /// What lies there.
     pub state: HookState,
 }
 
-/// What lies at a script's path.
+/// The condition of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HookState {
-    /// A program that keepalived can run.
+    /// A program that keepalived can execute.
     Ready,
-    /// Nothing.
+    /// No such file.
     Missing,
-    /// Something that is not executable.
+    /// A file that is not executable.
     NotExecutable,
-    /// keepalived's script security refuses it, since others than root can change this part of its path.
+    /// keepalived's script security rejects it, since users other than root can change this part of
+    /// its path.
     Unsafe {
-        /// The part of the path.
+        /// The absolute path of that part.
         component: String,
     },
 }
 
-/// A keepalived that runs a file without `reload_check_config`: an error that it met in a file since it
-/// started would end it at a reload to one with that.
+/// A running keepalived without `reload_check_config`, for which a reload is risky: an error that
+/// got into the file since keepalived started would terminate it when the new file has the error,
+/// too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnsureReload {
     /// The exit code of its test of the live file.
     pub code: i32,
-    /// The file was changed after keepalived had started.
+    /// Whether the file was changed after keepalived started.
     pub is_edited: bool,
-    /// The last that its test said.
+    /// The last line of the test's output.
     pub output: String,
 }

@@ -1,33 +1,32 @@
-//! What a running keepalived says of itself: its instances, and what they wait for.
+//! The state that a running keepalived reports: instances, and the things that they track.
 
 use std::net::IpAddr;
 
 use super::wire::{Wire, wires};
 use crate::model::clipped;
 
-/// The most lines that are read of a dump, and the most characters of a word in it.
+/// Limits on the lines of a dump, and on the characters of a word in it.
 const MAX_LINES: usize = 100_000;
 const MAX_WORD: usize = 64;
 
-/// What a virtual router is on a node, by its keepalived's word.
+/// A VRRP instance's state on a node, as keepalived reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, schemars::JsonSchema)]
 #[schemars(from = "String", into = "String")]
 pub enum InstanceState {
-    /// It has started, and not yet heard or waited enough.
+    /// Just started: no advert received, and the down timer still running.
     #[default]
     Init,
-    /// It stands by.
+    /// Backup.
     Backup,
-    /// It owns its addresses.
+    /// Master: it owns the VIPs.
     Master,
-    /// Something that it waits for is not there, so that it takes no part in the election.
+    /// Something that it tracks has failed, so it takes no part in the election.
     Fault,
-    /// A word that hactl does not know.
+    /// A state unknown to hactl.
     Other(String),
 }
 
 impl InstanceState {
-    /// keepalived's word.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Init => "INIT",
@@ -38,7 +37,7 @@ impl InstanceState {
         }
     }
 
-    /// True where the node owns the addresses, or would take them over.
+    /// Whether the node is master or could become it.
     pub fn is_electable(&self) -> bool {
         matches!(self, Self::Master | Self::Backup)
     }
@@ -68,70 +67,68 @@ impl serde::Serialize for InstanceState {
     }
 }
 
-/// One VRRP instance as the running keepalived describes it.
+/// A VRRP instance as the running keepalived reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct VrrpState {
-    /// Its name.
+    /// The instance's name.
     pub instance: String,
     /// Its state.
     pub state: InstanceState,
-    /// The priority it was configured with.
+    /// The configured priority.
     pub base_priority: u8,
-    /// The priority it stands with now.
+    /// The current priority, after weights of scripts and files.
     pub effective_priority: u8,
-    /// When it came into that state, in seconds since the epoch by the host's clock.
+    /// The time of the last transition, in seconds since the epoch by the host's clock.
     pub since: Option<u64>,
-    /// The address that its adverts have as their source, where the configuration sets it.
+    /// The source address of its adverts, if the configuration sets it.
     pub source: Option<IpAddr>,
-    /// What its peers meet.
+    /// The fields that have to agree with its peers'.
     #[serde(skip)]
     pub wire: Wire,
 }
 
-/// Something that instances watch, and stop standing for election without.
+/// Something that instances track. While it fails, they are in FAULT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracked {
-    /// Its name.
     pub name: String,
-    /// What it is, and how it is now.
+    /// Its kind and current state.
     pub kind: TrackedKind,
-    /// The instances that watch it.
+    /// The instances that track it.
     pub instances: Vec<String>,
 }
 
-/// What is watched, and how it is now.
+/// A tracked script, file or interface, with its current state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrackedKind {
-    /// A script.
+    /// A `vrrp_script`.
     Script {
-        /// What is run.
+        /// The program that it runs.
         path: String,
-        /// Its last result counts as a failure.
+        /// Whether its state is BAD.
         is_failing: bool,
     },
-    /// A file with a number in it.
+    /// A `track_file`.
     File {
-        /// The file.
+        /// The file's path.
         path: String,
-        /// The number, times the file's weight.
+        /// The number in the file, times the weight.
         value: i64,
     },
     /// An interface.
     Interface {
-        /// It is up and has a carrier.
+        /// Whether it is up and has a carrier.
         is_up: bool,
     },
 }
 
-/// A whole dump.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
     pub(super) instances: Vec<VrrpState>,
     pub(super) tracked: Vec<Tracked>,
 }
 
-/// Reads keepalived's state dump, as far as versions agree on it: `KEY = VALUE` lines, each item after
-/// the line that names it.
+/// Parses keepalived's state dump (`keepalived.data`), limited to what its versions have in common:
+/// `KEY = VALUE` lines, with each item's lines after the line that names it.
 pub(super) fn dump(text: &str) -> Dump {
     let mut read = Dump::default();
     let mut is_instance = false;
@@ -192,8 +189,8 @@ pub(super) fn dump(text: &str) -> Dump {
     read
 }
 
-/// Whether the lines after a heading name the instances that watch something; `None` for a line that is
-/// no heading.
+/// Whether the lines after a heading name the instances that track something. `None` if the line is
+/// not a heading.
 fn begins_watchers(line: &str) -> Option<bool> {
     let line = line.trim();
     if line.starts_with("Tracking ") && line.contains("nstances") {
@@ -205,8 +202,8 @@ fn begins_watchers(line: &str) -> Option<bool> {
     }
 }
 
-/// `VI_1, weight 0`: only one without a weight puts an instance into FAULT, but for a file, whose weight
-/// counts.
+/// A line such as `VI_1, weight 0`. A weight of 0 puts the instance into FAULT on failure. For a
+/// file the weight is already part of the value.
 fn take_watcher(tracked: &mut Tracked, line: &str) {
     let Some((name, weight)) = line.trim().split_once(", weight ") else {
         return;

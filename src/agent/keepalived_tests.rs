@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Of keepalived 2.2.7, in FAULT since its check fails.
+/// From keepalived 2.2.7, in FAULT because its check fails.
 const FAULT: &str = "\
 ------< VRRP Topology >------
  VRRP Instance = VI_1

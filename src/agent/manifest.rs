@@ -1,49 +1,44 @@
-//! A tree's manifest: what a generation consists of, in the tab-separated text that hosts keep.
+//! A manifest: the content of a generation, in the tab-separated text that hosts keep.
 
 use super::facts::{Fact, Facts};
 use crate::model::{FileRole, HostPath};
 
-/// The most lines that are read; a generation of the largest inventory has fewer.
+/// The most lines parsed. A generation of the largest inventory has fewer.
 const MAX_LINES: usize = 10_000;
-/// The highest number of a generation. A host that claims a higher one would have the next one, on
-/// every node, run out of what numbers can be.
+/// The highest generation number accepted. A host that claimed the maximum would leave no number
+/// for the next generation on any node.
 const MAX_GENERATION: u64 = 1_000_000_000;
 
-/// A path that a tree speaks of.
+/// A path in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Entry {
     /// A regular file.
     File {
-        /// Its role; `other` in generation 0.
+        /// Its role, `other` in generation 0.
         role: FileRole,
         /// Permission bits.
         mode: u32,
-        /// Its owner's name.
         owner: String,
-        /// Its group's name.
         group: String,
-        /// Its content's hash.
+        /// The hash of its content.
         sha256: String,
-        /// Where it is.
         path: HostPath,
     },
     /// A symbolic link.
     Link {
-        /// Where it points.
+        /// The link's target, unresolved.
         target: String,
-        /// Where it is.
         path: HostPath,
     },
-    /// Nothing is there.
+    /// No file.
     Absent {
-        /// Where.
+        /// The absent file's path.
         path: HostPath,
     },
 }
 
 impl Entry {
-    /// Where it is.
     pub fn path(&self) -> &HostPath {
         match self {
             Self::File { path, .. } | Self::Link { path, .. } | Self::Absent { path } => path,
@@ -51,42 +46,40 @@ impl Entry {
     }
 }
 
-/// How a unit was before hactl.
+/// A unit's state before hactl.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ServiceRecord {
     /// Its name, such as `nginx.service`.
     pub unit: String,
-    /// `systemctl is-enabled`'s word.
+    /// The output of `systemctl is-enabled`.
     pub enabled: String,
-    /// `systemctl is-active`'s word.
+    /// The output of `systemctl is-active`.
     pub active: String,
 }
 
-/// What a generation consists of.
+/// The content of a generation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Manifest {
-    /// What it says of the generation.
+    /// Facts about the generation.
     pub facts: Facts,
-    /// The paths it speaks of.
+    /// The paths that it covers.
     pub entries: Vec<Entry>,
-    /// Kernel settings, key and value.
+    /// Sysctls, as key and value.
     pub sysctls: Vec<(String, String)>,
-    /// Units, in generation 0.
+    /// Units, in generation 0 only.
     pub services: Vec<ServiceRecord>,
 }
 
 impl Manifest {
-    /// What it says of `fact`.
     pub fn get(&self, fact: Fact) -> Option<&str> {
         self.facts.get(fact)
     }
 
-    /// Its number.
     pub fn generation(&self) -> Option<u64> {
         self.get(Fact::Generation).and_then(generation_number)
     }
 
-    /// The hash of the file at `path`, if it speaks of a file there.
+    /// The hash of the file at `path`, if the manifest has a file there.
     pub fn sha256_of(&self, path: &HostPath) -> Option<&str> {
         self.entries.iter().find_map(|entry| match entry {
             Entry::File {
@@ -96,12 +89,12 @@ impl Manifest {
         })
     }
 
-    /// True when it speaks of `path`.
+    /// Whether the manifest covers `path`.
     pub fn speaks_of(&self, path: &HostPath) -> bool {
         self.entries.iter().any(|entry| entry.path() == path)
     }
 
-    /// The lines that a host keeps.
+    /// The text that a host keeps.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let mut line = |fields: &[&str]| {
@@ -109,7 +102,7 @@ impl Manifest {
             text.push('\n');
         };
         for (key, value) in self.facts.lines() {
-            // An empty field would vanish in the shell's word splitting.
+            // The shell's word splitting would drop an empty field.
             line(&[key, if value.is_empty() { "-" } else { value }]);
         }
         for entry in &self.entries {
@@ -145,12 +138,12 @@ impl Manifest {
         text
     }
 
-    /// Reads what a host keeps. Lines that it cannot understand are left out: an older or newer
-    /// hactl's, or a compromised host's.
+    /// Parses the text that a host keeps. Skips lines that it does not understand: they come from
+    /// an older or newer hactl, or from a compromised host.
     pub fn parse(text: &str) -> Self {
         let mut manifest = Self::default();
         for line in text.lines().take(MAX_LINES) {
-            // One more than the most that a line has.
+            // One more than the longest line has.
             let fields: Vec<&str> = line.splitn(8, '\t').collect();
             manifest.take_line(&fields);
         }
@@ -202,7 +195,7 @@ impl Manifest {
     }
 }
 
-/// A generation's number in what a host says.
+/// Parses a generation number from a host.
 pub(super) fn generation_number(text: &str) -> Option<u64> {
     let number = text.parse().ok()?;
     (number <= MAX_GENERATION).then_some(number)

@@ -1,7 +1,7 @@
-//! The POSIX sh program that does everything on a host, and the typed side of its protocol.
+//! The POSIX sh program that does all work on a host, and the typed side of its protocol.
 //!
-//! The program is in `sh/`, in parts that are sent as one text. Nothing else in hactl knows its
-//! verbs, its records or where it keeps its state.
+//! The program's parts are in `sh/` and are sent as one text. Nothing else in hactl knows its
+//! verbs, its records or the location of its state.
 
 mod answer;
 mod backend;

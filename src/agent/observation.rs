@@ -1,4 +1,5 @@
-//! What a host was seen to be: facts, files, services, and what the running processes use.
+//! The observed state of a host: facts, files, services, and the configuration that running
+//! processes use.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,125 +22,120 @@ use crate::model::{
     UserName, Version,
 };
 
-/// Everything that was seen of one host, at one moment.
+/// Everything observed on one host at one moment.
 #[derive(Clone)]
 pub struct Observation {
-    /// Whose it is.
     pub node: NodeName,
     /// `uname -n`.
     pub hostname: String,
     /// `uname -r`.
     pub kernel: String,
-    /// Seconds since the epoch by the host's clock.
+    /// The host's clock, in seconds since the epoch.
     pub clock: f64,
-    /// Seconds since it was started.
+    /// Seconds since the host booted.
     pub uptime: u64,
-    /// The kernel's id of this boot.
+    /// The kernel's boot id.
     pub boot_id: String,
     /// Its distribution and release.
     pub os: OsRelease,
-    /// The units' programs there.
+    /// The units' programs.
     pub installed: BTreeMap<UnitId, Program>,
-    /// That nginx knows `stream { … }`: it is built in, or its module is there.
+    /// Whether nginx supports `stream { … }`, built in or as an installed module.
     pub nginx_streams: bool,
-    /// Programs that hactl needs and the host lacks.
+    /// Programs that hactl needs but the host lacks.
     pub lacking: Vec<String>,
     /// The live generation's manifest.
     pub recorded: Option<Manifest>,
-    /// The highest number that a generation on the host has, live or not.
+    /// The highest generation number on the host, live or not.
     pub highest_generation: u64,
-    /// Generation 0's manifest: the host before hactl, as far as it was touched since.
+    /// Generation 0's manifest: the original state of everything on the host that hactl has
+    /// touched.
     pub original: Option<Manifest>,
-    /// A change under way.
+    /// The change in flight.
     pub journal: Option<Journal>,
-    /// The lock, if it is taken.
+    /// The lock, if held.
     pub lock: Option<LockInfo>,
-    /// How the last change ended.
+    /// The outcome of the last change.
     pub outcome: Option<Outcome>,
-    /// A drill's fault that is armed there.
+    /// A drill's fault that is armed on the host.
     pub drill: Option<ArmedFault>,
-    /// The units' services, by systemd's names.
+    /// The units' services, by systemd unit name.
     pub services: BTreeMap<String, Service>,
-    /// Interfaces and the addresses on them.
+    /// Addresses with their interfaces.
     pub addresses: Vec<(String, IpNet)>,
-    /// Its interfaces, with their state.
+    /// Interfaces with their operational state.
     pub interfaces: BTreeMap<String, String>,
-    /// Its interfaces' hardware addresses.
+    /// The interfaces' MAC addresses.
     pub hardware: Vec<String>,
-    /// Those of the addresses asked about that the host knows a neighbour for.
+    /// The requested addresses that have an entry in the host's neighbour table.
     pub neighbours: BTreeMap<IpAddr, Neighbour>,
-    /// The paths that were asked about.
+    /// The requested paths.
     pub files: BTreeMap<HostPath, LiveFile>,
-    /// The kernel settings that were asked about; `None` where the kernel has no such key.
+    /// The requested sysctls. `None` where the kernel has no such key.
     pub sysctls: BTreeMap<String, Option<String>>,
-    /// The servers that were asked about.
+    /// The requested upstream servers.
     pub backends: Vec<BackendState>,
-    /// The names that were asked about, each with the addresses that the host resolves it to.
+    /// The requested names, each with the addresses that it resolves to on the host.
     pub names: BTreeMap<String, Vec<IpAddr>>,
-    /// The configurations that the running units have loaded, by their own word.
+    /// The ids of the configurations that the running units report as loaded.
     pub loaded: BTreeMap<UnitId, String>,
-    /// What speaks for and against a reload of a keepalived that would not test the file first.
+    /// What is known about the risk of reloading a keepalived that does not check the file first.
     pub unsure_reload: Option<UnsureReload>,
-    /// Its VRRP instances.
+    /// keepalived's VRRP instances.
     pub vrrp: Vec<VrrpState>,
-    /// What it serves, where that was asked.
+    /// The sockets and files that it serves with, if requested.
     pub serving: Option<Serving>,
-    /// What they watch.
+    /// The things that the instances track.
     pub tracked: Vec<Tracked>,
-    /// Tracked files that keepalived would not see a change of.
+    /// Tracked files that keepalived would not see change.
     pub unwatched: Vec<String>,
-    /// How the scripts failed that keepalived runs, by their names there; the newest last.
+    /// Script failures: name of the script and reason, newest last.
     pub script_failures: Vec<(String, String)>,
-    /// The scripts that the live keepalived.conf names.
+    /// The scripts named in the live keepalived.conf.
     pub hooks: Vec<Hook>,
-    /// The check's last word is that nginx is overloaded.
+    /// Whether the check script last reported nginx as overloaded.
     pub is_overloaded: bool,
-    /// The programs that were asked for since a configuration to come names them.
+    /// The requested programs, which a planned configuration names.
     pub programs: Vec<Hook>,
-    /// The peers' listeners that were asked for.
+    /// The requested ports of peers.
     pub peers: Vec<PeerPort>,
-    /// What the probes found that were asked for.
+    /// The results of the requested probes.
     pub probed: Probed,
 }
 
-/// keepalived's configuration, where every distribution has it.
+/// The path of keepalived's configuration, the same on every distribution.
 const KEEPALIVED_CONF: &str = "/etc/keepalived/keepalived.conf";
 
-/// hactl has no idea how to manage this host.
+/// Why hactl cannot manage a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsupportedHost {
-    /// Neither Debian's family nor Red Hat's.
+    /// Neither Debian's nor Red Hat's family.
     #[error("{node}: unsupported distribution '{os_id}'")]
     Distribution {
-        /// The node.
         node: NodeName,
         /// `ID` of os-release(5).
         os_id: String,
     },
-    /// A program is neither installed nor installable.
+    /// A program is neither installed nor available as a package.
     #[error(
-        "{node}: {program} is not installed, and its package manager knows no package of that name"
+        "{node}: {program} is not installed, and the host's package manager has no such package"
     )]
     NoProgram {
-        /// The node.
         node: NodeName,
-        /// The program.
         program: &'static str,
-        /// Whose package manager it is.
+        /// The host's package manager.
         packages: PackageManager,
     },
-    /// Something that the host's program needs is missing.
-    #[error("{node}: hactl needs {} there", programs.join(", "))]
+    /// A prerequisite of the host's program is missing.
+    #[error("{node}: the host lacks {}, which hactl needs", programs.join(", "))]
     Lacking {
-        /// The node.
         node: NodeName,
-        /// What is missing.
         programs: Vec<String>,
     },
 }
 
 impl Observation {
-    /// Nothing known of `node` yet.
+    /// An observation of `node` with nothing in it.
     pub fn of(node: NodeName) -> Self {
         Self {
             node,
@@ -183,7 +179,6 @@ impl Observation {
         }
     }
 
-    /// The facts that rendering needs.
     pub fn facts(&self) -> Result<NodeFacts, UnsupportedHost> {
         let node = || self.node.clone();
         if !self.lacking.is_empty() {
@@ -224,15 +219,15 @@ impl Observation {
                 "nginx",
             )?,
             nginx_user: UserName::new(distribution.nginx_user).unwrap_or(debian.nginx_user),
-            // The packages of both families name the same one, for a host without nginx.
+            // For a host without nginx: the packages of both families use this path.
             nginx_pid_file: HostPath::new(&self.service(UnitId::NGINX).pid_file)
                 .unwrap_or(debian.nginx_pid_file),
             addresses: Some(self.own_addresses()),
         })
     }
 
-    /// The addresses that are the host's own: not those on its loopback, nor those that its
-    /// keepalived.conf, whoever wrote it, has keepalived put on an interface.
+    /// The host's own addresses, without the loopback interface's and without those that the live
+    /// keepalived.conf, hactl's or not, makes virtual.
     fn own_addresses(&self) -> Vec<OwnAddress> {
         let conf = HostPath::new(KEEPALIVED_CONF).ok();
         let conf = conf.and_then(|path| self.files.get(&path)?.content());
@@ -249,22 +244,21 @@ impl Observation {
         .collect()
     }
 
-    /// True when `address` is on one of the host's interfaces: what it only answers for on its loopback,
-    /// while it hands an address over, it does not have.
+    /// Whether `address` is on one of the host's interfaces. During a handover a host also keeps
+    /// the address on its loopback interface, which does not count.
     pub fn holds(&self, address: IpAddr) -> bool {
         let is_it =
             |(interface, net): &(String, ipnet::IpNet)| interface != "lo" && net.addr() == address;
         self.addresses.iter().any(is_it)
     }
 
-    /// How many seconds ago `since` was, by the host's own clock.
+    /// Seconds since the epoch time `since`, by the host's own clock.
     pub fn seconds_since(&self, since: u64) -> u64 {
         let since = std::time::Duration::from_secs(since);
         let now = std::time::Duration::try_from_secs_f64(self.clock).unwrap_or_default();
         now.saturating_sub(since).as_secs()
     }
 
-    /// systemd's view of `unit`.
     pub fn service(&self, unit: UnitId) -> Service {
         self.services
             .get(&unit.service())
@@ -272,24 +266,23 @@ impl Observation {
             .unwrap_or_default()
     }
 
-    /// The program of `unit` there.
     pub fn program(&self, unit: UnitId) -> Program {
         let missing = Program::Missing { candidate: None };
         self.installed.get(&unit).copied().unwrap_or(missing)
     }
 
-    /// The configuration that the running `unit` has loaded, by its own word.
+    /// The id of the configuration that the running `unit` reports as loaded.
     pub fn loaded(&self, unit: UnitId) -> Option<&str> {
         self.loaded.get(&unit).map(String::as_str)
     }
 
-    /// The names that it cannot resolve.
+    /// The names that the host cannot resolve.
     pub fn unresolved(&self) -> Vec<String> {
         let names = self.names.iter().filter(|(_, found)| found.is_empty());
         names.map(|(name, _)| name.clone()).collect()
     }
 
-    /// The live generation's number; `None` where hactl has never applied anything.
+    /// The live generation's number, or `None` if hactl has never applied anything.
     pub fn generation(&self) -> Option<u64> {
         self.recorded.as_ref().and_then(Manifest::generation)
     }

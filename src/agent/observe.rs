@@ -1,4 +1,4 @@
-//! Asking a host, and reading what it answers.
+//! Observing a host: the request, and parsing the answer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,37 +18,37 @@ use super::unit_state::{LiveFile, Program, Service};
 use crate::model::{HostPath, NodeName, OsRelease, Version, clipped};
 use crate::units;
 
-/// The most units, addresses and VRRP instances that are read of a host.
+/// The most units, addresses and VRRP instances read from one host.
 const MAX_ITEMS: usize = 10_000;
-/// The most characters of a name or word that stands in a table.
+/// The most characters of a name or word in a table.
 const MAX_WORD: usize = 64;
 /// The most characters of a path or a message.
 const MAX_TEXT: usize = 200;
 
-/// What to look at, besides what every observation tells.
+/// What to observe in addition to the standard set.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
-    /// Paths whose content matters.
+    /// Paths to read.
     pub paths: Vec<HostPath>,
-    /// Kernel settings.
+    /// Sysctls to read.
     pub sysctls: Vec<String>,
-    /// Addresses for which somebody on the wire may answer.
+    /// Addresses to look up in the neighbour table.
     pub neighbours: Vec<IpAddr>,
-    /// Servers behind the proxy: host and port.
+    /// Upstream servers to connect to, as host and port.
     pub backends: Vec<(String, u16)>,
-    /// Names that nginx resolves when it starts.
+    /// Names that nginx resolves at startup.
     pub names: Vec<String>,
-    /// Programs that a script of hactl's may call.
+    /// Programs that hactl's scripts may call.
     pub hooks: Vec<HostPath>,
-    /// Programs that a configuration to come names, each with true where script security looks at it.
+    /// Programs named in a planned configuration, each with whether script security applies to it.
     pub programs: Vec<(HostPath, bool)>,
-    /// Ports of peers, at each one's own address.
+    /// Ports of peers to connect to, each at the peer's own address.
     pub peers: Vec<PeerDoor>,
-    /// nginx's status port, unless the live generation has its own.
+    /// nginx's status port, unless the live generation specifies one.
     pub status_port: u16,
-    /// What the host serves now: nginx's sockets, and all files of both daemons.
+    /// Whether to report what the host serves: nginx's sockets, and all files of both daemons.
     pub serving: bool,
-    /// When hosts are probed that are probed now; none where no rule is to be judged.
+    /// The set of probes to run, or `None` if no rule will be evaluated.
     pub probing: Option<Probing>,
 }
 
@@ -100,7 +100,7 @@ impl Question {
     }
 }
 
-/// The version in what a program prints of itself: `Keepalived v2.2.7 (…)`, `nginx version: nginx/1.22.1`.
+/// The version in a program's output: `Keepalived v2.2.7 (…)`, `nginx version: nginx/1.22.1`.
 pub(super) fn version_in(text: &str) -> Option<Version> {
     text.split([' ', '/'])
         .find(|word| {
@@ -110,7 +110,7 @@ pub(super) fn version_in(text: &str) -> Option<Version> {
         .and_then(|word| word.parse().ok())
 }
 
-/// The upstream version of a Debian package version such as `1:2.2.7-1+b2`.
+/// The upstream part of a Debian package version such as `1:2.2.7-1+b2`.
 fn version_of_package(text: &str) -> Option<Version> {
     text.rsplit(':').next()?.parse().ok()
 }
@@ -264,7 +264,7 @@ fn peer_port(record: &Record, listens: ListensAt) -> Option<PeerPort> {
 fn take_program(seen: &mut Observation, record: &Record) {
     let program = match (record.tag.as_str(), version_in(record.field(1))) {
         ("installed", Some(version)) => Program::Installed { version },
-        // A program that cannot tell its version is no better than none.
+        // A program that does not report its version is treated as missing.
         ("installed", None) => Program::Missing { candidate: None },
         _ => Program::Missing {
             candidate: version_of_package(record.field(1)),
@@ -295,7 +295,7 @@ fn live_file(record: &Record) -> LiveFile {
     }
 }
 
-/// Reads `systemctl show` of several units: blocks of KEY=VALUE, separated by empty lines.
+/// Parses `systemctl show` of several units: blocks of KEY=VALUE, separated by empty lines.
 fn services(text: &str) -> BTreeMap<String, Service> {
     let mut all = BTreeMap::new();
     for block in text.split("\n\n").take(MAX_ITEMS) {
@@ -321,7 +321,7 @@ fn services(text: &str) -> BTreeMap<String, Service> {
     all
 }
 
-/// Reads `ip -o addr show`: `2: eth0    inet 10.0.0.11/24 brd …`.
+/// Parses `ip -o addr show`: `2: eth0    inet 10.0.0.11/24 brd …`.
 fn addresses(text: &str) -> Vec<(String, ipnet::IpNet)> {
     let address = |line: &str| {
         let mut words = line.split_whitespace().skip(1);

@@ -1,25 +1,24 @@
-//! What the nodes of one change prove to each other that they belong to it.
+//! The key by which the nodes of a change authenticate each other.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::script::hex;
 
-/// Bytes of a key: more than anybody can try.
+/// The length of a key in bytes, beyond brute force.
 const LENGTH: usize = 32;
 
-/// The key of one change. Its nodes get it on standard input, keep it where only root reads, and never
-/// send it to each other; it goes with the change.
+/// The key of one change. Nodes receive it on standard input, keep it readable by root alone, and
+/// never send it to each other. It is deleted with the change.
 #[derive(Debug, Clone)]
 pub struct PeerKey(SecretString);
 
-/// The operating system has no random bytes to give.
+/// The operating system provided no random bytes.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot get random bytes from the operating system: {reason}")]
 pub struct NoRandomness {
     reason: String,
 }
 
-/// Random bytes from the operating system.
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| NoRandomness {
@@ -29,13 +28,12 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 }
 
 impl PeerKey {
-    /// A fresh key from the operating system.
     pub fn random() -> Result<Self, NoRandomness> {
         let bytes: [u8; LENGTH] = random_bytes()?;
         Ok(Self(SecretString::from(hex(&bytes))))
     }
 
-    /// Its hexadecimal digits, for the stream to a host and for nothing else.
+    /// Its hexadecimal digits, only for the stream to a host.
     pub(super) fn digits(&self) -> &str {
         self.0.expose_secret()
     }

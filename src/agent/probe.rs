@@ -1,39 +1,37 @@
-//! Probes: what some rules need to see of a host beside what every look tells. A question names those that it asks
-//! for, and no other runs.
+//! Probes: observations that only some rules need. A question names the probes it wants, and no
+//! other runs.
 
 use std::collections::BTreeMap;
 
 use super::reply::Record;
 use crate::model::clipped;
 
-/// The most interfaces and instances that are read.
+/// The most interfaces and instances read.
 const MAX_ITEMS: usize = 1000;
-/// The most characters of a path, or of a word.
+/// The most characters of a path or word.
 const MAX_TEXT: usize = 200;
 
-/// When a host is probed.
+/// When a probe runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probing {
-    /// With every look: it starts no process.
+    /// With every observation, since it starts no process.
     Always,
-    /// Where several nodes are MASTER of one instance: it takes seconds.
+    /// Only if several nodes are MASTER of one instance, since it takes seconds.
     SeveralMasters,
 }
 
 /// A probe.
 pub struct Probe {
-    /// Its name in a question, and of its function in the host's program behind `probe_`.
+    /// Its name in a question. The function in the host's program is `probe_` plus this name.
     pub name: &'static str,
-    /// When.
     pub probing: Probing,
     /// The rules that need it.
     pub rules: &'static [&'static str],
-    /// The record that it answers with, and what reads it.
+    /// The tag of its answer's record, and the function that parses the record.
     record: &'static str,
     read: fn(&Record, &mut Probed),
 }
 
-/// All of them.
 pub static PROBES: [Probe; 3] = [
     Probe {
         name: "networkd",
@@ -58,39 +56,38 @@ pub static PROBES: [Probe; 3] = [
     },
 ];
 
-/// What probes found.
+/// The results of probes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Probed {
     /// The interfaces that systemd-networkd manages.
     pub networkd: BTreeMap<String, Networkd>,
-    /// How many files a worker of the running nginx may open.
+    /// The open-file limit of a worker of the running nginx.
     pub file_limit: Option<u64>,
-    /// The adverts of each VRRP instance.
+    /// Advert counts of each VRRP instance.
     pub adverts: BTreeMap<String, Adverts>,
 }
 
 /// An interface that systemd-networkd manages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networkd {
-    /// The file that it is managed by.
+    /// The `.network` file that configures it.
     pub file: String,
-    /// `KeepConfiguration=`, where a file says it.
+    /// `KeepConfiguration=`, if it is set.
     pub keep: Option<String>,
 }
 
-/// What an instance's counters did within two seconds.
+/// The change of an instance's counters within two seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Adverts {
-    /// Adverts that came in.
+    /// Adverts received.
     pub received: u64,
-    /// Adverts that went out.
+    /// Adverts sent.
     pub sent: u64,
-    /// Packets that came in and were no good.
+    /// Packets received and rejected.
     pub rejected: u64,
 }
 
 impl Probed {
-    /// Takes a record that a probe answers with.
     pub(super) fn take(&mut self, record: &Record) {
         let own = PROBES.iter().filter(|probe| probe.record == record.tag);
         own.for_each(|probe| (probe.read)(record, self));
@@ -115,7 +112,7 @@ fn file_limit(record: &Record, probed: &mut Probed) {
     };
 }
 
-/// The first record holds the counters as they were, the second one as they are.
+/// The first record holds the counters before the interval, the second those after it.
 fn adverts(record: &Record, probed: &mut Probed) {
     let counters = counters(&record.body_text());
     if record.field(0) == "before" {
@@ -125,7 +122,8 @@ fn adverts(record: &Record, probed: &mut Probed) {
     let before = std::mem::take(&mut probed.adverts);
     let since = |(instance, now): (String, Adverts)| {
         let then = before.get(&instance)?;
-        // A keepalived that was started meanwhile counts anew, which tells nothing.
+        // A keepalived that restarted meanwhile has reset its counters, so there is no difference
+        // to report.
         let within = Adverts {
             received: now.received.checked_sub(then.received)?,
             sent: now.sent.checked_sub(then.sent)?,
@@ -136,7 +134,7 @@ fn adverts(record: &Record, probed: &mut Probed) {
     probed.adverts = counters.into_iter().filter_map(since).collect();
 }
 
-/// Reads keepalived.stats: sections of counters below each instance's name.
+/// Parses keepalived.stats: sections of counters below each instance's name.
 fn counters(text: &str) -> BTreeMap<String, Adverts> {
     let mut all = BTreeMap::new();
     let (mut instance, mut section) = (String::new(), String::new());
@@ -174,7 +172,7 @@ fn counters(text: &str) -> BTreeMap<String, Adverts> {
 mod tests {
     use super::*;
 
-    /// As keepalived 2.2.7 writes them.
+    /// The format of keepalived 2.2.7.
     fn stats(received: u64, sent: u64) -> String {
         format!(
             "VRRP Instance: VI_1\n  Advertisements:\n    Received: {received}\n    Sent: {sent}\n  Became master: 1\n  \
@@ -203,7 +201,7 @@ mod tests {
             rejected: 0,
         };
         assert_eq!(probed.adverts["VI_1"], within);
-        // A restarted one tells nothing.
+        // After a restart there is no difference.
         probed.take(&record("adverts", &["before"], Some(stats(5, 10))));
         probed.take(&record("adverts", &["after"], Some(stats(0, 20))));
         assert!(probed.adverts.is_empty());

@@ -1,8 +1,9 @@
-//! The words that hactl and the program on the host share. A test compares them with the program's text.
+//! The words shared by hactl and the program on the host. A test compares them with the program's
+//! text.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// How far a change has got on a host, by its journal.
+/// A change's phase on a host, as recorded in its journal.
 #[derive(
     Debug,
     Default,
@@ -21,32 +22,32 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// The files are put in place, and the daemons told.
+    /// Files are being installed and daemons reloaded.
     Activating,
-    /// The daemons have it; hactl may confirm it.
+    /// The daemons run the new configuration, and hactl may confirm it.
     Activated,
-    /// A person may confirm it.
+    /// The operator may confirm it.
     Offered,
-    /// Its time is over: the host asks the others how it ended.
+    /// Timed out: the host asks its peers how the change ended.
     Asking,
-    /// It is rolled back.
+    /// It is being rolled back.
     Undoing,
-    /// Decided: it is carried through.
+    /// The decision to keep it is final, and the rest of its commit is under way.
     Confirmed,
-    /// A word of a later hactl's.
+    /// A phase of a later hactl.
     #[default]
     #[strum(disabled)]
     Unknown,
 }
 
 impl Phase {
-    /// The change waits for a confirmation, and nothing is decided.
+    /// Whether the change is pending confirmation, with nothing decided.
     pub fn waits(self) -> bool {
         matches!(self, Self::Activated | Self::Offered)
     }
 }
 
-/// What a change does to a service.
+/// What a change does to a unit.
 #[derive(
     Debug,
     Default,
@@ -66,21 +67,20 @@ impl Phase {
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum UnitAction {
-    /// Nothing.
+    /// No action.
     #[default]
     None,
-    /// It reads its configuration again; connections live on.
+    /// Reload its configuration. Connections survive.
     Reload,
-    /// It is stopped and started; the VIP is handed over first.
+    /// Restart it, after handing the VIP over.
     Restart,
-    /// It is started (and enabled).
+    /// Start and enable it.
     Start,
-    /// It is stopped (and disabled).
+    /// Stop and disable it.
     Stop,
 }
 
 impl UnitAction {
-    /// The host program's word.
     pub fn word(self) -> &'static str {
         self.into()
     }
@@ -104,17 +104,17 @@ impl UnitAction {
 #[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Ending {
-    /// It stays.
+    /// Confirmed: the configuration stays.
     Confirmed,
-    /// hactl rolled it back.
+    /// Rolled back by hactl.
     Reverted,
-    /// The host rolled it back on its own.
+    /// Rolled back by the host on its own.
     Expired,
-    /// A step of the rollback failed, and the journal still has it.
+    /// A step of the rollback failed, and the journal still lists the change.
     Incomplete,
 }
 
-/// What ended a change on a host.
+/// Why a change on a host ended.
 #[derive(
     Debug,
     Clone,
@@ -134,24 +134,24 @@ pub enum Ending {
 pub enum Cause {
     /// hactl confirmed it.
     Hactl,
-    /// Another node told that hactl had confirmed it there.
+    /// A peer reported that hactl had confirmed it there.
     Peer,
     /// An operator cancelled it.
     Cancelled,
-    /// The hactl that made it was gone, and the next one rolled it back.
+    /// The hactl that applied it had ended, and the next one rolled it back.
     Interrupted,
-    /// It failed on some node.
+    /// It failed on a node.
     Failed,
     /// Nobody confirmed it in time.
     Unconfirmed,
-    /// Nobody confirmed it in time, and some other node could not be asked.
+    /// Nobody confirmed it in time, and not all peers could be asked.
     PeersSilent,
-    /// The host was restarted while it was activated.
+    /// The host rebooted during the activation.
     Restarted,
 }
 
 impl Cause {
-    /// What a record of a hactl before this one says, which has words alone.
+    /// Derives the cause from the text in a record of an older hactl, which has no cause.
     pub(super) fn of_words(ending: Ending, why: &str) -> Self {
         match ending {
             Ending::Confirmed if why.starts_with("by another node") => Self::Peer,
@@ -169,14 +169,14 @@ impl Cause {
 /// Why hactl rolls a change back, as the host records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// For programs.
+    /// Machine-readable.
     pub cause: Cause,
-    /// For people.
+    /// Human-readable.
     pub words: String,
 }
 
 impl Reason {
-    /// Nobody asked for it.
+    /// A failure, rather than a decision.
     pub fn failed(words: impl Into<String>) -> Self {
         let words = words.into();
         Self {
@@ -193,7 +193,6 @@ impl Reason {
         }
     }
 
-    /// The hactl that made the change is gone.
     pub fn interrupted() -> Self {
         Self {
             cause: Cause::Interrupted,
@@ -208,74 +207,73 @@ impl Reason {
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum FailureCode {
-    /// Another call works there.
+    /// Another call is running there.
     Busy,
     /// Another node failed meanwhile.
     CalledOff,
-    /// The change was confirmed there.
+    /// The change is confirmed there.
     Confirmed,
-    /// No space, or no write.
+    /// No space left, or a write failed.
     Disk,
-    /// A drill is under way.
+    /// A drill is running.
     Drilling,
-    /// A file is immutable, or a mount.
+    /// A file is immutable or a mount point.
     Fixed,
-    /// A drill's fault was not undone.
+    /// A drill's fault could not be undone.
     Heal,
-    /// A program is not installed.
+    /// A required program is not installed.
     Lacking,
-    /// A step of a switch of all nodes took too long.
+    /// A step of a simultaneous change took too long.
     Late,
-    /// The lock is somebody else's by now.
+    /// Another operation has taken the lock.
     LockLost,
-    /// No mount namespace.
+    /// The host has no mount namespaces.
     Mount,
     /// A file changed after the plan was made.
     MovedOn,
-    /// No package manager that hactl drives.
+    /// hactl does not drive this host's package manager.
     NoPackageManager,
     /// No such generation.
     NoGeneration,
     /// The change is not active there.
     NotActive,
-    /// It does not wait for an operator.
+    /// The change is not open for confirmation.
     NotOffered,
-    /// The program does not run as root.
+    /// The program is not running as root.
     NotRoot,
-    /// A directory, device or socket is where a file goes.
+    /// A directory, device or socket occupies a file's path.
     Obstacle,
     /// The package manager failed.
     Packages,
-    /// hactl asked for what the program does not know.
+    /// hactl sent a call or argument that the program does not know.
     Protocol,
     /// A file system is read-only.
     ReadOnly,
     /// A step of the rollback failed.
     Revert,
-    /// systemd, or a unit.
+    /// systemd or a unit failed.
     Service,
     /// A unit does not run the new configuration.
     Stale,
     /// `/var/lib/hactl` cannot be written.
     StateUnwritable,
-    /// The kernel refuses a sysctl.
+    /// The kernel rejects a sysctl.
     Sysctl,
-    /// A staged file is not what was sent.
+    /// A staged file differs from what was sent.
     Tampered,
-    /// A drill that could not be undone there.
+    /// The host could not undo this drill.
     Unable,
-    /// An earlier change is under way.
+    /// An earlier change is not finished.
     Unfinished,
-    /// Others than root can write where root writes.
+    /// Users other than root can write to a path that hactl writes as root.
     Unsafe,
-    /// Others than root can write where hactl keeps its state.
+    /// Users other than root can write to hactl's state.
     UnsafeState,
     /// A file cannot be written.
     Write,
 }
 
 impl FailureCode {
-    /// What the user can do.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Disk => "free some space on the host (`df -h /var/lib /etc`), then run it again",
@@ -283,10 +281,10 @@ impl FailureCode {
                 "make the file system writable (`mount | grep ' ro[,)]'`, and `dmesg` for why it is not), then run it again"
             }
             Self::Fixed => {
-                "let it be replaced on the host (`chattr -i`, `umount`; `lsattr` and `findmnt` tell which), then run it again"
+                "make it replaceable on the host (`chattr -i` or `umount`; check with `lsattr` and `findmnt`), then run it again"
             }
             Self::Unsafe => {
-                "make root its owner and let nobody else write there (`chown root:root`, `chmod go-w`), look at what others may have put there, then run it again"
+                "make root its owner and only writer (`chown root:root`, `chmod go-w`), check it for files that others left there, then run it again"
             }
             Self::UnsafeState => {
                 "find out who put it there; if it was you, give it to root alone (`chown -R root:root`, `chmod 700`), then run it again"
@@ -297,24 +295,22 @@ impl FailureCode {
             Self::Lacking => "install the named program on the host, then run it again",
             Self::Sysctl => "remove or correct that key under `sysctl` in the inventory",
             Self::Stale => {
-                "look at the lines above, and whether another program has one of its ports (`ss -ltnp` on the host)"
+                "read the lines above, and check whether another program holds one of its ports (`ss -ltnp` on the host)"
             }
-            Self::Service => "look at the lines above, and at `systemctl status` on the host",
+            Self::Service => "read the lines above, and `systemctl status` on the host",
             Self::NoPackageManager => {
                 "install them with the host's own package manager (`dnf install nginx keepalived`), then run it again"
             }
             Self::Packages => {
                 "run `apt-get update` and `apt-get install nginx keepalived` on the host, and fix what they report"
             }
-            Self::CalledOff => "look at what is said of the other nodes",
-            Self::MovedOn => "run `hactl plan` again and look at what it says now",
+            Self::CalledOff => "see the errors of the other nodes",
+            Self::MovedOn => "review the change again with `hactl plan`",
             Self::LockLost => "run `hactl status`, then run it again",
             Self::Busy => "wait a few seconds, then run it again",
             Self::NotRoot => "log in as root (ssh.user), or set ssh.sudo in the inventory",
-            Self::NoGeneration => "`hactl history` lists the generations there are",
-            Self::NotOffered => {
-                "wait until the hactl that makes it says that it waits for a confirmation"
-            }
+            Self::NoGeneration => "list the existing generations with `hactl history`",
+            Self::NotOffered => "wait until the hactl that makes the change asks for confirmation",
             Self::NotActive => {
                 "the host rolled the change back on its own before it was confirmed; run it again"
             }
@@ -326,13 +322,13 @@ impl FailureCode {
             Self::Unfinished => {
                 "run `hactl apply` without --limit: it ends the earlier change first, once nobody works on the host"
             }
-            Self::Confirmed => "run `hactl status`; `hactl rollback` takes the change back",
-            Self::Obstacle => "look at what lies there, and move it away",
+            Self::Confirmed => "run `hactl status`; to undo the change, run `hactl rollback`",
+            Self::Obstacle => "inspect what is in the way, and move it elsewhere",
             Self::Mount => {
                 "allow mount namespaces on the host (`unshare -m true` as root), then run it again"
             }
             Self::Revert => {
-                "fix the problems above by hand; the copies are in /var/lib/hactl/tx on the host"
+                "fix the problems above by hand; the host keeps its former files in /var/lib/hactl/tx"
             }
             Self::Late | Self::Protocol => "run it again with -vvv to see what the host answered",
         }
@@ -351,7 +347,8 @@ mod tests {
         variants.iter().map(ToString::to_string).collect()
     }
 
-    /// The words of the program's text that stand right behind one of `before`, wherever it is a command.
+    /// The words that directly follow one of `before` in the program's text, wherever that is a
+    /// command.
     fn said(before: &[&str]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for line in agent_script().lines().map(str::trim_start) {
@@ -377,7 +374,7 @@ mod tests {
     #[test]
     fn every_failure_code_is_known_and_said() {
         let mut codes = said(&["die ", "$place_on_error ", "say fail "]);
-        // It has an error of its own.
+        // `locked` has an error of its own.
         assert!(codes.remove("locked"));
         assert_eq!(codes, words(FailureCode::VARIANTS));
     }
@@ -395,7 +392,7 @@ mod tests {
         );
     }
 
-    /// `run_action` has a case for each, and for nothing else.
+    /// `run_action` has exactly these cases.
     #[test]
     fn every_action_on_a_service_is_known() {
         let text = agent_script();

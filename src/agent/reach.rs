@@ -7,36 +7,33 @@ use std::net::IpAddr;
 use super::reply::Record;
 use crate::model::{NodeName, clipped, generation_path};
 
-/// The most VIPs, interfaces and listeners that are read of an answer.
+/// The most VIPs, interfaces and listeners read from an answer.
 const MAX_ITEMS: usize = 10_000;
-/// The most characters of a name that stands in a table.
+/// The most characters of a name in a table.
 const MAX_WORD: usize = 64;
 
-/// A VIP, and what listens on it.
+/// A VIP and its listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VipDoors {
-    /// The address.
     pub vip: IpAddr,
-    /// TCP ports; those of plain HTTP are asked a question.
+    /// TCP ports. Plain HTTP ports get a request, the others only a connection.
     pub doors: Vec<Door>,
 }
 
 /// A TCP port of a VIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Door {
-    /// The port.
     pub port: u16,
-    /// It speaks HTTP without TLS.
+    /// Whether it speaks HTTP without TLS.
     pub is_http: bool,
 }
 
-/// What is asked of every node at the same time.
+/// The question to all nodes at the same time.
 #[derive(Debug, Clone, Default)]
 pub struct ReachQuestion {
-    /// The VIPs.
     pub vips: Vec<VipDoors>,
-    /// The configuration that the owner's nginx says it serves, by VIP. HTTP ports are asked for it, where it
-    /// is known.
+    /// By VIP, the id of the configuration that the owner's nginx reports. If known, HTTP ports are
+    /// asked for it.
     pub serves: BTreeMap<IpAddr, String>,
 }
 
@@ -59,7 +56,7 @@ impl ReachQuestion {
     }
 }
 
-/// From where the VIPs are looked at.
+/// The place from which the VIPs are probed.
 #[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
 #[schemars(from = "String", into = "String")]
 pub enum Viewpoint {
@@ -70,7 +67,6 @@ pub enum Viewpoint {
 }
 
 impl Viewpoint {
-    /// The node, if it is one.
     pub fn node(&self) -> Option<&NodeName> {
         match self {
             Self::Node(node) => Some(node),
@@ -94,64 +90,62 @@ impl serde::Serialize for Viewpoint {
     }
 }
 
-/// How the VIPs look from one place.
+/// The VIPs as seen from one place.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Reach {
-    /// Who looked.
     pub from: Viewpoint,
-    /// The hardware addresses of a node's interfaces.
+    /// The MAC addresses of a node's interfaces.
     pub hardware: Vec<String>,
-    /// Each VIP.
     pub vips: BTreeMap<IpAddr, ReachedVip>,
 }
 
-/// One VIP, from one place.
+/// One VIP, as seen from one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ReachedVip {
-    /// The interface of this node that has it: then this is the owner, or on `lo` a former one.
+    /// The interface of this node that has the VIP. `lo` on a former owner, any other on the
+    /// current one.
     pub interface: Option<String>,
-    /// The hardware address that this node sends to. None for an owner, and where the way leads through a
-    /// router.
+    /// The MAC address in this node's neighbour table. `None` for the owner, and if the VIP is
+    /// behind a router.
     pub learned: Option<String>,
-    /// What its TCP ports answered.
+    /// The state of its TCP ports.
     pub answers: BTreeMap<u16, Answered>,
 }
 
 impl ReachedVip {
-    /// True when this node owns it.
+    /// Whether this node owns the VIP.
     pub fn is_owned(&self) -> bool {
         self.interface
             .as_ref()
             .is_some_and(|interface| interface != "lo")
     }
 
-    /// True when this node would ask itself.
+    /// Whether this node would connect to itself.
     pub fn is_local(&self) -> bool {
         self.interface.is_some()
     }
 }
 
-/// What a TCP port of a VIP answered.
+/// The state of a TCP port on a VIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Answered {
-    /// It refused the connection, or said nothing.
+    /// The connection was refused or timed out.
     Closed,
-    /// The same on the owner itself, where something listens on it.
+    /// The same on the owner itself, where something does listen on the port.
     Shut,
-    /// It took the connection.
+    /// The connection was accepted.
     Open,
-    /// It took the connection and answered in HTTP.
+    /// The connection was accepted, and the answer was HTTP.
     Http {
-        /// The status code.
         status: u16,
-        /// The answer says that the configuration asked for is the one that is served.
+        /// Whether the response confirms that the requested configuration is being served.
         is_asked_for: bool,
     },
 }
 
 impl Answered {
-    /// From a status and the first word of the body; `asked` is the id in the path.
+    /// Classifies a status and the first word of the body. `asked` is the id in the request's path.
     pub fn http(status: &str, word: &str, asked: Option<&str>) -> Self {
         match status.parse() {
             Ok(status) => Self::Http {
@@ -163,7 +157,7 @@ impl Answered {
     }
 }
 
-/// Reads what `node` answered to `question`.
+/// Parses the answer of `node` to `question`.
 pub(super) fn reach<'r>(
     node: &NodeName,
     question: &ReachQuestion,
@@ -188,7 +182,7 @@ pub(super) fn reach<'r>(
             continue;
         };
         let asked = question.serves.get(&address).map(String::as_str);
-        // An address that nobody asked about has no place here.
+        // Ignore addresses that were not requested.
         let Some(vip) = seen.vips.get_mut(&address) else {
             continue;
         };
@@ -212,18 +206,16 @@ pub(super) fn reach<'r>(
     seen
 }
 
-/// A VIP that a node has announced to its neighbours.
+/// A VIP that a node announced to its neighbours.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Announced {
-    /// The address.
     pub vip: IpAddr,
-    /// The interface that it is on.
     pub interface: String,
-    /// The program that sent the packets; none where the host has none that can.
+    /// The program that sent the packets, or `None` if the host has none that can.
     pub by: Option<String>,
 }
 
-/// Reads the answer to `announce`.
+/// Parses the answer to `announce`.
 pub(super) fn announced<'r>(records: impl Iterator<Item = &'r Record>) -> Vec<Announced> {
     let one = |record: &Record| {
         let by = clipped(record.field(2), MAX_WORD);

@@ -1,4 +1,4 @@
-//! The program's text, and the stream that carries a tree of files to it.
+//! The program's text, and the stream that sends a file tree to it.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::manifest::{Entry, Manifest};
 use crate::model::{FileRole, HostPath, UnitId};
 use crate::units;
 
-/// Each part is short enough to read; together they are the program.
+/// The parts of the program, in order.
 const PARTS: [&str; 23] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
@@ -35,10 +35,10 @@ const PARTS: [&str; 23] = [
     include_str!("sh/80-history.sh"),
 ];
 
-/// What calls the rest.
+/// The entry point, which has to come last.
 const MAIN: &str = include_str!("sh/90-main.sh");
 
-/// The whole program as it is sent to a host.
+/// The whole program, as sent to a host.
 pub fn agent_script() -> String {
     let mut text = PARTS.join("\n");
     for unit in units::all() {
@@ -52,7 +52,7 @@ pub fn agent_script() -> String {
     text
 }
 
-/// The registry of units, as the program reads it.
+/// The registry of units, as shell code.
 fn rows() -> String {
     let names: Vec<&str> = units::ids().map(UnitId::name).collect();
     let services: Vec<String> = units::ids().map(UnitId::service).collect();
@@ -76,36 +76,32 @@ fn rows() -> String {
     )
 }
 
-/// Reads the program from standard input, exactly its length, and leaves the rest of the stream to
-/// it. This is all the shell text that ever appears in an argument list.
+/// Reads exactly the program's length from standard input and leaves the rest of the stream to the
+/// program. No other shell text ever appears in an argument list.
 pub(super) const BOOTSTRAP: &str = r#"echo hactl-agent-reads >&2; script=$(dd bs="$1" count=1 iflag=fullblock 2>/dev/null); shift; eval "$script""#;
 
-/// What it writes to standard error first.
+/// The first line that the bootstrap writes to standard error.
 pub(super) const READS: &str = "hactl-agent-reads";
 
 /// A file of a [`Tree`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct TreeFile {
-    /// What the manifest says of it; its hash is filled in from the content.
+    /// Its role in the manifest. The manifest's hash is computed from the content.
     pub role: FileRole,
     /// Permission bits.
     pub mode: u32,
-    /// Its owner's name.
     pub owner: String,
-    /// Its group's name.
     pub group: String,
-    /// Where it goes.
+    /// Its destination.
     pub path: HostPath,
-    /// Its bytes.
     pub content: Vec<u8>,
 }
 
-/// Files to put on a host, and what else belongs to them.
+/// Files for a host, with their manifest.
 #[derive(Clone)]
 pub struct Tree {
-    /// Everything but the files.
+    /// The manifest without the files.
     pub manifest: Manifest,
-    /// The files.
     pub files: Vec<TreeFile>,
 }
 
@@ -117,13 +113,12 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The SHA-256 of `bytes` in hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 impl Tree {
-    /// The manifest with its files.
+    /// The manifest including the files.
     pub fn full_manifest(&self) -> Manifest {
         let mut manifest = self.manifest.clone();
         manifest
@@ -139,7 +134,7 @@ impl Tree {
         manifest
     }
 
-    /// The stream that `receive_tree` reads.
+    /// The byte stream that `receive_tree` in the host's program reads.
     pub(super) fn stream(&self) -> Vec<u8> {
         let mut bytes = self.manifest.to_text().into_bytes();
         for file in &self.files {

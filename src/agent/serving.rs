@@ -1,5 +1,5 @@
-//! What a host serves now: the sockets that its web server listens on, and the configuration that both
-//! daemons may read. What they make of it is `plan`'s to tell.
+//! What a host serves: nginx's listening sockets, and all configuration files that both daemons may
+//! read. Interpreting them is up to `plan`.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,27 @@ use super::reply::Record;
 use crate::conf::Files;
 use crate::model::Socket;
 
-/// The most sockets that are read.
+/// The most sockets read.
 const MAX_SOCKETS: usize = 10_000;
 
-/// Evidence of what a host serves.
+/// The raw data about what a host serves.
 #[derive(Clone, Default)]
 pub struct Serving {
-    /// The sockets that nginx listens on, as the kernel tells.
+    /// nginx's listening sockets, according to the kernel.
     pub sockets: Vec<Socket>,
-    /// The daemons' files by path, with every file that they may include.
+    /// The daemons' files by path, including every file that they may include.
     pub files: BTreeMap<String, ServingFile>,
 }
 
-/// A file that a daemon may read.
 #[derive(Clone)]
 pub struct ServingFile {
-    /// Its text.
     pub text: String,
-    /// It is a package's own file, which nobody has changed: a sample, or a welcome page.
+    /// Whether it is an unmodified file of a package, such as a sample or a welcome page.
     pub is_packaged: bool,
 }
 
 impl Serving {
-    /// The daemons' files as they are now.
+    /// The daemons' current files.
     pub fn conf_files(&self) -> Files<'_> {
         let mut files = Files::default();
         for (path, file) in &self.files {
@@ -50,7 +48,7 @@ impl Serving {
     }
 }
 
-/// Reads `ss -Hltnup`: `tcp LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("nginx",pid=7,fd=6))`.
+/// Parses `ss -Hltnup`: `tcp LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("nginx",pid=7,fd=6))`.
 fn sockets(text: &str) -> Vec<Socket> {
     let mut found: Vec<Socket> = text
         .lines()

@@ -1,10 +1,10 @@
-//! On which side of a change a host is: the one answer, read from its own records.
+//! The side of a change that a host is on, derived from its own records in one place.
 
 use super::facts::Fact;
 use super::observation::Observation;
 use super::protocol::{Ending, Phase};
 
-/// On which side of a change a node says that it is.
+/// The side of a change that a node's records put it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// It has the old configuration and will keep it.
@@ -16,11 +16,13 @@ pub enum Side {
 }
 
 impl Observation {
-    /// On which side of the change `tx` this host is; `None` where its records do not mention it.
+    /// The side of the change `tx` that this host is on, or `None` if its records do not mention
+    /// the change.
     ///
-    /// The journal is asked first, since it is about the change under way. Its phase `confirmed` is final:
-    /// whoever comes next carries the change through. Without a journal the outcome tells, which the host
-    /// writes before it removes the journal. The live generation tells where a later outcome replaced it.
+    /// The journal comes first, since it describes the change in flight. Its phase `confirmed` is
+    /// final: any later call completes the commit. Without a journal the outcome decides, which the
+    /// host writes before it removes the journal. If a later outcome has replaced it, the live
+    /// generation decides.
     pub fn side_of(&self, tx: &str) -> Option<Side> {
         if let Some(journal) = self.journal.as_ref().filter(|journal| journal.tx == tx) {
             return Some(if journal.phase == Phase::Confirmed {
@@ -39,7 +41,7 @@ impl Observation {
         }
     }
 
-    /// True while the change `tx` is not finished on this host, whichever way it goes.
+    /// Whether the change `tx` is unfinished on this host, in either direction.
     pub fn is_under_way(&self, tx: &str) -> bool {
         self.journal
             .as_ref()
@@ -59,7 +61,7 @@ mod tests {
 
     const TX: &str = "our-change";
 
-    /// A host with these records, as it answers `observe`.
+    /// The answer to `observe` of a host with these records.
     fn host(
         journal: Option<(&str, &str)>,
         outcome: Option<(&str, &str)>,
@@ -97,7 +99,7 @@ mod tests {
             (Some((TX, "asking")), None, other, Some(Undecided)),
             (Some((TX, "undoing")), None, other, Some(Undecided)),
             (Some((TX, "confirmed")), None, other, Some(New)),
-            // Killed between the outcome and the end of the journal.
+            // Killed after writing the outcome and before removing the journal.
             (
                 Some((TX, "confirmed")),
                 Some((TX, "confirmed")),
@@ -113,7 +115,7 @@ mod tests {
             (None, Some((TX, "confirmed")), TX, Some(New)),
             (None, Some((TX, "reverted")), other, Some(Old)),
             (None, Some((TX, "expired")), other, Some(Old)),
-            // A later change came and went back: the live generation still is ours.
+            // A later change was rolled back, so the live generation is still ours.
             (None, Some((other, "reverted")), TX, Some(New)),
             (
                 Some((other, "activated")),

@@ -1,27 +1,26 @@
-//! A node's part where all nodes change at once.
+//! A node's part in a simultaneous change of all nodes.
 
 use std::time::Duration;
 
-/// A node's part in a change that all make at once.
+/// A node's part in a simultaneous change of all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// It goes on alone, and loads the new configuration once the others are silent.
+    /// Stays master, and reloads with the new configuration once the other nodes are silent.
     Keeper,
-    /// It stops keepalived, and starts it once the keeper has loaded the new configuration.
+    /// Stops keepalived, and starts it once the keeper has loaded the new configuration.
     Silent,
 }
 
-/// How a node takes its part.
+/// A node's part, with its time limit.
 #[derive(Debug, Clone, Copy)]
 pub struct Switch {
-    /// Which.
     pub part: Part,
-    /// How long it waits for the others.
+    /// How long to wait for the other nodes.
     pub patience: Duration,
 }
 
 impl Switch {
-    /// In a change that has `time` until hosts undo it.
+    /// For a change that hosts roll back after `time`.
     pub fn within(time: Duration, part: Part) -> Self {
         let patience = (time / 3).min(Duration::from_secs(30));
         Self {

@@ -1,4 +1,4 @@
-//! A unit on a host: its program, its service, its files.
+//! A unit on a host: program, service, files.
 
 use crate::model::Version;
 
@@ -6,20 +6,20 @@ use crate::model::Version;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum Program {
-    /// It is there.
+    /// It is installed.
     Installed {
-        /// Its version.
+        /// The installed version.
         version: Version,
     },
-    /// It is not there.
+    /// It is not installed.
     Missing {
-        /// The version that the host's package manager would install, if it knows one.
+        /// The version that the host's package manager would install, if it offers one.
         candidate: Option<Version>,
     },
 }
 
 impl Program {
-    /// The version that is there, or would be.
+    /// The installed version, or else the one that would be installed.
     pub fn version(self) -> Option<Version> {
         match self {
             Self::Installed { version } => Some(version),
@@ -28,30 +28,27 @@ impl Program {
     }
 }
 
-/// What lies at a path.
+/// What is found at a path.
 #[derive(Clone, PartialEq, Eq)]
 pub enum LiveFile {
     /// A regular file.
     File {
         /// Permission bits.
         mode: u32,
-        /// Its owner's name.
         owner: String,
-        /// Its group's name.
         group: String,
-        /// Its bytes.
         content: Vec<u8>,
     },
-    /// A symbolic link and where it points.
+    /// A symbolic link, with its target.
     Link(String),
-    /// A folder or something stranger.
+    /// A directory or special file.
     Other,
-    /// Nothing.
+    /// No file.
     Absent,
 }
 
 impl LiveFile {
-    /// The content, if it is a regular file.
+    /// The content of a regular file.
     pub fn content(&self) -> Option<&[u8]> {
         match self {
             Self::File { content, .. } => Some(content),
@@ -71,21 +68,22 @@ pub struct Service {
     pub enabled: String,
     /// `LoadState`.
     pub load: String,
-    /// `MainPID`, 0 when it does not run.
+    /// `MainPID`, 0 if the unit is not running.
     pub main_pid: u32,
     /// `NeedDaemonReload`.
     pub needs_daemon_reload: bool,
-    /// `PIDFile`; empty where the unit names none.
+    /// `PIDFile`, empty if the unit sets none.
     pub pid_file: String,
 }
 
 impl Service {
-    /// True when nobody can start or reload it: `systemctl mask`. systemd may not have read that yet.
+    /// Whether the unit is masked (`systemctl mask`). The files may be masked before systemd has
+    /// reloaded them, so both states count.
     pub fn is_masked(&self) -> bool {
         self.load == "masked" || self.enabled.starts_with("masked")
     }
 
-    /// True when it runs.
+    /// Whether it is running.
     pub fn is_active(&self) -> bool {
         matches!(self.active.as_str(), "active" | "reloading")
     }

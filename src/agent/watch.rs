@@ -1,4 +1,4 @@
-//! Watching a host during a drill: beginning it, and reading what the host saw.
+//! Watching a host during a drill: starting it, and reading the recorded events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,96 +17,90 @@ use super::reply::Record;
 use crate::model::{clipped, harmless};
 use crate::remote::{Call, Exchange};
 
-/// A host that is watched.
+/// The state of a host as watching starts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Watching {
-    /// The hardware addresses of its interfaces.
+    /// The MAC addresses of its interfaces.
     pub hardware: BTreeSet<String>,
-    /// The hardware addresses that it takes for those of the VIPs' owners.
+    /// The MAC addresses in its neighbour table for the VIPs.
     pub neighbours: BTreeMap<IpAddr, String>,
-    /// Its clock when it began, in seconds since the epoch.
+    /// Its clock when watching started, in seconds since the epoch.
     pub since: f64,
 }
 
-/// What a host saw. Its times are seconds since the epoch by its own clock.
+/// The recorded events of a host. Times are seconds since the epoch by its own clock.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Watched {
-    /// The kernel's own events; none from before a restart.
+    /// Kernel events. Those from before a reboot are lost.
     pub kernel: Vec<KernelEvent>,
-    /// What nginx, keepalived and systemd about them wrote to the journal.
+    /// Journal messages from nginx and keepalived, and from systemd about them.
     pub journal: Vec<JournalLine>,
 }
 
-/// Something that the kernel told.
+/// A kernel event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KernelEvent {
-    /// When.
     pub at: f64,
-    /// What.
     pub change: KernelChange,
 }
 
-/// What changed.
+/// The change in a kernel event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KernelChange {
-    /// An address is on an interface now.
+    /// An address was added to an interface.
     AddressAdded(IpAddr),
-    /// It is no longer.
+    /// An address was removed from its interface.
     AddressRemoved(IpAddr),
-    /// An interface got its carrier, or lost it.
+    /// An interface gained or lost its carrier.
     Link {
-        /// Which.
         interface: String,
-        /// It has a carrier and is up.
+        /// Whether it has a carrier and is up.
         up: bool,
     },
-    /// A neighbour's hardware address was learned.
+    /// A neighbour's MAC address was learned.
     Neighbour {
-        /// Whose.
         address: IpAddr,
-        /// The hardware address.
+        /// Its MAC address.
         hardware: String,
     },
 }
 
-/// A look at a host's clock.
+/// One reading of a host's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClockAnswer {
-    /// When it was asked for.
+    /// When the reading was requested.
     pub asked: Instant,
-    /// When the answer was there.
+    /// When the answer arrived.
     pub answered: Instant,
-    /// Seconds since the epoch, by the host.
+    /// The host's clock, in seconds since the epoch.
     pub host: f64,
 }
 
-/// A line of the journal.
+/// A message in the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JournalLine {
-    /// When.
     pub at: f64,
     /// The unit that it is about, without `.service`.
     pub unit: String,
-    /// systemd's id of the kind of message; empty for what a daemon says.
+    /// systemd's `MESSAGE_ID`, empty for messages of the daemons.
     pub message_id: String,
-    /// What it says.
     pub text: String,
 }
 
-/// No host has more interfaces that matter.
+/// The most MAC addresses read from one host.
 const MOST_ADDRESSES: usize = 1000;
-/// No drill is longer than what makes so many.
+/// The most events read of one drill.
 const MOST_EVENTS: usize = 20_000;
-/// Of a line of a daemon's log.
+/// The most characters of a log message.
 const MOST_CHARACTERS: usize = 400;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Answers each line with the clock. bash knows it without starting a program, from version 5 on.
+/// Answers each line with the clock. bash 5 and later reads it without starting a process.
 const CLOCK: &str = r#"LC_ALL=C exec bash --norc -c 'while read -r _; do echo "${EPOCHREALTIME:-$(date +%s.%N)}"; done'"#;
 
 impl Agent {
-    /// Begins to watch the host for `duration` at most. `vips` get a packet from there first: who knows
-    /// an address's owner will notice that it changed.
+    /// Starts watching the host for at most `duration`. First sends each of `vips` a packet from
+    /// there: only a host with a neighbour entry notices that the owner changed.
     pub async fn watch(
         &self,
         id: &str,
@@ -138,22 +132,24 @@ impl Agent {
         })
     }
 
-    /// Ends it. `since` is where its journal begins, in whole seconds by the host's clock.
+    /// Stops watching. `since` is the start of the journal's excerpt, in whole seconds by the
+    /// host's clock.
     pub async fn watched(&self, id: &str, since: u64) -> Result<Watched, AgentError> {
         let argv = ["watched", id, &since.to_string()];
         let answer = self.call(&argv, b"", PATIENCE).await?;
         Ok(read(&answer))
     }
 
-    /// Who has which address there, and which daemons run: cheaper than an observation.
+    /// The addresses and daemons there: cheaper than an observation.
     pub async fn glance(&self) -> Result<Observation, AgentError> {
         let answer = self.call(&["glance"], b"", Duration::from_secs(3)).await?;
         Ok(answer.observation(self.node()))
     }
 
-    /// The host's clock, `count` times. In between, a host has little to do but look at it.
+    /// Reads the host's clock `count` times over one session, so that each reading costs little but
+    /// the round trip.
     pub async fn clock(&self, count: usize) -> Result<Vec<ClockAnswer>, AgentError> {
-        // It needs no right that every user has not.
+        // The clock needs no root.
         let call = Call {
             argv: vec!["/bin/sh", "-c", CLOCK],
             stdin: b"",
@@ -174,7 +170,7 @@ impl Agent {
     }
 }
 
-/// The clock in an answer; 0 where there is none that is a time.
+/// The clock in an answer, or 0 if it is missing or not a number.
 fn clock_of(answer: &Answer) -> f64 {
     let clock = answer.of("clock").next();
     clock
@@ -203,7 +199,7 @@ fn read(answer: &Answer) -> Watched {
     }
 }
 
-/// Reads a line of `ip -ts -o monitor`: `[2026-01-02T03:04:05.678901] Deleted 2: eth0    inet …`.
+/// Parses a line of `ip -ts -o monitor`: `[2026-01-02T03:04:05.678901] Deleted 2: eth0    inet …`.
 fn kernel_event(line: &str) -> Option<KernelEvent> {
     let (time, rest) = line.strip_prefix('[')?.split_once(']')?;
     let time: DateTime = time.parse().ok()?;
@@ -222,7 +218,6 @@ fn kernel_event(line: &str) -> Option<KernelEvent> {
     Some(KernelEvent { at, change })
 }
 
-/// Microseconds since the epoch as seconds.
 #[expect(clippy::cast_precision_loss, reason = "exact until the year 2255")]
 fn seconds(microseconds: i64) -> f64 {
     microseconds as f64 / 1e6
@@ -238,7 +233,7 @@ fn kernel_change(words: &[&str], deleted: bool) -> Option<KernelChange> {
         let hardware = after("lladdr").filter(|_| !deleted)?.to_owned();
         return Some(KernelChange::Neighbour { address, hardware });
     }
-    // An address there is answered for while it is handed over, and nobody's owner's.
+    // During a handover, a host keeps a VIP on its loopback interface without owning it.
     if words
         .get(1)
         .is_some_and(|interface| interface.trim_end_matches(':') == "lo")
@@ -264,12 +259,12 @@ fn kernel_change(words: &[&str], deleted: bool) -> Option<KernelChange> {
     })
 }
 
-/// Reads a line of `journalctl -o json`.
+/// Parses a line of `journalctl -o json`.
 fn journal_line(line: &str) -> Option<JournalLine> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let get = |key: &str| entry.get(key).and_then(Value::as_str);
     let at = get("_SOURCE_REALTIME_TIMESTAMP").or_else(|| get("__REALTIME_TIMESTAMP"))?;
-    // What systemd says of a unit names it in UNIT; what the unit's processes say, in the other one.
+    // systemd's own messages about a unit name it in UNIT, those of its processes in _SYSTEMD_UNIT.
     let unit = get("UNIT")
         .or_else(|| get("_SYSTEMD_UNIT"))
         .unwrap_or_default();
@@ -349,7 +344,7 @@ mod tests {
             (read.unit.as_str(), read.text.as_str()),
             ("nginx", "Started nginx.service.")
         );
-        // journald writes bytes that are no text as an array.
+        // journald prints non-UTF-8 messages as an array of bytes.
         assert_eq!(
             journal_line(&line.replace("\"Started nginx.service.\"", "[1,2]")),
             None

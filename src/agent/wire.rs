@@ -1,5 +1,5 @@
-//! What a running keepalived sends and listens to, by its own dump: the file that it loaded may have
-//! been edited since, or include others.
+//! The VRRP parameters in effect, from the running keepalived's dump: its file may have been edited
+//! since it was loaded, or include others.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -7,33 +7,32 @@ use std::time::Duration;
 
 use crate::model::clipped;
 
-/// The most addresses and peers of one instance.
+/// The most addresses and peers read of one instance.
 const MAX_ADDRESSES: usize = 1000;
-/// The longest name of an interface that the kernel takes, and some air.
+/// More than the longest interface name (15 bytes).
 const MAX_NAME: usize = 32;
 
-/// One virtual router as its peers meet it. What the dump did not tell is `None`.
+/// The parameters of one VRRP instance that its peers depend on. `None` if the dump lacks a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wire {
-    /// The interface that adverts leave by.
+    /// The interface for adverts.
     pub interface: Option<String>,
-    /// The virtual router's id.
+    /// The VRID.
     pub router_id: Option<u8>,
-    /// VRRP's version, 2 or 3.
+    /// VRRP version, 2 or 3.
     pub version: Option<u8>,
-    /// Between two adverts.
     pub advert_interval: Option<Duration>,
-    /// The source of its adverts.
+    /// The source address of its adverts.
     pub source: Option<IpAddr>,
-    /// Unicast peers; empty for multicast.
+    /// Unicast peers, empty with multicast.
     pub peers: BTreeSet<IpAddr>,
-    /// The addresses that its adverts carry.
+    /// The VIPs in its adverts.
     pub addresses: BTreeSet<IpAddr>,
-    /// The addresses that it brings besides.
+    /// The VIPs that are not in its adverts (`virtual_ipaddress_excluded`).
     pub excluded: BTreeSet<IpAddr>,
 }
 
-/// Which list of addresses the lines that follow belong to.
+/// The address list that the following lines belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum List {
     Addresses,
@@ -42,11 +41,11 @@ enum List {
     Other,
 }
 
-/// What `dump` says of each instance's wire, in the dump's order.
+/// The parameters of each instance in `dump`, in order.
 pub(super) fn wires(dump: &str) -> Vec<Wire> {
     let mut wires: Vec<Wire> = Vec::new();
     let mut list = List::Other;
-    // As many lines as the states are read from.
+    // The same limit as for the instances' states.
     for line in dump.lines().take(100_000) {
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
         let (key, value) = (key.trim(), value.trim());
@@ -95,7 +94,7 @@ pub(super) fn wires(dump: &str) -> Vec<Wire> {
     wires
 }
 
-/// `1 sec`, `20 milli-sec`
+/// Parses `1 sec` or `20 milli-sec`.
 fn interval(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_once(' ')?;
     let number: f64 = number.parse().ok()?;
@@ -111,7 +110,7 @@ fn interval(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    /// As keepalived 2.2.7 prints it.
+    /// As printed by keepalived 2.2.7.
     const DUMP: &str = "------< VRRP Topology >------\n VRRP Instance = VI_1\n   VRRP Version = 3\n   State = MASTER\n   \
         Flags:\n     Using unicast\n   Interface = eth0\n   Using src_ip = 10.0.0.11 (from configuration)\n   \
         Virtual Router ID = 51\n   Advert interval = 20 milli-sec\n   Virtual IP (2):\n     \

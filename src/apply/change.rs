@@ -1,4 +1,4 @@
-//! One's own change: what is done, how, and under which id.
+//! The change that this process makes: its plan, its options and its id.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use crate::agent::{LockRequest, PeerSide};
 use crate::model::NodeName;
 use crate::plan::{NodePlan, Plan};
 
-/// One change that this process makes.
 #[derive(Clone, Copy)]
 pub(super) struct Change<'a> {
     pub(super) plan: &'a Plan,
@@ -23,7 +22,7 @@ impl<'a> Change<'a> {
         self.plans.iter().map(|plan| &plan.node).collect()
     }
 
-    /// For as long as the change may take.
+    /// A lock for as long as the change may take.
     pub(super) fn lock_request(&self) -> LockRequest {
         LockRequest {
             tx: self.tx.to_owned(),
@@ -34,7 +33,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// What `node` needs to ask the others, and to answer them.
+    /// The credentials with which `node` queries its peers and answers them.
     pub(super) fn peer_side(&self, node: &NodePlan) -> Option<PeerSide> {
         let place = node
             .place

@@ -1,21 +1,21 @@
-//! The operator's side of the commit protocol, as a pure state machine: it is told what happened and
-//! says what to do next. It sends nothing, waits for nothing and knows no host, so that a model
-//! checker can drive it through every interleaving (`tests/commit_model.rs`).
+//! The operator's side of the commit protocol as a pure state machine: it is fed events and returns commands. It sends
+//! nothing, waits for nothing and knows no host, so that a model checker can drive it through every interleaving
+//! (`tests/commit_model.rs`).
 //!
 //! The rules that make all nodes end on the same side:
 //!
 //! 1. Nothing is confirmed before every node is active and proven.
-//! 2. Once a confirmation was sent, nothing is reverted from here, whatever is lost: the change is
-//!    kept alive by asking again, and nodes that ran out of time ask each other.
-//! 3. The first confirmation goes out alone. Until it is answered, one node at most can be confirmed.
-//! 4. How it ended is what the nodes say at the end, not what was sent.
+//! 2. Once a confirmation was sent, nothing is rolled back from here, whatever is lost: the coordinator keeps asking,
+//!    and nodes that ran out of time query each other.
+//! 3. The first confirmation goes out alone. Until it is answered, at most one node can be confirmed.
+//! 4. The outcome is what the nodes report at the end, not what was sent.
 //!
-//! Where the operator confirms, several operators may be at work: the one that made the change, and any
-//! number that confirm or cancel it. They share no lock, since its holder may die. Instead:
+//! With manual confirmation, several operators may act at once: the one that made the change, and any number that
+//! confirm or cancel it. They share no lock, since its holder may die. Instead:
 //!
-//! 5. The node in place 0 decides for all. It can be confirmed only once the change was offered to it,
-//!    which its maker does when every node is active and proven; and from then on nobody reverts any node
-//!    before node 0 has said that it was withdrawn: not confirmed, and never to be.
+//! 5. The node at place 0, the decider, decides for all. It can be confirmed only once the change was offered to it,
+//!    which the author does when every node is active and proven. From then on, nobody rolls back any node before the
+//!    decider has reported that the change is withdrawn: not confirmed, and never to be.
 
 use std::collections::BTreeSet;
 
@@ -24,55 +24,55 @@ pub use crate::agent::Side;
 /// A node's place in the order of activation.
 pub type NodeIndex = usize;
 
-/// What to do next.
+/// A command for a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Order {
     /// Activate the staged tree on a node.
     Activate(NodeIndex),
-    /// Look for one owner of every VIP.
+    /// Check that every VIP has one owner.
     Prove,
     /// Confirm a node over a fresh connection.
     Confirm(NodeIndex),
-    /// Let the operator confirm: the node that decides takes a confirmation from now on.
+    /// Open the change for confirmation: from now on the decider accepts one.
     Offer(NodeIndex),
-    /// Make the node that decides take no confirmation any more, unless it has taken one.
+    /// Make the decider accept no confirmation any more, unless it has accepted one.
     Withdraw(NodeIndex),
-    /// Undo a node's activation.
+    /// Roll back a node's activation.
     Revert(NodeIndex),
-    /// Ask a node on which side it is.
+    /// Query which side a node is on.
     Ask(NodeIndex),
 }
 
-/// What happened.
+/// The result of a command, or an external event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum News {
-    /// A node runs the new configuration, by its own proof.
+    /// A node runs the new configuration, according to its own checks.
     Activated(NodeIndex),
-    /// It does not, or whether it does is unknown.
+    /// A node does not run it, or that is unknown.
     ActivationFailed(NodeIndex),
     /// Every VIP has one owner.
     Proved,
-    /// Not so.
+    /// A VIP does not have exactly one owner.
     NotProved,
     /// A node has confirmed.
     Confirmed(NodeIndex),
-    /// A node would not confirm: its time was over.
+    /// A node refused to confirm: its time was up.
     Refused(NodeIndex),
-    /// A node could not be reached, so that it was told nothing.
+    /// A node could not be reached, so it was told nothing.
     Unreachable(NodeIndex),
-    /// Whether a node has confirmed is unknown: the message or its answer was lost.
+    /// Whether a node has confirmed is unknown: the request or its answer was lost.
     ConfirmationLost(NodeIndex),
-    /// A person may confirm now.
+    /// The operator may confirm now.
     Offered(NodeIndex),
-    /// Whether the operator may is unknown, or the node would not have it.
+    /// The node refused, or whether the operator may confirm is unknown.
     OfferFailed(NodeIndex),
-    /// The node that decides is not confirmed and will not be.
+    /// The decider is not confirmed and never will be.
     Withdrawn(NodeIndex),
-    /// Whether it was withdrawn is unknown.
+    /// Whether the decider has withdrawn the change is unknown.
     WithdrawalLost(NodeIndex),
     /// A node is back on the old configuration.
     Reverted(NodeIndex),
-    /// A node could not be reverted, or whether it was is unknown.
+    /// A node could not be rolled back, or whether it was is unknown.
     RevertFailed(NodeIndex),
     /// A node's answer to [`Order::Ask`].
     Is(NodeIndex, Side),
@@ -80,35 +80,35 @@ pub enum News {
     Silent(NodeIndex),
     /// The user wants to stop.
     Stop,
-    /// No confirmation may be begun any more: the hosts' own timers are close.
+    /// Too late to start a confirmation: the hosts' own timers are about to fire.
     TooLate,
-    /// The hosts' timers and their asking each other are over: what is undecided now stays so.
+    /// The hosts' timers have fired and their queries are over. What is undecided now stays so.
     GaveUp,
 }
 
-/// How it ended, by what the nodes said.
+/// The outcome, as reported by the nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Every node has the new configuration.
     AllNew,
-    /// Every node has the old one.
+    /// Every node has the old configuration.
     AllOld,
-    /// Nothing was decided: every node that was active still is, and waits.
+    /// Nothing was decided: every active node still is, pending confirmation.
     Waiting,
-    /// Neither, or it is unknown.
+    /// The nodes differ, or their state is unknown.
     Mixed,
 }
 
-/// What this operator is there for.
+/// What this operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Wish {
     /// Make the change, and confirm it.
     Apply,
     /// Make it, and leave its confirmation to the operator.
     Offer,
-    /// Confirm one that waits.
+    /// Confirm a change that is pending confirmation.
     Confirm,
-    /// Undo one that is not confirmed.
+    /// Roll back a change that is not confirmed.
     Cancel,
 }
 
@@ -122,7 +122,7 @@ enum Phase {
     Done,
 }
 
-/// What is known of a node.
+/// What is known about a node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -131,20 +131,20 @@ enum Phase {
 struct Node {
     touched: bool,
     active: bool,
-    /// It may have been told to confirm.
+    /// A request to confirm may have reached it.
     told: bool,
-    /// It is being told, unless it turns out that it could not be reached.
+    /// A request to confirm is on its way, unless it turns out that the node is unreachable.
     telling: bool,
     side: Option<Side>,
     revert_tried: bool,
-    /// An order for it is under way.
+    /// A command for it is in progress.
     busy: bool,
-    /// The next thing to do about its confirmation is to ask rather than to send it again.
+    /// Query it before sending the confirmation again.
     ask: bool,
 }
 
 impl Node {
-    /// Nodes that somebody else has activated.
+    /// Nodes that another process has activated.
     fn all_on(sides: &[Side]) -> Vec<Self> {
         let node = |side: &Side| Self {
             touched: true,
@@ -173,19 +173,18 @@ pub struct Coordinator {
     phase: Phase,
     proof_under_way: bool,
     too_late: bool,
-    /// Something was sent that has to be carried through.
+    /// A command was sent that has to be completed.
     committed: bool,
-    /// The node that decides has said that it is not confirmed and will not be.
+    /// The decider has reported that it is not confirmed and never will be.
     withdrawn: bool,
-    /// Others decide: the nodes are asked until they have.
+    /// The nodes decide among themselves: query them until they have.
     watching: bool,
-    /// It ended with nothing decided.
+    /// Ended undecided.
     left: bool,
 }
 
 impl Coordinator {
-    /// For `count` nodes, activated one after the other, or `at_once`; the operator confirms where it is
-    /// `manual`.
+    /// For `count` nodes, activated one by one or `at_once`. With `manual`, the operator confirms.
     pub fn new(count: usize, at_once: bool, manual: bool) -> Self {
         let all = 0..count;
         let batches = if at_once {
@@ -201,7 +200,7 @@ impl Coordinator {
         Self::start(wish, batches, vec![Node::default(); count], phase)
     }
 
-    /// Confirms a change that somebody else has made; `sides` are its nodes, in its own order.
+    /// Confirms a change of another process. `sides` are its nodes, in its order.
     pub fn confirm_waiting(sides: &[Side]) -> Self {
         Self::start(
             Wish::Confirm,
@@ -211,13 +210,13 @@ impl Coordinator {
         )
     }
 
-    /// Undoes a change that somebody else has made, unless it turns out to be confirmed: then it is
-    /// carried through. `sides` are its nodes, in its own order.
+    /// Rolls back a change of another process, unless it turns out to be confirmed: then it is completed. `sides` are
+    /// its nodes, in its order.
     pub fn cancel(sides: &[Side]) -> Self {
         let phase = if sides.contains(&Side::New) {
             Phase::Confirming
         } else if sides.contains(&Side::Old) {
-            // One that went back tells that none is confirmed.
+            // A node that rolled back proves that none is confirmed.
             Phase::Reverting
         } else {
             Phase::Withdrawing
@@ -249,7 +248,7 @@ impl Coordinator {
         }
     }
 
-    /// The end, once it is reached.
+    /// The verdict, once there is one.
     pub fn verdict(&self) -> Option<Verdict> {
         if self.phase != Phase::Done {
             return None;
@@ -266,20 +265,19 @@ impl Coordinator {
         })
     }
 
-    /// True while a node may have been told to confirm: from then on nothing is reverted from here. Also
-    /// once anything else was begun that can only be carried through.
+    /// True once a confirmation may have reached a node, or anything else was started that can only be completed: from
+    /// then on nothing is rolled back from here.
     pub fn is_past_return(&self) -> bool {
         self.committed || self.nodes.iter().any(|node| node.may_be_confirmed())
     }
 
-    /// True where a node may be confirmed, for all that is known: also where the one that decides could not
-    /// be asked.
+    /// True if a node may be confirmed, including when the decider could not be queried.
     pub fn may_be_confirmed(&self) -> bool {
         let is_asked = matches!(self.wish, Wish::Offer | Wish::Cancel) && self.committed;
         is_asked && !self.withdrawn || self.nodes.iter().any(|node| node.may_be_confirmed())
     }
 
-    /// The orders to carry out now. Each is given once; its news may come in any order.
+    /// The commands to carry out now. Each is returned once, and results may arrive in any order.
     pub fn orders(&mut self) -> BTreeSet<Order> {
         match self.phase {
             Phase::Activating {
@@ -322,7 +320,7 @@ impl Coordinator {
     }
 
     fn confirm(&mut self) -> BTreeSet<Order> {
-        // The first one, or one that was confirmed after it.
+        // The first node, or one that was confirmed after it.
         let first_is_through = self.nodes.iter().any(|node| node.side == Some(Side::New));
         let watching = self.watching;
         let open = |(index, node): (NodeIndex, &mut Node)| {
@@ -342,7 +340,7 @@ impl Coordinator {
         self.nodes.iter_mut().enumerate().filter_map(open).collect()
     }
 
-    /// In reverse, one after the other, every node that was touched.
+    /// Every touched node, one by one in reverse order.
     fn revert(&mut self) -> BTreeSet<Order> {
         if self.nodes.iter().any(|node| node.busy) {
             return BTreeSet::new();
@@ -362,13 +360,13 @@ impl Coordinator {
 
     fn finish(&mut self) {
         for node in self.nodes.iter_mut().filter(|node| !node.touched) {
-            // What was never told to change has not changed.
+            // A node that was never told to change has not changed.
             node.side = Some(Side::Old);
         }
         self.phase = Phase::Done;
     }
 
-    /// Takes note of what happened.
+    /// Handles an event.
     pub fn hear(&mut self, news: News) {
         match news {
             News::Activated(index) => {
@@ -491,10 +489,10 @@ impl Coordinator {
     fn turn_back(&mut self) {
         match (self.phase, self.wish) {
             (Phase::Done, _) => {}
-            // Whoever is only to confirm undoes nothing.
+            // An operator who only confirms rolls nothing back.
             (_, Wish::Confirm) if !self.watching => self.leave(),
             (_, Wish::Confirm) => {}
-            // It may be confirmed by now, or be just about to.
+            // It may already be confirmed, or is about to be.
             (Phase::Offering, _) => self.phase = Phase::Withdrawing,
             (Phase::Withdrawing, Wish::Cancel) if !self.committed => self.leave(),
             (Phase::Withdrawing, _) => {}
@@ -502,13 +500,13 @@ impl Coordinator {
         }
     }
 
-    /// Ends with everything as it is.
+    /// Ends with everything left as it is.
     fn leave(&mut self) {
         self.left = true;
         self.phase = Phase::Done;
     }
 
-    /// The first node is not to be confirmed by anybody, and others see to that.
+    /// The first node will not be confirmed by anyone, and the nodes resolve that themselves.
     fn watch(&mut self) {
         self.watching = true;
     }
@@ -523,11 +521,11 @@ impl Coordinator {
             .filter(|(other, _)| *other != index);
         let none_else_can_be = others.clone().all(|(_, node)| !node.may_be_confirmed());
         match (self.phase, side, self.wish) {
-            // Somebody has confirmed it: then it is carried through.
+            // Another operator has confirmed it, so it is completed.
             (Phase::Withdrawing, Side::New, _) => self.phase = Phase::Confirming,
             (Phase::Confirming, Side::Old, Wish::Confirm) => self.watch(),
             (Phase::Confirming, Side::Old, _) if none_else_can_be => {
-                // It was the only one that could have been confirmed, and was not.
+                // It was the only node that could have been confirmed, and was not.
                 return self.turn_back();
             }
             _ => {}
@@ -541,8 +539,8 @@ impl Coordinator {
         }
     }
 
-    /// A node whose time is over decides with its peers. Only if none of them can have been confirmed
-    /// is it known that they will go back, and then going back now is quicker.
+    /// A node whose time is up decides with its peers. Only if none of them can have been confirmed is it certain that
+    /// they will roll back, and then doing so now is faster.
     fn refused(&mut self, index: NodeIndex) {
         self.was_told(index);
         self.nodes[index].ask = true;
@@ -564,7 +562,7 @@ impl Coordinator {
             Side::New | Side::Old => self.decided(index, side),
             Side::Undecided => {
                 self.nodes[index].busy = false;
-                // It has not heard the confirmation, so it is sent again, while there is time.
+                // It has not received the confirmation. Send it again, while there is time.
                 self.nodes[index].ask = self.too_late || self.watching;
             }
         }

@@ -1,4 +1,4 @@
-//! Runs a coordinator to its verdict: gives its orders to the hosts and tells it what became of them.
+//! Drives a coordinator to its verdict: carries out its commands on the hosts and reports their results to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -16,31 +16,31 @@ use super::outcome::{Failure, FailureCause};
 use super::session::Session;
 use crate::agent::{Cause, Deadline, Reason};
 
-/// The moments after which less can be done.
+/// Points in time after which less can be done.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moments {
-    /// No confirmation is begun any more: the hosts' timers are close.
+    /// No confirmation is started after this: the hosts' timers are about to fire.
     pub(super) too_late: Instant,
     /// What is undecided then stays so.
     pub(super) gave_up: Instant,
 }
 
-/// What came of it.
+/// The result of a protocol run.
 pub(super) struct Conducted {
     pub(super) verdict: Verdict,
-    /// The first step that failed, and everything that failed in it.
+    /// The first step that failed, with all failures in it.
     pub(super) failure: Option<Failure>,
-    /// The nodes that could not be undone, and what they said.
+    /// Nodes that could not be rolled back, with their errors.
     pub(super) not_undone: BTreeMap<NodeIndex, String>,
-    /// Some node may be confirmed, for all that is known.
+    /// Whether some node may be confirmed.
     pub(super) is_unsure: bool,
     /// The nodes that were told to activate.
     pub(super) touched: BTreeSet<NodeIndex>,
-    /// Until when an offered change waits.
+    /// Deadline of a change that is pending confirmation.
     pub(super) waits: Option<Deadline>,
 }
 
-/// Until the coordinator has a verdict. `why` is what a node that is undone is told, unless a step failed.
+/// Runs until the coordinator has a verdict. A node that is rolled back is given `why`, unless a step failed.
 pub(super) async fn conduct(
     hands: &Hands<'_>,
     mut coordinator: Coordinator,
@@ -66,7 +66,7 @@ pub(super) async fn conduct(
                     if is_late {
                         Reason {
                             cause: Cause::Unconfirmed,
-                            words: "the time to confirm was over".to_owned(),
+                            words: "the time to confirm the change ran out".to_owned(),
                         }
                     } else {
                         why.clone()
@@ -83,7 +83,7 @@ pub(super) async fn conduct(
             break verdict;
         }
         tokio::select! {
-            // A wish to stop is heard before anything new is begun.
+            // Handle a request to stop before starting anything new.
             biased;
             () = stopped(session), if end.failure.is_none() && !coordinator.is_past_return() => {
                 session.emit(Event::Interrupted);
@@ -108,7 +108,7 @@ pub(super) async fn conduct(
     end
 }
 
-/// Keeps why it failed: the first step that did, and everything that failed in it.
+/// Records the failure: the first step that failed, with all failures in it.
 fn note(
     session: &Session<'_>,
     failure: &mut Option<Failure>,
@@ -140,7 +140,7 @@ fn note(
     }
 }
 
-/// Ends when the user wants to stop.
+/// Returns when the user wants to stop.
 async fn stopped(session: &Session<'_>) {
     while !session.is_stopped() {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! From the first activation to the end of one's own change.
+//! This process's own change, from the first activation to the end.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use crate::agent::{AgentError, LiveFile, Question, Reason, sha256_hex};
 use crate::health::Problem;
 use crate::plan::{NodePlan, Strategy};
 
-/// How a change ended.
+/// The end of a change.
 pub(super) struct Ended {
     pub(super) result: ApplyResult,
-    /// Some node may be confirmed and another one not, for all that is known.
+    /// Whether one node may be confirmed and another not.
     pub(super) is_unsure: bool,
 }
 
@@ -33,9 +33,9 @@ pub(super) struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    /// Until all is decided, or left to the operator.
+    /// Runs until all is decided, or left to the operator.
     ///
-    /// An undo is held to what was seen `before` from outside.
+    /// After a rollback, VIPs must be reachable from outside as they were `before`.
     pub(super) async fn run(self, before: &Outside) -> Ended {
         let (session, change) = (self.session, self.change);
         let at_once = matches!(change.plan.strategy, Strategy::AtOnce { .. });
@@ -48,7 +48,7 @@ impl Drive<'_> {
         let timeout = change.options.confirm_timeout;
         let begun = Instant::now();
         let moments = Moments {
-            // No confirmation may be on its way when the hosts' timers end.
+            // No confirmation may be in flight when the hosts' timers fire.
             too_late: begun + timeout.saturating_sub((timeout / 10).max(Duration::from_secs(2))),
             gave_up: begun
                 + timeout
@@ -100,7 +100,7 @@ impl Drive<'_> {
         if end.verdict == Verdict::Mixed && end.is_unsure {
             problems.push("could not verify that all nodes ended in the same state".to_owned());
         }
-        // The last first, as before. Where it went on alone the others are not undone without it.
+        // The last node first, as before. If the keeper went on alone, the rest cannot be rolled back without it.
         let mut is_alone = false;
         for (index, said) in end.not_undone.into_iter().rev() {
             let own = plans[index];
@@ -130,13 +130,13 @@ impl Drive<'_> {
     }
 }
 
-/// A second look at a node that could not be undone: meanwhile it may have come back, and then it is told
-/// again; or it cannot undo, such as with a file system that has become read-only, and needs not, since it
-/// never got as far as changing anything.
+/// Checks once more on a node that could not be rolled back. It may be reachable again, and is asked again. Or it
+/// cannot roll back, for example because its file system has become read-only, and need not, because it never changed
+/// anything.
 async fn is_back(session: &Session<'_>, plan: &NodePlan, tx: &str) -> bool {
     match session.undo_again(&plan.node, tx).await {
         Ok(()) => true,
-        // Without a journal nothing live has changed, or all of it was undone; of packages it says nothing.
+        // Without a journal, nothing live has changed or all of it was rolled back. That does not cover packages.
         Err(AgentError::Failed { .. }) => {
             let is_as_before =
                 plan.packages().is_empty() && differences(session, plan).await.is_empty();
@@ -151,7 +151,7 @@ async fn is_back(session: &Session<'_>, plan: &NodePlan, tx: &str) -> bool {
     }
 }
 
-/// What on a node is not as it was when the plan was made.
+/// What differs on a node from when the plan was made.
 async fn differences(session: &Session<'_>, plan: &NodePlan) -> Vec<String> {
     let question = Question {
         paths: plan.expected.keys().cloned().collect(),
@@ -160,7 +160,7 @@ async fn differences(session: &Session<'_>, plan: &NodePlan) -> Vec<String> {
     let seen = session.afresh(&plan.node, async |agent| agent.observe(&question).await);
     let seen = match seen.await.flatten() {
         Ok(seen) => seen,
-        Err(error) => return vec![format!("cannot see how {} is now: {error}", plan.node)],
+        Err(error) => return vec![format!("cannot read the state of {}: {error}", plan.node)],
     };
     let mut found = Vec::new();
     for (path, expected) in &plan.expected {
@@ -170,7 +170,10 @@ async fn differences(session: &Session<'_>, plan: &NodePlan) -> Vec<String> {
             .and_then(LiveFile::content)
             .map(sha256_hex);
         if now != *expected {
-            found.push(format!("{}: {path} is not as it was", plan.node));
+            found.push(format!(
+                "{}: {path} differs from before the change",
+                plan.node
+            ));
         }
     }
     if seen.journal.is_some() {

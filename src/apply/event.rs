@@ -1,4 +1,4 @@
-//! What happens while a plan is carried out. Types only: whoever shows them needs no session.
+//! Events of carrying out a plan. Types only: consumers need no session.
 
 use std::net::IpAddr;
 
@@ -12,24 +12,24 @@ use crate::model::NodeName;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Taking every node's lock.
+    /// Take every node's lock.
     Lock,
-    /// Recording the hosts as they are, installing what is missing.
+    /// Record the state of the hosts, install missing packages.
     Prepare,
-    /// Sending the files.
+    /// Upload the files.
     Stage,
-    /// Asking the daemons to test them.
+    /// Let the daemons test the files.
     Validate,
-    /// Putting them in place, node by node.
+    /// Put the files in place, node by node.
     Activate,
-    /// Looking for one owner of every VIP.
+    /// Check that every VIP has one owner.
     Prove,
-    /// Making the change stay, over fresh connections.
+    /// Make the change permanent, over fresh connections.
     Confirm,
 }
 
 impl Step {
-    /// Its name as it is shown.
+    /// Its display name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lock => "lock",
@@ -58,13 +58,13 @@ impl Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoveryDirection {
-    /// No node was confirmed, so every node goes back.
+    /// No node was confirmed, so every node is rolled back.
     RollBack,
-    /// A node was confirmed, so the others follow.
+    /// A node was confirmed, so the remaining nodes follow.
     Complete,
 }
 
-/// Something that happened.
+/// An event of a change.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
@@ -72,132 +72,132 @@ pub enum Event {
     RecoveryStarted {
         /// Its id.
         tx: String,
-        /// `user@machine` of who made it.
+        /// Author, as `user@machine`.
         by: String,
-        /// How it will end, by what was seen.
+        /// How it will end, judging by the observations.
         direction: RecoveryDirection,
-        /// The nodes on which it is not finished.
+        /// The nodes on which it is unfinished.
         nodes: Vec<NodeName>,
     },
     /// An interrupted change has ended.
     RecoveryFinished {
         /// Its id.
         tx: String,
-        /// How it ended; `None` when not on all nodes alike.
+        /// How it ended. `None` if not the same way on all nodes.
         direction: Option<RecoveryDirection>,
     },
     /// The lock of a holder that no longer runs was released.
     LockReleased {
         /// The node.
         node: NodeName,
-        /// `user@machine` of who took it.
+        /// Holder, as `user@machine`.
         holder: String,
     },
-    /// A node's lock could not be released: it expires.
+    /// A node's lock could not be released. It expires.
     LockNotReleased {
         /// The node.
         node: NodeName,
-        /// Why, as one line.
+        /// The cause, in one line.
         message: String,
     },
-    /// A change waits to be confirmed, and a node's lock could not be told: it expires with the process
-    /// that took it.
+    /// A change is pending confirmation, and a node's lock could not be handed over to it. The lock expires with the
+    /// process that took it.
     LockNotHandedOver {
         /// The node.
         node: NodeName,
-        /// Why, as one line.
+        /// The cause, in one line.
         message: String,
     },
-    /// A step begins on these nodes.
+    /// A step begins.
     StepStarted {
         /// The step.
         step: Step,
-        /// How many nodes take part.
+        /// Number of nodes that take part.
         nodes: usize,
     },
-    /// A step has ended well on one node.
+    /// A step has succeeded on one node.
     NodeDone {
         /// The step.
         step: Step,
         /// The node.
         node: NodeName,
-        /// What there is to say of it, such as the packages that were installed.
+        /// A remark, such as the packages that were installed.
         note: Option<String>,
     },
     /// A node's daemons tested its files.
     Tested {
         /// The node.
         node: NodeName,
-        /// What they said.
+        /// The results.
         tests: Vec<TestResult>,
     },
     /// A node's activation begins.
     Activating {
         /// The node.
         node: NodeName,
-        /// VIPs that it holds.
+        /// The VIPs that it holds.
         holds: Vec<IpAddr>,
     },
     /// Every VIP has one owner.
     OwnersSeen {
-        /// VIP and owner.
+        /// The owner of each VIP.
         owners: Vec<(IpAddr, NodeName)>,
     },
-    /// After an undo every node that answers reaches each VIP at its owner.
+    /// After a rollback, every node that answers reaches each VIP at its owner.
     ReachedAgain {
-        /// VIP and owner.
+        /// The owner of each VIP.
         owners: Vec<(IpAddr, NodeName)>,
     },
-    /// Problems that were there before the change are there still.
+    /// Problems from before the change persist.
     ProblemsRemain {
-        /// Each.
+        /// The problems.
         problems: Vec<Problem>,
     },
-    /// Something failed; what follows undoes what was done.
+    /// Something failed. The change is rolled back from here on.
     Failed {
         /// The step.
         step: Step,
-        /// What, as one line.
+        /// The cause, in one line.
         message: String,
     },
     /// The user asked to stop.
     Interrupted,
-    /// A node is being brought back.
+    /// The rollback of a node begins.
     Reverting {
         /// The node.
         node: NodeName,
     },
-    /// A node is as it was.
+    /// A node has been rolled back.
     Reverted {
         /// The node.
         node: NodeName,
     },
-    /// A node could not be brought back.
+    /// A node could not be rolled back.
     RevertFailed {
         /// The node.
         node: NodeName,
-        /// Why, as one line.
+        /// The cause, in one line.
         message: String,
     },
 }
 
-/// How far a change is.
+/// Progress of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Progress {
-    /// The step under way.
+    /// The current step.
     pub step: Step,
-    /// Which one it is, from 1.
+    /// Its number, from 1.
     pub number: usize,
-    /// How many steps a change has.
+    /// Number of steps of a change.
     pub steps: usize,
-    /// How many nodes have done this step.
+    /// Number of nodes that have completed this step.
     pub nodes_done: usize,
-    /// How many nodes take part in it.
+    /// Number of nodes that take part in this step.
     pub nodes: usize,
 }
 
 impl Progress {
-    /// How far it is after `event`. Only steps and the nodes that end them bring it on.
+    /// Progress after `event`. Only a step that starts and a node that completes it make a difference.
     pub fn after(event: &Event, before: Option<Self>) -> Option<Self> {
         match event {
             Event::StepStarted { step, nodes } => Some(Self {
@@ -215,7 +215,7 @@ impl Progress {
         }
     }
 
-    /// True once every node has done the step.
+    /// True once every node has completed the step.
     pub fn is_step_done(self) -> bool {
         self.nodes_done == self.nodes
     }

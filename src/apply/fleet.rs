@@ -1,4 +1,4 @@
-//! The nodes' agents, and doing something on several of them at a time.
+//! Connections to the nodes' agents, and work on several nodes in parallel.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,21 +13,21 @@ use crate::agent::{Agent, AgentError};
 use crate::model::{Node, NodeName};
 use crate::remote::Connector;
 
-/// A connection to a host that is gone may take longer to end than anybody waits for.
+/// Limit for closing a connection: with a host that is gone it can take very long.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Open connections by node. They are made and ended here alone: whoever needs some says what for, and however
-/// that ends, they end with it. Work that is dropped half-way drops them, which ends them, too.
+/// Open connections by node. They are opened and closed only here: work that needs connections is passed in, and they
+/// close when it ends, however it ends. If it is dropped half-way, they are dropped, which closes them, too.
 #[derive(Default)]
 pub struct Fleet {
     agents: BTreeMap<NodeName, Agent>,
-    /// Those that were replaced, and are about to end.
+    /// Replaced connections that are being closed.
     replaced: JoinSet<()>,
 }
 
 impl Fleet {
-    /// Does `work` over connections to `nodes`, made `parallel` at a time. It is told which nodes could
-    /// not be connected to, and why.
+    /// Does `work` over connections to `nodes`, opened `parallel` at a time. `work` gets an error for each node that
+    /// could not be reached.
     pub async fn with<R>(
         connector: &dyn Connector,
         nodes: &[&Node],
@@ -62,17 +62,16 @@ impl Fleet {
         (fleet, errors)
     }
 
-    /// The agent of `node`.
     pub fn get(&self, node: &NodeName) -> Option<&Agent> {
         self.agents.get(node)
     }
 
-    /// All agents, by name.
+    /// All agents, by node name.
     pub fn agents(&self) -> impl Iterator<Item = &Agent> {
         self.agents.values()
     }
 
-    /// Connects anew to `nodes`, of which some may stay silent. Nobody waits for the end of what was there before.
+    /// Reconnects to `nodes`, some of which may not answer. Does not wait for the old connections to close.
     pub async fn reconnect(&mut self, connector: &dyn Connector, nodes: &[&Node]) {
         let connections = nodes.iter().map(|node| connect(connector, node));
         for agent in join_all(connections).await.into_iter().flatten() {
@@ -85,12 +84,12 @@ impl Fleet {
     async fn end(self) {
         let open = join_all(self.agents.into_values().map(Agent::close));
         let all = async { tokio::join!(open, self.replaced.join_all()) };
-        // What is dropped then has no more to say.
+        // Connections that are dropped here have nothing left to say.
         let _ = tokio::time::timeout(END_PATIENCE, all).await;
     }
 }
 
-/// Does `work` over a connection of its own to `node`.
+/// Does `work` over a separate connection to `node`.
 pub async fn over<R>(
     connector: &dyn Connector,
     node: &Node,
@@ -106,7 +105,7 @@ async fn connect(connector: &dyn Connector, node: &Node) -> Result<Agent, AgentE
     Ok(Agent::new(connector.connect(node).await?))
 }
 
-/// Runs `work` for every item, `parallel` at a time; results in the items' order.
+/// Runs `work` for every item, `parallel` at a time. Results are in the order of the items.
 pub async fn each<I, F, R>(
     items: impl IntoIterator<Item = I>,
     parallel: usize,

@@ -1,7 +1,7 @@
 //! Carries out a plan: lock, stage, validate, activate, prove, confirm, or roll back.
 //!
-//! This module prints nothing and decides nothing that the plan has decided: it tells what happens
-//! as events and ends with an outcome that was observed on the hosts.
+//! This module prints nothing and re-decides nothing that the plan decides: it emits events and ends with an outcome
+//! that was observed on the hosts.
 
 mod change;
 mod commit;

@@ -1,4 +1,4 @@
-//! How a plan is carried out.
+//! Options for carrying out a plan.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ pub enum Confirmation {
     /// hactl, at once.
     #[default]
     Auto,
-    /// A person, while the hosts' timers run: `hactl confirm` or `hactl cancel`.
+    /// The operator, while the hosts' timers run: `hactl confirm` or `hactl cancel`.
     Manual,
 }
 
 impl Confirmation {
-    /// As a host keeps it.
+    /// Its representation on a host.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -27,27 +27,26 @@ impl Confirmation {
     }
 }
 
-/// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct ApplyOptions {
     /// Who confirms.
     pub confirm: Confirmation,
-    /// Tells this process from any other one, for who runs on this machine.
+    /// Identifies this process for others on this machine.
     pub origin: String,
-    /// A host rolls back what was not confirmed within this time.
+    /// Time after which a host rolls back an unconfirmed change.
     pub confirm_timeout: Duration,
-    /// How much longer hosts may take to decide among themselves once their timers have ended.
+    /// Additional time for hosts to decide among themselves once their timers have fired.
     pub settle_time: Duration,
-    /// How long a node waits for an advert before it takes a VIP, at most. Where all nodes change at once, one that
-    /// does not hear the others shows only then.
+    /// Longest time that a backup waits for an advertisement before it takes over. If all nodes change at once, one
+    /// that does not hear its peers shows only after that.
     pub election_time: Duration,
-    /// By which the nodes of this change know each other; none where nothing is activated.
+    /// Authenticates the nodes of this change to each other. `None` if nothing is activated.
     pub peer_key: Option<PeerKey>,
-    /// What the nodes ask each other for, to see that each can be reached.
+    /// Ports on which nodes probe each other, to verify that each can be reached.
     pub peer_ports: Vec<PeerDoor>,
-    /// Programs of the user's that the nodes' scripts call.
+    /// Programs of the user that the nodes' scripts call.
     pub hooks: Vec<HostPath>,
-    /// What was wrong before, which the change is not failed for.
+    /// Problems from before the change, for which it does not fail.
     pub before: Vec<Problem>,
     /// Who applies what.
     pub provenance: Provenance,

@@ -1,4 +1,4 @@
-//! The coordinator's orders, carried out on the hosts: what each led to.
+//! Carries out the coordinator's commands on the hosts and returns their results.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::health::{MustAnswer, Served};
 use crate::model::NodeName;
 use crate::plan::{Proof, Strategy};
 
-/// Between two questions to a node that has not decided yet.
+/// Pause between two queries to an undecided node.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What one order led to: the news, and why, where it is bad news.
+/// The result of one command, and its cause if it failed.
 pub(super) struct Told {
     pub(super) news: News,
     pub(super) cause: Option<(Step, FailureCause)>,
-    /// Until when a change that was offered waits.
+    /// Deadline of a change that was opened for confirmation.
     pub(super) waits: Option<Deadline>,
 }
 
@@ -44,12 +44,12 @@ impl Told {
     }
 }
 
-/// One change, and what carries out the orders for it.
+/// One change, and what is needed to carry out commands for it.
 pub(super) struct Hands<'a> {
     pub(super) session: &'a Session<'a>,
-    /// What is to be activated and proven; none for a change that somebody else has made.
+    /// What to activate and prove. `None` for a change of another process.
     pub(super) change: Option<Change<'a>>,
-    /// Its nodes, in its order.
+    /// The change's nodes, in its order.
     pub(super) nodes: Vec<NodeName>,
     pub(super) tx: &'a str,
     /// What the client was served before.
@@ -59,7 +59,7 @@ pub(super) struct Hands<'a> {
 }
 
 impl Hands<'_> {
-    /// `why` is what a node that is undone is told.
+    /// A node that is rolled back is given `why`.
     pub(super) async fn carry_out(&self, order: Order, why: Reason) -> Told {
         let (session, tx) = (self.session, self.tx);
         match order {
@@ -91,8 +91,8 @@ impl Hands<'_> {
     }
 }
 
-/// Lets the operator confirm. First the locks learn that no process holds them from now on, but the change
-/// itself; one that does not frees itself a little early.
+/// Opens the change for confirmation. First the locks are handed over from this process to the change itself. A lock
+/// for which that fails expires a little early.
 async fn offer(session: &Session<'_>, change: &Change<'_>, index: NodeIndex) -> Told {
     let (name, tx) = (&change.plans[index].node, change.tx);
     let request = LockRequest {
@@ -118,7 +118,7 @@ async fn offer(session: &Session<'_>, change: &Change<'_>, index: NodeIndex) -> 
     }
 }
 
-/// Asks the node that decides to take no confirmation any more.
+/// Makes the decider accept no confirmation any more.
 async fn withdraw(session: &Session<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
     let answer = session.afresh(name, async |agent| agent.withdraw(tx).await);
     match answer.await.flatten() {
@@ -168,11 +168,11 @@ async fn activate(hands: &Hands<'_>, change: &Change<'_>, index: NodeIndex) -> T
     }
 }
 
-/// A healthy cluster, as far as it was healthy before.
+/// Checks that the cluster is at least as healthy as before.
 ///
-/// Where all nodes are activated at once, one whose time was over early may have asked the first one
-/// before that was active, and gone back; the first one would not know, and could be confirmed. Nodes
-/// that are all still waiting now have asked nobody. `tests/commit_model.rs` found it.
+/// If all nodes are activated at once, one whose timer fired early may have queried the first node before that was
+/// active, and rolled back. The first node would not know, and could be confirmed. Nodes that are all still waiting
+/// have queried nobody. `tests/commit_model.rs` found this.
 async fn prove(session: &Session<'_>, change: &Change<'_>, served: &Served) -> Told {
     let plan = change.plan;
     if matches!(plan.strategy, Strategy::AtOnce { .. })
@@ -248,7 +248,7 @@ async fn revert(hands: &Hands<'_>, name: &NodeName, index: NodeIndex, why: &Reas
         Some(agent) => agent.revert(tx, why).await,
         None => session.undo_again(name, tx).await,
     };
-    // The connection may be what the failure was about; a fresh one may come through.
+    // The failure may be in the connection, so try a fresh one.
     if let Err(AgentError::Remote(_)) = &answer
         && let again = session.afresh(name, async |agent| agent.revert(tx, why).await)
         && let Ok(again) = again.await
@@ -271,7 +271,7 @@ async fn revert(hands: &Hands<'_>, name: &NodeName, index: NodeIndex, why: &Reas
     }
 }
 
-/// On which side a node is, by its own records.
+/// Queries which side a node is on, by its own records.
 async fn ask(session: &Session<'_>, name: &NodeName, index: NodeIndex, tx: &str) -> Told {
     tokio::time::sleep(PAUSE).await;
     let question = Question::default();
@@ -279,10 +279,10 @@ async fn ask(session: &Session<'_>, name: &NodeName, index: NodeIndex, tx: &str)
     let Ok(seen) = seen.await.flatten() else {
         return Told::good(News::Silent(index));
     };
-    // A node that knows nothing of it was never activated, or has undone it and forgotten since.
+    // A node without a record of the change was never activated, or has rolled it back and forgotten it since.
     let mut side = seen.side_of(tx).unwrap_or(Side::Old);
     if seen.is_under_way(tx) {
-        // Also where it is decided: until it is carried through, something may fail there.
+        // Even if it has decided: until the decision is carried out, it may fail there.
         side = Side::Undecided;
     }
     if side == Side::New {

@@ -1,16 +1,15 @@
-//! How it ended, as observed.
+//! The outcome of a change, as observed on the hosts.
 
 use super::event::Step;
 use crate::agent::{AgentError, Deadline};
 use crate::health::Problem;
 use crate::model::{NodeName, UnitId};
 
-/// What made a change fail.
+/// Why a change failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// In which step.
     pub step: Step,
-    /// What each node said.
+    /// All failures in that step.
     pub errors: Vec<FailureCause>,
 }
 
@@ -23,31 +22,29 @@ pub enum FailureCause {
     /// A daemon refused the staged files.
     #[error("{node}: {unit} refuses the new configuration")]
     Refused {
-        /// The node.
         node: NodeName,
         /// The daemon.
         unit: UnitId,
         /// What it printed.
         output: String,
     },
-    /// The cluster was not seen to serve.
+    /// The cluster is not healthy.
     #[error("{}", joined(problems))]
     NotProven {
-        /// What was seen in its place.
+        /// The problems that were seen.
         problems: Vec<Problem>,
     },
-    /// An interrupted change lies on a node.
-    #[error("{node}: an earlier change ({tx}) is unfinished there")]
+    /// A node has an interrupted change.
+    #[error("{node}: an earlier change ({tx}) is unfinished")]
     Unfinished {
-        /// The node.
         node: NodeName,
-        /// That change's id.
+        /// Id of that change.
         tx: String,
     },
-    /// The hosts' timers ended before all of them could be confirmed.
-    #[error("the time to confirm was over")]
+    /// The hosts' timers fired before all of them could be confirmed.
+    #[error("the time to confirm the change ran out")]
     OutOfTime,
-    /// A node waits for the one that went on alone, which is not back.
+    /// A node waits for the keeper, which has not been rolled back.
     #[error("{node}: keepalived stays stopped until the VIP's owner is back")]
     KeptSilent {
         /// The node.
@@ -63,45 +60,43 @@ fn joined(problems: &[Problem]) -> String {
     texts.join("; ")
 }
 
-/// The end of it.
+/// The result of a change.
 #[derive(Debug)]
 pub enum Result {
     /// The plan was empty.
     NothingToDo,
-    /// Validation passed, and no more was asked for.
+    /// Validation passed, and nothing else was requested.
     Checked,
-    /// Every node has it, confirmed.
+    /// Confirmed on every node.
     Applied {
-        /// Its number.
+        /// The generation's number.
         generation: u64,
     },
-    /// Every node has it, proven, and the operator has to confirm it.
+    /// Active and proven on every node, and pending confirmation by the operator.
     Waiting {
-        /// Its number.
+        /// The generation's number.
         generation: u64,
-        /// When the hosts undo it.
+        /// When the hosts roll it back.
         deadline: Deadline,
     },
     /// It failed before anything live changed.
     Unchanged(Failure),
-    /// It failed while activating; every node was seen to be as it was.
+    /// It failed during activation, and every node was seen to be as before.
     RolledBack(Failure),
-    /// It failed, and these things are not as they were or as they should be.
+    /// It failed, and some things are neither as before nor as they should be.
     Mixed {
-        /// What made it fail.
         failure: Failure,
         /// What the operator has to look at.
         problems: Vec<String>,
     },
 }
 
-/// A result with what it took.
+/// A result, with the change's id and duration.
 #[derive(Debug)]
 pub struct ApplyOutcome {
     /// How it ended.
     pub result: Result,
-    /// The change's id; none where nothing was to be changed.
+    /// The change's id. `None` if there was nothing to change.
     pub tx: Option<String>,
-    /// How long it took.
     pub elapsed: std::time::Duration,
 }

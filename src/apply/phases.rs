@@ -1,4 +1,4 @@
-//! The phases of a change that change nothing live, in order.
+//! The phases of a change before anything live changes, in order.
 
 use super::change::Change;
 use super::event::{Event, Step};
@@ -11,19 +11,19 @@ use crate::plan::NodePlan;
 
 type Failed = std::result::Result<(), Failure>;
 
-/// The phases of one change until its first activation.
+/// The phases of one change up to its first activation.
 pub(super) struct Phases<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) change: Change<'a>,
 }
 
 impl Phases<'_> {
-    /// The steps before anything live changes, and how the cluster is seen from outside until then.
+    /// The steps before anything live changes. Returns the view from outside before the change.
     pub(super) async fn until_validated(&self) -> std::result::Result<Outside, Failure> {
         let session = self.session;
         self.lock_all().await?;
-        // From here on every node knows the way to each VIP, as its users' hosts do: what a change does to
-        // these is then seen on the nodes.
+        // From here on every node has each VIP in its neighbour cache, as clients on the link do, so that the nodes see
+        // what the change does to these.
         let (validated, before) = tokio::join!(
             self.validated(),
             Outside::now(session.fleet, session.client, &session.vips)
@@ -41,7 +41,7 @@ impl Phases<'_> {
         self.refuse_stop(Step::Validate)
     }
 
-    /// Every node of the cluster is locked, also those that do not change, so that nobody else changes them.
+    /// Locks every node of the cluster, including those that do not change, so that no other process changes them.
     async fn lock_all(&self) -> Failed {
         let (session, tx) = (self.session, self.change.tx);
         let agents: Vec<&Agent> = session.fleet.agents().collect();
@@ -50,8 +50,8 @@ impl Phases<'_> {
             nodes: agents.len(),
         });
         let request = self.change.lock_request();
-        // One after the other, in the same order as everybody: of two that begin at the same time, the
-        // one that gets the first node gets them all. Taken at once, each could stop the other.
+        // One by one, in an order that all processes share: of two that start at the same time, the one that locks the
+        // first node locks them all. In parallel, each could block the other.
         let mut errors = Vec::new();
         for agent in agents {
             let node = agent.node().clone();
@@ -107,7 +107,7 @@ impl Phases<'_> {
 
     async fn validate(&self, node: &NodePlan, agent: &Agent) -> Done {
         if node.ids.is_none() {
-            // Generation 0 is what ran before hactl; what its files are worth is not hactl's to judge.
+            // Generation 0 is what ran before hactl, whose files hactl does not judge.
             return Ok(None);
         }
         let tests = agent.validate_staged(self.change.tx).await?;
@@ -125,7 +125,7 @@ impl Phases<'_> {
         }
     }
 
-    /// One step on several nodes at a time; all of them end before its failures are judged.
+    /// Runs one step on several nodes in parallel. All of them end before failures are evaluated.
     async fn on_each<'p, F>(
         &'p self,
         step: Step,
@@ -147,7 +147,7 @@ impl Phases<'_> {
         let results = each(pairs.iter().copied(), session.parallel, |(plan, agent)| {
             let work = work(plan, agent);
             async move {
-                // Said as each ends, not when all have: who waits for a slow host sees which.
+                // Emitted as each node ends, so that the user sees which one is slow.
                 let note = work.await?;
                 let node = plan.node.clone();
                 session.emit(Event::NodeDone { step, node, note });
@@ -189,8 +189,8 @@ impl Phases<'_> {
     }
 }
 
-/// Nothing live changed there: packages that were installed for it go again. What is staged goes
-/// with the lock.
+/// Removes the packages that were installed on nodes on which nothing live has changed. Staged files are removed with
+/// the lock.
 pub(super) async fn give_up_prepared(
     session: &Session<'_>,
     plans: &[&NodePlan],
@@ -214,7 +214,7 @@ pub(super) async fn give_up_prepared(
     problems
 }
 
-/// Those that were asked for by name, the rest by number.
+/// Names the packages that were requested, and counts the rest.
 fn installed_note(asked: &[&str], installed: &[String]) -> Option<String> {
     let (named, further): (Vec<&str>, Vec<&str>) = installed
         .iter()
@@ -226,7 +226,7 @@ fn installed_note(asked: &[&str], installed: &[String]) -> Option<String> {
         number if named.is_empty() => return Some(format!("installed {number} packages")),
         number => {
             return Some(format!(
-                "installed {} and {number} that they need",
+                "installed {} and {number} dependencies",
                 named.join(", ")
             ));
         }
@@ -235,7 +235,7 @@ fn installed_note(asked: &[&str], installed: &[String]) -> Option<String> {
     (!all.is_empty()).then(|| format!("installed {}", all.join(", ")))
 }
 
-/// What one node's part of a step ends in: perhaps a note for the user.
+/// The result of a step on one node, perhaps with a note for the user.
 type Done = std::result::Result<Option<String>, FailureCause>;
 
 impl From<AgentError> for FailureCause {

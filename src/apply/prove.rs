@@ -1,5 +1,5 @@
-//! Proof across the cluster: every VIP has exactly one owner, all nodes reach it there, and every node could
-//! serve and take over.
+//! Proof across the cluster: every VIP has exactly one owner, all nodes reach it there, and every node could serve and
+//! take over.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,28 +15,27 @@ use crate::health::{self, MustAnswer, Problem, Served};
 use crate::model::NodeName;
 use crate::plan::Strategy;
 
-/// A change that repairs a node has done so before its check has passed often enough.
+/// A change that fixes a node has done so before the node's check has passed often enough.
 const RECOVERY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a change is proven by.
+/// The evidence that a change works.
 pub(super) struct Proof {
-    /// The VIPs, each with its one owner.
+    /// The VIPs, each with its sole owner.
     pub(super) owners: Vec<(IpAddr, NodeName)>,
-    /// Problems that were there before the change, and still are.
+    /// Problems from before the change that persist.
     pub(super) remaining: Vec<Problem>,
 }
 
-/// Waits until every VIP has one owner and is reached there, and every node could serve and take over, but
-/// for what was wrong before the change; or returns what is still wrong. Without that exception no change
-/// would get through while a node has a fault that the change is not about, not even the one that repairs
-/// half of it.
+/// Waits until every VIP has one owner and is reached there, and every node could serve and take over, except for
+/// problems from before the change. Otherwise returns the problems. Without that exception no change would get through
+/// while a node has an unrelated fault, not even one that fixes half of it.
 ///
-/// Once `change` has reached all of its nodes, VIPs are waited for that go to the node that the plan prefers
-/// then: proven is the owner that users will have. One that stays where it is does not fail the change.
+/// Once `change` has reached all of its nodes, waits for VIPs that move to the node that the plan prefers, so that the
+/// owner that is proven is the one that users will have. A VIP that stays where it is does not fail the change.
 ///
-/// A node that the change has not reached yet is judged once it has, need not
-/// serve what the change opens, and what the nodes disagree on counts once it has reached all. The client is
-/// held to what it was `served` before.
+/// A node that the change has not reached yet is not judged before, and need not serve what the change opens.
+/// Disagreements between nodes count once the change has reached all. The client must be served as it was before, as
+/// `served` says.
 pub(super) async fn healthy(
     session: &Session<'_>,
     change: &Change<'_>,
@@ -47,7 +46,7 @@ pub(super) async fn healthy(
     let (nodes, preferred) = (&change.nodes()[..], &change.plan.preferred);
     let started = Instant::now();
     let heard_by = started + election_time(change);
-    // Past it once, so that there is a look after the election.
+    // Pass it once, so that there is an observation after the election.
     let deadline = started + session.owner_patience + election_time(change);
     let recovered_by = started + session.owner_patience.min(RECOVERY_PATIENCE);
     let vips = &session.vips;
@@ -81,14 +80,14 @@ pub(super) async fn healthy(
         let (remaining, mut new): (Vec<_>, Vec<_>) = problems
             .into_iter()
             .partition(|problem| problem.is_in(&options.before));
-        // Where something is wrong that the nodes see of themselves, how it looks from outside follows from it.
+        // If the nodes see a problem of their own, the view from outside follows from it.
         if owners.is_some() && new.is_empty() {
             let agents: Vec<_> = fleet.agents().collect();
             let looks = announce_and_look(&agents, session.client, vips, &seen).await;
             new = health::disagreements(&looks, must);
             served.judge(&mut new);
             new.retain(|problem| match problem {
-                // Where an earlier generation listens, a firewall may have kept users away then, too.
+                // For an earlier generation's listeners, a firewall may have kept users away before, too.
                 Problem::NotServed { node, .. } => {
                     must == MustAnswer::All && has_change(&seen, node, tx)
                 }
@@ -109,8 +108,8 @@ pub(super) async fn healthy(
     }
 }
 
-/// How long it takes until a node that does not hear the others has become an owner, too. Where nodes change one
-/// after the other, they go on hearing each other.
+/// Time until a node that does not hear its peers has become an owner, too. In a rolling change, nodes keep hearing
+/// each other.
 fn election_time(change: &Change<'_>) -> Duration {
     match change.plan.strategy {
         Strategy::Rolling => Duration::ZERO,
@@ -121,7 +120,7 @@ fn election_time(change: &Change<'_>) -> Duration {
     }
 }
 
-/// Drops what is about nodes that the change has not reached yet.
+/// Drops problems of nodes that the change has not reached yet.
 fn drop_premature(
     problems: &mut Vec<Problem>,
     seen: &[Observation],
@@ -145,7 +144,7 @@ fn has_change(seen: &[Observation], node: &NodeName, tx: &str) -> bool {
     journal.is_some_and(|journal| journal.tx == tx)
 }
 
-/// True when each of these nodes is seen to wait for its confirmation of the change `tx`.
+/// True if each of these nodes is waiting for its confirmation of the change `tx`.
 pub(super) async fn all_wait(fleet: &Fleet, nodes: &[&NodeName], tx: &str) -> bool {
     let question = Question::default();
     let seen = each(fleet.agents(), usize::MAX, |agent| agent.observe(&question)).await;

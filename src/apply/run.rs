@@ -1,4 +1,4 @@
-//! One's own change, from the lock to the confirmation, or back.
+//! This process's own change, from the lock to the confirmation or the rollback.
 
 use std::time::Instant;
 
@@ -11,7 +11,6 @@ use super::phases::{Phases, give_up_prepared};
 use super::session::Session;
 use crate::plan::{NodePlan, Plan};
 
-/// Carries out `plan` as the change `tx`.
 pub async fn apply(
     session: &Session<'_>,
     options: &ApplyOptions,
@@ -53,7 +52,7 @@ pub async fn apply(
     };
     let ended = Drive { session, change }.run(&before).await;
     match &ended.result {
-        // A change that waits keeps its locks.
+        // A change that is pending confirmation keeps its locks.
         ApplyResult::Waiting { .. } => {}
         _ if ended.is_unsure => {
             session.unlock_but(change.nodes().into_iter(), tx).await;

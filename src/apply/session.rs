@@ -1,4 +1,4 @@
-//! A cluster's open connections, and what everything that is done over them needs.
+//! The open connections to a cluster, and the context of all work over them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,25 +11,24 @@ use crate::agent::{Agent, AgentError, Client, Reason, VipDoors};
 use crate::model::{Node, NodeName};
 use crate::remote::Connector;
 
-/// One cluster, while something is done to it.
+/// One cluster, while an operation works on it.
 pub struct Session<'a> {
-    /// All nodes' agents.
     pub fleet: &'a Fleet,
-    /// For connections of their own: the confirmation's, and those to nodes that were lost.
+    /// For fresh connections: to confirm, and to nodes whose connection was lost.
     pub connector: &'a dyn Connector,
-    /// Where the VIPs are looked at from besides the nodes.
+    /// Probes the VIPs from outside.
     pub client: &'a dyn Client,
     /// The cluster's nodes.
     pub nodes: &'a [Node],
-    /// The cluster's VIPs, and what their users may reach there.
+    /// The cluster's VIPs, and the endpoints that users may reach there.
     pub vips: Vec<VipDoors>,
-    /// How long the election may take.
+    /// Upper bound of an election.
     pub owner_patience: Duration,
-    /// Nodes worked on at a time in the steps that change nothing live.
+    /// Maximum number of nodes to work on in parallel in steps that change nothing live.
     pub parallel: usize,
-    /// Set from outside, when the user wants to stop.
+    /// Set when the user wants to stop.
     pub stop: Arc<AtomicBool>,
-    /// Told of everything that happens.
+    /// Receives every event.
     pub tell: &'a (dyn Fn(Event) + Sync),
 }
 
@@ -42,8 +41,7 @@ impl Session<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Does `work` over a connection of its own: a change that cuts new ones off must not be confirmed by an old
-    /// one.
+    /// Does `work` over a fresh connection: an old one must not confirm a change that blocks new ones.
     pub(super) async fn afresh<R>(
         &self,
         name: &NodeName,
@@ -60,7 +58,7 @@ impl Session<'_> {
         over(self.connector, node, work).await
     }
 
-    /// Tells a node once more, over a fresh connection, to undo what it could not undo at once.
+    /// Asks a node once more, over a fresh connection, to roll back.
     pub(super) async fn undo_again(&self, name: &NodeName, tx: &str) -> Result<(), AgentError> {
         let again = Reason::failed("it could not be undone at once");
         let answer = self.afresh(name, async |agent| agent.revert(tx, &again).await);
@@ -75,9 +73,9 @@ impl Session<'_> {
         self.unlock(self.fleet.agents(), tx).await;
     }
 
-    /// All but the nodes of a change that may end differently for all that is known: with its lock, a
-    /// confirmed node would give up what lets it answer another one that has to ask yet. Their own timers
-    /// give those locks back.
+    /// Unlocks all but the nodes of a change that may end differently on them. A confirmed node that loses its lock
+    /// would also lose what it needs to answer a node that has yet to query it. Those locks are released by the nodes'
+    /// own timers.
     pub(super) async fn unlock_but(&self, kept: impl Iterator<Item = &NodeName>, tx: &str) {
         let kept: BTreeSet<&NodeName> = kept.collect();
         let others = self.fleet.agents();

@@ -1,4 +1,4 @@
-//! Ends a change that is under way on the hosts and that another process made: confirms it, or undoes it.
+//! Ends a change in progress that another process made: confirms it, or rolls it back.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::agent::{Phase, Reason};
 use crate::health::{Problem, Served};
 use crate::model::NodeName;
 
-/// What to do with it.
+/// What to do with a pending change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SettleVerb {
-    /// It stays.
+    /// Keep it.
     Confirm,
-    /// It is undone.
+    /// Roll it back.
     Cancel,
 }
 
@@ -30,41 +30,40 @@ pub enum SettleVerb {
 pub struct Member {
     /// The node.
     pub node: NodeName,
-    /// On which side it is.
+    /// Its side.
     #[serde(skip)]
     pub side: Side,
-    /// How far it got there, while it is under way.
+    /// The phase it has reached, while the change is in progress there.
     pub phase: Option<Phase>,
 }
 
-/// A change that somebody else has made.
+/// A change of another process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// Its id.
     pub tx: String,
-    /// Its nodes. The first one decides, where it is undecided.
+    /// Its nodes. The first one is the decider, while it is undecided.
     pub members: Vec<Member>,
-    /// The time that the hosts' timers leave.
+    /// Time left until the hosts' timers fire.
     pub left: Duration,
 }
 
-/// How it ended, by what the nodes said.
+/// The outcome, as reported by the nodes.
 #[derive(Debug)]
 pub struct SettleOutcome {
-    /// On which side all nodes are.
+    /// The side of the nodes.
     pub verdict: Verdict,
-    /// What went wrong first, if anything did.
+    /// The first failure, if any.
     pub failure: Option<Failure>,
     /// What the operator has to look at.
     pub problems: Vec<String>,
 }
 
-/// How much longer than its orders take a node is waited for that cannot be reached, or whose time was
-/// over and that is asking the others: they ask for half a minute.
+/// Time allowed for a node that cannot be reached, or whose timer has fired and that is querying its peers, which takes
+/// half a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Confirms or cancels `change`. `why` is what nodes that are undone keep as the reason. The locks go
-/// with the change.
+/// Confirms or cancels `change`. Nodes that are rolled back record `why`. The locks are released with the change.
 pub async fn settle(
     session: &Session<'_>,
     change: &Waiting,

@@ -1,8 +1,8 @@
-//! A change that all nodes make at once: who waits for whom.
+//! Coordinates a change that all nodes make at once.
 //!
-//! Nodes that hear each other by the new configuration only must not run the old and the new one side by
-//! side. One of them, the keeper, goes on alone: the others stop keepalived before it loads what is new, and
-//! start it after that. On the way back it is the same.
+//! Nodes that hear each other only with the new configuration must not run the old and the new one side by side. One of
+//! them, the keeper, proceeds alone: the other nodes stop keepalived before it loads the new configuration, and start
+//! it afterwards. A rollback works the same way.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,10 +16,10 @@ use crate::agent::{Agent, AgentError, Part, Switch};
 use crate::model::{NodeName, UnitId};
 use crate::plan::{NodePlan, Plan};
 
-/// How much longer hosts take to roll such a change back on their own: one after the other.
+/// Additional time for hosts to roll back such a change on their own, one after another.
 pub(super) const APART: Duration = Duration::from_mins(3);
 
-/// Between two tries to reach a node.
+/// Pause between two attempts to reach a node.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,19 +29,19 @@ struct Stage {
     is_off: bool,
 }
 
-/// What the activations of one change know of each other, and what its undo knows of the nodes.
+/// State shared by the activations of one change, and by its rollback.
 pub(super) struct Switchboard {
     stage: watch::Sender<Stage>,
-    /// One's own change, which its nodes do not make at once.
+    /// True for this process's own change if it is rolling.
     is_rolling: bool,
-    /// The nodes that take part.
+    /// The role of each node that takes part.
     parts: BTreeMap<NodeName, Part>,
     hushed: OnceCell<BTreeMap<NodeName, Part>>,
     keeper_is_back: AtomicBool,
 }
 
 impl Switchboard {
-    /// For one's own change, or for one that somebody else has made, whose parts its hosts know.
+    /// For this process's own change, or for a change of another process, whose roles its hosts know.
     pub(super) fn new(change: Option<(&Plan, &[&NodePlan])>) -> Self {
         let keeper = change.and_then(|(plan, _)| plan.keeper());
         let plans = change.map_or(&[][..], |(_, plans)| plans);
@@ -68,13 +68,13 @@ impl Switchboard {
         }
     }
 
-    /// How `node` takes its part, if it has one.
+    /// The role of `node`, if it has one.
     pub(super) fn switch(&self, node: &NodeName, time: Duration) -> Option<Switch> {
         let part = self.parts.get(node)?;
         Some(Switch::within(time, *part))
     }
 
-    /// Carries `activation` out, and gives that node its signals meanwhile.
+    /// Runs `activation`, and sends the node its signals meanwhile.
     pub(super) async fn conduct(
         &self,
         agent: &Agent,
@@ -115,13 +115,13 @@ impl Switchboard {
                 self.reaches(|stage| stage.keeper_is_new).await
             }
         };
-        // A node that does not hear it goes no further.
+        // A node that does not receive the signal does not proceed.
         if let Err(error) = agent.signal(tx, go).await {
             tracing::warn!(node = %agent.node(), %error, "failed to signal a node");
         }
     }
 
-    /// False when the change is off.
+    /// False if the change is aborted.
     async fn reaches(&self, is_there: impl Fn(&Stage) -> bool) -> bool {
         let mut stage = self.stage.subscribe();
         let seen = stage
@@ -130,8 +130,8 @@ impl Switchboard {
         seen.is_ok_and(|stage| !stage.is_off)
     }
 
-    /// Answers once `node` may be undone as far as the other nodes go: the keeper once they are silent, and
-    /// they once it is back, which is false where it could not be brought back.
+    /// Waits until the other nodes allow `node` to be rolled back: the keeper once the other nodes are silent, and
+    /// those once the keeper is back. False if the keeper could not be rolled back.
     pub(super) async fn may_go_back(
         &self,
         session: &Session<'_>,
@@ -148,7 +148,7 @@ impl Switchboard {
         !must_wait || self.keeper_is_back.load(Ordering::Relaxed)
     }
 
-    /// `node` has been undone.
+    /// Records that `node` has been rolled back.
     pub(super) fn is_back(&self, node: &NodeName) {
         let parts = self.hushed.get();
         if parts.is_some_and(|parts| parts.get(node) == Some(&Part::Keeper)) {
@@ -157,9 +157,9 @@ impl Switchboard {
     }
 }
 
-/// Makes all nodes silent that were so while the keeper changed. Answers each node's part. Where some take
-/// part, one that cannot be reached may be running the new configuration: it is tried until whoever waits
-/// for this gives up, and by then the hosts' own timers have undone everything.
+/// Silences all nodes that were silent while the keeper changed, and returns each node's role. If some take part, a
+/// node that cannot be reached may be running the new configuration: it is retried until the caller gives up, and by
+/// then the hosts' own timers have rolled everything back.
 async fn hush(session: &Session<'_>, nodes: &[NodeName], tx: &str) -> BTreeMap<NodeName, Part> {
     let mut parts = BTreeMap::new();
     let mut open: Vec<&NodeName> = nodes.iter().collect();

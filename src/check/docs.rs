@@ -1,4 +1,4 @@
-//! `docs/rules.md`, written from the table of rules.
+//! Generates `docs/rules.md` from the table of rules.
 
 use std::fmt::Write as _;
 
@@ -14,19 +14,18 @@ Every rule with a check that runs, and the verbs that run it. This page is writt
 An **error** will fail, or fail over wrongly. A **warning** works, but not as well or as safely as it
 should. A **note** states the price of a choice.
 
-What `check` runs, every verb runs that uses the inventory, and an error in it refuses the verb. An error on a
-host, or in a plan, refuses plan and apply before anything is changed. What a running cluster breaks refuses
-neither, since a change may be what ends it; `status` exits with 1.
+Every verb that uses the inventory runs the rules of `check` first, and goes no further when one of them is an
+error. An error on a host, or in a plan, stops plan and apply before anything is changed. A rule that the running
+cluster breaks stops neither, since a change may be the cure; `status` exits with 1.
 
 ";
 
 const BY_CONSTRUCTION: &str = "
 # By construction
 
-What cannot be broken by what hactl writes and does, and why. Nothing is checked here.
+Rules that hactl's own files and actions cannot break, and why. Nothing is checked here.
 ";
 
-/// The whole page.
 pub fn rules_page() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("| rule | severity | verbs | what |\n|---|---|---|---|\n");
@@ -64,14 +63,13 @@ pub fn rules_page() -> String {
     page
 }
 
-/// The verbs that run it, in the order in which a user meets them.
+/// The verbs that run the rule, in the order in which a user meets them.
 fn verbs(rule: &Rule) -> Vec<&'static str> {
     let all = ["check", "plan", "apply", "status"];
     let runs = |verb: &&str| rule.checks().any(|check| check.verbs().contains(verb));
     all.into_iter().filter(runs).collect()
 }
 
-/// What a check looks at.
 fn looks_at(check: &Check) -> &'static str {
     match check {
         Check::Inventory(_) => "the inventory",
@@ -104,7 +102,7 @@ fn section(page: &mut String, rule: &Rule, how: &str) {
     );
 }
 
-/// As a sentence begins; but a keyword or a program's name is written as it is typed.
+/// Capitalises the first letter, but not of a keyword or the name of a program.
 fn capitalised(text: &str) -> String {
     let first = text.split(' ').next().unwrap_or_default();
     if first.contains('_') || ["keepalived", "nginx"].contains(&first) {

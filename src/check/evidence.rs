@@ -1,4 +1,4 @@
-//! What rules are checked against, besides the inventory.
+//! What rules check besides the inventory.
 
 use std::net::IpAddr;
 
@@ -14,9 +14,9 @@ pub struct VersionEvidence<'a> {
     pub cluster: &'a Cluster,
     /// The node.
     pub node: &'a Node,
-    /// The version there.
+    /// The version of keepalived there.
     pub version: Version,
-    /// The inventory names no failover profile.
+    /// True if the inventory names no failover profile.
     pub leaves_profile_open: bool,
 }
 
@@ -27,7 +27,7 @@ pub struct HostEvidence<'a> {
     pub cluster: &'a Cluster,
     /// Its node in the inventory.
     pub node: &'a Node,
-    /// What was seen of it.
+    /// What was observed there.
     pub seen: &'a Observation,
 }
 
@@ -36,12 +36,12 @@ pub struct HostEvidence<'a> {
 pub struct ClusterEvidence<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// What was seen of each host.
+    /// What was observed on each host.
     pub seen: &'a [Observation],
-    /// What keeps the cluster from being whole, as far as the verb is to judge it: before a change, only what
-    /// concerns nodes that hactl has set up.
+    /// Problems of the cluster, as far as they concern the verb: before a change, only those of nodes that hactl has
+    /// set up.
     pub problems: &'a [Problem],
-    /// Who outside the cluster answers for its VIPs.
+    /// Machines outside the cluster that answer for its VIPs.
     pub strangers: &'a [Stranger],
 }
 
@@ -63,8 +63,8 @@ pub struct PlanEvidence<'a> {
     pub cluster: &'a Cluster,
     /// The plan.
     pub plan: &'a Plan,
-    /// The hosts that it is for.
+    /// What was observed on the hosts that it is for.
     pub seen: &'a [Observation],
-    /// What was wrong with them already: a change may be about something else.
+    /// Problems that the hosts already had, which the change need not solve.
     pub before: &'a [Problem],
 }

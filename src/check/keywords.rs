@@ -1,11 +1,11 @@
-//! keepalived's keywords: which there are, where they stand, and since when.
+//! keepalived's keywords: their scopes and first releases.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::model::Version;
 
-/// Where a keyword stands.
+/// Where a keyword is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum Scope {
     /// At the file's top level.
@@ -29,7 +29,6 @@ impl Scope {
         }
     }
 
-    /// The place in words.
     pub(in crate::check) fn label(self) -> &'static str {
         match self {
             Self::Root => "at the top level",
@@ -40,17 +39,16 @@ impl Scope {
     }
 }
 
-/// One keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) struct Keyword {
-    /// The first release that knows it; 1.3.5, the oldest that hactl runs on, for older ones.
+    /// The first release that knows it, or 1.3.5, the oldest that hactl supports, for older ones.
     pub(in crate::check) since: Version,
-    /// Where it stands.
+    /// Where it is allowed.
     pub(in crate::check) scopes: Vec<Scope>,
 }
 
-/// A line each: keyword, first release, scopes. Read off `install_keyword` in keepalived's sources,
-/// 1.3.5 to 2.4.3.
+/// One line per keyword: its name, first release and scopes. Extracted from the `install_keyword` calls in
+/// keepalived's sources, 1.3.5 to 2.4.3.
 const TABLE: &str = include_str!("keywords.txt");
 
 static KEYWORDS: LazyLock<BTreeMap<&str, Keyword>> =
@@ -65,14 +63,13 @@ fn parse(line: &'static str) -> Option<(&'static str, Keyword)> {
     Some((name, Keyword { since, scopes }))
 }
 
-/// The keyword `name`.
 pub(in crate::check) fn keyword(name: &str) -> Option<&'static Keyword> {
     KEYWORDS.get(name)
 }
 
-/// The keyword that a typist of `name` may have meant.
+/// The keyword that `name` may be a typo of.
 pub(in crate::check) fn nearest(name: &str) -> Option<&'static str> {
-    // Below this likeness a suggestion is a guess that misleads.
+    // Below this similarity, a suggestion is more likely to mislead.
     const ALIKE: f64 = 0.85;
     let likeness = |known: &&str| strsim::jaro_winkler(name, known);
     let best = KEYWORDS

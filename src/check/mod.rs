@@ -1,10 +1,10 @@
-//! Rules: what each says, and the check that it is. The VRRP election simulated exhaustively.
+//! Rules with their texts and checks, and an exhaustive simulation of the VRRP election.
 //!
-//! Everything here is pure: a cluster and evidence in, findings out, each with its rule, its place, what is
-//! wrong and what to do. [`rules`] is every rule that hactl knows, so that all of hactl names a rule the same way.
+//! Everything here is pure: a cluster and evidence in, findings out, each with its rule, its place, what is wrong and
+//! the fix. [`rules`] returns every rule that hactl knows, so that all modules refer to rules in the same way.
 //!
-//! This module knows nothing of connections, files, YAML or terminals. What hosts were seen to be, what `health` makes of
-//! that and what a plan would do are evidence; how it was gathered is no business of a rule.
+//! This module does not know about connections, files, YAML or terminals. Its evidence is what was observed on hosts,
+//! what `health` concludes from that, and what a plan would do. Rules do not know how it was gathered.
 
 #[macro_use]
 mod table;

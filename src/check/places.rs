@@ -1,4 +1,4 @@
-//! Where in the inventory a cluster's values stand: the one file that knows the inventory's keys.
+//! Places of a cluster's values in the inventory. Only this file knows the inventory's keys.
 
 use std::net::IpAddr;
 
@@ -65,7 +65,7 @@ pub(in crate::check) fn stream(index: usize) -> InventoryPath {
     InventoryPath::root().key("streams").index(index)
 }
 
-/// The instance that has `vip`; all of them where none does.
+/// The address of the instance that has `vip`, or the list of VIPs if none has.
 pub(in crate::check) fn vip(cluster: &Cluster, vip: IpAddr) -> InventoryPath {
     let has_it = |instance: &VrrpInstance| instance.addresses.iter().any(|net| net.addr() == vip);
     match cluster.instances.iter().position(has_it) {
@@ -74,7 +74,6 @@ pub(in crate::check) fn vip(cluster: &Cluster, vip: IpAddr) -> InventoryPath {
     }
 }
 
-/// A node.
 pub(in crate::check) fn node(cluster: &Cluster, name: &NodeName) -> InventoryPath {
     cluster
         .node(name)

@@ -1,18 +1,18 @@
-//! The takeovers of a cluster, summed up: for each virtual IP and fault, what it costs when the
-//! preferred node has it, and what it costs at worst.
+//! Summary of a cluster's takeovers: for each virtual IP and fault, the cost if the preferred node is the owner, and
+//! the worst case.
 
 use std::net::IpAddr;
 
 use super::takeover::{Fault, Gap, Takeover, takeovers};
 use crate::model::{Cluster, NodeName, Version};
 
-/// What one fault leads to.
+/// The cost of one fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cost {
     /// The virtual IP does not serve for that long.
     Gap(Gap),
-    /// It does not serve before somebody fixes it.
+    /// It does not serve until someone intervenes.
     ForEver,
 }
 
@@ -29,30 +29,29 @@ impl Cost {
     }
 }
 
-/// One fault, by its owner.
+/// The cost of one fault, depending on the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct FaultCost {
-    /// What goes wrong.
+    /// The fault.
     pub fault: Fault,
-    /// When the preferred node has the virtual IP.
+    /// If the preferred node owns the virtual IP.
     pub preferred: Cost,
-    /// At worst, whoever has it while another node is alive.
+    /// In the worst case, for any owner while another node is alive.
     pub worst: Cost,
 }
 
-/// What faults cost the users of virtual IPs for which that is the same.
+/// The cost of faults for users, for virtual IPs with the same values.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Prediction {
-    /// These virtual IPs.
+    /// The virtual IPs.
     pub addresses: Vec<IpAddr>,
-    /// Who has them while all are well: a node for each address.
+    /// Their owners while all nodes are healthy: one node per address.
     pub preferred: Vec<NodeName>,
-    /// Every fault.
+    /// The cost of every fault.
     pub faults: Vec<FaultCost>,
 }
 
-/// What is to be expected of `cluster` where the oldest of its nodes' keepaliveds is `keepalived`.
-/// Empty where there is but one node.
+/// The predictions for `cluster`, where `keepalived` is the oldest version on its nodes. Empty for a single node.
 pub fn predictions(cluster: &Cluster, keepalived: Version) -> Vec<Prediction> {
     let all = takeovers(cluster, keepalived);
     let mut predictions: Vec<Prediction> = Vec::new();
@@ -120,7 +119,7 @@ mod tests {
             let (Cost::Gap(first), Cost::Gap(worst)) = (cost.preferred, cost.worst) else {
                 panic!("{cost:?}");
             };
-            // Who stops by order answers until the next owner is known, whoever that is.
+            // A node that is stopped cleanly answers until the next owner is known, whichever that is.
             let is_planned = matches!(cost.fault, Fault::NginxStopped | Fault::KeepalivedStopped);
             assert_eq!(worst.latest > first.latest, !is_planned, "{cost:?}");
         }

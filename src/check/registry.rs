@@ -1,4 +1,4 @@
-//! Every rule that hactl knows, in one table made of one per family.
+//! Every rule that hactl knows, collected from the families.
 
 use super::families::{
     addresses, course, files, health, kernel, ladder, limits, network, password, protocol, raw,
@@ -36,13 +36,13 @@ pub fn rules() -> Vec<&'static Rule> {
 }
 
 impl Rule {
-    /// The rule whose check is the own test of `unit`.
+    /// The rule that `unit`'s own configuration test checks.
     pub fn of_test(unit: UnitId) -> Option<&'static Self> {
         let is_it = |check: &Check| matches!(check, Check::DaemonTest(own) if *own == unit);
         rules().into_iter().find(|rule| rule.checks().any(is_it))
     }
 
-    /// The rule that is broken where `drift` is seen.
+    /// The rule that `drift` violates.
     pub fn of_drift(drift: &RunningDrift) -> Option<&'static Self> {
         let is_it = |check: &Check| matches!(check, Check::Drift(is_it) if is_it(drift));
         rules().into_iter().find(|rule| rule.checks().any(is_it))

@@ -1,4 +1,4 @@
-//! What a rule is: its check and what it says; and what a broken one looks like.
+//! Rules, their checks, and findings.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,13 +8,13 @@ use super::evidence::{ClusterEvidence, HostEvidence, PlanEvidence, VersionEviden
 use crate::model::{Cluster, InventoryPath, NodeName, Secrets, UnitId};
 use crate::plan::RunningDrift;
 
-/// How bad a finding is. The worst comes last in the order.
+/// The severity of a finding, in ascending order.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// A choice with a price, stated so that nobody is surprised by it. Nothing has to be done.
+    /// A choice with a price, stated so that it surprises nobody. No action is needed.
     Note,
     /// It works, but not as well or as safely as it should.
     Warning,
@@ -32,37 +32,36 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Where findings go.
 pub type Findings = Vec<Finding>;
 
-/// A rule's check: what it looks at, and the function that does. A function may find several rules broken;
-/// whoever runs a rule keeps that rule's own findings.
+/// A rule's check: its evidence and the function. A function may find violations of several rules. The caller keeps
+/// those of the rule that it runs.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
-    /// The inventory alone. An error refuses every verb that needs the inventory.
+    /// The inventory alone. An error blocks every verb that needs the inventory.
     Inventory(fn(&Cluster, &mut Findings)),
     /// The inventory and the secrets that it refers to.
     Secrets(fn(&Cluster, &Secrets, &mut Findings)),
-    /// The version of a node's keepalived. An error refuses plan and apply.
+    /// The version of a node's keepalived. An error blocks plan and apply.
     Version(fn(&VersionEvidence<'_>, &mut Findings)),
-    /// One host. An error refuses plan and apply.
+    /// One host. An error blocks plan and apply.
     Host(fn(&HostEvidence<'_>, &mut Findings)),
-    /// All hosts together. An error refuses plan and apply.
+    /// All hosts together. An error blocks plan and apply.
     Cluster(fn(&ClusterEvidence<'_>, &mut Findings)),
-    /// What the running cluster does. An error refuses nothing: a change may be what ends it.
+    /// The state of the running cluster. An error blocks nothing, since a change may be the fix.
     Running(fn(&ClusterEvidence<'_>, &mut Findings)),
-    /// A plan and the hosts that it is for. An error refuses it.
+    /// A plan and its hosts. An error blocks the plan.
     Plan(fn(&PlanEvidence<'_>, &mut Findings)),
-    /// The daemon's own test of the files to come, on the host. It refuses the change.
+    /// The daemon's own test of the new files, on the host. A failure blocks the change.
     DaemonTest(UnitId),
-    /// Running state that is not what was applied. The next apply corrects it.
+    /// Running state that differs from what was applied. The next apply corrects it.
     Drift(fn(&RunningDrift) -> bool),
-    /// No check is needed: the text says why hactl's files and plans cannot break the rule.
+    /// Needs no check. The text says why hactl's files and plans cannot violate the rule.
     ByConstruction(&'static str),
 }
 
 impl Check {
-    /// The verbs that run it and tell of it.
+    /// The verbs that run it and report its findings.
     pub fn verbs(&self) -> &'static [&'static str] {
         match self {
             Self::Inventory(_) => &["check"],
@@ -77,16 +76,15 @@ impl Check {
     }
 }
 
-/// One rule. Its id never changes and is never used again for another.
+/// A rule. Its id never changes, and is never reused.
 #[derive(Debug)]
 pub struct Rule {
     /// Its id, such as `KA012`.
     pub id: &'static str,
-    /// How bad it is to break it.
     pub severity: Severity,
-    /// What finds it broken.
+    /// The check.
     pub check: Check,
-    /// What finds it broken, too, from other evidence.
+    /// Further checks, on other evidence.
     pub further: &'static [Check],
     /// What is wrong, in a line.
     pub title: &'static str,
@@ -97,7 +95,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Everything that finds it broken.
+    /// All its checks.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         std::iter::once(&self.check).chain(self.further)
     }
@@ -111,27 +109,27 @@ impl PartialEq for Rule {
 
 impl Eq for Rule {}
 
-/// A broken rule, and where.
+/// A violation of a rule, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The rule.
     pub rule: &'static Rule,
     /// The place in the inventory.
     pub path: InventoryPath,
-    /// The node where it was seen, if it is one node's.
+    /// The node, if it concerns a single one.
     pub node: Option<NodeName>,
-    /// The VIP that it is about.
+    /// The VIP in question.
     pub vip: Option<IpAddr>,
-    /// What is wrong here, with the values that make it so.
+    /// What is wrong here, with the actual values.
     pub message: String,
-    /// What to do about it here.
+    /// The fix for this place.
     pub fix: String,
-    /// The shortest way into the state complained of, for what the election simulation finds.
+    /// For the simulation of an election, the shortest sequence of events that leads to the state.
     pub events: Vec<ElectionEvent>,
 }
 
 impl Finding {
-    /// A finding of `rule` at `path` with the rule's own advice.
+    /// A finding with the fix of its rule.
     pub fn new(rule: &'static Rule, path: InventoryPath, message: impl Into<String>) -> Self {
         Self {
             rule,
@@ -144,41 +142,37 @@ impl Finding {
         }
     }
 
-    /// The same with advice for this very place.
+    /// Replaces the fix with one for this place.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = fix.into();
         self
     }
 
-    /// The same, seen on `node`.
     #[must_use]
     pub fn on(mut self, node: &NodeName) -> Self {
         self.node = Some(node.clone());
         self
     }
 
-    /// The same about `vip`.
     #[must_use]
     pub fn of_vip(mut self, vip: IpAddr) -> Self {
         self.vip = Some(vip);
         self
     }
 
-    /// The same with the events that lead there.
     #[must_use]
     pub fn events(mut self, events: Vec<ElectionEvent>) -> Self {
         self.events = events;
         self
     }
 
-    /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.rule.severity
     }
 }
 
-/// Flat, with the rule by its id: whoever reads a finding has the table of rules beside it.
+/// A finding, with its rule by id. The table of rules is in `docs/rules.md`.
 #[derive(serde::Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Finding")]
 struct Flat<'a> {
@@ -187,21 +181,21 @@ struct Flat<'a> {
     severity: Severity,
     /// The place in the inventory, as a path.
     path: &'a InventoryPath,
-    /// The node where it was seen, if it is one node's.
+    /// The node, if it concerns a single one.
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<&'a NodeName>,
-    /// The VIP that it is about.
+    /// The VIP in question.
     #[serde(skip_serializing_if = "Option::is_none")]
     vip: Option<IpAddr>,
     /// What the rule is about.
     title: &'a str,
-    /// What is wrong here.
+    /// What is wrong in this place.
     message: &'a str,
     /// Why it is wrong.
     reason: &'a str,
-    /// What to do about it.
+    /// The fix.
     fix: &'a str,
-    /// The shortest way into that state, where the election simulation found it.
+    /// The shortest sequence of events to that state, if the simulation of an election found it.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     events: &'a [ElectionEvent],
 }

@@ -1,4 +1,4 @@
-//! Every rule that the evidence at hand can break.
+//! Runs the rules for which there is evidence.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,7 @@ use super::registry::rules;
 use super::rule::{Check, Finding, Findings};
 use crate::model::{Cluster, Secrets, Version};
 
-/// Everything that can be said of `cluster` from the inventory alone, in the inventory's order of
-/// importance: errors first, then by rule and place.
+/// Runs the rules that need only the inventory. The most severe findings come first, then by rule and place.
 pub fn run(cluster: &Cluster) -> Findings {
     each(|check, found| {
         if let Check::Inventory(check) = check {
@@ -18,7 +17,7 @@ pub fn run(cluster: &Cluster) -> Findings {
     })
 }
 
-/// What is wrong with VRRP's password, once it was fetched. No finding holds any of it.
+/// Checks VRRP's password after it was fetched. No finding contains any part of it.
 pub fn password(cluster: &Cluster, secrets: &Secrets) -> Findings {
     each(|check, found| {
         if let Check::Secrets(check) = check {
@@ -27,7 +26,7 @@ pub fn password(cluster: &Cluster, secrets: &Secrets) -> Findings {
     })
 }
 
-/// What a node's keepalived is too old for, once its version is known.
+/// Checks the version of a node's keepalived.
 pub fn keepalived_version(evidence: &VersionEvidence<'_>) -> Findings {
     each(|check, found| {
         if let Check::Version(check) = check {
@@ -36,8 +35,7 @@ pub fn keepalived_version(evidence: &VersionEvidence<'_>) -> Findings {
     })
 }
 
-/// What hosts are seen to lack for their part in the cluster, one by one and together: an error is a
-/// reason to change nothing.
+/// Checks the hosts, one by one and together. An error means that nothing may be changed.
 pub fn of_hosts(evidence: &ClusterEvidence<'_>) -> Findings {
     each(|check, found| match check {
         Check::Host(check) => {
@@ -58,7 +56,7 @@ pub fn of_hosts(evidence: &ClusterEvidence<'_>) -> Findings {
     })
 }
 
-/// What the running cluster breaks now.
+/// Checks the running cluster.
 pub fn of_running(evidence: &ClusterEvidence<'_>) -> Findings {
     each(|check, found| {
         if let Check::Running(check) = check {
@@ -67,7 +65,7 @@ pub fn of_running(evidence: &ClusterEvidence<'_>) -> Findings {
     })
 }
 
-/// What a plan would break: an error is a reason not to carry it out.
+/// Checks a plan. An error means that it must not be carried out.
 pub fn of_plan(evidence: &PlanEvidence<'_>) -> Findings {
     each(|check, found| {
         if let Check::Plan(check) = check {
@@ -76,18 +74,18 @@ pub fn of_plan(evidence: &PlanEvidence<'_>) -> Findings {
     })
 }
 
-/// The names of hosts that nginx resolves when it starts, in servers and in raw snippets.
+/// Host names that nginx resolves when it starts, in servers and in raw snippets.
 pub fn names_to_resolve(cluster: &Cluster) -> BTreeSet<String> {
     let names = servers::resolved_at_start(cluster);
     names.into_iter().map(|(_, name)| name).collect()
 }
 
-/// Whether this keepalived cannot do what the cluster's profile asks of it (KA058).
+/// Whether this keepalived is too old for the cluster's failover profile (KA058).
 pub fn is_too_old_for_profile(cluster: &Cluster, version: Version) -> bool {
     versions::waits_for_three_only(cluster, version)
 }
 
-/// What each rule's checks find of the rule.
+/// Runs the checks of each rule, and keeps the findings of that rule.
 fn each(mut run: impl FnMut(&Check, &mut Findings)) -> Findings {
     let mut findings = Findings::new();
     for rule in rules() {

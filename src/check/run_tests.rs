@@ -1,4 +1,4 @@
-//! Every checked rule trips and passes, and what is said can be used.
+//! Every rule with a check has a case that violates it and one that does not, and the texts are usable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ fn ids(findings: &[Finding]) -> Vec<&'static str> {
     findings.iter().map(|finding| finding.rule.id).collect()
 }
 
-/// False where a daemon checks, or nobody has to.
+/// False if a daemon runs the check, or if it needs none.
 fn is_function(check: &Check) -> bool {
     !matches!(
         check,
@@ -78,7 +78,7 @@ fn rule_ids_are_unique_and_texts_complete() {
     let mut titles = BTreeMap::new();
     for rule in rules() {
         assert_eq!(titles.insert(rule.id, rule.title), None, "{}", rule.id);
-        // The page adds the full stops where they belong.
+        // The page adds the full stops itself.
         for text in [rule.title, rule.fix] {
             assert!(
                 !text.is_empty() && !text.ends_with('.'),
@@ -92,7 +92,7 @@ fn rule_ids_are_unique_and_texts_complete() {
             rule.id,
             rule.reason
         );
-        // A rule is checked or cannot be broken.
+        // A rule is either checked or cannot be violated.
         let by_construction = |check: &Check| matches!(check, Check::ByConstruction(_));
         let is_alone = rule.checks().count() == 1;
         assert!(
@@ -182,7 +182,7 @@ fn passwords_are_judged_and_never_shown() {
         });
         let findings = password(&cluster, &secrets);
         assert_eq!(ids(&findings), expected);
-        // What a rule says alone is the same whatever the password is.
+        // The rule's own texts do not depend on the password.
         let own = findings
             .iter()
             .map(|one| (&one.path, &one.message, &one.fix));

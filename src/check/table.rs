@@ -1,7 +1,7 @@
-//! How a family's table is written down.
+//! The macro that declares a family of rules.
 
-/// Declares a family of rules: a documented static each, and the family's table. Each row holds the functions that
-/// find the rule broken, or why none can.
+/// Declares a family of rules: a documented static for each, and the table of the family. Each row has the functions
+/// that find violations, or the reason why there can be none.
 macro_rules! rules {
     ($table:ident: $($id:ident {
         $severity:ident, [$kind:ident($check:expr) $(, $further_kind:ident($further:expr))*],

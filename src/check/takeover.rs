@@ -1,8 +1,8 @@
-//! How long the VIP is gone, by formula, for each fault and owner.
+//! Predicts how long the VIP is gone, for each fault and owner.
 //!
-//! The formulas are VRRP's timers (RFC 9568, 6.1) and the checks' settings. What keepalived, the
-//! kernel and the neighbours' ARP caches take beside them is not in them: it was 5 to 100 ms on an
-//! idle machine. A drill measures; this tells what to expect of it.
+//! The formulas use VRRP's timers (RFC 9568, 6.1) and the settings of the checks. They leave out the time that
+//! keepalived, the kernel and the neighbours' ARP caches need, which was 5 to 100 ms on an idle machine. A drill
+//! measures the real time, and is compared with the prediction.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::model::{
     Version, VrrpInstance, VrrpVersion,
 };
 
-/// What goes wrong on the owner.
+/// A fault on the owner.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
 )]
@@ -22,16 +22,15 @@ pub enum Fault {
     NginxKilled,
     /// The service manager stops nginx, which hands the VIP over first.
     NginxStopped,
-    /// nginx runs and answers nothing.
+    /// nginx runs, but does not answer.
     NginxHung,
-    /// The host or its link is gone without notice.
+    /// The host or its link fails without notice.
     NodeLost,
     /// keepalived is stopped, and resigns.
     KeepalivedStopped,
 }
 
 impl Fault {
-    /// All of them.
     pub const ALL: [Self; 5] = [
         Self::NginxKilled,
         Self::NginxStopped,
@@ -41,11 +40,11 @@ impl Fault {
     ];
 }
 
-/// How long nginx goes on serving after its unit has said that it will stop: the unit's drop-in.
+/// How long nginx keeps serving after its unit announces that it will stop, by the unit's drop-in.
 const HANDED_OVER_FOR: Duration = Duration::from_millis(300);
-/// After this time systemd starts an nginx again that has died: `RestartSec=` of the unit's drop-in.
+/// When systemd restarts an nginx that has died: `RestartSec=` of the unit's drop-in.
 const STARTED_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// A time that depends on where between two adverts or checks the fault falls.
+/// A time that depends on when the fault occurs between two adverts or checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Gap {
     /// At best.
@@ -65,7 +64,7 @@ fn milliseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<
 impl Gap {
     const NONE: Self = Self::exactly(Duration::ZERO);
 
-    /// The later one, to be told of two.
+    /// The longer of the two.
     pub(in crate::check) fn later(self, other: Self) -> Self {
         if (other.latest, other.earliest) > (self.latest, self.earliest) {
             other
@@ -96,25 +95,24 @@ impl Gap {
     }
 }
 
-/// What one fault on one owner of one VIP leads to.
+/// The effect of one fault on one owner of one VIP.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Takeover {
     /// The virtual router.
     pub instance: InstanceName,
-    /// Who has the VIP and fails. With preemption, all better nodes are dead already.
+    /// The owner that fails. With preemption, all nodes of higher priority are dead already.
     pub owner: NodeName,
-    /// How it fails.
+    /// The fault.
     pub fault: Fault,
-    /// Who has the VIP next; `None` where it stays or nobody is left.
+    /// The next owner of the VIP. `None` if the VIP stays or no node is left.
     pub next: Option<NodeName>,
-    /// How long the VIP does not serve; `None` where it never serves again on its own.
+    /// How long the VIP does not serve. `None` if it never serves again without help.
     pub gap: Option<Gap>,
-    /// Nobody else is alive that could take over.
+    /// True if no other node is alive to take over.
     pub is_last: bool,
 }
 
-/// The predicted takeovers of `cluster` where its nodes run `keepalived`: each virtual router, each
-/// node as its owner, each fault.
+/// The predicted takeovers of `cluster` with `keepalived` on its nodes, for each virtual router, owner and fault.
 pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
     let health = health_as_rendered(&cluster.health, keepalived);
     let faults = Fault::ALL.map(|fault| {
@@ -135,7 +133,7 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
     let mut takeovers = Vec::new();
     for instance in &cluster.instances {
         let election = Election::of(cluster, instance);
-        // Sets of contenders end at that size, which no cluster reaches.
+        // The capacity of a set of contenders, which no cluster reaches.
         let count = election.contenders.len().min(Nodes::MAX);
         for owner in 0..count {
             for (fault, noticed) in faults {
@@ -150,19 +148,19 @@ pub fn takeovers(cluster: &Cluster, keepalived: Version) -> Vec<Takeover> {
     takeovers
 }
 
-/// `gap` less the time for which the owner serves, although it is to lose the VIP or should have lost it.
+/// Subtracts the time for which the owner still serves, although it is about to lose the VIP or should have lost it.
 fn served_meanwhile(cluster: &Cluster, keepalived: Version, fault: Fault, gap: Gap) -> Gap {
     let resigns = cluster.vrrp.on_nginx_failure == OnNginxFailure::Fault;
     match fault {
-        // Who resigns has lost it at once. Otherwise nginx may run again before another node has noticed, and
-        // then the VIP stays.
+        // An owner that resigns loses the VIP at once. Otherwise nginx may be running again before another node has
+        // noticed, and the VIP stays.
         Fault::NginxKilled if !KeepalivedFeature::TrackFile.is_in(keepalived) || !resigns => Gap {
             earliest: gap.earliest.min(STARTED_AGAIN_AFTER),
             ..gap
         },
-        // It answers until the VIP has left, and for as long after that (hand_over.sh). By a weight the VIP
-        // leaves only when the next owner has it, and is waited for as long as adverts may be missing; not
-        // for a `preempt_delay`.
+        // It answers until the VIP has left, and as long after that (hand_over.sh). With a weight, the VIP leaves only
+        // when the next owner takes it. The script waits for that as long as adverts may be missing, but not for a
+        // `preempt_delay`.
         Fault::NginxStopped if KeepalivedFeature::TrackFile.is_in(keepalived) => {
             let waits = if resigns {
                 Duration::ZERO
@@ -212,7 +210,7 @@ fn takeover(
     })
 }
 
-/// The time from the moment that `fault` is known until a node of `next` priority has the VIP.
+/// The time from the detection of `fault` until a node with the priority `next` has the VIP.
 fn takeover_time(cluster: &Cluster, fault: Fault, next: u8) -> Gap {
     let resigns = match fault {
         Fault::NodeLost => false,
@@ -225,8 +223,8 @@ fn takeover_time(cluster: &Cluster, fault: Fault, next: u8) -> Gap {
         return Gap::exactly(skew(cluster, next));
     }
     let held_back = match (fault, cluster.vrrp.preemption) {
-        // A lowered priority is a preemption to keepalived; the delay begins with the first advert
-        // that is too low.
+        // keepalived treats a lowered priority as a preemption. The delay starts with the first advert that is too
+        // low.
         (
             Fault::NginxKilled | Fault::NginxStopped | Fault::NginxHung,
             Preemption::Preempt { delay },
@@ -251,8 +249,8 @@ fn skew(cluster: &Cluster, priority: u8) -> Duration {
     unit * (256 - u32::from(priority)) / 256
 }
 
-/// What is left of `Master_Down_Interval`, 3 × advert + skew by the RFC, which began with the last advert
-/// that was accepted: up to one advert ago.
+/// The rest of `Master_Down_Interval`, 3 × advert + skew in the RFC. It started with the last accepted advert, up to
+/// one advert ago.
 fn master_down(cluster: &Cluster, priority: u8) -> Gap {
     let advert = cluster.vrrp.advert_interval.duration();
     let skew = skew(cluster, priority);
@@ -263,8 +261,8 @@ fn master_down(cluster: &Cluster, priority: u8) -> Gap {
     }
 }
 
-/// The checks' interval as an old keepalived gets it: in whole seconds, rounded up. The time-out is the
-/// script's own, in any case.
+/// The interval of the checks as rendered for an old keepalived: whole seconds, rounded up. The timeout is always the
+/// script's own.
 fn health_as_rendered(health: &Health, keepalived: Version) -> Health {
     let interval = health.interval;
     let decimal =
@@ -279,7 +277,7 @@ fn health_as_rendered(health: &Health, keepalived: Version) -> Health {
     }
 }
 
-/// The time until checks that time out have failed `fall` times.
+/// The time until `fall` checks in a row have timed out.
 pub(in crate::check) fn hung_nginx_noticed(health: &Health) -> Gap {
     // keepalived starts no check while the last one runs.
     let period = health.interval.max(health.timeout);
@@ -290,7 +288,7 @@ pub(in crate::check) fn hung_nginx_noticed(health: &Health) -> Gap {
     }
 }
 
-/// The time until checks that are refused at once have failed `fall` times.
+/// The time until `fall` checks in a row were refused, which each takes no time.
 pub(in crate::check) fn killed_nginx_noticed(health: &Health) -> Gap {
     let earliest = health.interval * health.fall.saturating_sub(1);
     Gap {

@@ -1,4 +1,4 @@
-//! The formulas against the table of measured times (v2 and v3, several advert intervals).
+//! Compares the formulas with measured times (v2 and v3, several advert intervals).
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::model::{
     VrrpVersion::{self, V2, V3},
 };
 
-/// What the measurements were made with.
+/// The version that was measured.
 const DEBIAN_12: Version = Version::new(2, 2, 7);
-/// One that knows no `track_file`, as the guide doesn't.
+/// A version without `track_file`, which the guide does not use either.
 const BY_CHECKS: Version = Version::new(1, 3, 9);
 
-/// One row of the measurements.
+/// The setup of a measurement.
 struct Setup {
     version: VrrpVersion,
     advert_ms: u64,
@@ -39,7 +39,7 @@ fn first_takeover(setup: &Setup, fault: Fault) -> Takeover {
         .expect("a takeover from lb1")
 }
 
-/// How long the VIP is gone from the first owner by `fault`.
+/// How long the VIP is gone after `fault` on the first owner.
 fn gap(cluster: &Cluster, keepalived: Version, fault: Fault) -> Gap {
     let mut all = takeovers(cluster, keepalived).into_iter();
     let first = all.find(|takeover| takeover.fault == fault);
@@ -69,9 +69,9 @@ fn predictions_are_what_was_measured_less_the_machines_own_time() {
         on_failure: weight(-30),
         keepalived: DEBIAN_12,
     };
-    // The fastest and the slowest measured, and what the machine took beside the timers at most: the
-    // guide's check script sleeps 2 s, and a link takes its time to be seen as lost. Where keepalived was
-    // stopped, nobody answered for the VIP meanwhile, as hand_over.sh does now.
+    // The fastest and the slowest measured time, and the most that the machine added to the timers: the guide's check
+    // script sleeps 2 s, and the loss of a link takes a while to be detected. While keepalived was stopped, nobody
+    // answered for the VIP, as hand_over.sh does now.
     for (setup, fault, measured, beside) in [
         (guide(), NginxKilled, 12_900..=13_800, 4_300),
         (guide(), NodeLost, 2_750..=2_970, 110),
@@ -113,7 +113,7 @@ fn a_hung_nginx_costs_its_checks() {
     let gap = hung_nginx_noticed(&health);
     assert_eq!(gap.earliest, Duration::from_millis(2500));
     assert_eq!(gap.latest, Duration::from_millis(3500));
-    // Debian 12's keepalived gets whole seconds; the script has its own time-out.
+    // Debian 12's keepalived gets whole seconds. The script has a timeout of its own.
     let often = Health {
         interval: Duration::from_millis(700),
         ..health.clone()
@@ -123,7 +123,7 @@ fn a_hung_nginx_costs_its_checks() {
         hung_nginx_noticed(&rendered).latest,
         Duration::from_millis(3500)
     );
-    // A check that takes longer than the interval is not overtaken by the next.
+    // The next check waits for one that takes longer than the interval.
     let slow = Health {
         timeout: Duration::from_secs(2),
         ..health
@@ -180,7 +180,7 @@ fn a_killed_nginx_may_run_again_before_another_node_has_noticed() {
     let mut slow = cluster(&[254, 252, 250]);
     slow.vrrp.advert_interval = AdvertInterval::new(Duration::from_secs(1)).expect("an interval");
     slow.vrrp.down_timer_adverts = DownTimerAdverts::RFC;
-    // Who resigns is not waited for, and has lost it, however late the next owner takes it.
+    // An owner that resigns loses the VIP at once, however late the next owner takes it.
     assert!(killed(&slow).latest < Duration::from_millis(20));
     let mut slower = cluster(&[254, 100, 90]);
     slower.vrrp.advert_interval = AdvertInterval::new(Duration::from_secs(5)).expect("an interval");
@@ -204,7 +204,7 @@ fn a_planned_stop_serves_until_the_vip_has_left() {
     let stopped = |cluster: &Cluster, keepalived| gap(cluster, keepalived, Fault::NginxStopped);
     let slow = AdvertInterval::new(Duration::from_secs(1)).expect("an interval");
     let quick = AdvertInterval::new(Duration::from_millis(50)).expect("an interval");
-    // By a weight, it is waited until another node has it.
+    // With a weight, the script waits until another node has it.
     weighted.vrrp.advert_interval = slow;
     assert_eq!(stopped(&weighted, DEBIAN_12), Gap::NONE);
     let mut delayed = weighted.clone();
@@ -214,7 +214,7 @@ fn a_planned_stop_serves_until_the_vip_has_left() {
     assert!(stopped(&delayed, DEBIAN_12).latest > Duration::from_secs(20));
     weighted.vrrp.advert_interval = quick;
     assert!(stopped(&weighted, BY_CHECKS).latest > Duration::from_secs(1));
-    // Who resigns has lost it at once, and answers for it until the neighbours know.
+    // An owner that resigns loses the VIP at once, and answers for it until the neighbours know.
     assert_eq!(stopped(&cluster(&[254, 252, 250]), DEBIAN_12), Gap::NONE);
 }
 

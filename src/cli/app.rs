@@ -1,4 +1,4 @@
-//! What every verb works with.
+//! The context that every command runs in.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,6 @@ use super::logging;
 use super::stop::Stop;
 use crate::view::Ui;
 
-/// What every verb works with.
 pub(super) struct App {
     pub(super) ui: Ui,
     /// Set when the user wants to stop.
@@ -40,19 +39,18 @@ impl App {
         })
     }
 
-    /// From now on Ctrl-C no longer ends the process at once, and neither do the other signals that ask a
-    /// process to end. A verb that never listens dies of them, as a program does that only reads files.
+    /// From now on, Ctrl-C and the other termination signals no longer end the process at once. A command that never
+    /// calls this dies of them, like any program that only reads files.
     pub(super) fn listen(&self) -> Result<Stop, CliError> {
         let _inside = self.runtime.enter();
         Stop::listen(Arc::clone(&self.stop))
     }
 
-    /// True when the user has asked to stop.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Runs an operation that only looks; Ctrl-C ends it.
+    /// Runs a read-only operation. Ctrl-C ends it.
     pub(super) fn look<T, E: Into<CliError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -61,7 +59,7 @@ impl App {
         self.runtime.block_on(stop.look(work))?.map_err(Into::into)
     }
 
-    /// Runs an operation that changes hosts; Ctrl-C asks it to stop, a second one leaves it.
+    /// Runs an operation that changes hosts. Ctrl-C asks it to stop, and a second Ctrl-C abandons it.
     pub(super) fn change<T, E: Into<CliError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,

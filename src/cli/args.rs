@@ -64,7 +64,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// As documents name it: with the verb below it where it is `lab`.
+    /// The name in documents. Subcommands of `lab` include their own name.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Lab(args) => args.name(),

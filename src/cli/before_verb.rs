@@ -1,11 +1,11 @@
-//! `hactl -i FILE plan`: options that stand before the verb they belong to.
+//! `hactl -i FILE plan`: accepts options before the command that they belong to.
 
 use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
-/// Moves options of `shared` that stand before the verb behind it, where clap holds them against what the
-/// verb takes. Everything else stays in its place.
+/// Moves options of `shared` that precede the verb behind it, where clap checks whether the verb accepts them.
+/// Everything else stays in place.
 pub(super) fn move_behind(
     root: &Command,
     shared: &Command,
@@ -39,7 +39,7 @@ pub(super) fn move_behind(
             place.extend(arguments.next());
         }
     }
-    // Without a verb that is what is to be said.
+    // Without a verb, they are dropped: clap then reports that the verb is missing.
     if !std::ptr::eq(command, root) {
         sorted.extend(moved);
     }
@@ -47,10 +47,10 @@ pub(super) fn move_behind(
     sorted
 }
 
-/// An option as it was typed.
+/// An option as typed.
 struct Typed {
     is_shared: bool,
-    /// Its value is the next argument.
+    /// True if its value is the next argument.
     wants_value: bool,
 }
 
@@ -68,7 +68,7 @@ impl Typed {
                 wants_value: value.is_none() && arg.is_some_and(takes_value),
             };
         }
-        // Several may stand together, and the last one's value right behind it.
+        // Short options may be combined, and the last one may have its value attached.
         let mut is_shared = false;
         let mut letters = text.chars().skip(1);
         while let Some(letter) = letters.next() {

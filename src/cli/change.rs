@@ -1,4 +1,4 @@
-//! What apply and rollback share: showing the plan, asking, following, telling the end.
+//! What apply and rollback share: show the plan, ask, report progress, and report the outcome.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) struct ChangeArgs {
     #[arg(long)]
     diff: bool,
 
-    /// Go on without this node, which the inventory no longer has and whose keepalived you have stopped
+    /// Continue without this node, which the inventory no longer has and whose keepalived you have stopped
     /// for good; repeatable
     #[arg(long, value_name = "NODE")]
     forget: Vec<String>,
@@ -46,7 +46,7 @@ pub(super) struct ChangeArgs {
     )]
     confirm_timeout: Option<Duration>,
 
-    /// Agree that this stops being served: a name as the plan prints it, or `all`; repeatable
+    /// Accept that this stops being served: a name as the plan prints it, or `all`; repeatable
     #[arg(long, value_name = "WHAT")]
     stop_serving: Vec<String>,
 
@@ -80,7 +80,6 @@ fn parse_cluster(text: &str) -> Result<ClusterName, String> {
 }
 
 impl TakeOverArgs {
-    /// The selection with it.
     pub(super) fn added_to(&self, selection: Selection) -> Selection {
         Selection {
             take_over: self.take_over.clone(),
@@ -89,7 +88,7 @@ impl TakeOverArgs {
     }
 }
 
-/// Long enough for hactl to prove what it did, and no longer than a host should keep what nobody wants.
+/// Long enough for hactl to prove the change, and no longer than a host should keep an unconfirmed one.
 fn parse_confirm_timeout(text: &str) -> Result<Duration, String> {
     let limits = Duration::from_secs(5)..=Duration::from_hours(24);
     match parse_duration(text) {
@@ -128,7 +127,7 @@ impl ChangeArgs {
         }
     }
 
-    /// A person takes longer than hactl.
+    /// An operator takes longer than hactl.
     fn confirm_timeout(&self) -> Duration {
         let usual = match self.confirm {
             Who::Auto => Duration::from_mins(2),
@@ -137,7 +136,7 @@ impl ChangeArgs {
         self.confirm_timeout.unwrap_or(usual)
     }
 
-    /// Whether there is somebody to agree to the change: found out before any host is asked.
+    /// Fails early, before any host is contacted, if nobody could approve the change.
     pub(super) fn require_consent(&self, app: &App) -> Result<(), CliError> {
         if self.check_only {
             return Ok(());
@@ -146,7 +145,7 @@ impl ChangeArgs {
     }
 }
 
-/// What the user says to the plan that was shown. What stops being served is asked for on its own.
+/// The user's answer to the plan that was shown. What stops being served is asked about separately.
 fn consent(
     args: &ChangeArgs,
     view: &ChangeView,
@@ -181,7 +180,7 @@ fn consent(
     }
 }
 
-/// Runs `work`, which is apply or rollback, and shows it from the plan to the end.
+/// Runs `work`, which is apply or rollback, and shows it from the plan to the outcome.
 pub(super) fn carry_out(
     args: &ChangeArgs,
     plan_file: Option<PlanFile>,
@@ -191,7 +190,7 @@ pub(super) fn carry_out(
 ) -> Result<Exit, CliError> {
     let detail = match &plan_file {
         _ if args.diff => PlanDetail::Diffs,
-        // Whoever saved it has seen the rest.
+        // Whoever saved the plan has seen the rest.
         Some(_) => PlanDetail::Summary,
         None => PlanDetail::Nodes,
     };

@@ -1,14 +1,14 @@
-//! Why a command could not do what was asked, and which exit code that is.
+//! Why a command failed, and with which exit code.
 
 use super::exit::Exit;
 use crate::lab::LabError;
 use crate::ops::{DemoError, OpsError};
 use crate::view::Complaint;
 
-/// A command failed.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum CliError {
-    /// The command line asks for something that makes no sense.
+    /// The command line makes no sense.
     Usage {
         /// What is wrong.
         message: String,
@@ -19,16 +19,15 @@ pub(super) enum CliError {
     Ops(OpsError),
     /// The lab failed.
     Lab(LabError),
-    /// The machine that hactl runs on would not.
+    /// An operation on the machine that hactl runs on failed.
     Machine {
         /// What failed.
         message: String,
-        /// Why.
         cause: std::io::Error,
     },
-    /// The user stopped something that only looks.
+    /// The user stopped a read-only command.
     Interrupted,
-    /// The user left a change that was under way to the hosts' timers.
+    /// The user abandoned a change in progress to the hosts' timers.
     Abandoned,
 }
 
@@ -57,7 +56,6 @@ impl From<LabError> for CliError {
 }
 
 impl CliError {
-    /// The exit code.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
@@ -67,7 +65,6 @@ impl CliError {
         }
     }
 
-    /// For the view.
     pub(super) fn complaint(&self) -> Complaint {
         match self {
             Self::Usage { message, help } => Complaint::new(message).help(help),
@@ -75,8 +72,8 @@ impl CliError {
             Self::Lab(error) => Complaint::of_lab(error),
             Self::Machine { message, cause } => Complaint::new(message).detail(cause.to_string()),
             Self::Interrupted => Complaint::new("stopped on request; nothing was changed"),
-            Self::Abandoned => Complaint::new("given up while the change was under way").help(
-                "each host undoes what was not confirmed when its timer ends; `hactl status` tells",
+            Self::Abandoned => Complaint::new("stopped on request while the change was in progress").help(
+                "check the outcome with `hactl status`; hosts roll an unconfirmed change back when their timers end",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The exit codes, in one table: what a script may rely on.
+//! The exit codes in one table. Scripts rely on them.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -7,32 +7,32 @@ use crate::agent::{AgentError, Ending, FailureCode, Outcome};
 use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, SettleVerb};
 use crate::ops::{OpsError, SettleEnd, SettleRefusal, SettleReport};
 
-/// How a command ended, as it was observed.
+/// The outcome of a command, as observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done, or there was nothing to do.
+    /// Done, or nothing to do.
     Done = 0,
-    /// It failed, and the cluster is as it was.
+    /// Failed. The cluster is unchanged.
     Unchanged = 1,
     /// `plan --detailed-exitcode` found changes.
     ChangesPending = 2,
     /// The inventory is at fault.
     BadInventory = 3,
-    /// It failed, and the cluster was brought back.
+    /// Failed. The cluster was rolled back.
     RolledBack = 4,
     /// Manual intervention is required.
     Mixed = 5,
-    /// Somebody else is at it.
+    /// Another operation holds the cluster lock.
     Locked = 6,
-    /// A drill missed its budget.
+    /// A drill exceeded its budget or violated an invariant.
     OverBudget = 7,
     /// The command line is at fault.
     Usage = 64,
 }
 
 impl Exit {
-    /// All of them, in the order of their numbers.
+    /// All exit codes, in numerical order.
     pub const ALL: [Self; 9] = [
         Self::Done,
         Self::Unchanged,
@@ -45,12 +45,11 @@ impl Exit {
         Self::Usage,
     ];
 
-    /// The number.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// What it tells, for `--help`.
+    /// Its meaning, for `--help`.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done, or nothing to do",
@@ -65,25 +64,25 @@ impl Exit {
         }
     }
 
-    /// What to do about it, for the page.
+    /// What to do about it, for `docs/exit-codes.md`.
     fn remedy(self) -> &'static str {
         match self {
             Self::Done => {
-                "Nothing. `apply` on a cluster that is as the inventory says ends so, too, and so does one with \
-                 `--confirm manual` once all nodes have the change and it works: then it is pending confirmation."
+                "Nothing. `apply` also exits with 0 when the cluster already matches the inventory, and with \
+                 `--confirm manual` once all nodes have the change and it works: it is pending confirmation then."
             }
             Self::Unchanged => {
-                "Read the message: it names the host and what to do. Nothing live was changed, or what was \
-                 asked for only looks. `status` ends so when the cluster is not healthy, `plan` when a \
-                 daemon refuses the files to come, and `apply` when it was not agreed to. `confirm` and `cancel` \
-                 end so when they came too late, or could decide nothing: then the change still waits."
+                "Read the message: it names the host and what to do. Nothing live was changed, or the \
+                 verb only reads. `status` exits with 1 when the cluster is not healthy, `plan` when a daemon \
+                 refuses the new files, and `apply` when you did not agree to it. `confirm` and `cancel` exit \
+                 with 1 when they came too late, or when no decision was made and the change is still pending."
             }
             Self::ChangesPending => "`hactl apply`.",
             Self::BadInventory => {
-                "Correct the inventory: each error has its line. A secret that cannot be fetched ends so, too."
+                "Correct the inventory: each error names its line. A secret that cannot be fetched exits with 3, too."
             }
             Self::RolledBack => {
-                "Read the message: it says what made the change fail. Every node was seen to be as it was."
+                "Read the message: it says what made the change fail. Every node was verified to be in its former state."
             }
             Self::Mixed => {
                 "`hactl status` now. The message lists what is not as it should be. A host rolls an unconfirmed \
@@ -100,8 +99,7 @@ impl Exit {
         }
     }
 
-    /// How a failure of an operation that changes nothing ends, or one that failed before it changed
-    /// anything.
+    /// The exit code of an operation that failed before it changed anything.
     pub(crate) fn of_error(error: &OpsError) -> Self {
         match error {
             OpsError::Hosts { errors } if errors.iter().any(is_locked) => Self::Locked,
@@ -114,13 +112,13 @@ impl Exit {
         }
     }
 
-    /// How a change that waited ended.
+    /// The exit code of confirming or cancelling a change.
     pub(crate) fn of_settled(report: &SettleReport) -> Self {
         match (&report.end, report.verb) {
             (SettleEnd::AllNew, SettleVerb::Confirm) | (SettleEnd::AllOld, SettleVerb::Cancel) => {
                 Self::Done
             }
-            // A script must not take an undone change for a kept one, nor a kept one for undone.
+            // A script must not mistake a change that was rolled back for one that was kept, or the reverse.
             (SettleEnd::Nothing { last }, verb) => {
                 let is_kept = |(_, outcome): &(_, Outcome)| outcome.result == Ending::Confirmed;
                 let is_so = match verb {
@@ -137,10 +135,10 @@ impl Exit {
         }
     }
 
-    /// How a change ended.
+    /// The exit code of a change.
     pub(crate) fn of_outcome(outcome: &ApplyOutcome) -> Self {
         match &outcome.result {
-            // Unconfirmed is what was asked for.
+            // Pending confirmation is what was requested.
             ApplyResult::NothingToDo
             | ApplyResult::Checked
             | ApplyResult::Applied { .. }
@@ -154,7 +152,7 @@ impl Exit {
 }
 
 fn is_locked(error: &AgentError) -> bool {
-    // A drill keeps changes out as a lock does.
+    // A drill locks out changes, too.
     matches!(error, AgentError::Locked { .. }) || error.code() == Some(FailureCode::Drilling)
 }
 
@@ -185,8 +183,8 @@ pub(super) fn exit_codes_help() -> String {
 pub fn exit_codes_page() -> String {
     let mut text = String::from(
         "# Exit codes\n\n\
-         Every command ends with one of these. They are read from what was observed on the hosts at the\n\
-         end, never from what was intended. This page is generated from `src/cli/exit.rs`.\n\n\
+         Every command ends with one of these. They reflect what was observed on the hosts at the end,\n\
+         never what was intended. This page is generated from `src/cli/exit.rs`.\n\n\
          | code | meaning | what to do |\n|---:|---|---|\n",
     );
     for exit in Exit::ALL {

@@ -89,7 +89,7 @@ pub struct FailoverTestArgs {
 
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = parse_duration(text)?;
-    // What is shorter than the time between two requests is not seen.
+    // An interval below the time between two requests cannot be measured.
     if (Duration::from_millis(1)..=Duration::from_secs(1)).contains(&interval) {
         Ok(interval)
     } else {
@@ -118,7 +118,10 @@ fn parse_path(text: &str) -> Result<String, String> {
     if is_path {
         Ok(text.to_owned())
     } else {
-        Err("a path begins with a slash and has no blanks, such as /files/image.iso".to_owned())
+        Err(
+            "it must be a path without spaces that begins with a slash, such as /files/image.iso"
+                .to_owned(),
+        )
     }
 }
 
@@ -128,7 +131,7 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     }
     args.consent.require(app)?;
     let selection = args.hosts.source.selection();
-    // What cannot be read or written must be found out before the outage, not after it.
+    // Find out before the outage, not after it, what cannot be read or written.
     let earlier = match &args.compare {
         Some(which) => ops::earlier_drills(&selection, which)?,
         None => None,
@@ -170,7 +173,7 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
         app.ui.tell_cut_short(cut_short);
     }
     if let Some(report) = report.filter(|report| !report.runs.is_empty()) {
-        // The drills were made and shown; that they are not kept changes nothing about how they ended.
+        // The drills have run and were shown: failing to save them does not change the outcome.
         match ops::keep_drills(report) {
             Ok(path) => app.ui.tell_kept(&path),
             Err(error) => app.ui.complain(&Complaint::of_ops(&error)),
@@ -179,7 +182,7 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     Ok(exit)
 }
 
-/// Shows what was kept.
+/// Shows saved results.
 fn show(args: &FailoverTestArgs, which: &Earlier, app: &App) -> Result<Exit, CliError> {
     let selection = args.hosts.source.selection();
     let report = ops::earlier_drills(&selection, which)?;
@@ -195,7 +198,7 @@ fn show(args: &FailoverTestArgs, which: &Earlier, app: &App) -> Result<Exit, Cli
     Ok(tell(args, Some(&report), earlier.as_ref(), Exit::Done, app))
 }
 
-/// Shows results in every form that is wanted, and ends with `exit` or worse.
+/// Shows results in every requested format. Returns `exit` or worse.
 fn tell(
     args: &FailoverTestArgs,
     report: Option<&DrillReport>,
@@ -216,13 +219,12 @@ fn tell(
     };
     app.ui.show("failover-test", exit.code(), &shown);
     if report.is_some() && args.compare.is_some() && earlier.is_none() {
-        app.ui
-            .status("There are no earlier results to compare with.\n");
+        app.ui.status("No earlier results to compare with.\n");
     }
     exit
 }
 
-/// Writes results in every form that is wanted; says whether all could be written.
+/// Writes results in every requested format. Fails if one of them could not be written.
 fn write(
     args: &FailoverTestArgs,
     report: &DrillReport,
@@ -255,7 +257,7 @@ fn drills(args: &FailoverTestArgs) -> Vec<Drill> {
     if args.all {
         return DRILLS.iter().map(|spec| spec.drill).collect();
     }
-    // clap has let no other name through.
+    // clap accepts no other names.
     args.drill
         .iter()
         .filter_map(|name| Drill::named(name))

@@ -1,4 +1,4 @@
-//! `hactl schema`, `hactl completions` and `hactl man`: what is generated from hactl itself.
+//! `hactl schema`, `hactl completions` and `hactl man`: generated from hactl itself.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Command};
@@ -35,7 +35,7 @@ pub struct CompletionsArgs {
 pub struct ManArgs {}
 
 pub(super) fn schema(args: &SchemaArgs, app: &App) -> Exit {
-    // clap has let no other name through.
+    // clap accepts no other names.
     let of_inventory = || format!("{:#}\n", inventory::schema());
     app.ui
         .data(&report::schema_text(&args.of).unwrap_or_else(of_inventory));

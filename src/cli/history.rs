@@ -23,7 +23,7 @@ pub(super) fn run(args: &HistoryArgs, app: &App) -> Result<Exit, CliError> {
     list(&selection, &args.hosts.access(app), app)
 }
 
-/// What `rollback --list` shows, too.
+/// Also used by `rollback --list`.
 pub(super) fn list(selection: &Selection, access: &Access, app: &App) -> Result<Exit, CliError> {
     let report = app.look(ops::history(selection, access))?;
     app.ui.show("history", Exit::Done.code(), &report);

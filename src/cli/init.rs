@@ -56,7 +56,7 @@ fn parse_node(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .filter(|(name, address)| !name.is_empty() && !address.is_empty())
         .map(|(name, address)| (name.to_owned(), address.to_owned()))
-        .ok_or_else(|| "it must be NAME=ADDRESS, as lb1=10.0.0.11".to_owned())
+        .ok_or_else(|| "it must be NAME=ADDRESS, such as lb1=10.0.0.11".to_owned())
 }
 
 impl InitArgs {
@@ -92,7 +92,7 @@ pub(super) fn run(args: &InitArgs, app: &App) -> Result<Exit, CliError> {
         .unwrap_or_else(|| args.inventory.inventory.clone());
     if path.exists() && !args.force {
         return Err(CliError::Usage {
-            message: format!("{path} is there already"),
+            message: format!("{path} already exists"),
             help: "name another file with --output, or replace it with --force".to_owned(),
         });
     }

@@ -1,4 +1,4 @@
-//! `hactl lab`: one subcommand each for its life, and one to use it.
+//! `hactl lab`: subcommands to create, inspect, use and remove a lab.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -37,7 +37,7 @@ enum LabVerb {
 }
 
 impl LabArgs {
-    /// As documents name it.
+    /// The name in documents.
     pub(super) fn name(&self) -> &'static str {
         match &self.verb {
             LabVerb::Up(_) => "lab up",
@@ -105,7 +105,7 @@ pub(super) fn run(args: LabArgs, app: &App) -> Result<Exit, CliError> {
     }
 }
 
-/// Becomes the program, so that its exit code, its terminal and its signals are its own.
+/// Replaces this process with the program, which then owns exit code, terminal and signals.
 fn exec(args: &LabExecArgs) -> Result<Exit, CliError> {
     let mut command = ops::lab_command(&args.name, args.node.as_deref(), &args.program)?;
     let cause = command.exec();

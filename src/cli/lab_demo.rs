@@ -19,8 +19,8 @@ pub(super) struct LabDemoArgs {
 pub(super) fn run(args: &LabDemoArgs, app: &App) -> Result<Exit, CliError> {
     if app.ui.format() != Format::Human {
         return Err(CliError::Usage {
-            message: "a demo is for people".to_owned(),
-            help: "leave --format away".to_owned(),
+            message: "cannot run the demo in this format: it prints text only".to_owned(),
+            help: "run it without `--format`".to_owned(),
         });
     }
     let mut view = app.ui.demo();
@@ -28,7 +28,7 @@ pub(super) fn run(args: &LabDemoArgs, app: &App) -> Result<Exit, CliError> {
     let tell = |event: &Stamped<LabEvent>| progress.event(event);
     let lab = ops::demo_lab(&args.name, &Events::new(&tell))?;
     view.lab(&lab);
-    // Each command is a process of its own, and Ctrl-C is for it; then no further one is begun.
+    // Each command is a separate process that gets Ctrl-C itself. After that, no further command is started.
     let _stop = app.listen()?;
     for step in DEMO {
         match step {

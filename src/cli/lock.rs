@@ -1,4 +1,4 @@
-//! `hactl lock`: who works on the nodes.
+//! `hactl lock`: shows or breaks the cluster lock.
 
 use clap::{Args, Subcommand};
 

@@ -1,4 +1,4 @@
-//! Where tracing goes: standard error by `-v`, and a file.
+//! Sets up tracing: to standard error with `-v`, and to a file.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +16,7 @@ use tracing_subscriber::{Layer, fmt};
 use super::error::CliError;
 use crate::view::LogWriter;
 
-/// What is logged at a verbosity: what hactl does, then how, then what its libraries say, too.
+/// What is logged at each verbosity: hactl's actions, then their details, then its libraries too.
 fn filter(verbosity: u8) -> Targets {
     match verbosity {
         0 => Targets::new(),
@@ -28,7 +28,7 @@ fn filter(verbosity: u8) -> Targets {
     }
 }
 
-/// Seconds since hactl was started: what a person who waits for it wants to know.
+/// Seconds since hactl was started, which is what a user who waits for it wants to know.
 struct SinceStart(Instant);
 
 impl FormatTime for SinceStart {
@@ -37,7 +37,7 @@ impl FormatTime for SinceStart {
     }
 }
 
-/// Starts logging. `console` writes to standard error as the view does.
+/// Starts logging. `console` shares standard error with the view.
 pub(super) fn start(
     verbosity: u8,
     file: Option<&Utf8Path>,
@@ -70,7 +70,7 @@ pub(super) fn start(
             Some(layer)
         }
     };
-    // A second start, in one process, only happens in tests; the first subscriber stays.
+    // Only tests start logging twice in one process. The first subscriber stays.
     let _ = tracing_subscriber::registry()
         .with(to_console)
         .with(to_file)

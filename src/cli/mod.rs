@@ -1,7 +1,7 @@
-//! Command-line arguments to options of the operations, and exit codes.
+//! Maps command-line arguments to options of the operations, and outcomes to exit codes.
 //!
-//! One file per verb: its arguments, and a function that calls the operation and hands what came of
-//! it to the view. This module decides nothing about clusters and words nothing but its own usage.
+//! One file per verb: its arguments, and a function that calls the operation and passes the result to the view. This
+//! module makes no decisions about clusters, and its only texts are about its own usage.
 
 mod app;
 mod apply;

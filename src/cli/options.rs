@@ -1,4 +1,4 @@
-//! Options that several verbs take. Each verb flattens those that mean something to it.
+//! Options that several verbs share. Each verb flattens those that apply to it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,7 +53,6 @@ pub(super) struct OutputArgs {
 }
 
 impl OutputArgs {
-    /// For the view.
     pub(super) fn ui(&self) -> UiOptions {
         UiOptions {
             format: self.format,
@@ -63,12 +62,12 @@ impl OutputArgs {
         }
     }
 
-    /// How much is logged to standard error.
+    /// Log level for standard error.
     pub(super) fn verbosity(&self) -> u8 {
         self.verbose
     }
 
-    /// Where everything is logged to.
+    /// The file to log everything to.
     pub(super) fn log_file(&self) -> Option<&Utf8PathBuf> {
         self.log_file.as_ref()
     }
@@ -96,7 +95,7 @@ pub(super) struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// All nodes of the inventory.
+    /// Selects all nodes of the inventory.
     pub(super) fn selection(&self) -> Selection {
         Selection {
             inventory: self.inventory.inventory.clone(),
@@ -107,7 +106,7 @@ impl SourceArgs {
         }
     }
 
-    /// The nodes that `limit` names.
+    /// Selects the nodes that `limit` names.
     pub(super) fn limited(&self, limit: &LimitArgs) -> Selection {
         Selection {
             limit: limit.limit.clone(),
@@ -166,7 +165,7 @@ impl HostArgs {
         }
     }
 
-    /// From the file, or from the user where there is one: asked once, and only if a node needs it.
+    /// Read from the file, or typed by the user if there is one: asked for once, and only if a node needs it.
     fn sudo_password(&self, app: &App) -> Option<SudoPassword> {
         if let Some(path) = self.sudo_password_file.clone() {
             return Some(SudoPassword::certain(move || {
@@ -194,7 +193,7 @@ pub(super) struct ConsentArgs {
 }
 
 impl ConsentArgs {
-    /// Refuses to go on where a question would find nobody to answer it.
+    /// Refuses to go on if there would be nobody to answer a question.
     pub(super) fn require(&self, app: &App) -> Result<(), CliError> {
         if self.yes || app.ui.can_ask() {
             return Ok(());
@@ -212,7 +211,7 @@ pub(super) fn parse_node(text: &str) -> Result<NodeName, String> {
     NodeName::new(text).map_err(|error| error.to_string())
 }
 
-/// The options of several verbs that may also stand before the verb.
+/// The options of several verbs that may also precede the verb.
 pub(super) fn shared() -> Command {
     let command = Command::new("shared");
     ConsentArgs::augment_args(LimitArgs::augment_args(HostArgs::augment_args(command)))

@@ -1,4 +1,4 @@
-//! `docs/cli.md`: every verb's help, from the arguments themselves.
+//! `docs/cli.md`: the help of every verb, generated from its arguments.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,9 @@ use clap::{Command, CommandFactory};
 
 use super::args::Cli;
 
-/// What help is broken at, on this page and in its test.
+/// Width of help texts on this page and in its test.
 const WIDTH: usize = 80;
 
-/// The page.
 pub fn cli_page() -> String {
     let mut text = String::from(
         "# The command line\n\n\
@@ -24,16 +23,16 @@ pub fn cli_page() -> String {
     text
 }
 
-/// Whether a verb's help repeats the options that every verb takes.
+/// Whether a verb's help includes the options that all verbs share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeated {
-    /// As `hactl VERB --help` does.
+    /// Like `hactl VERB --help`.
     Shown,
-    /// As `docs/cli.md` does.
+    /// Like `docs/cli.md`.
     Hidden,
 }
 
-/// Every command with its help, as an 80-column terminal shows it.
+/// Every command with its help, as rendered for an 80-column terminal.
 pub fn helps(repeated: Repeated) -> Vec<(String, String)> {
     let mut root = Cli::command().term_width(WIDTH);
     root.build();

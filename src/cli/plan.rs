@@ -22,7 +22,7 @@ pub struct PlanArgs {
     #[arg(long)]
     no_diff: bool,
 
-    /// Go on without this node, which the inventory no longer has and whose keepalived you have stopped
+    /// Continue without this node, which the inventory no longer has and whose keepalived you have stopped
     /// for good; repeatable
     #[arg(long, value_name = "NODE")]
     forget: Vec<String>,

@@ -1,4 +1,4 @@
-//! From the process's arguments to its exit code.
+//! The entry point: from the process's arguments to its exit code.
 
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ use super::{
 use crate::apply::SettleVerb;
 use crate::view::{Complaint, Ui, UiOptions};
 
-/// Parses, runs, and tells how it ended.
+/// Parses the arguments, runs the command, and reports its outcome.
 pub fn main() -> ExitCode {
     let arguments = move_behind(&Cli::command(), &shared(), std::env::args_os());
     let cli = match Cli::try_parse_from(arguments) {
@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
     });
     match ui.finish() {
         Ok(()) => exit.into(),
-        // What was to be shown is lost: that must not look like success.
+        // The output is lost, which must not look like success.
         Err(cause) => {
             let complaint =
                 Complaint::new("cannot write to standard output").detail(cause.to_string());
@@ -69,7 +69,7 @@ fn run(verb: Verb, app: &App) -> Result<Exit, CliError> {
     }
 }
 
-/// clap's message, in colour where the view would use it; `--help` and `--version` are no errors.
+/// Shows clap's message, in colour if the view would use it. `--help` and `--version` are not errors.
 fn usage(error: &clap::Error) -> Exit {
     let ui = Ui::new(&UiOptions::before_parsing(std::env::args().skip(1)));
     let text = error.render().ansi().to_string();

@@ -12,8 +12,8 @@ use crate::ops::{self, Events, SettleRequest, Stamped};
 /// Confirm the pending change.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The change was made by `hactl apply --confirm manual`, here or on another machine; the hosts know \
-which. It can be confirmed only while every node of it can be reached.")]
+Confirms a change that was made by `hactl apply --confirm manual`, on this machine or another. \
+Every node of the change must be reachable.")]
 pub struct ConfirmArgs {
     #[command(flatten)]
     pub(super) hosts: HostArgs,
@@ -29,7 +29,7 @@ pub struct CancelArgs {
     pub(super) hosts: HostArgs,
 }
 
-/// Ends the change under way.
+/// Confirms or cancels the pending change.
 pub(super) fn run(verb: SettleVerb, hosts: &HostArgs, app: &App) -> Result<Exit, CliError> {
     let view = app.ui.follow_settling(verb);
     let tell = |event: &Stamped<Event>| view.event(event);

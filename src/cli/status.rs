@@ -18,7 +18,7 @@ pub struct StatusArgs {
     hosts: HostArgs,
 }
 
-/// Ends with 1 when the cluster is not healthy, so that a script can ask.
+/// Exits with 1 if the cluster is not healthy, for use in scripts.
 pub(super) fn run(args: &StatusArgs, app: &App) -> Result<Exit, CliError> {
     let selection = args.hosts.source.limited(&args.limit);
     let report = app.look(ops::status(&selection, &args.hosts.access(app)))?;

@@ -1,4 +1,4 @@
-//! Ctrl-C and its kin: the first asks, the second insists.
+//! Termination signals such as Ctrl-C: the first one asks to stop, the second one insists.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use super::error::CliError;
 
-/// Counts the signals that ask to stop.
+/// Counts termination signals.
 #[derive(Debug, Clone)]
 pub(super) struct Stop {
     count: watch::Receiver<u32>,
 }
 
 impl Stop {
-    /// Listens from now on; needs the runtime. `flag` is set by the first signal.
+    /// Starts listening, which needs the runtime. The first signal sets `flag`.
     pub(super) fn listen(flag: Arc<AtomicBool>) -> Result<Self, CliError> {
         let failed = |cause| CliError::Machine {
             message: "cannot listen for signals".to_owned(),
@@ -39,17 +39,16 @@ impl Stop {
         Ok(Self { count })
     }
 
-    /// Waits for the signal of this number, counted from 1.
+    /// Waits for the signal with this number, counted from 1.
     async fn signalled(&self, number: u32) {
         let mut count = self.count.clone();
         if count.wait_for(|count| *count >= number).await.is_err() {
-            // Nobody listens any more: then nobody can ask to stop either.
+            // The listener is gone, so no further signal can arrive.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Runs something that changes nothing: the first signal ends it. What it holds is dropped, so
-    /// that its connections close.
+    /// Runs something read-only. The first signal ends it by dropping it, which closes its connections.
     pub(super) async fn look<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
         tokio::select! {
             result = work => Ok(result),
@@ -57,8 +56,7 @@ impl Stop {
         }
     }
 
-    /// Runs something that changes hosts: the first signal asks it to stop (`told` says so), the
-    /// second drops it.
+    /// Runs something that changes hosts. The first signal asks it to stop and calls `told`, the second one drops it.
     pub(super) async fn change<T>(
         &self,
         work: impl Future<Output = T>,

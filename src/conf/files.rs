@@ -1,30 +1,28 @@
-//! The files of a configuration by path, and the patterns of their includes.
+//! The files of a configuration by path, and the patterns of include directives.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The text of a file.
 #[derive(Clone)]
 pub struct File<'a> {
-    /// What it says.
     pub text: Cow<'a, str>,
-    /// It is a package's own file, which nobody has changed.
+    /// True for an unmodified file of a package.
     pub is_packaged: bool,
 }
 
-/// Files by path. They hold secrets, so there is no `Debug`.
+/// Files by path. They contain secrets, so there is no `Debug`.
 #[derive(Clone, Default)]
 pub struct Files<'a>(BTreeMap<Cow<'a, str>, File<'a>>);
 
 impl<'a> Files<'a> {
-    /// One file alone: what it includes is not there.
+    /// A single file. The files that it includes are missing.
     pub fn single(path: &'a str, text: impl Into<Cow<'a, str>>) -> Self {
         let mut files = Self::default();
         files.insert(path, text, false);
         files
     }
 
-    /// Adds a file, in the place of one that has its path.
+    /// Adds a file, or replaces the one with the same path.
     pub fn insert(
         &mut self,
         path: impl Into<Cow<'a, str>>,
@@ -35,12 +33,11 @@ impl<'a> Files<'a> {
         self.0.insert(path.into(), File { text, is_packaged });
     }
 
-    /// Takes a file away.
     pub fn remove(&mut self, path: &str) {
         self.0.remove(path);
     }
 
-    /// The most bytes that a reader reads of them: a file may be included more than once, or by itself.
+    /// Maximum number of bytes that a reader reads in total: a file may be included repeatedly, even by itself.
     pub(super) fn budget(&self) -> usize {
         const REPEATED: usize = 4 << 20;
         let own: usize = self.0.values().map(|file| file.text.len()).sum();
@@ -51,7 +48,7 @@ impl<'a> Files<'a> {
         self.0.get(path)
     }
 
-    /// The paths that an include's pattern matches; a relative one is in `dir`.
+    /// The paths that match the pattern of an include. Relative patterns are relative to `dir`.
     pub(super) fn matching(&self, pattern: &str, dir: &str) -> Vec<&str> {
         let pattern = if pattern.starts_with('/') {
             pattern.to_owned()
@@ -63,7 +60,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// glob(7), one path component at a time: `*` and `?` match no slash, and no dot at the start of a name.
+/// glob(7), per path component: `*` and `?` match neither a slash nor a leading dot.
 fn glob(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut names) = (pattern.split('/'), path.split('/'));
     loop {
@@ -82,7 +79,7 @@ fn glob(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// One component, in time that grows with the product of both lengths only.
+/// Matches one component, in time proportional to the product of both lengths.
 fn component(pattern: &[char], name: &[char]) -> bool {
     let (mut at, mut seen) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;
@@ -108,7 +105,7 @@ fn component(pattern: &[char], name: &[char]) -> bool {
     pattern[at..].iter().all(|c| *c == '*')
 }
 
-/// How much of the pattern one character takes; `None` where it does not match, or where a `*` begins.
+/// How many characters of the pattern match `c`. `None` if it does not match, or if a `*` comes first.
 fn one(pattern: &[char], c: char) -> Option<usize> {
     match pattern {
         [] | ['*', ..] => None,

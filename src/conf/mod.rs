@@ -1,8 +1,8 @@
-//! What the daemons' configuration files say, whoever wrote them: one reader for keepalived's language and one
-//! for nginx's, by their own rules, with typed values on top.
+//! Parses the daemons' configuration files, whoever wrote them: one reader for keepalived's language and one for
+//! nginx's, each by the daemon's own rules, with typed values on top.
 //!
-//! Any text is read to its end, in time that grows with its length, and never refused: whether a daemon
-//! would take it is the daemon's test to tell. Nothing here knows the inventory, or where a text comes from.
+//! Any text is read to its end and never rejected, in time proportional to its length. Whether a daemon would accept
+//! it is up to the daemon's own test. Nothing here knows about the inventory, or where a text comes from.
 
 mod files;
 pub mod keepalived;

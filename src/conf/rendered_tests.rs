@@ -1,4 +1,4 @@
-//! What is rendered from a cluster reads back as what the cluster is.
+//! Rendered files read back as the cluster that they were rendered from.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::render::{RenderedNode, Templates, render};
 
-/// An inventory that is valid.
+/// Valid inventories.
 fn inventories() -> impl Strategy<Value = String> {
     let vrrp = (
         prop::sample::select(vec!["fast", "standard", "wan"]),
@@ -110,7 +110,7 @@ fn compare(cluster: &Cluster) {
                 Preemption::Preempt { delay } => keepalived::Preemption::After(delay),
             };
             assert_eq!(own.preemption, preemption);
-            // The nodes' addresses are of IPv4: an address of IPv6 has nobody to send to but the group.
+            // The nodes have IPv4 addresses, so IPv6 VIPs are always multicast.
             let is_unicast = cluster.vrrp.peering != Peering::Multicast && !own.is_v6();
             assert_eq!(
                 own.unicast_peers.len(),
@@ -128,7 +128,7 @@ fn compare(cluster: &Cluster) {
                 OnNginxFailure::Fault => 0,
                 OnNginxFailure::Weight { weight } => weight.get(),
             };
-            // A node that tracks nginx's file may leave the weight to that.
+            // If the node tracks nginx's file, the weight may be on that instead.
             assert!([0, weight].contains(&script.unwrap().weight));
         }
         let conf = nginx::Conf::of_text(&text_of(FileRole::NginxConf));

@@ -1,4 +1,4 @@
-//! Where results are kept: a folder per cluster, a file per call.
+//! Stores results: a folder per cluster, a file per invocation.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read as _, Write as _};
@@ -9,64 +9,60 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::record::DrillReport;
 use crate::model::ClusterName;
 
-/// The results of one cluster.
+/// The saved results of one cluster.
 #[derive(Debug, Clone)]
 pub struct Archive {
     folder: Utf8PathBuf,
 }
 
-/// Why a record can't be kept or read.
+/// Why a record cannot be saved or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// A file or folder can't be used.
+    /// A file or folder cannot be used.
     #[error("cannot {verb} {path}")]
     Io {
         /// `read` or `write`.
         verb: &'static str,
-        /// Which.
         path: Utf8PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// It is no record of drills.
+    /// It is not a record of drills.
     #[error("{path} is not a record of drills: {why}")]
     NoRecord {
-        /// Which file.
         path: Utf8PathBuf,
         /// What is wrong.
         why: String,
     },
-    /// Another version of hactl wrote it.
+    /// It was written by another version of hactl.
     #[error(
         "{path} has format {found}, and this hactl reads format {}",
         DrillReport::FORMAT
     )]
     UnknownFormat {
-        /// Which file.
         path: Utf8PathBuf,
         /// The format.
         found: u64,
     },
 }
 
-/// A record that is larger than this is none.
+/// Size limit of a record, in bytes.
 const LARGEST: u64 = 64 << 20;
 
 impl Archive {
-    /// Records that are kept; the oldest go.
+    /// Number of records to keep. The oldest are deleted.
     pub const KEPT: usize = 200;
 
-    /// The one of `cluster` under hactl's folder for state.
+    /// The archive of `cluster` in hactl's state folder.
     pub fn new(state: &Utf8Path, cluster: &ClusterName) -> Self {
         Self {
             folder: state.join("drills").join(cluster.as_str()),
         }
     }
 
-    /// hactl's folder for state, from `XDG_STATE_HOME` and `HOME`; `None` where neither says.
+    /// hactl's state folder according to `XDG_STATE_HOME` and `HOME`. `None` if neither is usable.
     pub fn state_folder(xdg: Option<&str>, home: Option<&str>) -> Option<Utf8PathBuf> {
-        // What is not absolute is to be ignored, says the XDG specification.
+        // The XDG Base Directory Specification says to ignore relative paths.
         let absolute = |path: &str| Some(Utf8PathBuf::from(path)).filter(|path| path.is_absolute());
         let state = xdg
             .and_then(absolute)
@@ -74,8 +70,7 @@ impl Archive {
         Some(state.join("hactl"))
     }
 
-    /// Keeps `report` and says where. Nobody else on the machine can read it; it is there whole or not
-    /// at all.
+    /// Saves `report` and returns its path. The file is readable by its owner only, and written atomically.
     pub fn keep(&self, report: &DrillReport) -> Result<Utf8PathBuf, ArchiveError> {
         let failed = |source| ArchiveError::Io {
             verb: "write",
@@ -93,9 +88,9 @@ impl Archive {
         Ok(path)
     }
 
-    /// Two calls within a second have names of their own.
+    /// Writes a new file. Two invocations within a second get different names.
     fn write(&self, stem: &str, text: &[u8]) -> io::Result<Utf8PathBuf> {
-        // Only its owner can read or write what tempfile makes.
+        // tempfile creates files that only their owner can read or write.
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(text)?;
         file.as_file().sync_all()?;
@@ -116,7 +111,7 @@ impl Archive {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// That an old one stays is no reason to fail.
+    /// Deletes the oldest records. Failing to do so is not an error.
     fn forget_old(&self) {
         let Ok(kept) = self.list() else { return };
         for path in kept.iter().rev().skip(Self::KEPT) {
@@ -124,7 +119,7 @@ impl Archive {
         }
     }
 
-    /// What is kept, the oldest first.
+    /// The saved records, the oldest first.
     pub fn list(&self) -> Result<Vec<Utf8PathBuf>, ArchiveError> {
         let failed = |source| ArchiveError::Io {
             verb: "read",
@@ -147,13 +142,13 @@ impl Archive {
         Ok(kept)
     }
 
-    /// The last one that is kept; `None` when none is.
+    /// The latest record, if any.
     pub fn last(&self) -> Result<Option<DrillReport>, ArchiveError> {
         let last = self.list()?.pop();
         last.map(|last| Self::read(&last)).transpose()
     }
 
-    /// The last one that was begun before `started`.
+    /// The latest record that was started before `started`.
     pub fn last_before(&self, started: &str) -> Result<Option<DrillReport>, ArchiveError> {
         let stem = file_stem(started);
         let mut kept = self.list()?;
@@ -161,7 +156,7 @@ impl Archive {
         kept.pop().map(|last| Self::read(&last)).transpose()
     }
 
-    /// A record in a file: a kept one, or what `hactl failover-test --format json` printed.
+    /// Reads a record from a file: a saved one, or the output of `hactl failover-test --format json`.
     pub fn read(path: &Utf8Path) -> Result<DrillReport, ArchiveError> {
         let failed = |source| ArchiveError::Io {
             verb: "read",
@@ -189,7 +184,7 @@ impl Archive {
             json = report.take();
         }
         match json.get("format").and_then(serde_json::Value::as_u64) {
-            None => return Err(no_record("it says no format".to_owned())),
+            None => return Err(no_record("it names no format".to_owned())),
             Some(found) if found != u64::from(DrillReport::FORMAT) => {
                 return Err(ArchiveError::UnknownFormat {
                     path: path.to_owned(),
@@ -203,19 +198,20 @@ impl Archive {
 }
 
 impl ArchiveError {
-    /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Io { .. } => "Look at its owner and mode; XDG_STATE_HOME names another folder.",
-            Self::NoRecord { .. } => {
-                "A record is what hactl failover-test keeps, or prints with --format json."
+            Self::Io { .. } => {
+                "check its owner and mode, or name another folder with XDG_STATE_HOME"
             }
-            Self::UnknownFormat { .. } => "Read it with the hactl that wrote it.",
+            Self::NoRecord { .. } => {
+                "name a file that `hactl failover-test` saved, or printed with --format json"
+            }
+            Self::UnknownFormat { .. } => "read it with the version of hactl that wrote it",
         }
     }
 }
 
-/// A time as a file's name: letters, digits and hyphens of what was given.
+/// A time as a file name: anything but letters and digits becomes a hyphen.
 fn file_stem(started: &str) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let stem: String = started.chars().take(40).map(keep).collect();
@@ -226,7 +222,7 @@ fn file_stem(started: &str) -> String {
     }
 }
 
-/// By time, then by number: the tenth of a second is not before the second.
+/// Sorts by time, then by number, so that 10 follows 2.
 fn order(path: &Utf8Path) -> (String, u32) {
     let stem = path.file_stem().unwrap_or_default();
     match stem.split_once('.') {
@@ -319,7 +315,7 @@ mod tests {
         );
         assert_eq!(
             refused("[]"),
-            "x.json is not a record of drills: it says no format"
+            "x.json is not a record of drills: it names no format"
         );
         let cut = serde_json::to_string(&samples::report()).unwrap();
         assert!(

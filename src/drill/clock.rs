@@ -1,18 +1,17 @@
-//! One clock for everything that is measured: the operator's monotonic one. Hosts' clocks are brought
-//! to it by an estimate of how far they are off.
+//! One clock for all measurements: the operator's monotonic one. Times of hosts are converted by an estimate of their
+//! clocks' offsets.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// The operator's clock. Its zero is when it was started; nobody sets it.
+/// The operator's clock. It is monotonic, and zero when started.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
-    /// Seconds since the epoch at its zero, by the clock on the wall.
+    /// Wall-clock time at zero, in seconds since the epoch.
     epoch: f64,
 }
 
 impl Clock {
-    /// Starts it.
     pub fn start() -> Self {
         let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
@@ -21,46 +20,46 @@ impl Clock {
         }
     }
 
-    /// A moment as the time since its zero.
+    /// A point in time, relative to zero.
     pub fn at(&self, moment: Instant) -> Duration {
         moment.saturating_duration_since(self.started)
     }
 
-    /// The time since its zero.
+    /// Time since zero.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 }
 
-/// One look at a host's clock.
+/// One reading of a host's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClockReading {
-    /// When it was asked for.
+    /// When it was requested.
     pub asked: Duration,
-    /// When the answer was there.
+    /// When the answer arrived.
     pub answered: Duration,
-    /// Seconds since the epoch, by the host.
+    /// The host's time, in seconds since the epoch.
     pub host: f64,
 }
 
-/// How a host's clock stands to the operator's.
+/// The relation of a host's clock to the operator's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HostClock {
-    /// The host's seconds since the epoch at the zero of the operator's clock.
+    /// The host's time at the operator's zero, in seconds since the epoch.
     zero: f64,
-    /// Its seconds ahead of the operator's clock on the wall.
+    /// Seconds that the host is ahead of the operator's wall clock.
     pub offset: f64,
-    /// The estimate is no further off than this, in seconds: half of the fastest round trip.
+    /// Bound of the estimate's error, in seconds: half of the fastest round trip.
     pub error: f64,
 }
 
 impl HostClock {
-    /// The best estimate from several readings; `None` from none.
+    /// The best estimate from several readings. `None` if there are none.
     pub fn estimate(clock: &Clock, readings: &[ClockReading]) -> Option<Self> {
         let trip = |reading: &ClockReading| reading.answered.saturating_sub(reading.asked);
         let best = readings.iter().min_by_key(|reading| trip(reading))?;
         let error = trip(best).as_secs_f64() / 2.0;
-        // The host looked at its clock at some time between; the middle is the least wrong.
+        // The host read its clock somewhere in between. The middle minimises the error.
         let zero = best.host - (best.asked.as_secs_f64() + error);
         Some(Self {
             zero,
@@ -69,7 +68,7 @@ impl HostClock {
         })
     }
 
-    /// A host's time on the operator's clock, in seconds since its zero.
+    /// A host's time on the operator's clock, in seconds since zero.
     pub fn to_operator(&self, host: f64) -> f64 {
         host - self.zero
     }
@@ -88,7 +87,7 @@ mod tests {
             answered: millis(answered),
             host: clock.epoch + host,
         };
-        // A host that is 5 s ahead: asked at 100 ms, its answer took 4 ms.
+        // A host that is 5 s ahead: requested at 100 ms, with a round trip of 4 ms.
         let readings = [reading(50, 90, 5.055), reading(100, 104, 5.102)];
         let host = HostClock::estimate(&clock, &readings).unwrap();
         assert!((host.offset - 5.0).abs() < 1e-5, "{host:?}");

@@ -1,9 +1,8 @@
-//! Drills now beside drills then.
+//! Compares drills with earlier ones.
 //!
-//! One drill's outages scatter, so a difference of two medians means little on its own. It is called
-//! one when 95 of 100 resamplings of both sets of runs differ in the same direction (a bootstrap of
-//! the difference of medians), and by more than two requests are apart. Fewer than five runs on a side
-//! get no verdict.
+//! The outages of one drill scatter, so a difference of two medians means little on its own. It counts if 95 of 100
+//! resamplings of both sets of runs differ in the same direction (a bootstrap of the difference of medians), and by
+//! more than two request intervals. Fewer than five runs on a side get no verdict.
 
 use serde::Serialize;
 
@@ -12,7 +11,7 @@ use super::record::{DrillReport, DrillRun};
 use super::stats::{DrillStats, Spread, median_of_sorted};
 use crate::model::NodeName;
 
-/// What became of a drill's outage.
+/// How a drill's outage has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trend {
@@ -22,42 +21,42 @@ pub enum Trend {
     Same,
     /// Longer than before.
     Longer,
-    /// Too few runs to tell.
+    /// Too few runs for a verdict.
     TooFew,
 }
 
-/// One drill, then and now.
+/// One drill, compared with earlier runs.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct DrillTrend {
-    /// Which drill.
+    /// The drill.
     pub drill: Drill,
-    /// Runs then.
+    /// Number of earlier runs.
     pub runs_then: usize,
-    /// Runs now.
+    /// Number of current runs.
     pub runs_now: usize,
-    /// How users were cut off then, in milliseconds.
+    /// Earlier outages, in milliseconds.
     pub then_ms: Spread,
-    /// And now.
+    /// Current outages, in milliseconds.
     pub now_ms: Spread,
-    /// What became of it.
+    /// The verdict.
     pub trend: Trend,
 }
 
-/// Two reports side by side.
+/// Two reports compared.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Comparison {
-    /// When the earlier one was begun.
+    /// When the earlier drills were started.
     pub since: String,
-    /// In what else they differ, so that the drills are not all that differs.
+    /// Other differences between the reports, which may be the cause.
     pub differs: Vec<String>,
-    /// Drills that are in both, in the order of the new one.
+    /// Drills that are in both reports, in the order of the current one.
     pub drills: Vec<DrillTrend>,
-    /// Drills that are in the new one only.
+    /// Drills that are only in the current report.
     pub only_now: Vec<Drill>,
 }
 
 impl Comparison {
-    /// `now` beside `then`.
+    /// Compares `now` with `then`.
     pub fn of(then: &DrillReport, now: &DrillReport) -> Self {
         let resolution = then.probe_interval_ms.max(now.probe_interval_ms);
         let (mut drills, mut only_now) = (Vec::new(), Vec::new());
@@ -112,7 +111,7 @@ fn differs(then: &DrillReport, now: &DrillReport) -> Vec<String> {
         interval(now.advert_ms),
     );
     say(
-        "adverts that must be missing",
+        "missed adverts before a takeover",
         then.down_timer_adverts.to_string(),
         now.down_timer_adverts.to_string(),
     );
@@ -125,14 +124,14 @@ fn differs(then: &DrillReport, now: &DrillReport) -> Vec<String> {
     differs
 }
 
-/// Resamplings of the two sets of runs.
+/// Number of resamplings of the two sets of runs.
 const RESAMPLINGS: usize = 2000;
 
 fn trend(then: &[f64], now: &[f64], resolution_ms: f64) -> Trend {
     if then.len().min(now.len()) < DrillStats::ENOUGH {
         return Trend::TooFew;
     }
-    // The same runs get the same verdict every time.
+    // A fixed seed: the same runs always get the same verdict.
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut differences: Vec<f64> = (0..RESAMPLINGS)
         .map(|_| dice.median(now) - dice.median(then))
@@ -141,7 +140,7 @@ fn trend(then: &[f64], now: &[f64], resolution_ms: f64) -> Trend {
     let tail = RESAMPLINGS / 40;
     let (low, high) = (differences[tail], differences[RESAMPLINGS - 1 - tail]);
     let middle = differences[RESAMPLINGS / 2];
-    // Both ends of an outage are known to one request only.
+    // Each end of an outage is known to within one request.
     if low > 0.0 && middle > 2.0 * resolution_ms {
         Trend::Longer
     } else if high < 0.0 && middle < -2.0 * resolution_ms {
@@ -151,7 +150,7 @@ fn trend(then: &[f64], now: &[f64], resolution_ms: f64) -> Trend {
     }
 }
 
-/// A small generator (SplitMix64): what is drawn has to be spread well, not to be unpredictable.
+/// `SplitMix64`. The numbers need a good distribution and need not be unpredictable.
 struct Dice(u64);
 
 impl Dice {
@@ -163,11 +162,11 @@ impl Dice {
         bits ^ (bits >> 31)
     }
 
-    /// The median of as many values, drawn from `values` with repetition.
+    /// The median of a bootstrap sample of `values`.
     fn median(&mut self, values: &[f64]) -> f64 {
         let count = values.len() as u64;
         let mut drawn: Vec<f64> = (0..count)
-            // The remainder is below the length.
+            // The remainder is less than the length.
             .map(|_| values[usize::try_from(self.next() % count).unwrap_or_default()])
             .collect();
         drawn.sort_by(f64::total_cmp);
@@ -186,18 +185,18 @@ mod tests {
         assert_eq!(trend(&around(100.0), &around(101.0), 1.0), Trend::Same);
         assert_eq!(trend(&around(100.0), &around(150.0), 1.0), Trend::Longer);
         assert_eq!(trend(&around(150.0), &around(100.0), 1.0), Trend::Shorter);
-        // Within two requests, every difference is one of the ruler.
+        // A difference below two requests is within the resolution.
         assert_eq!(trend(&[10.0; 7], &[18.0; 7], 5.0), Trend::Same);
         assert_eq!(trend(&[10.0; 7], &[21.0; 7], 5.0), Trend::Longer);
         assert_eq!(trend(&[10.0; 4], &[900.0; 20], 5.0), Trend::TooFew);
     }
 
-    /// Two sets from one distribution are called different in few cases only.
+    /// Two samples of one distribution are rarely reported as different.
     #[test]
     fn chance_is_seldom_taken_for_a_trend() {
         let mut dice = Dice(7);
         let mut draw = |count: usize| -> Vec<f64> {
-            // Between 20 and 420, more of them near 20.
+            // Between 20 and 420, denser near 20.
             let one = |bits: u64| {
                 20.0 + 400.0 * (f64::from(u16::try_from(bits % 1000).unwrap()) / 1000.0).powi(3)
             };

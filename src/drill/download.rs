@@ -1,4 +1,4 @@
-//! Large answers that are read slowly, so that they are under way when the fault comes.
+//! Large downloads that are read slowly, so that they are in progress when the fault starts.
 
 use std::io;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use super::http::Target;
 /// One download, in the operator's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Download {
-    /// When its first byte was there.
+    /// When its first byte arrived.
     pub began: Duration,
-    /// When it ended, well or not.
+    /// When it ended, complete or not.
     pub ended: Duration,
-    /// All of it arrived.
+    /// Whether all of it arrived.
     pub whole: bool,
 }
 
-/// So much is read at a time, at intervals: about 1 MB a second.
+/// Bytes per read. With the pause between reads: about 1 MB/s.
 const BITE: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(60);
-/// A download that gets no byte for this long is broken.
+/// A download that receives nothing for this long is broken.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Downloads until the answer's end, or until `stop` says so; then the rest is read as fast as it
-/// comes. `None` where there is nothing large to be had.
+/// Downloads to the end of the response. Once `stop` is set, the rest is read at full speed. `None` if there is no
+/// large response.
 pub(super) async fn download(
     target: Target,
     clock: Clock,
@@ -47,7 +47,7 @@ pub(super) async fn download(
 }
 
 async fn begin(target: &Target, rest: &mut Vec<u8>) -> io::Result<(TcpStream, u64)> {
-    // What the kernel has buffered here survives any fault.
+    // Data that is already in the local receive buffer survives any fault.
     let buffer = u32::try_from(BITE).unwrap_or(u32::MAX);
     let mut stream = target.connect(Some(buffer)).await?;
     let head = tokio::time::timeout(PATIENCE, target.ask(&mut stream, false, rest)).await??;
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that promises `promised` bytes and sends `sent`.
+    /// A download from a server that announces `promised` bytes and sends `sent`.
     async fn downloaded(promised: usize, sent: usize) -> Option<Download> {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = server.local_addr().unwrap();

@@ -1,19 +1,18 @@
-//! What is to be expected of a drill: what would be a fault of the cluster's in any other.
+//! What to expect during a drill that would be a violation in other drills.
 
 use super::kind::{Drill, Takeover};
 use super::window::{Linger, Window};
 
-/// What is to be expected while a drill lasts.
+/// What to expect during a drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expect {
-    /// When two nodes may both answer for the VIP; `None` for never.
+    /// When two nodes may both answer for the VIP. `None` for never.
     pub two_owners: Option<Window>,
-    /// How long who had it may still answer.
+    /// How long a former owner may still answer.
     pub lingers: Linger,
-    /// Its fault is a reason for the VIP to move. Where it is none, only what it leads to can be one: a
-    /// node that goes to FAULT, say.
+    /// Whether its fault justifies a move of the VIP. If not, only its consequences can, such as a node in FAULT.
     pub moves_vip: bool,
-    /// No node may resign: FAULT is no reason for a takeover, and there is an owner at any time.
+    /// Whether no node may resign: FAULT does not justify a takeover, and the VIP always has an owner.
     pub nobody_resigns: bool,
 }
 
@@ -29,7 +28,7 @@ impl Expect {
 }
 
 impl Drill {
-    /// What is to be expected of it.
+    /// What to expect during this drill.
     pub fn expectation(self) -> Expect {
         let spec = self.spec();
         Expect {

@@ -1,4 +1,4 @@
-//! Connections that are kept open, as browsers and other proxies do, with a request at intervals.
+//! Persistent connections, like those of browsers and other proxies, with a request at intervals.
 
 use std::io;
 use std::time::Duration;
@@ -12,11 +12,10 @@ use super::http::Target;
 use super::probe::PATIENCE;
 use super::record::Held;
 
-/// No answer that is read to its end is longer.
+/// Size limit of a response that is read to its end, in bytes.
 const BODY_LIMIT: u64 = 1 << 20;
 
-/// One client: asks every `interval` over a connection that it keeps, and connects anew when that
-/// breaks.
+/// One client: sends a request every `interval` over a persistent connection, and reconnects if that breaks.
 pub(super) async fn hold(
     target: Target,
     interval: Duration,
@@ -54,7 +53,7 @@ pub(super) async fn hold(
     }
 }
 
-/// One request over `connection`, which is opened where there is none, and closed as its server wants.
+/// One request over `connection`, which is opened if necessary, and closed if the server says so.
 async fn ask(target: &Target, connection: &mut Option<TcpStream>) -> io::Result<()> {
     let mut stream = match connection.take() {
         Some(stream) => stream,
@@ -66,7 +65,7 @@ async fn ask(target: &Target, connection: &mut Option<TcpStream>) -> io::Result<
         return Err(io::Error::other("the server failed"));
     }
     let Some(length) = head.length.filter(|length| *length <= BODY_LIMIT) else {
-        // Where the answer ends only its connection could tell: the next request takes a new one.
+        // Only the end of the connection would delimit this response, so the next request opens a new one.
         return Ok(());
     };
     let read = u64::try_from(rest.len()).unwrap_or(u64::MAX);
@@ -81,7 +80,7 @@ async fn ask(target: &Target, connection: &mut Option<TcpStream>) -> io::Result<
     Ok(())
 }
 
-/// What all clients saw together.
+/// The totals of all clients.
 pub(super) fn sum(clients: impl IntoIterator<Item = Held>) -> Held {
     clients.into_iter().fold(Held::default(), |all, one| Held {
         connections: all.connections + one.connections,

@@ -1,12 +1,12 @@
-//! Whether what was seen in a drill may be: one owner that answers, none for no longer than the
-//! budget, and no takeover without its cause.
+//! Checks the history of a drill: one owner that answers, none for no longer than the budget, and no takeover without a
+//! cause.
 //!
-//! VRRP hands an address over by an advert: the new owner has it already when the old one hears of it.
-//! So two have it for a moment at every way back, which is no violation unless it lasts.
+//! VRRP hands an address over by an advertisement: the new owner already has it when the old one receives that. So both
+//! have it for a moment at every failback, which is a violation only if it lasts.
 //!
-//! Two hosts' times can be off against each other by the errors of their clocks' estimates. So a
-//! violation is what no clock within these errors could explain. It is pure: a run and what is
-//! expected of its drill in, violations out.
+//! Times of two hosts may be off against each other by the errors of their clocks' estimates. A violation is what no
+//! clock within these errors could explain. The checks are pure: a run and the expectations of its drill in, violations
+//! out.
 
 use super::expect::Expect;
 use super::record::{Adverts, DrillRun, Event, Millis, Violation, What};
@@ -14,16 +14,16 @@ use super::spans::{Span, any, both, grown, none, spans};
 use super::window::{Mark, Window};
 use crate::model::NodeName;
 
-/// What of `run`, whose cluster adverts like that, must not be. A record that contradicts itself is not
-/// judged any further.
+/// The violations in `run`, given the cluster's advertisements. A record that contradicts itself is not checked
+/// further.
 pub fn violations(run: &DrillRun, adverts: Adverts) -> Vec<Violation> {
     judge(run, run.drill.expectation(), adverts, &CHECKS)
 }
 
-/// One thing that must hold of every history.
+/// A check of a property that every history must have.
 pub(super) type Check = fn(&History<'_>) -> Vec<Violation>;
 
-/// Everything that must hold of one that can be judged.
+/// All checks for a consistent history.
 pub(super) const CHECKS: [Check; 4] = [
     |history| history.two_owners(),
     |history| history.no_owner(),
@@ -46,7 +46,7 @@ pub(super) fn judge(
     checks.iter().flat_map(|check| check(&history)).collect()
 }
 
-/// What makes a record worthless.
+/// Reasons why a record is unusable.
 fn contradictions(run: &DrillRun) -> Vec<String> {
     let mut found = Vec::new();
     let times = run.timeline.iter().map(|event| event.at_ms);
@@ -54,7 +54,7 @@ fn contradictions(run: &DrillRun) -> Vec<String> {
         found.push("an event has no time".to_owned());
     }
     if !times.is_sorted() {
-        found.push("the events are not in the order of their times".to_owned());
+        found.push("the events are out of order".to_owned());
     }
     let mut lacking: Vec<&NodeName> = run
         .timeline
@@ -67,36 +67,36 @@ fn contradictions(run: &DrillRun) -> Vec<String> {
     found.extend(
         lacking
             .iter()
-            .map(|node| format!("how far {node}'s clock is off is not known")),
+            .map(|node| format!("the clock offset of {node} is unknown")),
     );
     found
 }
 
-/// How far a node's times may be off; `None` when that is not stated.
+/// Error bound of a node's times, in milliseconds. `None` if it is not recorded.
 fn error_of(run: &DrillRun, node: &NodeName) -> Option<f64> {
     let offset = run.offsets.iter().find(|offset| offset.node == *node)?;
     (offset.error_ms.is_finite() && offset.error_ms >= 0.0).then_some(offset.error_ms)
 }
 
-/// What a node was and had, by its own clock.
+/// The states of a node over time, by its own clock.
 struct Lane<'a> {
     node: &'a NodeName,
-    /// How far its times may be off.
+    /// Error bound of its times.
     error: f64,
     /// When it had the VIP.
     owns: Vec<Span>,
-    /// When it had it, could be reached, and nginx answered.
+    /// When it had the VIP, was reachable, and nginx answered.
     answers: Vec<Span>,
-    /// The same, and for as long afterwards as it may go on answering from its loopback.
+    /// The same, extended by the time for which it may go on answering from its loopback interface.
     may_answer: Vec<Span>,
 }
 
-/// Why the VIP may leave a node, or come back to it.
+/// Why the VIP may leave a node, or return to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CauseKind {
-    /// The node got into trouble.
+    /// The node failed.
     Trouble,
-    /// It got out of it.
+    /// The node recovered.
     Return,
 }
 
@@ -104,21 +104,21 @@ struct Cause<'a> {
     at: Millis,
     node: &'a NodeName,
     kind: CauseKind,
-    /// Who took over because of it.
+    /// The nodes that took over because of it.
     used_by: Vec<&'a NodeName>,
-    /// The first time that somebody did.
+    /// When the first of them took over.
     used_at: Option<Millis>,
 }
 
-/// A run, made ready to be judged.
+/// A run, prepared for the checks.
 pub(super) struct History<'a> {
     run: &'a DrillRun,
     lanes: Vec<Lane<'a>>,
     may_overlap: Vec<Span>,
     expect: Expect,
-    /// Handing over takes no longer.
+    /// Upper bound of a handover, in milliseconds.
     handover: f64,
-    /// Nodes that miss the same adverts take over within this time of each other.
+    /// Nodes that miss the same advertisements take over within this time of each other.
     together: f64,
 }
 
@@ -146,7 +146,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Never two that both answer, for longer than it takes to hand over.
+    /// No two nodes both answer for longer than a handover.
     fn two_owners(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         for (index, one) in self.lanes.iter().enumerate() {
@@ -170,7 +170,7 @@ impl<'a> History<'a> {
         found
     }
 
-    /// When, beyond the clocks' errors, nobody had it who answers.
+    /// When, allowing for clock errors, no node that answers had the VIP.
     fn ownerless(&self) -> Vec<Span> {
         let perhaps = self
             .lanes
@@ -182,7 +182,7 @@ impl<'a> History<'a> {
         )
     }
 
-    /// Never none for longer than the budget.
+    /// The VIP is never without an owner for longer than the budget.
     fn no_owner(&self) -> Vec<Violation> {
         let none_at_all = self.expect.nobody_resigns.then_some(0.0);
         let Some(budget) = none_at_all.or(self.run.budget_ms) else {
@@ -197,7 +197,7 @@ impl<'a> History<'a> {
         .collect()
     }
 
-    /// Every takeover has a cause that lies before it.
+    /// Every takeover has a preceding cause.
     fn unexplained(&self) -> Vec<Violation> {
         let mut causes = causes(self.run, self.expect);
         let begins = |lane: &'_ Lane<'a>| {
@@ -217,8 +217,8 @@ impl<'a> History<'a> {
         .collect()
     }
 
-    /// Whether `node`'s takeover at `at` has a cause, which is then used up: one fault does not explain
-    /// what happens a minute later.
+    /// Whether `node`'s takeover at `at` has a cause, which is then used up: a fault does not explain what happens a
+    /// minute later.
     fn is_explained(&self, at: Millis, node: &'a NodeName, causes: &mut [Cause<'a>]) -> bool {
         let error = self.error(node);
         let mut explained = false;
@@ -251,7 +251,7 @@ impl<'a> History<'a> {
         explained
     }
 
-    /// Those whom `node` took the VIP from at `at`: who has it then, or had it last.
+    /// The nodes that `node` took the VIP from at `at`: those that have it at that time, or had it last.
     fn losers(&self, at: Millis, node: &NodeName) -> Vec<&'a NodeName> {
         let others = || self.lanes.iter().filter(|lane| lane.node != node);
         let last = |lane: &Lane<'_>| self.last_ownership(lane.node, at).map(|own| own.1.min(at));
@@ -262,16 +262,16 @@ impl<'a> History<'a> {
             .collect()
     }
 
-    /// A node's last stretch with the VIP that began before `at`.
+    /// The last period in which a node had the VIP, of those that began before `at`.
     fn last_ownership(&self, node: &NodeName, at: Millis) -> Option<Span> {
         let lane = self.lanes.iter().find(|lane| lane.node == node)?;
         lane.owns.iter().rfind(|own| own.0 < at).copied()
     }
 
-    /// The node had the VIP when it got into trouble.
+    /// Whether the node had the VIP when it failed.
     fn is_of_its_ownership(&self, cause: &Cause<'_>, at: Millis) -> bool {
         let error = self.error(cause.node);
-        // What a daemon's log says of a release may be a little later than the release.
+        // A daemon's log may report a release a little late.
         self.last_ownership(cause.node, at).is_some_and(|own| {
             cause.at >= own.0 - error && cause.at <= own.1 + self.together + error
         })
@@ -282,7 +282,7 @@ impl<'a> History<'a> {
         lane.map_or(0.0, |lane| lane.error)
     }
 
-    /// Where nobody had the VIP, nobody can have answered: an owner was missed.
+    /// While no node had the VIP, no request can have been answered. If one was, an owner was missed.
     fn answered_by_nobody(&self) -> Vec<Violation> {
         let seen = &self.run.new;
         let lost = |span: &Span| {
@@ -291,8 +291,8 @@ impl<'a> History<'a> {
                 .iter()
                 .any(|gap| overlaps(gap.at_ms, gap.length_ms))
         };
-        // A request that waited could have bridged what is shorter than the slowest answer, and what
-        // is very short falls between two requests.
+        // A request that waited may have bridged anything shorter than the slowest response, and a very short period
+        // falls between two requests.
         let least = seen.slowest_ms.max(MIN_UNANSWERED_MS);
         let found = self.ownerless().into_iter();
         found
@@ -307,13 +307,13 @@ impl<'a> History<'a> {
     }
 }
 
-/// The way of an advert, and what its reader needs to let the address go, on a machine that is busy.
+/// Time for an advertisement to arrive and for its receiver to release the address, on a busy machine.
 const HANDOVER_MS: f64 = 30.0;
 
-/// No request may fall into a stretch that is shorter than this, in milliseconds.
+/// In milliseconds. A shorter period may fall between requests.
 const MIN_UNANSWERED_MS: f64 = 100.0;
 
-/// When `window` is open in `run`.
+/// The periods in which `window` is open in `run`.
 fn open(run: &DrillRun, window: Window, advert_ms: f64) -> Vec<Span> {
     let is_fault = |event: &&Event| matches!(event.what, What::Fault { .. });
     let faults = run.timeline.iter().filter(is_fault);
@@ -335,20 +335,19 @@ fn open(run: &DrillRun, window: Window, advert_ms: f64) -> Vec<Span> {
         .collect()
 }
 
-/// When a node had the VIP, and when it could not have answered. Its own clock tells, so they fit each
-/// other exactly.
+/// When a node had the VIP, and when it could not have answered. All by its own clock, so the periods are consistent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeSpans {
     /// It had the VIP.
     pub owns: Vec<Span>,
-    /// nginx did not answer there.
+    /// nginx did not answer.
     pub silent: Vec<Span>,
-    /// It could not be reached.
+    /// It was unreachable.
     pub cut: Vec<Span>,
 }
 
 impl DrillRun {
-    /// What `node` was and had. Infinite where the watching did not see it begin or end.
+    /// The states of `node` over time. A period is infinite where the watch did not see it begin or end.
     pub fn spans(&self, node: &NodeName) -> NodeSpans {
         let changes = |initially: bool, read: fn(&What) -> Option<bool>| {
             let own = self.timeline.iter();
@@ -391,7 +390,7 @@ fn lane<'a>(run: &'a DrillRun, node: &'a NodeName, lingers: f64) -> Lane<'a> {
     }
 }
 
-/// Everything that may make the VIP move, in order. What only repeats how things are is no cause.
+/// Everything that may make the VIP move, in order. An event that only repeats the current state is not a cause.
 fn causes(run: &DrillRun, expect: Expect) -> Vec<Cause<'_>> {
     let mut causes: Vec<Cause<'_>> = Vec::new();
     let mut troubled: Vec<&NodeName> = Vec::new();
@@ -408,7 +407,7 @@ fn causes(run: &DrillRun, expect: Expect) -> Vec<Cause<'_>> {
             What::State { state } if state == "BACKUP" => CauseKind::Return,
             _ => continue,
         };
-        // Nobody returns who was not away.
+        // Only a node that failed can return.
         match kind {
             CauseKind::Trouble if !troubled.contains(&node) => troubled.push(node),
             CauseKind::Return if !troubled.contains(&node) => continue,

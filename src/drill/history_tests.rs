@@ -1,4 +1,4 @@
-//! Good histories, about which nothing may be said, and bad ones, each of which must be found.
+//! Good histories, which must pass, and bad ones, each of which must be found.
 
 use proptest::prelude::*;
 
@@ -94,7 +94,7 @@ fn killed() -> Vec<Event> {
     ]
 }
 
-/// Power lost on lb1, then on lb2, then both back, the better one last.
+/// lb1 loses power, then lb2, then both come back, the preferred one last.
 fn cascade() -> Vec<Event> {
     vec![
         event(0.0, "lb1", fault()),
@@ -134,8 +134,8 @@ fn of_good_histories_nothing_is_said() {
 
 #[test]
 fn what_a_clock_may_explain_is_no_violation_and_a_little_more_is() {
-    // lb1's release is seen 33 ms after lb2's takeover: both clocks together may be off by 3 ms, and
-    // handing over may take 30 ms.
+    // lb1's release is seen 33 ms after lb2's takeover: together, both clocks may be off by 3 ms, and a handover may
+    // take 30 ms.
     let late = moved(killed(), 6, 43.0);
     let late = without(late, |event| event.what == What::Silent);
     assert_eq!(found(&run(1.5, late.clone())), []);
@@ -152,11 +152,11 @@ fn what_a_clock_may_explain_is_no_violation_and_a_little_more_is() {
     };
     assert_eq!((*at_ms, nodes), (17.0, &lb1_lb2));
     assert!((length_ms - 31.0).abs() < 1e-9);
-    // A gap of 102 ms is one of 99 ms at least when both of its ends may be off by 1.5 ms.
+    // A gap of 102 ms is at least 99 ms if both of its ends may be off by 1.5 ms.
     let long = moved(killed(), 8, 87.0);
     assert_eq!(found(&run(1.5, long.clone())), []);
     assert_eq!(found(&run(0.1, long)).len(), 1);
-    // A fault that is seen a little after what it caused.
+    // A fault that is seen a little after its effect.
     let is_other = |event: &Event| event.at_ms > 16.0 || event.what != fault() && is_trouble(event);
     let after = moved(without(killed(), is_other), 3, 17.0);
     assert_eq!(found(&run(0.5, after.clone())), []);
@@ -173,14 +173,14 @@ fn is_return(event: &Event) -> bool {
     matches!(event.what, What::Healed | What::Joined | What::Serves)
 }
 
-/// The story of [`killed`], changed.
+/// The history of [`killed`], modified.
 fn changed(change: impl FnOnce(&mut Vec<Event>)) -> DrillRun {
     let mut timeline = killed();
     change(&mut timeline);
     run(0.5, timeline)
 }
 
-/// The same, and `lb` gets the VIP from who has it a while later.
+/// The same, and a while later `lb` gets the VIP from `from`.
 fn and_then(from: &str, lb: &str) -> DrillRun {
     changed(|timeline| {
         timeline.push(event(3000.0, from, What::Released));
@@ -188,7 +188,7 @@ fn and_then(from: &str, lb: &str) -> DrillRun {
     })
 }
 
-/// Histories that must be found, each by a name that tells what is wrong with it.
+/// Histories that must be found, each named after its defect.
 fn bad() -> Vec<(&'static str, DrillRun)> {
     let mut bad = bad_owners();
     bad.extend(bad_takeovers());
@@ -283,7 +283,7 @@ fn every_bad_history_is_found() {
     insta::assert_snapshot!(kinds.join("\n"));
 }
 
-/// No check is there for nothing: without it, a bad history goes unnoticed.
+/// No check is redundant: without it, a bad history goes unnoticed.
 #[test]
 fn without_any_check_something_bad_goes_unnoticed() {
     for left_out in 0..CHECKS.len() {
@@ -348,7 +348,7 @@ fn what_a_drill_is_expected_to_do_is_no_violation() {
     else {
         panic!("they lasted longer than they may");
     };
-    // From 2001 on, when the window and the clocks' errors are over, to 3139.5.
+    // From 2001, when the window and the clocks' errors have ended, to 3139.5.
     assert_eq!((at_ms, length_ms), (2001.0, 1138.5));
     assert_eq!(judged(&split, expecting(Mark::Healed, 10, 0)).len(), 1);
 }
@@ -395,7 +395,7 @@ fn where_nobody_may_resign_fault_explains_no_takeover_and_there_is_an_owner_at_a
     let unexplained =
         |it: &Violation| matches!(it, Violation::Unexplained { to, .. } if to.as_str() == "lb2");
     assert!(found.iter().any(unexplained), "{found:?}");
-    // Nobody takes over: 50 ms without an owner are within the run's budget, but not within this one.
+    // No node takes over. 50 ms without an owner are within the run's budget, but not allowed here.
     let mut nobody = resigns[..4].to_vec();
     nobody.push(event(1550.5, "lb1", What::Owns));
     let found = judged(&nobody);
@@ -407,7 +407,7 @@ fn where_nobody_may_resign_fault_explains_no_takeover_and_there_is_an_owner_at_a
     );
 }
 
-/// Two that miss the same adverts both take over, and one of them yields: two owners, but both explained.
+/// Two nodes that miss the same advertisements both take over, and one yields: two owners, both explained.
 #[test]
 fn two_may_take_over_for_the_same_reason() {
     let mut timeline = killed();
@@ -416,14 +416,14 @@ fn two_may_take_over_for_the_same_reason() {
     assert_eq!(found(&run(0.5, timeline)), []);
 }
 
-/// A takeover and the way back, as often as wished, by clocks that are off.
+/// A takeover and a failback, by clocks that are off.
 #[derive(Debug, Clone)]
 struct Round {
-    /// From the fault to the release, on to the takeover, on to the return, on to the way back.
+    /// Fault to release, to takeover, to recovery, to failback.
     waits: [f64; 4],
 }
 
-/// What the clocks of a history's hosts say.
+/// A history as the hosts' clocks record it.
 #[derive(Debug, Clone)]
 struct Story {
     rounds: Vec<Round>,
@@ -443,7 +443,7 @@ fn stories() -> impl Strategy<Value = Story> {
 }
 
 impl Story {
-    /// As the hosts' clocks tell it.
+    /// The run as the hosts' clocks record it.
     fn run(&self) -> DrillRun {
         let mut now = 0.0;
         let mut timeline = Vec::new();
@@ -493,7 +493,7 @@ proptest! {
     fn an_overlap_beyond_the_errors_is_found(story in stories(), round in 0..4_usize, by in 0.1..50.0_f64) {
         let mut run = story.run();
         let round = round % story.rounds.len();
-        // lb2 lets go only after lb1 has taken the VIP back.
+        // lb2 releases the VIP only after lb1 has taken it back.
         let takes = Story::index_of(&run, "lb1", &What::Owns, round);
         let after = run.timeline[takes].at_ms + 30.0 + 2.0 * story.error + by;
         let lets_go = Story::index_of(&run, "lb2", &What::Released, round);

@@ -1,4 +1,4 @@
-//! As much of HTTP as a drill's clients speak.
+//! The subset of HTTP that a drill's clients speak.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -6,30 +6,28 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// What is asked for.
+/// The target of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The VIP.
     pub address: IpAddr,
-    /// The port.
     pub port: u16,
-    /// The path.
     pub path: String,
-    /// The Host header.
+    /// Value of the Host header.
     pub host: String,
 }
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: u16,
-    /// `Content-Length`; `None` where the answer's end is told in another way.
+    /// `Content-Length`. `None` if the body is delimited in another way.
     pub(super) length: Option<u64>,
-    /// The server ends the connection after this answer.
+    /// True if the server closes the connection after this response.
     pub(super) closes: bool,
 }
 
-/// No head of an answer is longer.
+/// Size limit of a response's head, in bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
 
 impl Target {
@@ -42,7 +40,7 @@ impl Target {
         }
     }
 
-    /// A new connection. With `buffer`, no more bytes than that wait in the kernel to be read.
+    /// A new connection. `buffer` limits the kernel's receive buffer.
     pub(super) async fn connect(&self, buffer: Option<u32>) -> io::Result<TcpStream> {
         let address = SocketAddr::new(self.address, self.port);
         let socket = match address {
@@ -57,7 +55,7 @@ impl Target {
         Ok(stream)
     }
 
-    /// Asks once over `stream` and reads the answer's head; `rest` gets what came after it.
+    /// Sends one request over `stream` and reads the response's head. `rest` gets the bytes that follow it.
     pub(super) async fn ask(
         &self,
         stream: &mut TcpStream,

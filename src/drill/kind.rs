@@ -1,4 +1,4 @@
-//! The drills there are: one table, from which help, documentation and the tests of healing come.
+//! All drills in one table, the source of help, documentation and the tests of healing.
 
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ use crate::model::NodeName;
 pub enum Drill {
     /// nginx's master is killed.
     NginxKill,
-    /// nginx is stopped, as an admin stops it.
+    /// nginx is stopped, as an administrator would stop it.
     NginxStop,
     /// nginx runs and does not answer.
     NginxHang,
-    /// keepalived is stopped, as an admin stops it.
+    /// keepalived is stopped, as an administrator would stop it.
     KeepalivedStop,
     /// All of keepalived's processes are killed.
     KeepalivedKill,
@@ -35,51 +35,51 @@ pub enum Drill {
     LinkDown,
     /// The host is restarted without notice.
     PowerOff,
-    /// No VRRP gets in or out: the others take the owner for dead.
+    /// All VRRP is dropped in both directions: the other nodes believe that the owner is down.
     VrrpBlocked,
-    /// A share of VRRP's packets is lost.
+    /// A share of VRRP packets is lost.
     PacketLoss,
-    /// One server behind the proxy can't be reached.
+    /// One server behind the proxy is unreachable.
     BackendDown,
-    /// No server behind the proxy can be reached.
+    /// All servers behind the proxy are unreachable.
     AllBackendsDown,
-    /// One owner after the other fails, until one node is left; then all come back.
+    /// One owner after another fails until one node is left, then all come back.
     Cascade,
-    /// nginx crashes again and again.
+    /// nginx crashes repeatedly.
     Flap,
-    /// nginx has no connection left.
+    /// nginx runs out of connections.
     Overload,
 }
 
-/// Where a drill's fault is made.
+/// Where a drill's fault is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// On the VIP's owner.
     Owner,
     /// On every node at the same time.
     EveryNode,
-    /// Another drill's fault on the owner, then on who owns the VIP after that, until `leave` nodes are
-    /// left without it; each is held until the last one was made, and they end in the same order.
+    /// The fault of another drill, on the owner, then on the next owner, until `leave` nodes are left without it. All
+    /// are held until the last one was injected, and end in the same order.
     EachOwnerInTurn {
-        /// The drill whose fault it is.
+        /// The drill that provides the fault.
         fault: Drill,
-        /// So many nodes are spared.
+        /// Number of nodes to spare.
         leave: usize,
     },
 }
 
-/// Who ends a drill's fault.
+/// What ends a drill's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
-    /// The host itself, after this long, or sooner when it is told to. An orchestrator holds it for
-    /// longer where the cluster's own timers need that to notice.
+    /// The host, after this time, or earlier on request. Drills hold it longer if the cluster's own timers need that to
+    /// detect it.
     ByOrder(Duration),
-    /// Nobody has to: the service manager or the machine does it. If not after this long, the host helps.
+    /// The service manager or the machine. If it has not ended after this time, the host ends it.
     ByItself(Duration),
 }
 
 impl Ends {
-    /// The time that the host is given.
+    /// The time to pass to the host.
     pub fn hold(self) -> Duration {
         match self {
             Self::ByOrder(time) | Self::ByItself(time) => time,
@@ -87,7 +87,7 @@ impl Ends {
     }
 }
 
-/// What becomes of the VIP.
+/// What must happen to the VIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takeover {
     /// Another node must take it.
@@ -96,53 +96,48 @@ pub enum Takeover {
     MustNot,
 }
 
-/// Which servers behind the proxy a drill concerns.
+/// Which servers behind the proxy a drill affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Servers {
-    /// None.
     None,
-    /// One.
     One,
-    /// All.
     All,
 }
 
-/// What a drill does.
+/// The definition of a drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrillSpec {
-    /// Which one.
     pub drill: Drill,
     /// Its name on the command line, and the host program's name for its fault.
     pub name: &'static str,
-    /// What it does, said before it is done; `{node}` is the node.
+    /// Its action, as announced beforehand. `{node}` is the node.
     does: &'static str,
-    /// Who undoes it.
+    /// What undoes it.
     pub heals: &'static str,
-    /// Where.
+    /// Where the fault is injected.
     pub scope: Scope,
-    /// How it ends.
+    /// How the fault ends.
     pub ends: Ends,
-    /// What becomes of the VIP.
+    /// What must happen to the VIP.
     pub takeover: Takeover,
-    /// When two nodes may have the VIP, which is then the point of it and no violation.
+    /// When two nodes may have the VIP because that is the point of the drill.
     pub two_owners: Option<Window>,
-    /// How long who had it may still answer.
+    /// How long a former owner may still answer.
     pub lingers: Linger,
-    /// Which servers it concerns.
+    /// Which servers behind the proxy are affected.
     pub servers: Servers,
-    /// Its point is that no node resigns: FAULT is no reason for the VIP to move, and the VIP has an owner at
-    /// any time.
+    /// Its point is that no node resigns: FAULT does not justify a move of the VIP, which always has an owner.
     pub nobody_resigns: bool,
 }
 
-/// Longer than a takeover with adverts of a second.
+/// Longer than a takeover with an advertisement interval of 1 s.
 const HELD: Ends = Ends::ByOrder(Duration::from_secs(8));
-/// systemd starts a crashed daemon again after a second.
+/// systemd restarts a crashed daemon after 1 s.
 const CRASH: Ends = Ends::ByItself(Duration::from_secs(15));
 const SYSTEMD: &str = "systemd starts it again (Restart=)";
-const STARTED: &str = "the host starts it again when the drill's time is over";
+const STARTED: &str = "the host starts it again at the end of the drill";
 
-/// What most drills have in common.
+/// The defaults of most drills.
 const USUAL: DrillSpec = DrillSpec {
     drill: Drill::NginxKill,
     name: "",
@@ -176,8 +171,8 @@ pub const DRILLS: &[DrillSpec] = &[
     DrillSpec {
         drill: Drill::NginxHang,
         name: "nginx-hang",
-        does: "halts nginx on {node} with SIGSTOP: it runs and does not answer",
-        heals: "the host lets it go on (SIGCONT) when the drill's time is over",
+        does: "halts nginx on {node} with SIGSTOP: it keeps running but does not answer",
+        heals: "the host lets it go on (SIGCONT) at the end of the drill",
         ..USUAL
     },
     DrillSpec {
@@ -191,13 +186,13 @@ pub const DRILLS: &[DrillSpec] = &[
         name: "keepalived-kill",
         does: "kills all of keepalived on {node} with SIGKILL; its address stays behind",
         heals: "systemd takes the address away and starts it again (Restart=)",
-        // release_vips.sh: the longest takeover, less what passed on the interface, and hand_over.sh.
+        // release_vips.sh: the longest takeover, less the time that passed on the interface, and hand_over.sh.
         lingers: Linger {
             ms: 1000,
             adverts: 4,
         },
         ends: CRASH,
-        // No lost request, and the stale address removed within that time.
+        // No request may be lost, and the stale address must be removed within that time.
         two_owners: Some(Window {
             from: Mark::Fault,
             to: Mark::Fault,
@@ -210,7 +205,7 @@ pub const DRILLS: &[DrillSpec] = &[
         drill: Drill::LinkDown,
         name: "link-down",
         does: "takes the link of {node} down",
-        heals: "the host brings it up with its addresses and routes when the drill's time is over",
+        heals: "the host brings it up with its addresses and routes at the end of the drill",
         ..USUAL
     },
     DrillSpec {
@@ -225,8 +220,8 @@ pub const DRILLS: &[DrillSpec] = &[
         drill: Drill::VrrpBlocked,
         name: "vrrp-blocked",
         does: "drops all VRRP packets to and from {node}: two nodes own the VIP",
-        heals: "the host lets them pass when the drill's time is over",
-        // The first adverts that get through again decide.
+        heals: "the host lets them pass at the end of the drill",
+        // The first advertisements that get through again decide.
         two_owners: Some(Window {
             from: Mark::Fault,
             to: Mark::Healed,
@@ -239,7 +234,7 @@ pub const DRILLS: &[DrillSpec] = &[
         drill: Drill::PacketLoss,
         name: "packet-loss",
         does: "drops one in ten VRRP packets to and from {node}",
-        heals: "the host lets them pass when the drill's time is over",
+        heals: "the host lets them pass at the end of the drill",
         ends: Ends::ByOrder(Duration::from_secs(20)),
         takeover: Takeover::MustNot,
         ..USUAL
@@ -248,7 +243,7 @@ pub const DRILLS: &[DrillSpec] = &[
         drill: Drill::BackendDown,
         name: "backend-down",
         does: "drops what {node} sends to one of the backends",
-        heals: "the host lets it pass when the drill's time is over",
+        heals: "the host lets it pass at the end of the drill",
         scope: Scope::EveryNode,
         takeover: Takeover::MustNot,
         servers: Servers::One,
@@ -258,7 +253,7 @@ pub const DRILLS: &[DrillSpec] = &[
         drill: Drill::AllBackendsDown,
         name: "all-backends-down",
         does: "drops what {node} sends to any of the backends",
-        heals: "the host lets it pass when the drill's time is over",
+        heals: "the host lets it pass at the end of the drill",
         scope: Scope::EveryNode,
         takeover: Takeover::MustNot,
         servers: Servers::All,
@@ -287,8 +282,8 @@ pub const DRILLS: &[DrillSpec] = &[
         drill: Drill::Overload,
         name: "overload",
         does: "uses up all connections of nginx on {node} with requests that never end",
-        heals: "the host closes them when the drill's time is over",
-        // nginx is full only after a moment, and must have failed some checks by the end.
+        heals: "the host closes them at the end of the drill",
+        // nginx takes a moment to fill up, and must have failed some checks by the end.
         ends: Ends::ByOrder(Duration::from_secs(15)),
         takeover: Takeover::MustNot,
         nobody_resigns: true,
@@ -297,19 +292,18 @@ pub const DRILLS: &[DrillSpec] = &[
 ];
 
 impl Drill {
-    /// The share of packets that `packet-loss` drops unless it is told otherwise, in percent.
+    /// Share of packets that `packet-loss` drops by default, in percent.
     pub const PACKET_LOSS: u8 = 10;
 
-    /// Its row in the table.
+    /// Its row of the table.
     pub fn spec(self) -> &'static DrillSpec {
-        // The table has a row for every variant, which the test below holds it to.
+        // A test below ensures that every variant has a row.
         DRILLS
             .iter()
             .find(|spec| spec.drill == self)
             .unwrap_or(&DRILLS[0])
     }
 
-    /// The drill called `name`.
     pub fn named(name: &str) -> Option<Self> {
         DRILLS
             .iter()
@@ -319,7 +313,7 @@ impl Drill {
 }
 
 impl DrillSpec {
-    /// What it does, without saying to which node.
+    /// Its action, without naming the node.
     pub fn does(&self) -> String {
         self.does_to(match self.scope {
             Scope::EveryNode => "every node",
@@ -327,7 +321,7 @@ impl DrillSpec {
         })
     }
 
-    /// What it does to `node`.
+    /// Its action on `node`.
     pub fn does_on(&self, node: &NodeName) -> String {
         self.does_to(node.as_str())
     }
@@ -336,7 +330,7 @@ impl DrillSpec {
         self.does.replace("{node}", whom)
     }
 
-    /// The host program's name for the fault that it makes.
+    /// The host program's name for its fault.
     pub fn fault(&self) -> &'static str {
         match self.scope {
             Scope::Owner | Scope::EveryNode => self.name,
@@ -371,7 +365,7 @@ mod tests {
             let serialised = serde_json::to_string(&spec.drill).unwrap();
             assert_eq!(serialised, format!("\"{}\"", spec.name));
         }
-        // A variant without a row would be found as another's.
+        // A variant without a row would get another variant's.
         assert_eq!(DRILLS.len(), Drill::Overload as usize + 1);
     }
 

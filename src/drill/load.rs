@@ -1,4 +1,4 @@
-//! All load of a drill: on a thread of its own, so that nothing else that hactl does delays it.
+//! The load of a drill, on a separate thread so that nothing else in hactl delays it.
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -14,41 +14,41 @@ use super::http::Target;
 use super::probe::{LastLost, Probe, probe};
 use super::record::Held;
 
-/// What load there is.
+/// The load to generate.
 #[derive(Debug, Clone)]
 pub struct LoadSpec {
-    /// Where new connections ask, by which the drill is judged.
+    /// What new connections request. The drill is judged by them.
     pub new: Target,
-    /// Another path for as many new connections, where there is one.
+    /// A second path, requested by as many new connections.
     pub beside: Option<Target>,
-    /// A new connection at intervals, for each path.
+    /// Interval between new connections, per path.
     pub interval: Duration,
-    /// Where held connections ask.
+    /// What persistent connections request.
     pub held: Target,
-    /// How many of them.
+    /// Number of persistent connections.
     pub held_connections: u32,
-    /// A request on each at intervals.
+    /// Interval between requests on each of them.
     pub held_interval: Duration,
-    /// What is downloaded.
+    /// What to download.
     pub download: Option<Target>,
-    /// By how many clients.
+    /// Number of parallel downloads.
     pub downloads: u32,
 }
 
-/// What the load saw.
+/// The results of the load.
 #[derive(Debug, Clone, Default)]
 pub struct LoadLog {
     /// New connections.
     pub new: Vec<Probe>,
-    /// New connections to the other path.
+    /// New connections to the second path.
     pub beside: Vec<Probe>,
-    /// Held connections.
+    /// Persistent connections.
     pub held: Held,
-    /// Downloads that began.
+    /// Downloads that started.
     pub downloads: Vec<Download>,
 }
 
-/// Load under way.
+/// A running load.
 pub struct Load {
     clock: Clock,
     last_lost: LastLost,
@@ -57,7 +57,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts all of it.
+    /// Starts the load.
     pub fn start(spec: LoadSpec, clock: Clock) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let last_lost = LastLost::default();
@@ -78,14 +78,14 @@ impl Load {
         })
     }
 
-    /// The time since a new connection was last known to have failed.
+    /// Time since a new connection was last known to have failed.
     pub fn quiet_for(&self) -> Duration {
         self.clock.elapsed().saturating_sub(self.last_lost.at())
     }
 
-    /// Stops it, waits for what is under way, and returns what it saw.
+    /// Stops the load, waits for requests in flight, and returns the results.
     pub async fn stop(self) -> io::Result<LoadLog> {
-        // Its thread has ended on its own when nobody listens any more.
+        // If there is no receiver, the thread has already ended.
         let _ = self.stop.send(true);
         let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
         match joined {
@@ -119,7 +119,7 @@ async fn run(
     });
     let held: Vec<_> = (0..spec.held_connections)
         .map(|index| {
-            // Spread evenly, so that they don't all ask at once.
+            // Spread evenly, so that they do not all send at once.
             let begin_after = spec.held_interval * index / spec.held_connections;
             let (target, stop) = (spec.held.clone(), stop.clone());
             tokio::spawn(hold(target, spec.held_interval, begin_after, clock, stop))

@@ -1,4 +1,4 @@
-//! From probes and downloads to what is kept of them.
+//! Condenses probes and downloads into what is recorded.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::download::Download;
 use super::probe::Probe;
 use super::record::{Downloads, LostStretch, Millis, Requests};
 
-/// A time on the operator's clock as milliseconds since the fault, which was at `fault`.
+/// A time on the operator's clock in milliseconds since the fault, which was at `fault`.
 fn since(fault: Duration, at: Duration) -> Millis {
     (at.as_secs_f64() - fault.as_secs_f64()) * 1000.0
 }
@@ -15,7 +15,7 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Judges `probes`, which are in the order of their beginning. The fault was at `fault`.
+/// Evaluates `probes`, which are ordered by their start. The fault was at `fault`.
 pub fn requests(probes: &[Probe], fault: Duration) -> Requests {
     let mut gaps = Vec::new();
     let mut rest = probes;
@@ -23,7 +23,7 @@ pub fn requests(probes: &[Probe], fault: Duration) -> Requests {
         let lost = rest[first..].iter().take_while(|probe| !probe.ok).count();
         let after = &rest[first + lost..];
         let last = &rest[first + lost - 1];
-        // A gap that is still open lasts as long as its last request was waited for.
+        // A gap that is still open lasts until its last request was given up.
         let end = after.first().map_or(last.at + last.took, |probe| probe.at);
         let at = rest[first].at;
         gaps.push(LostStretch {
@@ -50,7 +50,7 @@ pub fn requests(probes: &[Probe], fault: Duration) -> Requests {
     }
 }
 
-/// Counts the downloads that were under way when the fault came; `None` where none was.
+/// Counts the downloads that were in progress at the fault. `None` if there were none.
 pub fn downloads(all: &[Download], fault: Duration) -> Option<Downloads> {
     let under_way: Vec<_> = all
         .iter()
@@ -80,7 +80,7 @@ mod tests {
         requests(&probes, Duration::from_millis(10))
     }
 
-    /// When each gap began, how long it was and what was lost in it: milliseconds, rounded.
+    /// Start, length and number of lost requests of each gap: milliseconds, rounded.
     #[expect(clippy::cast_possible_truncation, reason = "these are small")]
     fn gaps(pattern: &str) -> Vec<(i64, i64, usize)> {
         let whole = |millis: f64| millis.round() as i64;

@@ -1,7 +1,7 @@
 //! Faults, probes and measurements.
 //!
-//! A drill makes a real fault on the VIP's owner and watches from outside, through the VIP, what its
-//! users see. It knows nothing of how a host is reached or what is printed.
+//! A drill injects a real fault on the VIP's owner and watches from outside, through the VIP, what its users see. It
+//! does not know how a host is reached or what is printed.
 
 mod archive;
 mod clock;

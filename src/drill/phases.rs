@@ -1,13 +1,13 @@
-//! From a timeline to what its takeover is made of.
+//! Splits a takeover into its phases, from a timeline.
 
 use super::record::{Event, Millis, Phases, Requests, What};
 use crate::model::NodeName;
 
-/// The clocks of hosts agree no better than this, in milliseconds.
+/// Hosts' clocks agree no better than this, in milliseconds.
 const BLUR: f64 = 5.0;
 
-/// The node that took the VIP over from `from`. Where timers ended close together, several nodes take it
-/// and all but one go back to BACKUP when they hear of a higher priority: it is the one that kept it.
+/// The node that took the VIP over from `from`. If timers fire close together, several nodes take it, and all but one
+/// return to BACKUP when they receive an advertisement with a higher priority: the next owner is the one that kept it.
 pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a NodeName> {
     let until = returned(timeline, from).unwrap_or(Millis::INFINITY) - BLUR;
     let takes = |event: &&Event| event.what == What::Owns && event.node.as_ref() != Some(from);
@@ -34,7 +34,7 @@ pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a Node
     kept.or(last).map(|(owner, _)| owner)
 }
 
-/// When `from`, which had given the VIP up, took it again.
+/// When `from`, which had released the VIP, took it again.
 fn returned(timeline: &[Event], from: &NodeName) -> Option<Millis> {
     let (taken, _) = taken_over(timeline, from)?;
     let own = |event: &&Event| event.node.as_ref() == Some(from) && event.what == What::Owns;
@@ -51,9 +51,8 @@ fn taken_over<'a>(timeline: &'a [Event], from: &NodeName) -> Option<(Millis, &'a
     })
 }
 
-/// Splits the time from the fault to the first request that was answered again; `None` where the VIP
-/// did not move away from `from`. Where no request was lost, it ends when a bystander heard of the new
-/// owner, or when that had the address.
+/// Splits the time from the fault to the first request that was answered again. `None` if the VIP did not move away
+/// from `from`. If no request was lost, it ends when a bystander learned the new owner, or when that had the address.
 pub fn phases(timeline: &[Event], from: &NodeName, seen: &Requests) -> Option<Phases> {
     let (owned, _) = taken_over(timeline, from)?;
     let after = |event: &&Event| event.at_ms > -BLUR;
@@ -71,7 +70,7 @@ pub fn phases(timeline: &[Event], from: &NodeName, seen: &Requests) -> Option<Ph
         |event| matches!(&event.what, What::Announced { owner } if owner.as_ref() != Some(from)),
     );
     let heard = announced.map_or(owned, |event| event.at_ms).max(owned);
-    // The gap of the takeover, and not that of a later return.
+    // The gap of the takeover, not of a later failback.
     let gap = seen
         .gaps
         .iter()
@@ -86,8 +85,8 @@ pub fn phases(timeline: &[Event], from: &NodeName, seen: &Requests) -> Option<Ph
     })
 }
 
-/// From `ending`, when the fault's end began, until the VIP was on `after`, where it stayed, and
-/// requests were answered; `None` where it did not come back there.
+/// Time from `ending`, when the fault began to end, until the VIP was on `after` for good and requests were answered.
+/// `None` if it did not return there.
 pub fn time_to_return(
     timeline: &[Event],
     after: &NodeName,
@@ -172,7 +171,7 @@ mod tests {
         assert_eq!(next_owner(&takeover(), &name("lb1")), Some(&name("lb2")));
     }
 
-    /// As they were seen on busy machines.
+    /// As seen on busy machines.
     #[test]
     fn of_several_whose_timers_ended_together_the_next_owner_is_who_kept_it() {
         let lb1 = name("lb1");
@@ -191,17 +190,17 @@ mod tests {
             event(3277.5, "lb2", What::Released),
         ];
         assert_eq!(next_owner(&at_once, &lb1), Some(&name("lb2")));
-        // With one more, which gives it up last.
+        // With a third node, which yields last.
         let mut three = at_once.clone();
         three.insert(6, event(174.7, "lb4", What::Owns));
         three.insert(10, event(175.5, "lb4", state("BACKUP")));
         three.insert(11, event(175.6, "lb4", What::Released));
         assert_eq!(next_owner(&three, &lb1), Some(&name("lb2")));
-        // The other way round, lb3 was there for a moment too, and changed nothing.
+        // In the opposite order, lb3 was an owner for a moment, too, which makes no difference.
         let mut swapped = at_once.clone();
         swapped.swap(5, 6);
         assert_eq!(next_owner(&swapped, &lb1), Some(&name("lb2")));
-        // lb3 had given it up before lb2 took it.
+        // lb3 had released it before lb2 took it.
         let mut in_turn = at_once;
         in_turn[6].at_ms = 175.6;
         in_turn[6..9].rotate_left(1);
@@ -252,7 +251,7 @@ mod tests {
         let back = |gaps: &[(f64, f64)]| time_to_return(&timeline, &lb1, &lost(gaps), 1000.0);
         assert_eq!(back(&[(1.0, 34.0)]), Some(300.5));
         assert_eq!(back(&[(1.0, 34.0), (1299.0, 5.0)]), Some(304.0));
-        // It was back before its daemon's manager said that it was.
+        // It was back before systemd reported the daemon as started.
         assert_eq!(
             time_to_return(&timeline, &lb1, &lost(&[]), 1301.0),
             Some(0.0)

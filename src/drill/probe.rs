@@ -1,4 +1,4 @@
-//! Asking for a page through the VIP, again and again, each time over a new connection.
+//! Probes the VIP with one request after another, each over a new connection.
 
 use std::io;
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use tokio::time::MissedTickBehavior;
 use super::clock::Clock;
 use super::http::Target;
 
-/// One request and what became of it.
+/// One request and its result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Probe {
-    /// When it was begun.
+    /// When it started.
     pub at: Duration,
     /// How long it took.
     pub took: Duration,
-    /// It was answered with a status below 500.
+    /// Whether it was answered with a status below 500.
     pub ok: bool,
 }
 
-/// A probe that has no answer by then is lost. Shorter than the second after which TCP sends a lost SYN again
-/// (RFC 6298, 2): such a probe, answered late, would look as if the service had been there when it was begun.
+/// A probe without an answer by then is lost. Shorter than the second after which TCP retransmits a lost SYN (RFC 6298,
+/// section 2): if such a probe counted as answered, the service would seem to have been up when it started.
 pub(super) const PATIENCE: Duration = Duration::from_millis(900);
-/// Probes at most, whoever forgets to stop it: half an hour at 5 ms.
+/// Limit of probes if nothing stops them: half an hour at 5 ms.
 const MOST: u32 = 360_000;
 
-/// When a request was last known to be lost: what others may look at meanwhile.
+/// When a request was last known to be lost. Can be read while probes run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastLost(Arc<AtomicU64>);
 
@@ -39,15 +39,14 @@ impl LastLost {
         self.0.fetch_max(micros, Ordering::Relaxed);
     }
 
-    /// On the operator's clock; its zero where none was lost.
+    /// On the operator's clock. Zero if no request was lost.
     pub(super) fn at(&self) -> Duration {
         Duration::from_micros(self.0.load(Ordering::Relaxed))
     }
 }
 
-/// Probes, one request every `interval`, until `stop` says so; all of them in the order they were
-/// begun. No probe waits for an earlier one, so that a gap is seen as it is and not as long as one
-/// client's patience.
+/// Sends a request every `interval` until `stop` is set. Returns the probes in the order of their start. No probe waits
+/// for an earlier one, so that a gap is measured as it is, not rounded up to a client's timeout.
 pub(super) async fn probe(
     target: Target,
     interval: Duration,
@@ -58,7 +57,7 @@ pub(super) async fn probe(
     let mut under_way = JoinSet::new();
     let mut probes = Vec::new();
     let mut ticks = tokio::time::interval(interval);
-    // A late probe is told by its time; to catch up would bunch those that follow.
+    // A late probe has its own start time. Catching up would bunch the following ones.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for _ in 0..MOST {
         tokio::select! {

@@ -1,8 +1,7 @@
-//! What is kept of drills: data that serialises, from which every table, page and comparison is made.
+//! What is recorded about drills: serialisable data, the source of every table, page and comparison.
 //!
-//! All times are milliseconds on one clock, the operator's, counted from the fault of their run, so
-//! that what came before it is negative. A host's own times were brought to that clock by an estimate
-//! of its offset, which is kept beside them.
+//! All times are milliseconds on one clock, the operator's, relative to the fault of their run, so times before it are
+//! negative. A host's own times were converted by an estimate of its clock's offset, which is recorded too.
 
 use std::net::IpAddr;
 
@@ -11,36 +10,36 @@ use serde::{Deserialize, Serialize};
 use super::kind::Drill;
 use crate::model::NodeName;
 
-/// Milliseconds since the fault; negative before it.
+/// Milliseconds since the fault. Negative before it.
 pub type Millis = f64;
 
-/// One call of `hactl failover-test`.
+/// One invocation of `hactl failover-test`.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct DrillReport {
-    /// The layout of this record. Readers refuse what they don't know.
+    /// The format of this record. Readers refuse an unknown one.
     pub format: u32,
     /// hactl's version.
     pub hactl: String,
     /// The cluster's name.
     pub cluster: String,
-    /// When it was begun, RFC 3339.
+    /// When it was started, RFC 3339.
     pub started: String,
     /// The failover profile of the inventory: `fast`, `standard`, `wan`.
     pub profile: String,
-    /// The advert interval, in milliseconds.
+    /// The advertisement interval, in milliseconds.
     pub advert_ms: f64,
-    /// How many adverts must be missing before another node takes over.
+    /// Number of missed advertisements after which another node takes over.
     pub down_timer_adverts: u8,
     /// The nodes, in the inventory's order.
     pub nodes: Vec<NodeName>,
-    /// A new connection was begun at this interval in milliseconds.
+    /// Interval between new connections, in milliseconds.
     pub probe_interval_ms: f64,
-    /// What was asked to be done, in order.
+    /// The runs, in order.
     pub runs: Vec<DrillRun>,
 }
 
 impl DrillReport {
-    /// The layout that this program writes.
+    /// The format that this version writes.
     pub const FORMAT: u32 = 1;
 
     /// The timers by which its runs are judged.
@@ -52,148 +51,148 @@ impl DrillReport {
     }
 }
 
-/// How often the cluster that is judged adverts, and how long a silence makes a node its owner.
+/// The cluster's advertisement interval, and the silence after which a node takes over.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adverts {
-    /// Milliseconds from one to the next.
+    /// Interval in milliseconds.
     pub every_ms: f64,
-    /// How many must be missing.
+    /// Number of missed advertisements.
     pub missing: u8,
 }
 
-/// One fault, and what came of it.
+/// One fault and its effects.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct DrillRun {
-    /// Which drill.
+    /// The drill.
     pub drill: Drill,
-    /// Which repetition, from 1.
+    /// Repetition of this drill, from 1.
     pub repeat: u32,
     /// The VIP that was watched.
     pub vip: IpAddr,
-    /// The node to which the fault was done; the first one where a drill concerns several.
+    /// The node on which the fault was injected. The first one if a drill affects several.
     pub node: NodeName,
-    /// The VIP's owner before.
+    /// The VIP's owner before the fault.
     pub from: NodeName,
-    /// Who took it over, and kept it where several took it at once.
+    /// The node that took it over, and kept it if several did.
     pub to: Option<NodeName>,
     /// The owner at the end.
     pub after: Option<NodeName>,
-    /// When the watching began.
+    /// When the watch began.
     pub begin_ms: Millis,
-    /// When it ended.
+    /// When the watch ended.
     pub end_ms: Millis,
-    /// How long the fault lasted by order, in milliseconds; `None` where it heals on its own.
+    /// How long the fault was held, in milliseconds. `None` if it heals on its own.
     pub hold_ms: Option<f64>,
-    /// Requests, each over a new connection: by these the drill is judged.
+    /// Requests over new connections. The drill is judged by them.
     pub new: Requests,
-    /// The path that they asked for.
+    /// The path of these requests.
     pub path: String,
-    /// As many to another path: what nginx answers itself beside what it fetches from a backend, or the
-    /// other way round.
+    /// Requests to a second path: what nginx fetches from a backend if the first path is answered by nginx itself, or
+    /// the reverse.
     pub beside: Option<Beside>,
-    /// Requests over connections that are kept open.
+    /// Requests over persistent connections.
     pub held: Held,
-    /// Downloads that were under way; `None` where nothing large could be fetched.
+    /// Downloads in progress. `None` if nothing large could be fetched.
     pub downloads: Option<Downloads>,
-    /// From the fault to the service's return, split; `None` where the VIP did not move.
+    /// The time from the fault until service is restored, split into phases. `None` if the VIP did not move.
     pub phases: Option<Phases>,
-    /// From the end of the fault until the VIP was where it stays; `None` where it did not come back.
+    /// Time from the end of the fault until the VIP was on its final owner, in milliseconds. `None` if it did not
+    /// return.
     pub back_ms: Option<f64>,
-    /// What the formulas say about the outage; `None` where they say nothing about such a fault.
+    /// The predicted outage. `None` if there is no prediction for such a fault.
     pub predicted: Option<Predicted>,
-    /// The longest outage that is accepted, in milliseconds.
+    /// The longest acceptable outage, in milliseconds.
     pub budget_ms: Option<f64>,
-    /// How far each host's clock is from the operator's.
+    /// Offset of each host's clock from the operator's.
     pub offsets: Vec<ClockOffset>,
-    /// Everything that was seen, in order.
+    /// All observed events, in order.
     pub timeline: Vec<Event>,
-    /// What must not be, and was.
+    /// Violated invariants.
     pub violations: Vec<Violation>,
 }
 
-/// Requests at a set rate, none waiting for another.
+/// Requests at a fixed rate, none waiting for another.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Requests {
-    /// In all.
+    /// Number of requests.
     pub count: usize,
-    /// Without an answer, or with a status of 500 or more.
+    /// Requests without an answer, or with a status of 500 or more.
     pub lost: usize,
-    /// Every stretch in which they were lost, in order.
+    /// Every period in which requests were lost, in order.
     pub gaps: Vec<LostStretch>,
-    /// The service was there at the end.
+    /// Whether the service was up at the end.
     pub recovered: bool,
-    /// Half of those that were answered took no longer, in milliseconds.
+    /// Median response time of answered requests, in milliseconds.
     pub median_ms: f64,
-    /// The slowest that was answered, in milliseconds.
+    /// Slowest response time of answered requests, in milliseconds.
     pub slowest_ms: f64,
 }
 
 impl Requests {
-    /// The longest stretch, in milliseconds; `None` when none was lost.
+    /// The longest such period, in milliseconds. `None` if no request was lost.
     pub fn outage_ms(&self) -> Option<f64> {
         self.gaps.iter().map(|gap| gap.length_ms).reduce(f64::max)
     }
 }
 
-/// Requests to another path than the one by which a drill is judged.
+/// Requests to a path other than the one by which a drill is judged.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Beside {
     /// The path.
     pub path: String,
-    /// What became of them.
+    /// Their results.
     pub requests: Requests,
 }
 
-/// From the first lost request to the beginning of the next one that was answered.
+/// The period from the first lost request to the start of the next answered one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct LostStretch {
-    /// When its first lost request was begun.
+    /// When its first lost request was started.
     pub at_ms: Millis,
     /// Its length, in milliseconds.
     pub length_ms: f64,
-    /// Requests lost in it.
+    /// Number of requests lost in it.
     pub lost: usize,
 }
 
-/// Connections that are kept open, with a request on each at intervals.
+/// Persistent connections with a request on each at intervals.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Held {
-    /// How many there were.
+    /// Number of connections.
     pub connections: usize,
-    /// How many broke, or were no longer answered: their clients had to connect anew.
+    /// Connections that broke or were no longer answered, so that their clients had to reconnect.
     pub broken: usize,
-    /// Requests over all of them.
+    /// Number of requests over all of them.
     pub requests: usize,
     /// Requests without an answer.
     pub lost: usize,
-    /// The longest time that one client was without an answer, in milliseconds.
+    /// The longest time that one client had no answer, in milliseconds.
     pub longest_ms: f64,
 }
 
-/// Large answers that were being read when the fault came.
+/// Large downloads that were in progress at the fault.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize,
 )]
 pub struct Downloads {
-    /// How many.
+    /// Number of downloads.
     pub under_way: usize,
-    /// How many did not reach their end.
+    /// Downloads that did not complete.
     pub broken: usize,
 }
 
 /// The time from the fault to the first request that was answered again, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Phases {
-    /// From the fault until a node acts on it: its owner lets the VIP go, or another one misses its
-    /// adverts.
+    /// From the fault until a node reacts: the owner releases the VIP, or another node misses its advertisements.
     pub detection_ms: f64,
     /// From then until the next owner has the address.
     pub election_ms: f64,
-    /// From then until it answers: neighbours have learned where the address is.
+    /// From then until it answers: neighbours have learned the new owner.
     pub announcement_ms: f64,
 }
 
-/// What `check` predicts, in milliseconds.
+/// The prediction of `check`, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Predicted {
     /// At best.
@@ -202,102 +201,102 @@ pub struct Predicted {
     pub latest_ms: f64,
 }
 
-/// A host's clock less the operator's, in milliseconds.
+/// Offset of a host's clock from the operator's, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct ClockOffset {
     /// The host.
     pub node: NodeName,
     /// The estimate.
     pub offset_ms: f64,
-    /// It is no further off than this: half of the fastest round trip.
+    /// Bound of the estimate's error: half of the fastest round trip.
     pub error_ms: f64,
 }
 
-/// Something that was seen.
+/// An observed event.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Event {
-    /// When.
+    /// When it happened.
     pub at_ms: Millis,
-    /// On which node; `None` for what was seen from outside.
+    /// The node. `None` for what was observed from outside.
     pub node: Option<NodeName>,
-    /// What.
+    /// What happened.
     pub what: What,
 }
 
-/// What was seen.
+/// The kind of an observed event.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 pub enum What {
-    /// The fault was made here.
+    /// The fault was injected.
     Fault {
-        /// The drill, or the step of a drill that has several.
+        /// The drill, or the step of a drill with several steps.
         name: String,
     },
-    /// The fault ended here.
+    /// The fault ended.
     Healed,
-    /// The VIP is on an interface here, by the kernel's word.
+    /// The VIP was added to an interface, according to the kernel.
     Owns,
-    /// It is no longer; of a machine that lost its power, from then on.
+    /// The VIP was removed. For a machine that lost power: when it did.
     Released,
-    /// keepalived's state changed here.
+    /// keepalived's state changed.
     State {
         /// `MASTER`, `BACKUP`, `FAULT` or `STOP`.
         state: String,
     },
-    /// nginx answers here.
+    /// nginx started to answer.
     Serves,
-    /// nginx does not answer here.
+    /// nginx stopped answering.
     Silent,
-    /// The node can't be reached from the others: its link or its power is gone.
+    /// The node became unreachable: it lost its link or its power.
     Cut,
-    /// It can be reached again.
+    /// The node became reachable again.
     Joined,
-    /// A bystander learned here that the VIP has another owner's hardware address.
+    /// A bystander learned that the VIP has another owner's MAC address.
     Announced {
-        /// The node that the hardware address belongs to, where it is known.
+        /// The node with that MAC address, if known.
         owner: Option<NodeName>,
     },
     /// A line of a daemon's log that explains something.
     Log {
         /// The unit.
         unit: String,
-        /// What it says.
+        /// The text.
         line: String,
     },
-    /// Requests began to be lost.
+    /// Requests started to be lost.
     Lost,
     /// Requests are answered again.
     Answered,
 }
 
-/// Something that must not be.
+/// A violated invariant.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "violation")]
 pub enum Violation {
-    /// Two nodes had the VIP, and both could be reached and answered.
+    /// Two nodes had the VIP, and both were reachable and answered.
     TwoOwners {
-        /// Since when.
+        /// When it began.
         at_ms: Millis,
-        /// For how long, in milliseconds.
+        /// How long it lasted, in milliseconds.
         length_ms: f64,
-        /// Who.
+        /// The nodes.
         nodes: Vec<NodeName>,
     },
     /// No node that answers had the VIP, for longer than the budget.
     NoOwner {
-        /// Since when.
+        /// When it began.
         at_ms: Millis,
-        /// For how long, in milliseconds.
+        /// How long it lasted, in milliseconds.
         length_ms: f64,
     },
-    /// The VIP moved, and nothing that was seen explains why.
+    /// The VIP moved without an observed cause.
     Unexplained {
-        /// When.
+        /// When it moved.
         at_ms: Millis,
-        /// To whom.
+        /// The new owner.
         to: NodeName,
     },
-    /// The record contradicts itself or lacks something, so that it proves nothing.
+    /// The record is inconsistent or incomplete, and proves nothing.
     Unclear {
         /// What is wrong with it.
         why: String,

@@ -1,4 +1,4 @@
-//! A record made by hand, for tests.
+//! A hand-made record for tests.
 
 use super::kind::Drill;
 use super::record::{
@@ -64,7 +64,7 @@ fn timeline(outage: f64) -> Vec<Event> {
     timeline
 }
 
-/// nginx is killed on lb1; users are cut off for `outage` milliseconds.
+/// nginx is killed on lb1, and users are cut off for `outage` milliseconds.
 pub(crate) fn nginx_kill(repeat: u32, outage: f64) -> DrillRun {
     let lost = outage > 0.0;
     let gap = LostStretch {

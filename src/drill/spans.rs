@@ -1,13 +1,12 @@
-//! Stretches of time in which something holds, and what can be computed with them.
+//! Periods of time in which something holds, and operations on them.
 
 use super::record::Millis;
 
-/// From the first time, included, to the second, excluded. Infinite where it was not seen to begin or
-/// to end.
+/// From the first time, inclusive, to the second, exclusive. Infinite if the beginning or the end was not observed.
 pub type Span = (Millis, Millis);
 
-/// What holds from the start on if `initially`, and from each change on as it says. Changes are in
-/// order; one that changes nothing is a statement.
+/// The periods in which something holds, given whether it holds `initially` and its changes in order. An entry may
+/// repeat the current state.
 pub(super) fn spans(
     initially: bool,
     changes: impl IntoIterator<Item = (Millis, bool)>,
@@ -28,7 +27,7 @@ pub(super) fn spans(
     spans
 }
 
-/// When both hold.
+/// The intersection.
 pub(super) fn both(one: &[Span], other: &[Span]) -> Vec<Span> {
     let pairs = one
         .iter()
@@ -38,7 +37,7 @@ pub(super) fn both(one: &[Span], other: &[Span]) -> Vec<Span> {
     both
 }
 
-/// When at least one holds.
+/// The union.
 pub(super) fn any(all: impl IntoIterator<Item = Span>) -> Vec<Span> {
     let mut all: Vec<Span> = all.into_iter().collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -52,7 +51,7 @@ pub(super) fn any(all: impl IntoIterator<Item = Span>) -> Vec<Span> {
     merged
 }
 
-/// When none of `holds`, which are merged and in order, does.
+/// The complement of `holds`, which are merged and sorted.
 pub(super) fn none(holds: &[Span]) -> Vec<Span> {
     let mut since = f64::NEG_INFINITY;
     let mut none = Vec::new();
@@ -68,7 +67,7 @@ pub(super) fn none(holds: &[Span]) -> Vec<Span> {
     none
 }
 
-/// The same, each beginning that much earlier and ending that much later; shorter when it is negative.
+/// The same periods, extended by `by` at both ends. Shortened if it is negative.
 pub(super) fn grown(spans: &[Span], by: f64) -> Vec<Span> {
     let grown = spans.iter().map(|span| (span.0 - by, span.1 + by));
     grown.filter(|span| span.0 < span.1).collect()

@@ -1,14 +1,14 @@
-//! What several runs of one drill say together.
+//! Statistics over several runs of a drill.
 
 use serde::Serialize;
 
 use super::kind::Drill;
 use super::record::{DrillReport, DrillRun, Phases, Predicted};
 
-/// The middle, the best and the worst of several values.
+/// Median, best and worst of several values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Spread {
-    /// Half of them are no larger.
+    /// The median.
     pub median: f64,
     /// The smallest.
     pub best: f64,
@@ -17,7 +17,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of `values`; `None` of none.
+    /// `None` if there are no values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values
             .into_iter()
@@ -32,7 +32,7 @@ impl Spread {
     }
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// The middle value, or the mean of the two middle ones.
 pub(super) fn median_of_sorted(values: &[f64]) -> Option<f64> {
     let upper = *values.get(values.len() / 2)?;
     if values.len() % 2 == 1 {
@@ -41,27 +41,26 @@ pub(super) fn median_of_sorted(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(upper, values[values.len() / 2 - 1]))
 }
 
-/// How a drill ended, the worst last.
+/// The verdict on a drill, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing is wrong.
+    /// No violation, within the budget, and the service came back.
     Passed,
     /// Users were cut off for longer than the budget.
     OverBudget,
-    /// Something was seen that must not be.
+    /// An invariant was violated.
     Violated,
-    /// The service had not come back when the watching ended.
+    /// The service was still down when the watch ended.
     NotRecovered,
 }
 
 impl DrillRun {
-    /// The longest stretch in which every request was lost, in milliseconds; 0 when none was.
+    /// The longest period in which every request was lost, in milliseconds. 0 if none was lost.
     pub fn outage_ms(&self) -> f64 {
         self.new.outage_ms().unwrap_or_default()
     }
 
-    /// How it ended.
     pub fn verdict(&self) -> Verdict {
         if !self.new.recovered {
             Verdict::NotRecovered
@@ -79,33 +78,33 @@ impl DrillRun {
 }
 
 impl DrillReport {
-    /// How its worst run ended; `Passed` when there is none.
+    /// The verdict of the worst run. `Passed` if there are none.
     pub fn verdict(&self) -> Verdict {
         let verdicts = self.runs.iter().map(DrillRun::verdict);
         verdicts.max().unwrap_or(Verdict::Passed)
     }
 }
 
-/// A stretch of the scale, and how many runs are on it.
+/// A bucket of the histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Bucket {
-    /// From this many milliseconds.
+    /// Lower bound in milliseconds, inclusive.
     pub from_ms: f64,
-    /// To this many, excluded; `None` for the last one.
+    /// Upper bound in milliseconds, exclusive. `None` for the last bucket.
     pub to_ms: Option<f64>,
-    /// Runs.
+    /// Number of runs.
     pub runs: usize,
 }
 
-/// How the predicted outage stands to the measured one.
+/// The measured outage compared with the predicted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Against {
-    /// Every run was within.
+    /// All runs were within the prediction.
     Within,
-    /// None took longer, and some were sooner.
+    /// No run took longer, and some were shorter.
     Sooner,
-    /// Some took longer.
+    /// Some runs took longer.
     Later,
 }
 
@@ -114,9 +113,9 @@ pub enum Against {
 pub struct BesideStats {
     /// The path of the first run.
     pub path: String,
-    /// How its users were cut off, in milliseconds.
+    /// Outages of its users, in milliseconds.
     pub outage_ms: Spread,
-    /// Requests lost in a run.
+    /// Requests lost per run.
     pub lost: Spread,
 }
 
@@ -132,53 +131,53 @@ impl BesideStats {
     }
 }
 
-/// All runs of one drill.
+/// Statistics of all runs of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct DrillStats {
-    /// Which drill.
+    /// The drill.
     pub drill: Drill,
-    /// How often it was run.
+    /// Number of runs.
     pub runs: usize,
-    /// Runs in which the service came back.
+    /// Number of runs in which the service came back.
     pub recovered: usize,
-    /// How users were cut off, in milliseconds; a run without a lost request counts as 0.
+    /// Outages, in milliseconds. A run without a lost request counts as 0.
     pub outage_ms: Spread,
-    /// Requests lost in a run.
+    /// Requests lost per run.
     pub lost: Spread,
-    /// Requests in all.
+    /// Number of requests in all runs.
     pub requests: usize,
-    /// Runs in which no request was lost.
+    /// Number of runs in which no request was lost.
     pub clean: usize,
-    /// The same for requests to another path, where there were any.
+    /// The same for requests to a second path, if there were any.
     pub beside: Option<BesideStats>,
-    /// Held connections, over all runs.
+    /// Number of persistent connections in all runs.
     pub held: usize,
-    /// Those that broke.
+    /// Number of those that broke.
     pub held_broken: usize,
-    /// Downloads that were under way, over all runs.
+    /// Number of downloads in progress in all runs.
     pub downloads: usize,
-    /// Those that did not reach their end.
+    /// Number of those that did not complete.
     pub downloads_broken: usize,
-    /// The medians of the phases, over the runs in which the VIP moved.
+    /// Medians of the phases, over runs in which the VIP moved.
     pub phases: Option<Phases>,
-    /// From the end of the fault until the VIP is where it stays, in milliseconds.
+    /// Time from the end of the fault until the VIP is on its final owner, in milliseconds.
     pub back_ms: Option<Spread>,
     /// The predicted outage, over all runs.
     pub predicted: Option<Predicted>,
-    /// How it stands to the measured one.
+    /// The measured outage compared with the prediction.
     pub against: Option<Against>,
     /// The tightest budget, in milliseconds.
     pub budget_ms: Option<f64>,
-    /// What must not be and was, over all runs.
+    /// Number of violations in all runs.
     pub violations: usize,
-    /// How its worst run ended.
+    /// Verdict of the worst run.
     pub verdict: Verdict,
-    /// The outages on a scale; empty for fewer than [`DrillStats::ENOUGH`] runs.
+    /// Histogram of the outages. Empty for fewer than [`DrillStats::ENOUGH`] runs.
     pub histogram: Vec<Bucket>,
 }
 
 impl DrillStats {
-    /// Runs from which on their distribution says something.
+    /// Minimum number of runs for a meaningful distribution.
     pub const ENOUGH: usize = 5;
 
     /// One for each drill of `report`, in the order of their first runs.
@@ -231,7 +230,7 @@ impl DrillStats {
     }
 }
 
-/// Counts of a drill are far below where a float is not exact.
+/// A drill's counts are far below the limit of exact floats.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 fn whole(count: usize) -> f64 {
     count as f64
@@ -257,11 +256,11 @@ fn predicted(runs: &[&DrillRun]) -> Option<Predicted> {
     })
 }
 
-/// The formulas know timers only. What daemons, kernels and ARP caches take beside them on a machine that
-/// has time for it, in milliseconds.
+/// The predictions cover timers only. This is what daemons, kernels and ARP caches add on a machine that is not
+/// overloaded, in milliseconds.
 pub const MACHINES_OWN_MS: f64 = 30.0;
 
-/// A measured outage is from one request to another, so it can be off by one interval either way.
+/// A measured outage runs from one request to another, so it can be off by one interval either way.
 fn against(predicted: Predicted, measured: Spread, interval_ms: f64) -> Against {
     if measured.worst > predicted.latest_ms + MACHINES_OWN_MS + interval_ms {
         Against::Later
@@ -272,13 +271,13 @@ fn against(predicted: Predicted, measured: Spread, interval_ms: f64) -> Against 
     }
 }
 
-/// Where the stretches of the scale begin, in milliseconds. The first one is for no loss at all.
+/// Lower bounds of the buckets, in milliseconds. The first bucket is for no loss at all.
 const SCALE: [f64; 14] = [
     0.0, 1e-9, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0,
     20_000.0,
 ];
 
-/// The stretches from the first that has a run to the last.
+/// The buckets from the first with a run to the last.
 fn histogram(outages: &[f64]) -> Vec<Bucket> {
     let bucket = |index: usize| {
         let (from_ms, to_ms) = (SCALE[index], SCALE.get(index + 1).copied());

@@ -1,39 +1,39 @@
-//! When something that would be a fault is to be expected, counted from the fault of a drill.
+//! Periods of a drill in which something is expected that would otherwise be a violation.
 
-/// The end of a stretch of time.
+/// A boundary of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// When a fault is made.
+    /// The beginning of a fault.
     Fault,
-    /// When it ends; when the watching ends, where it does not.
+    /// The end of a fault, or of the watch if the fault does not end.
     Healed,
 }
 
-/// A stretch of time, once for each fault of a run.
+/// A period, once for each fault of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// From then.
+    /// Beginning of the period.
     pub from: Mark,
-    /// Until then,
+    /// End of the period, to which the following are added.
     pub to: Mark,
-    /// and this many milliseconds more,
+    /// Milliseconds to add.
     pub plus_ms: u32,
-    /// and this many advert intervals.
+    /// Advertisement intervals to add.
     pub plus_adverts: u32,
 }
 
-/// How long a node answers for the VIP after it has left its interface: from its loopback, where nobody is
-/// told of it, until the neighbours know the next owner.
+/// How long a node still answers for a VIP that was removed from its interface: from the loopback interface, where it
+/// is not announced, until the neighbours have learned the next owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Linger {
-    /// So many milliseconds,
+    /// Milliseconds.
     pub ms: u32,
-    /// and this many advert intervals.
+    /// Advertisement intervals, in addition.
     pub adverts: u32,
 }
 
 impl Linger {
-    /// What `hand_over.sh` waits.
+    /// The delay of `hand_over.sh`.
     pub const HANDED_OVER: Self = Self {
         ms: 300,
         adverts: 0,

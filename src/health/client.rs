@@ -1,5 +1,4 @@
-//! What the machine that hactl runs on may be held to: it is a client, behind networks that hactl knows nothing
-//! of.
+//! What can be expected of the machine that hactl runs on: it is a client, behind networks unknown to hactl.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -7,17 +6,17 @@ use std::net::IpAddr;
 use super::problem::Problem;
 use crate::agent::{Answered, Reach, Viewpoint};
 
-/// The ports of VIPs at which a client was served as the owner serves itself. A client that was not may be
-/// kept away by a firewall, or have another machine of that address in a network of its own.
+/// The VIP ports on which a client was served what the owner serves. A client that was not served may be blocked by a
+/// firewall, or have another machine with that address in its own network.
 #[derive(Debug, Clone, Default)]
 pub struct Served {
     doors: BTreeSet<(IpAddr, u16)>,
-    /// What the client had wrong already.
+    /// Problems that the client already had.
     wrong: Vec<Problem>,
 }
 
 impl Served {
-    /// What the client among `looks` was served, given what is wrong by these looks.
+    /// What the client among `looks` was served, given the problems that `looks` show.
     pub fn of(looks: &[Reach], problems: &[Problem]) -> Self {
         let Some(client) = looks.iter().find(|look| look.from == Viewpoint::Client) else {
             return Self::default();
@@ -36,7 +35,7 @@ impl Served {
             let answers = seen.answers.iter();
             answers.map(|(port, answered)| (*vip, *port, *answered))
         });
-        // A port that only takes connections may be anybody's, too; but then nothing changes there.
+        // A port that only accepts connections may belong to another machine, but then nothing will change there.
         let served = answers.filter(|(vip, port, answered)| {
             let is_owners = match answered {
                 Answered::Closed | Answered::Shut => false,
@@ -60,7 +59,7 @@ impl Served {
         }
     }
 
-    /// Keeps, of what a client finds wrong, what was right before.
+    /// Drops the client's problems that it already had before.
     pub fn judge(&self, problems: &mut Vec<Problem>) {
         problems.retain(|problem| match of_client(problem) {
             Some(door) => self.doors.contains(&door),
@@ -69,8 +68,8 @@ impl Served {
     }
 }
 
-/// Splits off what a client may find wrong for a reason of its own, where nothing is known of before: it sits
-/// behind a router, or is served at another port of that VIP.
+/// Splits off problems that a client may have for reasons of its own, when its earlier state is unknown: it is behind a
+/// router, or is served on another port of that VIP.
 pub fn split_doubtful(problems: Vec<Problem>, looks: &[Reach]) -> (Vec<Problem>, Vec<Problem>) {
     let served = Served::of(looks, &problems);
     let client = looks.iter().find(|look| look.from == Viewpoint::Client);
@@ -87,7 +86,7 @@ pub fn split_doubtful(problems: Vec<Problem>, looks: &[Reach]) -> (Vec<Problem>,
         })
 }
 
-/// The VIP and port that a client does not reach.
+/// The VIP and port that a client cannot reach.
 fn of_client(problem: &Problem) -> Option<(IpAddr, u16)> {
     match problem {
         Problem::NotReached {

@@ -1,4 +1,4 @@
-//! What this machine is held to.
+//! What can be expected of this machine.
 
 use std::net::IpAddr;
 
@@ -42,7 +42,7 @@ fn look(
     }
 }
 
-/// lb1 owns the VIP and serves ports 80 and 443; this machine has learned and heard that.
+/// lb1 owns the VIP and serves ports 80 and 443. This machine has `learned` a MAC address and `heard` these answers.
 fn looks(learned: Option<&str>, heard: &[(u16, Answered)]) -> Vec<Reach> {
     let node = |name: &str| Viewpoint::Node(NodeName::new(name).unwrap());
     let own = [(80, OWN), (443, Answered::Open)];
@@ -78,7 +78,7 @@ fn what_it_reached_before_it_must_reach() {
             [(80, OTHER), (443, Open)],
             vec![other],
         ),
-        // Nothing, or somebody else's machine of that address, answered there before either.
+        // Before, there was no answer either, or another machine with that address answered.
         (
             [(80, Closed), (443, Closed)],
             [(80, Closed), (443, Closed)],
@@ -94,7 +94,7 @@ fn what_it_reached_before_it_must_reach() {
             [(80, Closed), (443, Closed)],
             vec![],
         ),
-        // Its way to one port says nothing of the other.
+        // Reaching one port proves nothing about the other.
         (
             [(80, Closed), (443, Open)],
             [(80, Closed), (443, Open)],
@@ -130,22 +130,22 @@ fn what_nobody_knows_of_before_is_judged_from_the_same_network_only() {
 fn another_nodes_hardware_address_is_always_wrong() {
     let right = [(80, OWN), (443, Answered::Open)];
     let wrong = [(80, OTHER), (443, Answered::Closed)];
-    let sends = "this machine: sends to 10.0.0.100 at";
+    let sends = "this machine: sends traffic for 10.0.0.100 to";
     for (learned, heard, expected) in [
         (
             "02:00:00:00:00:02",
             right,
             vec![format!(
-                "{sends} 02:00:00:00:00:02, which is lb2's, and lb1 owns it"
+                "{sends} 02:00:00:00:00:02, which belongs to lb2, but lb1 owns it"
             )],
         ),
-        // A proxy on the way answers with an address of its own.
+        // A proxy in between answers with its own MAC address.
         ("02:00:00:00:00:09", right, vec![]),
         (
             "02:00:00:00:00:09",
             wrong,
             vec![format!(
-                "{sends} 02:00:00:00:00:09, which is no node's, and lb1 owns it"
+                "{sends} 02:00:00:00:00:09, which belongs to no node, but lb1 owns it"
             )],
         ),
     ] {

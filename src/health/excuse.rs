@@ -1,7 +1,7 @@
-//! What a change is not failed for: a node that was not well before it.
+//! Problems for which a change does not fail, because they existed before it.
 //!
-//! Without that no change would get through while a node is in FAULT, not even one that repairs half of
-//! what is wrong. A cause that was not there before is the change's own, also on such a node.
+//! Otherwise no change would get through while a node is in FAULT, not even one that fixes half of the problem. A new
+//! cause is attributed to the change, even on such a node.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,8 @@ use super::problem::Problem;
 use crate::agent::{Fact, Observation};
 use crate::model::{NodeName, UnitId};
 
-/// What is wrong with nodes that hactl has set up before, and with the VIPs that they have since. One that it has not must come out whole.
+/// Problems of nodes that hactl has already set up, and of VIPs that they already have. A node that hactl has not set
+/// up must end up healthy.
 pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
     let is_managed = |node: &NodeName| {
         let seen = seen.iter().find(|seen| seen.node == *node);
@@ -25,7 +26,7 @@ pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
         let mut records = records.peekable();
         records.peek().is_some() && records.all(|own| own.split(' ').all(|own| own != vip))
     };
-    // One that is only to come has no owner yet.
+    // A new VIP has no owner yet.
     let vips: Vec<IpAddr> = vips.iter().copied().filter(|vip| !is_new(vip)).collect();
     let mut problems = problems(seen, &vips);
     problems.retain(|problem| match problem.node() {
@@ -35,8 +36,8 @@ pub fn known_problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
     problems
 }
 
-/// The same of `seen` beside nodes that are not changed, `None` for those that nobody could look at: any of them may
-/// own a VIP.
+/// The same for `seen`, given the nodes outside the change. `None` for one that could not be observed: it may own a
+/// VIP.
 pub fn known_problems_beside(
     seen: &[Observation],
     others: &[Option<&Observation>],
@@ -54,8 +55,8 @@ pub fn known_problems_beside(
 }
 
 impl Problem {
-    /// True where it was so before: the same on the same node, or what could not be seen while the daemon
-    /// was down. The VIPs are never excused.
+    /// True if the problem existed before: the same one on the same node, or one that could not be seen while the
+    /// daemon was down. Problems of VIPs are never excused.
     pub fn is_in(&self, before: &[Self]) -> bool {
         let was_down = |node: &NodeName, daemon: UnitId| {
             before.contains(&Self::DaemonDown {

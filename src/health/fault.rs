@@ -1,58 +1,58 @@
-//! What an instance in FAULT waits for.
+//! Why an instance is in FAULT.
 
 use crate::model::UnitId;
 use std::net::IpAddr;
 
 use crate::agent::{Observation, Tracked, TrackedKind, VrrpState};
 
-/// A tracked file's value at or below which keepalived takes an instance out of the election.
+/// keepalived takes an instance out of the election if a tracked file has this value or less.
 const FILE_FAULT: i64 = -254;
 
-/// The file by which nginx's unit tells keepalived whether nginx runs.
+/// The file through which nginx's unit tells keepalived whether nginx runs.
 const NGINX_FILE: &str = "/run/hactl/nginx";
 
-/// Something that an instance waits for.
+/// A cause of an instance's FAULT state.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema, thiserror::Error)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum FaultCause {
-    /// An interface that is down.
+    /// An interface is down.
     #[error("the interface {interface} is down")]
     InterfaceDown {
         /// The interface.
         interface: String,
     },
-    /// The address that its adverts come from is on no interface.
+    /// The VRRP source address is on no interface.
     #[error("the host does not have its address {address}")]
     AddressMissing {
         /// The address.
         address: IpAddr,
     },
-    /// A check that fails.
+    /// A track script fails.
     #[error("the check {path} {}", failure.as_deref().unwrap_or("failed"))]
     ScriptFailing {
         /// Its name in keepalived.conf.
         name: String,
-        /// What is run.
+        /// The command.
         path: String,
         /// How it failed, as keepalived logged it.
         failure: Option<String>,
     },
-    /// A file with a number that takes the node out of the election.
+    /// A tracked file takes the node out of the election.
     #[error("{path} says {value}{}", if *is_nginx_down { ", and nginx is not running" } else { "" })]
     TrackedFile {
         /// Its name in keepalived.conf.
         name: String,
         /// The file.
         path: String,
-        /// The number, times the file's weight.
+        /// The file's value times its weight.
         value: i64,
-        /// It is the file about nginx, and nginx's unit is seen not to run.
+        /// Whether it is the file about nginx, and nginx's unit is seen to be down.
         is_nginx_down: bool,
     },
 }
 
 impl FaultCause {
-    /// True where both are about the same, whatever its state is by now.
+    /// True if both have the same subject, whatever its current state.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::ScriptFailing { path, .. }, Self::ScriptFailing { path: same, .. })
@@ -64,7 +64,7 @@ impl FaultCause {
     }
 }
 
-/// What `vrrp` waits for on the node of `seen`, as far as that can be seen.
+/// The causes of `vrrp`'s FAULT state on the observed node, as far as they can be seen.
 pub(super) fn fault_causes(seen: &Observation, vrrp: &VrrpState) -> Vec<FaultCause> {
     let missing = vrrp.source.filter(|source| !seen.holds(*source));
     let missing = missing.map(|address| FaultCause::AddressMissing { address });

@@ -1,4 +1,4 @@
-//! Finds what is wrong with a cluster, in what was seen of its nodes.
+//! Finds problems of a cluster in observations of its nodes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,8 +13,8 @@ use crate::agent::{
 use crate::model::{NodeName, Socket, Transport, UnitId};
 use crate::units;
 
-/// What keeps the nodes of `seen` from being a whole cluster that serves `vips`: the VIPs first, then the
-/// nodes in their order, then what they disagree on.
+/// Everything that keeps the nodes of `seen` from being a healthy cluster that serves `vips`: problems of VIPs first,
+/// then of nodes in their order, then mismatches between nodes.
 pub fn problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
     let owners = owners(seen, vips);
     let mut found = ownership(&owners);
@@ -28,7 +28,7 @@ pub fn problems(seen: &[Observation], vips: &[IpAddr]) -> Vec<Problem> {
     found
 }
 
-/// The VIPs that have no owner, or several.
+/// VIPs with no owner or several.
 pub fn ownership(vips: &[VipOwners]) -> Vec<Problem> {
     let of_vip = |vip: &VipOwners| match vip.owners.as_slice() {
         [_] => None,
@@ -41,7 +41,7 @@ pub fn ownership(vips: &[VipOwners]) -> Vec<Problem> {
     vips.iter().filter_map(of_vip).collect()
 }
 
-/// The VIPs on nodes that do not serve them, or could not give them up.
+/// VIPs on nodes that do not serve them, or could not release them.
 fn owned_in_vain(seen: &[Observation], vips: &[VipOwners]) -> Vec<Problem> {
     let mut found = Vec::new();
     for VipOwners { address, owners } in vips {
@@ -73,7 +73,7 @@ fn could_serve(seen: &Observation) -> bool {
         && own_instances(seen).all(|vrrp| vrrp.state.is_electable())
 }
 
-/// Beside others, an instance is hactl's where its last generation has it.
+/// hactl's own instances. On a host shared with others, these are the ones in its newest generation.
 fn own_instances(seen: &Observation) -> impl Iterator<Item = &VrrpState> {
     let recorded = seen.recorded.as_ref();
     let names = recorded.and_then(|recorded| recorded.get(Fact::Instances));
@@ -82,7 +82,7 @@ fn own_instances(seen: &Observation) -> impl Iterator<Item = &VrrpState> {
     })
 }
 
-/// The nodes that are MASTER of an instance of which another one is MASTER, too.
+/// Nodes that are MASTER of an instance together with another node.
 pub fn masters_together(seen: &[Observation]) -> Vec<NodeName> {
     let masters = |node: &Observation| -> Vec<String> {
         let own = own_instances(node).filter(|vrrp| vrrp.state == InstanceState::Master);
@@ -149,7 +149,7 @@ pub fn unusable<'a>(node: &'a NodeName, scripts: &'a [Hook]) -> impl Iterator<It
     })
 }
 
-/// False where nginx is seen not to listen on `port`, which a change may only be about to open.
+/// False if nginx is seen not to listen on `port`. A change may be about to open it.
 fn may_listen(node: &Observation, port: u16) -> bool {
     let sockets = node.serving.as_ref().map(|serving| &serving.sockets);
     sockets.is_none_or(|sockets| {
@@ -158,8 +158,8 @@ fn may_listen(node: &Observation, port: u16) -> bool {
     })
 }
 
-/// The listeners of `node` that every peer that asked was kept from. One that gets through tells that the
-/// listener is there, and that what the others met is meant for them.
+/// Listeners of `node` that no peer could reach. If one peer gets through, the listener is up, and blocking other peers
+/// is intended.
 fn unreachable(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
     if !runs(node, UnitId::NGINX) {
         return Vec::new();
@@ -179,7 +179,7 @@ fn unreachable(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
     closed.collect()
 }
 
-/// What the others heard at the ports of `node`.
+/// The answers that other nodes got on ports of `node`.
 fn heard_of(
     node: &Observation,
     seen: &[Observation],
@@ -196,8 +196,8 @@ fn heard_of(
     answers
 }
 
-/// The ports that `node` serves at VIPs alone, and that it leaves without even a refusal at its own address. Where
-/// no other node refuses there either, it is how their firewalls treat every address but the VIPs.
+/// Ports that `node` serves on VIPs only, and that it drops silently on its own address. If no other node refuses there
+/// either, the firewalls drop every address but the VIPs.
 fn dropped(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
     if !runs(node, UnitId::NGINX) {
         return Vec::new();
@@ -220,7 +220,7 @@ fn dropped(node: &Observation, seen: &[Observation]) -> Vec<Problem> {
         .collect()
 }
 
-/// What the running keepalived of each node has otherwise than the first node's.
+/// Settings of each node's running keepalived that differ from the first node's.
 fn mismatches(seen: &[Observation]) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut first: BTreeMap<&str, (&NodeName, &Wire)> = BTreeMap::new();
@@ -230,7 +230,7 @@ fn mismatches(seen: &[Observation]) -> Vec<Problem> {
             let (peer, expected) = *first.entry(&vrrp.instance).or_insert(own);
             let differing = settings(expected).into_iter().zip(settings(&vrrp.wire));
             for ((setting, expected), (_, value)) in differing {
-                // A keepalived that does not tell is not different.
+                // A keepalived that does not report a setting is not a mismatch.
                 let (Some(expected), Some(value)) = (expected, value) else {
                     continue;
                 };
@@ -250,7 +250,7 @@ fn mismatches(seen: &[Observation]) -> Vec<Problem> {
     found
 }
 
-/// What the nodes of a virtual router must agree on.
+/// Settings that the nodes of a virtual router must agree on.
 fn settings(wire: &Wire) -> [(&'static str, Option<String>); 4] {
     let addresses: Vec<String> = wire.addresses.iter().map(IpAddr::to_string).collect();
     [

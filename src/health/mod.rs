@@ -1,7 +1,7 @@
-//! Whether a cluster is whole: who owns each VIP, and what keeps a node from serving or taking over.
+//! Health of a cluster: who owns each VIP, and what keeps a node from serving or taking over.
 //!
-//! Pure: observations in, typed answers out. `apply` proves a change by it, `status` reports it, a drill
-//! begins and ends with it, so that all of them mean the same by "whole".
+//! Pure: observations in, typed results out. `apply` proves a change with it, `status` reports it, and a drill starts
+//! and ends with it, so that all of them mean the same by "healthy".
 
 mod client;
 #[cfg(test)]

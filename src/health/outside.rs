@@ -1,4 +1,4 @@
-//! The view from outside: whether every node reaches each VIP through the network, at its owner.
+//! The view from outside: whether every node reaches each VIP at its owner, through the network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,16 +10,16 @@ use crate::agent::{
 };
 use crate::model::{Cluster, NodeName, UnitId};
 
-/// Which of the TCP ports that were asked must answer.
+/// Which of the probed TCP ports must answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MustAnswer {
-    /// Each of them: the configuration that has them was just proven to be live.
+    /// All of them: the configuration that opens them was just proven to be live.
     All,
-    /// Those that the owner listens on: what it serves may be another configuration than the inventory's.
+    /// Those that the owner listens on, since its configuration may differ from the inventory.
     WhatTheOwnerServes,
 }
 
-/// The TCP ports that a cluster's users may reach at each VIP.
+/// The TCP ports of each VIP that users may reach.
 pub fn doors(cluster: &Cluster) -> Vec<VipDoors> {
     let addresses = cluster
         .instances
@@ -54,7 +54,7 @@ pub fn doors(cluster: &Cluster) -> Vec<VipDoors> {
     addresses.map(of_vip).collect()
 }
 
-/// What to ask every node, by what is known of the owners.
+/// What to ask of every node, given the owners that are known.
 pub fn reach_question(vips: &[VipDoors], seen: &[Observation]) -> ReachQuestion {
     let served = |doors: &VipDoors| {
         let owners = VipOwners::of(doors.vip, seen);
@@ -67,8 +67,7 @@ pub fn reach_question(vips: &[VipDoors], seen: &[Observation]) -> ReachQuestion 
     }
 }
 
-/// Where `looks` disagree with the owner of a VIP. One that no node owns, or several do, is not
-/// judged here.
+/// Disagreements between `looks` and the owner of a VIP. A VIP with no owner, or several, is not judged here.
 pub fn disagreements(looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
     let vips: BTreeSet<IpAddr> = looks
         .iter()
@@ -104,7 +103,7 @@ fn of_vip(vip: IpAddr, looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
         problems.extend(served.answers.iter().filter_map(of_port));
     }
     for look in looks.iter().filter(|look| look.from != owner.from) {
-        // What a node still has on its loopback is asked for there.
+        // A node that still has the VIP on its loopback interface reaches only itself.
         let Some(seen) = look.vips.get(&vip).filter(|seen| !seen.is_local()) else {
             continue;
         };
@@ -113,7 +112,7 @@ fn of_vip(vip: IpAddr, looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
         };
         let different = different_answers(vip, look, seen, owner_node, served);
         let wrong = wrong_hardware(seen, &owner.hardware, looks).filter(|(_, of)| {
-            // What stands between a client and its network may answer in the owner's name.
+            // A device between a client and the network may answer ARP on behalf of the owner.
             look.from != Viewpoint::Client || of.is_some() || !different.is_empty()
         });
         match wrong {
@@ -130,7 +129,7 @@ fn of_vip(vip: IpAddr, looks: &[Reach], must: MustAnswer) -> Vec<Problem> {
     problems
 }
 
-/// The hardware address that was learned and that is not the owner's, and whose it is.
+/// The learned MAC address if it is not the owner's, and the node that it belongs to.
 fn wrong_hardware(
     seen: &ReachedVip,
     right: &[String],
@@ -147,7 +146,7 @@ fn node_of(hardware: &str, looks: &[Reach]) -> Option<NodeName> {
     own.from.node().cloned()
 }
 
-/// What the owner answers to itself and not to who looked.
+/// Ports on which the owner answers itself but not the observer.
 fn different_answers(
     vip: IpAddr,
     look: &Reach,

@@ -1,4 +1,4 @@
-//! What nodes see of a VIP, and what is made of it.
+//! How nodes see a VIP, and which problems follow.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,7 @@ fn hardware(node: &str) -> String {
     format!("02:00:00:00:00:0{}", &node[2..])
 }
 
-/// What `node` saw; `learned` is the node to whose hardware address it sends.
+/// What `node` sees. It sends to the MAC address of the node `learned`.
 fn look(node: &str, on: Option<&str>, learned: Option<&str>, answers: &[(u16, Answered)]) -> Reach {
     let seen = ReachedVip {
         interface: on.map(str::to_owned),
@@ -45,7 +45,7 @@ fn look(node: &str, on: Option<&str>, learned: Option<&str>, answers: &[(u16, An
     }
 }
 
-/// lb1 owns it and answers itself so; lb2 sends to `learned` and gets these answers.
+/// lb1 owns the VIP and sees the answers `own`. lb2 sends to `learned` and gets the answers `heard`.
 fn judged(
     own: &[(u16, Answered)],
     learned: Option<&str>,
@@ -54,7 +54,7 @@ fn judged(
     let looks = [
         look("lb1", Some("eth0"), None, own),
         look("lb2", None, learned, heard),
-        // A third one sees what lb1 does.
+        // A third node sees the same as lb1.
         look("lb3", None, Some("lb1"), own),
     ];
     disagreements(&looks, MustAnswer::WhatTheOwnerServes)
@@ -95,7 +95,7 @@ fn what_a_node_sees_is_held_to_what_the_owner_sees() {
             vec![(80, OWN), (443, Open)],
             vec![],
         ),
-        // Behind a router nobody learns a hardware address.
+        // Behind a router, no MAC address is learned.
         (vec![(80, OWN)], None, vec![(80, OWN)], vec![]),
         (
             vec![(80, OWN)],
@@ -109,7 +109,7 @@ fn what_a_node_sees_is_held_to_what_the_owner_sees() {
             vec![(80, OTHER)],
             vec![wrong("lb9", None)],
         ),
-        // The wrong one serves the same.
+        // The wrong node serves the same.
         (
             vec![(80, OWN)],
             Some("lb3"),
@@ -129,7 +129,7 @@ fn what_a_node_sees_is_held_to_what_the_owner_sees() {
             vec![no_answer(80)],
         ),
         (vec![(80, OWN)], Some("lb1"), vec![(80, OTHER)], vec![other]),
-        // The owner cannot tell either: any answer is one.
+        // The owner's own answer does not identify it either, so any answer will do.
         (vec![(80, OTHER)], Some("lb1"), vec![(80, OTHER)], vec![]),
         (vec![(80, Open)], Some("lb1"), vec![(80, Open)], vec![]),
         (
@@ -216,8 +216,8 @@ fn problems_name_who_looked_and_whom_it_found() {
     assert_eq!(
         texts,
         [
-            "lb2: sends to 10.0.0.100 at 02:00:00:00:00:03, which is lb3's, and lb1 owns it",
-            "lb2: sends to 10.0.0.100 at 02:00:00:00:00:09, which is no node's, and lb1 owns it",
+            "lb2: sends traffic for 10.0.0.100 to 02:00:00:00:00:03, which belongs to lb3, but lb1 owns it",
+            "lb2: sends traffic for 10.0.0.100 to 02:00:00:00:00:09, which belongs to no node, but lb1 owns it",
             "lb2: gets no answer from 10.0.0.100 port 443, which lb1 serves",
         ]
     );

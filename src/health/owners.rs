@@ -1,4 +1,4 @@
-//! Who owns a VIP, as the kernels tell.
+//! Who owns a VIP, according to the nodes' kernels.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::model::NodeName;
 pub struct VipOwners {
     /// The address.
     pub address: IpAddr,
-    /// In the order in which the nodes were given. One, when all is well.
+    /// In the order in which the nodes were given. Exactly one if all is well.
     pub owners: Vec<NodeName>,
 }
 
@@ -24,7 +24,7 @@ impl VipOwners {
         }
     }
 
-    /// The owner; `None` where no node owns it, or several do.
+    /// The owner. `None` if there is no owner, or several.
     pub fn sole(&self) -> Option<&NodeName> {
         match self.owners.as_slice() {
             [owner] => Some(owner),

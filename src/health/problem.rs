@@ -1,4 +1,4 @@
-//! What keeps a cluster from being whole, each with its cause.
+//! Problems of a cluster, each with its cause.
 
 use std::net::IpAddr;
 
@@ -34,7 +34,7 @@ pub enum Problem {
         /// A node that could serve.
         peer: NodeName,
     },
-    /// A VIP on a node where no keepalived could take it away again.
+    /// A VIP on a node without a running keepalived that could remove it.
     #[error("{node}: has {vip} without a running keepalived")]
     Orphaned {
         /// The node.
@@ -42,7 +42,7 @@ pub enum Problem {
         /// The VIP.
         vip: IpAddr,
     },
-    /// A daemon that does not run.
+    /// A daemon is not running.
     #[error("{node}: {} is not running", daemon.name())]
     DaemonDown {
         /// The node.
@@ -50,7 +50,7 @@ pub enum Problem {
         /// The daemon.
         daemon: UnitId,
     },
-    /// A virtual router that takes no part in the election.
+    /// A VRRP instance takes no part in the election.
     #[error("{node}: {instance} is in {state}{}{}", since_words(*seconds), cause_words(causes))]
     NotElectable {
         /// The node.
@@ -59,12 +59,12 @@ pub enum Problem {
         instance: String,
         /// Its state.
         state: InstanceState,
-        /// For how many seconds, where keepalived tells.
+        /// For how many seconds, if keepalived reports that.
         seconds: Option<u64>,
-        /// What it waits for, as far as that can be seen.
+        /// The causes, as far as they can be seen.
         causes: Vec<FaultCause>,
     },
-    /// An instance that sends adverts from an address that its host lacks.
+    /// An instance's VRRP source address is missing on its host.
     #[error("{node}: {instance} sends its adverts from {address}, which is on no interface there")]
     SourceMissing {
         /// The node.
@@ -83,12 +83,12 @@ pub enum Problem {
         address: IpAddr,
         /// The port.
         port: u16,
-        /// What became of the connections.
+        /// The result of the connections.
         answer: PeerAnswer,
     },
-    /// A port of VIPs that a node leaves without an answer at its own address, where others refuse.
+    /// A node silently drops connections to a VIP's port on its own address, where other nodes refuse them.
     #[error(
-        "{node}: {address} port {port} gives peers no answer, where other nodes refuse: as when a firewall drops what comes to that port, also for the VIP"
+        "{node}: {address} port {port} does not answer peers, although other nodes refuse the connection: a firewall may drop traffic to that port, also for the VIP"
     )]
     Dropped {
         /// The node.
@@ -98,7 +98,7 @@ pub enum Problem {
         /// The port.
         port: u16,
     },
-    /// A script of keepalived's that it cannot run.
+    /// keepalived cannot run one of its scripts.
     #[error("{node}: keepalived cannot run {path}: {}", hook_words(script))]
     ScriptUnusable {
         /// The node.
@@ -109,24 +109,24 @@ pub enum Problem {
         #[serde(flatten)]
         script: UnusableScript,
     },
-    /// A machine that sends what is for a VIP to somebody else than its owner, as others may do.
-    #[error("{from}: sends to {vip} at {learned}{}, and {owner} owns it", whose(learned_is.as_ref()))]
+    /// A machine sends traffic for a VIP to a host other than its owner, and other machines may do so, too.
+    #[error("{from}: sends traffic for {vip} to {learned}{}, but {owner} owns it", whose(learned_is.as_ref()))]
     WrongHardware {
-        /// Who looked.
+        /// The machine that observed it.
         from: Viewpoint,
         /// The VIP.
         vip: IpAddr,
-        /// The hardware address that it takes for the owner's.
+        /// The MAC address that it has learned for the VIP.
         learned: String,
-        /// The node that has that hardware address, if one has.
+        /// The node with that MAC address, if any.
         learned_is: Option<NodeName>,
         /// The owner.
         owner: NodeName,
     },
-    /// A port of a VIP that its owner serves and that does not answer a node through the network.
+    /// A port of a VIP that its owner serves does not answer a machine through the network.
     #[error("{from}: gets no answer from {vip} port {port}, which {owner} serves")]
     NotReached {
-        /// Who looked.
+        /// The machine that observed it.
         from: Viewpoint,
         /// The VIP.
         vip: IpAddr,
@@ -135,10 +135,10 @@ pub enum Problem {
         /// The owner.
         owner: NodeName,
     },
-    /// An HTTP port of a VIP that answers a node with another configuration than the owner's.
+    /// An HTTP port of a VIP answers a machine with a configuration other than the owner's.
     #[error("{from}: {vip} port {port} does not serve what {owner} serves")]
     OtherGeneration {
-        /// Who looked.
+        /// The machine that observed it.
         from: Viewpoint,
         /// The VIP.
         vip: IpAddr,
@@ -147,8 +147,8 @@ pub enum Problem {
         /// The owner.
         owner: NodeName,
     },
-    /// A port of a VIP that takes no connection on its owner.
-    #[error("{node}: owns {vip} and does not answer on port {port}{}", shut_words(*listens))]
+    /// A port of a VIP accepts no connection on its owner.
+    #[error("{node}: owns {vip} but does not answer on port {port}{}", shut_words(*listens))]
     NotServed {
         /// The owner.
         node: NodeName,
@@ -156,10 +156,10 @@ pub enum Problem {
         vip: IpAddr,
         /// The TCP port.
         port: u16,
-        /// Something listens there.
+        /// Whether something listens there.
         listens: bool,
     },
-    /// A node whose keepalived runs with another setting than the first one's.
+    /// A node's keepalived runs with a setting that differs from the first node's.
     #[error("{node}: {instance} runs with {setting} {value}, {peer} with {expected}")]
     Mismatch {
         /// The node.
@@ -168,11 +168,11 @@ pub enum Problem {
         instance: String,
         /// The setting.
         setting: &'static str,
-        /// What it is there.
+        /// The value on the node.
         value: String,
-        /// A node on which it is different.
+        /// A node with a different value.
         peer: NodeName,
-        /// What it is there.
+        /// The value on that node.
         expected: String,
     },
 }
@@ -187,13 +187,13 @@ pub enum UnusableScript {
     NotExecutable,
     /// Script security refuses it.
     Unsafe {
-        /// The part of its path that others than root can change.
+        /// The part of its path that users other than root can change.
         component: String,
     },
 }
 
 impl Problem {
-    /// The node that it is about; `None` where it is about a VIP, or what this machine finds.
+    /// The affected node. `None` if the problem is about a VIP, or was observed by this machine.
     pub fn node(&self) -> Option<&NodeName> {
         match self {
             Self::NoOwner { .. } | Self::SeveralOwners { .. } => None,
@@ -213,7 +213,7 @@ impl Problem {
         }
     }
 
-    /// The VIP that it is about, if it is about one.
+    /// The affected VIP, if any.
     pub fn vip(&self) -> Option<IpAddr> {
         match self {
             Self::NoOwner { vip }
@@ -237,8 +237,8 @@ impl Problem {
 
 fn whose(node: Option<&NodeName>) -> String {
     node.map_or_else(
-        || ", which is no node's".to_owned(),
-        |node| format!(", which is {node}'s"),
+        || ", which belongs to no node".to_owned(),
+        |node| format!(", which belongs to {node}"),
     )
 }
 
@@ -275,7 +275,7 @@ fn answer_words(answer: PeerAnswer) -> &'static str {
 
 fn shut_words(listens: bool) -> &'static str {
     if listens {
-        ", where something listens: a firewall drops or rejects it, or nginx takes no more connections"
+        ", although a process listens there: a firewall blocks it, or nginx accepts no more connections"
     } else {
         ""
     }
@@ -286,7 +286,7 @@ fn hook_words(script: &UnusableScript) -> String {
         UnusableScript::Missing => "it does not exist".to_owned(),
         UnusableScript::NotExecutable => "it is not an executable file".to_owned(),
         UnusableScript::Unsafe { component } => {
-            format!("others than root can change {component}")
+            format!("users other than root can change {component}")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who owns what, and what is found wrong with it.
+//! Owners of VIPs, and the problems that are found.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ fn name(text: &str) -> NodeName {
     NodeName::new(text).unwrap()
 }
 
-/// A node whose daemons run.
+/// A node with running daemons.
 fn seen(node: &str, state: InstanceState) -> Observation {
     let mut seen = Observation::of(name(node));
     for daemon in units::ids() {
@@ -80,7 +80,7 @@ fn an_address_handed_over_on_the_loopback_is_not_owned() {
     assert_eq!(problems(&pair, &[vip()]), []);
 }
 
-/// A second node that something is wrong with, beside a first one that is whole.
+/// A healthy first node, and a second one with a problem.
 fn beside(change: impl FnOnce(&mut Observation)) -> Vec<Observation> {
     let mut pair = pair(InstanceState::Master, InstanceState::Backup);
     change(&mut pair[1]);
@@ -119,7 +119,7 @@ fn door(address: &str, listens: ListensAt) -> PeerDoor {
     }
 }
 
-/// What lb1 hears at lb2's own address and lb2 at lb1's, where nginx listens at the VIPs alone.
+/// The answers that lb1 gets on lb2's own address and lb2 on lb1's, with nginx listening on the VIPs only.
 fn vip_peers(of_lb2: PeerAnswer, of_lb1: PeerAnswer) -> Vec<Observation> {
     let mut pair = pair(InstanceState::Master, InstanceState::Backup);
     for (index, peer, answer) in [(0, 1, of_lb2), (1, 0, of_lb1)] {
@@ -134,7 +134,7 @@ fn vip_peers(of_lb2: PeerAnswer, of_lb1: PeerAnswer) -> Vec<Observation> {
     pair
 }
 
-/// What is said of a cluster.
+/// The problems of a cluster, as text.
 fn said(seen: &[Observation]) -> Vec<String> {
     let found = problems(seen, &[vip()]);
     found.iter().map(ToString::to_string).collect()
@@ -155,7 +155,7 @@ fn each_problem_trips_and_passes() {
             hook(HookState::Unsafe {
                 component: "/etc/keepalived".to_owned(),
             }),
-            "lb2: keepalived cannot run /etc/keepalived/notify.sh: others than root can change \
+            "lb2: keepalived cannot run /etc/keepalived/notify.sh: users other than root can change \
              /etc/keepalived",
         ),
         (
@@ -169,8 +169,8 @@ fn each_problem_trips_and_passes() {
         ),
         (
             vip_peers(PeerAnswer::Silent, PeerAnswer::Refused),
-            "lb2: 10.0.0.12 port 80 gives peers no answer, where other nodes refuse: as when a firewall \
-             drops what comes to that port, also for the VIP",
+            "lb2: 10.0.0.12 port 80 does not answer peers, although other nodes refuse the connection: a \
+             firewall may drop traffic to that port, also for the VIP",
         ),
         (
             beside(|lb2| lb2.vrrp[0].source = Some("10.0.0.12".parse().unwrap())),
@@ -182,14 +182,14 @@ fn each_problem_trips_and_passes() {
     }
     let well = [
         hook(HookState::Ready),
-        // A port that nobody listens on yet.
+        // A port without a listener so far.
         {
             let mut seen = peers([PeerAnswer::Refused; 2]);
             seen[1].serving = Some(Serving::default());
             seen
         },
         vip_peers(PeerAnswer::Refused, PeerAnswer::Refused),
-        // Firewalls that let users at the VIP alone.
+        // Firewalls that admit users to the VIP only.
         vip_peers(PeerAnswer::Silent, PeerAnswer::Silent),
         peers([PeerAnswer::Open; 2]),
         peers([PeerAnswer::Silent, PeerAnswer::Open]),
@@ -231,7 +231,7 @@ fn settings_that_the_nodes_do_not_share() {
         ..Wire::default()
     };
     let mut pair = beside(|lb2| lb2.vrrp[0].wire = wire(52));
-    // A keepalived that does not tell is not taken for a different one.
+    // A keepalived that does not report its settings is not a mismatch.
     assert_eq!(said(&pair), [""; 0]);
     pair[0].vrrp[0].wire = wire(51);
     assert_eq!(
@@ -286,7 +286,7 @@ fn a_fault_has_its_causes_and_its_age() {
     );
 }
 
-/// The file says so for as long as nginx does not run, and for a moment after.
+/// The file has that value as long as nginx is down, and for a moment afterwards.
 #[test]
 fn a_tracked_file_is_explained_by_an_nginx_that_does_not_run() {
     let waits = |lb2: &mut Observation| {
@@ -316,7 +316,7 @@ fn a_tracked_file_is_explained_by_an_nginx_that_does_not_run() {
     );
 }
 
-/// A change is not failed for what was wrong before it, but for what it makes wrong.
+/// A change fails only for the problems that it causes.
 #[test]
 fn what_was_wrong_before_excuses_the_same_on_the_same_node_only() {
     let fault_for = |node: &str, causes: &[FaultCause]| Problem::NotElectable {
@@ -337,7 +337,7 @@ fn what_was_wrong_before_excuses_the_same_on_the_same_node_only() {
     };
     let failing = [fault_for("lb3", &[check("timed out")])];
     assert!(fault_for("lb3", &[check("exited with status 3")]).is_in(&failing));
-    // The change's own, on a node that was not well anyway.
+    // Caused by the change, on a node that had a problem before.
     assert!(!fault_for("lb3", &[check("timed out"), address.clone()]).is_in(&failing));
     assert!(!fault_for("lb3", &[address]).is_in(&failing));
     let down = |node: &str, daemon| Problem::DaemonDown {

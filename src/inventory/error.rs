@@ -1,4 +1,4 @@
-//! What is wrong with an inventory: every mistake of a file at once, each with its place.
+//! Errors of an inventory: all of a file's at once, each with its place.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,10 +8,10 @@ use serde::ser::SerializeStruct as _;
 
 use super::source::{Place, Source};
 
-/// How many mistakes are listed; a file with more is most likely no inventory at all.
+/// Maximum number of errors that are listed. A file with more is most likely not an inventory.
 const LISTED: usize = 100;
 
-/// A mistake before it knows its file: what the parser, the walker and the resolver collect.
+/// An error without its file, as collected by the parser, the decoder and the resolver.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
     message: String,
@@ -21,7 +21,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// A mistake at `span`.
+    /// An error at `span`.
     pub(super) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -31,7 +31,7 @@ impl Fault {
         }
     }
 
-    /// A mistake in a text that can't be shown.
+    /// An error in a text that cannot be shown.
     pub(super) fn unplaced(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -41,7 +41,7 @@ impl Fault {
         }
     }
 
-    /// Says beside the underlined text what it is.
+    /// Adds a label to the underlined text.
     pub(super) fn label(mut self, text: impl Into<String>) -> Self {
         if let Some((_, label)) = self.labels.first_mut() {
             *label = Some(text.into());
@@ -51,10 +51,10 @@ impl Fault {
 
     /// Underlines a second place.
     pub(super) fn also(mut self, span: &Range<usize>, text: impl Into<String>) -> Self {
-        // A default has no place of its own: it shares its parent's, and one label is enough.
+        // A default has no place of its own and shares its parent's, where one label is enough.
         if self.labels.iter().all(|(known, _)| known != span) {
             self.labels.push((span.clone(), Some(text.into())));
-            // Beside one that says something, a bare underline looks like an accident.
+            // Next to a labelled underline, one without a label looks like an accident.
             if let Some((_, label @ None)) = self.labels.first_mut() {
                 *label = Some("here".to_owned());
             }
@@ -62,35 +62,33 @@ impl Fault {
         self
     }
 
-    /// Hides the text `span` wherever the file is quoted.
+    /// Masks the text `span` wherever the file is quoted.
     pub(super) fn masking(mut self, span: &Range<usize>) -> Self {
         self.masked = Some(span.clone());
         self
     }
 
-    /// Says what to do.
+    /// Adds a hint.
     pub(super) fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
     }
 }
 
-/// The mistakes found so far.
+/// The errors found so far.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Adds one.
     pub(super) fn add(&mut self, fault: Fault) {
         self.0.push(fault);
     }
 
-    /// True when there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Sorts them by place and ties them to their file.
+    /// Sorts the errors by place and attaches them to their file.
     pub(super) fn into_errors(self, source: Source) -> InventoryErrors {
         let mut faults = self.0;
         faults.sort_by_key(|fault| fault.labels.first().map_or(0, |(span, _)| span.start));
@@ -113,7 +111,7 @@ impl Faults {
     }
 }
 
-/// One mistake in an inventory.
+/// An error in an inventory.
 #[derive(Debug, Clone)]
 pub struct InventoryError {
     message: String,
@@ -142,12 +140,12 @@ impl InventoryError {
         &self.message
     }
 
-    /// What to do about it.
+    /// The hint.
     pub fn advice(&self) -> Option<&str> {
         self.help.as_deref()
     }
 
-    /// Where it is, unless the text itself can't be shown.
+    /// The place, unless the text cannot be shown.
     pub fn place(&self) -> Option<Place> {
         self.labels.first().map(|(place, _)| *place)
     }
@@ -209,7 +207,7 @@ impl Diagnostic for InventoryError {
     }
 }
 
-/// Every mistake of one inventory, in the order of the file.
+/// All errors of an inventory, in the order of the file.
 #[derive(Debug, Clone)]
 pub struct InventoryErrors {
     errors: Vec<InventoryError>,
@@ -218,17 +216,17 @@ pub struct InventoryErrors {
 }
 
 impl InventoryErrors {
-    /// The mistakes, in the order of the file; of a file with very many, the first ones.
+    /// The errors in the order of the file, or the first ones if there are very many.
     pub fn errors(&self) -> &[InventoryError] {
         &self.errors
     }
 
-    /// How many there are, also those beyond [`InventoryErrors::errors`].
+    /// The number of errors, including those beyond [`InventoryErrors::errors`].
     pub fn total(&self) -> usize {
         self.total
     }
 
-    /// The file that they are in.
+    /// The file with the errors.
     pub fn source_file(&self) -> &Source {
         &self.source
     }

@@ -1,4 +1,4 @@
-//! The way from a file's text to a cluster.
+//! Loads a cluster from the text of a file.
 
 use super::error::{Fault, Faults, InventoryErrors};
 use super::raw::{self, ClusterKeys, Value};
@@ -6,27 +6,27 @@ use super::resolve;
 use super::source::Source;
 use crate::model::{Cluster, Failover, InventoryPath};
 
-/// An inventory that was read: what it means, and where it says so.
+/// A valid inventory: the cluster that it describes, and its text.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    /// What it means.
+    /// The cluster that it describes.
     pub cluster: Cluster,
-    /// Where it says so.
+    /// Its text, with the places of all values.
     pub source: Source,
 }
 
-/// Reads an inventory from `text`; `file_name` is for messages.
+/// Loads an inventory from `text`. `file_name` is for messages.
 pub fn load(file_name: &str, text: &str) -> Result<Inventory, InventoryErrors> {
     load_bytes(file_name, text.as_bytes())
 }
 
-/// Reads an inventory from a file's `bytes`, which may be anything. Where it names no failover profile,
-/// `fast` is meant: no host is known yet that could not do it.
+/// Loads an inventory from arbitrary `bytes`. The default failover profile is `fast`, since no host is known yet
+/// that does not support it.
 pub fn load_bytes(file_name: &str, bytes: &[u8]) -> Result<Inventory, InventoryErrors> {
     load_with_profile(file_name, bytes, Failover::Fast)
 }
 
-/// The same with another profile where it names none.
+/// The same with another default failover profile.
 pub fn load_with_profile(
     file_name: &str,
     bytes: &[u8],

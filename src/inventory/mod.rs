@@ -1,12 +1,12 @@
-//! YAML text to a cluster, or all of its errors with their places.
+//! Turns YAML text into a cluster, or into all of its errors with their places.
 //!
-//! Three layers, one way: `raw` is what was typed (a tree in which every value knows its place, and
-//! the keys declared over it), `resolve` is what it means (references, conflicts, defaults), and
-//! [`crate::model::Cluster`] is the result. No layer stops at the first mistake.
+//! There are three layers, which depend on each other in one direction: `raw` is what was typed (a tree in which
+//! every value has a place, and the declared keys), `resolve` is what it means (references, conflicts, defaults),
+//! and [`crate::model::Cluster`] is the result. No layer stops at the first error.
 //!
-//! This module reads no file and prints nothing; it knows nothing of hosts, of rules that weigh one
-//! valid setting against another (`check`), or of templates. What can't be written in the model is
-//! refused here; what can be, but is unwise, is left to `check`.
+//! This module reads no files and prints nothing. It does not know about hosts, about templates, or about rules
+//! that compare valid settings (`check`). What the model cannot express is an error here. What it can express but
+//! is unwise is left to `check`.
 
 mod error;
 mod load;

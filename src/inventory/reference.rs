@@ -1,4 +1,4 @@
-//! The reference page of inventories, `docs/inventory.md`, made from the JSON Schema.
+//! Generates the reference page of inventories, `docs/inventory.md`, from the JSON Schema.
 
 use std::fmt::Write as _;
 
@@ -22,29 +22,28 @@ const RULES: &str = "\
 
 How it is read:
 
-- Words mean what their key says. Switches are `true` and `false`; `yes`, `no`, `on` and `off` are
+- Each key knows the type of its value. Switches are `true` and `false`; `yes`, `no`, `on` and `off` are
   refused rather than guessed, and so are numbers such as `010` or `1e3`.
 - Durations are written with their unit, `50ms`, `1.5s` or `1m30s`; sizes as `512k`, `100m` or `1g`.
 - A value that starts with `[`, `{`, `*`, `&`, `!`, `%`, `@` or a backtick needs quotes, such as
   `\"[2001:db8::1]:8080\"`.
 - Unknown and repeated keys are errors. Anchors, aliases and `<<` work; tags don't.
-- Secrets stand in the inventory only by reference.
+- The inventory refers to secrets and never contains them.
 
-Beside what others manage on the same nodes, `hosts: { nginx: shared, keepalived: shared }`:
+To run beside what others manage on the same nodes, set `hosts: { nginx: shared, keepalived: shared }`:
 
-- Their nginx.conf stays as it is and has to include `/etc/nginx/conf.d/*.conf` in its `http` block, as Debian's and
-  Red Hat's do. Their keepalived.conf stays and has to have the line `include /etc/keepalived/conf.d/*.conf`, which
-  you add once. hactl's part is `hactl.conf` there, and `plan` says so where it would not be read.
-- `listen: [80]` is port 80 of the virtual IPs, so that neither's sites answer for the other's. What their `http` block
-  sets for all servers holds for hactl's too, where the inventory has no key for it.
-- hactl's part sets keepalived's `enable_script_security` and its process priority, which hold for all of it.
-  Scripts of theirs that run without that security are refused first.
+- Their nginx.conf stays as it is and must include `/etc/nginx/conf.d/*.conf` in its `http` block, as Debian's and
+  Red Hat's do. Their keepalived.conf stays and must contain the line `include /etc/keepalived/conf.d/*.conf`, which
+  you add once. hactl's part is `hactl.conf` there; `plan` refuses a file that would not read it.
+- `listen: [80]` is port 80 of the virtual IPs, so that their sites and hactl's do not answer for each other. What their
+  `http` block sets for all servers applies to hactl's, too, unless the inventory has a key for it.
+- hactl's part sets keepalived's `enable_script_security` and its process priority, which apply to the whole daemon.
+  If their scripts run without that security, `plan` refuses before anything is changed.
 - The units of both daemons get hactl's drop-ins, and the kernel its settings (`sysctl`), as on other nodes.
 - To share a file that hactl has replaced, go back first: `hactl rollback --to 0`.
 
 ";
 
-/// The page.
 pub fn reference(schema: &Json, first_example: &str) -> String {
     let mut page = format!("{INTRODUCTION}{first_example}{RULES}");
     section(&mut page, "inventory", schema);
@@ -58,7 +57,7 @@ pub fn reference(schema: &Json, first_example: &str) -> String {
     page
 }
 
-/// The definitions as a reader meets them: each one's own directly after it.
+/// The definitions in the order of their first mention, each followed by those that it mentions.
 fn in_order_of_mention(schema: &Json) -> Vec<String> {
     let mut order = Vec::new();
     mention(schema, schema, &mut order);
@@ -98,7 +97,7 @@ fn definition_name(reference: &Json) -> Option<String> {
     Some(reference.as_str()?.strip_prefix("#/$defs/")?.to_owned())
 }
 
-/// The mapping that a definition describes, also where a lone value may stand for it.
+/// The mapping that a definition describes, even if a lone value is allowed in its place.
 fn object(definition: &Json) -> Option<&Json> {
     if definition.get("properties").is_some() {
         return Some(definition);
@@ -155,7 +154,7 @@ fn default_of(fields: &Map<String, Json>, is_required: bool) -> String {
     }
 }
 
-/// A type in words, with links to the definitions.
+/// Describes a type, with links to definitions.
 fn type_of(schema: &Json) -> String {
     if let Some(name) = schema.get("$ref").and_then(definition_name) {
         return format!("[{name}](#{name})");
@@ -201,7 +200,7 @@ fn word(value: &Json) -> String {
     }
 }
 
-/// Text inside a table's cell.
+/// Escapes text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

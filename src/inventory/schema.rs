@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::raw::{ClusterKeys, Described};
 
-/// The schema, as committed in `schema/inventory.schema.json`.
+/// The schema that is committed as `schema/inventory.schema.json`.
 pub fn schema() -> Json {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<Described<ClusterKeys>>();

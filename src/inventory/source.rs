@@ -1,4 +1,4 @@
-//! An inventory's text, and where in it each value stands.
+//! The text of an inventory, and the places of its values.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 
 use crate::model::InventoryPath;
 
-/// A place in an inventory, as editors count: line and column from 1, the column in characters.
+/// A place in an inventory. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 #[schemars(rename = "PlaceInText")]
 pub struct Place {
@@ -24,7 +24,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of the bytes `range` of `text`.
     pub(super) fn of(text: &str, range: &Range<usize>) -> Self {
         let offset = range.start.min(text.len());
         let before = text.get(..offset).unwrap_or(text);
@@ -44,11 +43,11 @@ impl From<Place> for SourceSpan {
     }
 }
 
-/// The bytes of each value that was typed, or of its key where the value spans many lines.
+/// The bytes of each value that was typed, or of its key if the value spans several lines.
 pub(super) type Places = BTreeMap<InventoryPath, Range<usize>>;
 
-/// An inventory's file name and text. It is what miette underlines, and it resolves the
-/// [`InventoryPath`] of a finding to its [`Place`].
+/// The file name and text of an inventory. miette quotes it, and it maps the [`InventoryPath`] of a finding to a
+/// [`Place`].
 #[derive(Clone)]
 pub struct Source {
     name: Arc<str>,
@@ -57,7 +56,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source that knows no places yet.
+    /// A source without places.
     pub(super) fn new(name: &str, text: impl Into<Arc<str>>) -> Self {
         Self {
             name: name.into(),
@@ -66,7 +65,6 @@ impl Source {
         }
     }
 
-    /// The same source with its places.
     #[must_use]
     pub(super) fn with_places(self, places: Places) -> Self {
         Self {
@@ -75,7 +73,7 @@ impl Source {
         }
     }
 
-    /// The same source with asterisks, byte for byte, in place of what must not be shown.
+    /// Replaces the hidden ranges with asterisks, byte for byte.
     #[must_use]
     pub(super) fn masking(self, hidden: &[Range<usize>]) -> Self {
         if hidden.is_empty() {
@@ -96,12 +94,11 @@ impl Source {
         }
     }
 
-    /// The file's name, as it was given.
+    /// The file name as given.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The file's text.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -111,7 +108,7 @@ impl Source {
         self.places.contains_key(path)
     }
 
-    /// Where `path` was typed, or its nearest ancestor that was.
+    /// The place of `path`, or of its nearest ancestor that was typed.
     pub fn place(&self, path: &InventoryPath) -> Place {
         let mut nearest = Some(path.clone());
         while let Some(candidate) = nearest {
@@ -123,14 +120,14 @@ impl Source {
         Place::of(&self.text, &(0..0))
     }
 
-    /// The same as [`Source::place`], as miette's labels take it.
+    /// [`Source::place`] as a span for miette.
     pub fn span(&self, path: &InventoryPath) -> SourceSpan {
         self.place(path).into()
     }
 }
 
 impl fmt::Debug for Source {
-    /// Without the text, which is the whole file.
+    /// Omits the text, which is the whole file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source")
             .field("name", &self.name)
@@ -154,7 +151,7 @@ impl SourceCode for Source {
             *inner.span(),
             inner.line(),
             inner.column(),
-            // miette's own count is that of the lines above as well, and would join far snippets.
+            // miette's own count includes the lines above, and would join distant snippets.
             inner.data().split(|byte| *byte == b'\n').count(),
         )))
     }

@@ -1,9 +1,9 @@
-//! A first inventory, for `hactl init`.
+//! Writes a starter inventory for `hactl init`.
 
 use std::fmt::Write as _;
 
-/// What a first inventory says. Empty fields become the examples of the documentation, marked as
-/// such in the text.
+/// The content of a starter inventory. Empty fields become the examples of the documentation, marked as such in the
+/// text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StarterOptions {
     /// The cluster's name.
@@ -20,7 +20,7 @@ pub struct StarterOptions {
     pub user: Option<String>,
 }
 
-/// A load balancer of a first inventory.
+/// A load balancer in a starter inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StarterNode {
     /// Its name.
@@ -42,8 +42,7 @@ const EXAMPLE_SERVERS: [&str; 3] = [
     "192.168.1.12:8080",
 ];
 
-/// The text of a first inventory. Values stand in it as given: what they are worth is for
-/// [`super::load`] to say, with their places.
+/// The text of a starter inventory. Values are written as given. [`super::load()`] validates them, with their places.
 pub fn starter(options: &StarterOptions) -> String {
     let mut text = String::from(
         "# An inventory of hactl. Next: `hactl check`, then `hactl plan`.\n\
@@ -107,7 +106,7 @@ fn servers(text: &mut String, servers: &[String]) {
     let _ = writeln!(text, "  backend: {{ servers: [{list}] }}");
 }
 
-/// `text` as a YAML scalar that reads back as itself.
+/// `text` as a YAML scalar that parses to the same text.
 fn scalar(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')
         && !text.ends_with(':')

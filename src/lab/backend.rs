@@ -18,13 +18,13 @@ use super::netns::within;
 use super::spec::{Image, LabSpec};
 use super::tool::{command_for, tail};
 
-/// Runs a backend; every lab has a copy of it in its folder.
+/// Runs a backend. Copied into every lab's folder.
 pub(super) const SCRIPT: &str = include_str!("scripts/backend.sh");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The size of `/big`.
 const BIG: u64 = 50 << 20;
 
-/// Makes the disk that the backends share, with a folder for each.
+/// Creates the disk that the backends share, with one folder per backend.
 pub(super) fn make_disks(names: &Names, spec: &LabSpec, images: &Images) -> Result<(), LabError> {
     if spec.backends == 0 {
         return Ok(());
@@ -81,18 +81,17 @@ http {{
     )
 }
 
-/// A backend's folder, as seen from outside.
+/// A backend's folder, as a path on the lab's host.
 pub(super) fn dir(names: &Names, backend: &str) -> PathBuf {
     names.backends().root().join("srv").join(backend)
 }
 
-/// How many requests a backend has answered.
 pub(super) fn requests(names: &Names, backend: &str) -> u64 {
     let log = fs::read(dir(names, backend).join("access.log")).unwrap_or_default();
     log.iter().map(|&byte| u64::from(byte == b'\n')).sum()
 }
 
-/// Starts a backend, as a process that outlives this one.
+/// Starts a backend, detached from this process.
 pub(super) fn start(names: &Names, backend: &str) -> Result<(), LabError> {
     let doing = || LabError::tool(format!("start backend `{backend}`"));
     let cgroup = Cgroup::of_member(names, backend);
@@ -161,12 +160,11 @@ pub(super) fn wait(names: &Names, index: u8) -> Result<(), LabError> {
     })
 }
 
-/// Whether any of a backend's processes is alive.
 pub(super) fn is_running(names: &Names, backend: &str) -> bool {
     !Cgroup::of_member(names, backend).processes().is_empty()
 }
 
-/// Kills a backend; connections to it are refused from then on.
+/// Kills a backend. New connections to it are refused.
 pub(super) fn stop(names: &Names, backend: &str) -> Vec<u32> {
     Cgroup::of_member(names, backend).kill_and_remove()
 }
@@ -175,8 +173,7 @@ fn log_path(names: &Names, backend: &str) -> PathBuf {
     names.backends().dir().join(format!("{backend}.log"))
 }
 
-/// Whether it accepts connections. It is not asked anything, so that its log counts only what its
-/// clients have asked.
+/// Connects only: a request would count in the access log, which counts the clients' requests.
 fn answers(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
 }

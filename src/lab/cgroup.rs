@@ -1,7 +1,7 @@
-//! Control groups: how a lab's processes are told from all others, whoever started them.
+//! Control groups: how a lab finds its own processes, regardless of what started them.
 //!
-//! Each machine gets a group of its own. That is not only for finding its processes: two service
-//! managers in one group would stop each other's services.
+//! Each machine has its own control group, and not only to find its processes: two service managers
+//! in one group would stop each other's services.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,17 @@ use super::names::Names;
 
 const ROOT: &str = "/sys/fs/cgroup";
 const FOLDER: &str = "hactl-lab";
-/// How long processes that were killed may take to be gone.
+/// How long killed processes may take to exit.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A group, in each hierarchy that a service manager uses.
+/// A control group, in each hierarchy that systemd uses.
 #[derive(Debug, Clone)]
 pub(super) struct Cgroup {
     folders: Vec<PathBuf>,
 }
 
 impl Cgroup {
-    /// The group that holds everything of a lab.
+    /// The parent group of the whole lab.
     pub(super) fn of_lab(names: &Names) -> Self {
         let own = Path::new(FOLDER).join(names.prefix().trim_end_matches('.'));
         Self {
@@ -37,7 +37,7 @@ impl Cgroup {
         }
     }
 
-    /// The group that holds everything of one of its members.
+    /// The group of one machine or backend.
     pub(super) fn of_member(names: &Names, member: &str) -> Self {
         let lab = Self::of_lab(names);
         Self {
@@ -49,7 +49,7 @@ impl Cgroup {
         }
     }
 
-    /// Its folders, separated by spaces, as the lab's scripts take them.
+    /// Its folders, separated by spaces, in the form that the lab's scripts expect.
     pub(super) fn words(&self) -> String {
         let folders: Vec<_> = self
             .folders
@@ -59,13 +59,13 @@ impl Cgroup {
         folders.join(" ")
     }
 
-    /// The processes in it and below it.
+    /// The processes in the group and in its descendants.
     pub(super) fn processes(&self) -> Vec<u32> {
         let mut found = Vec::new();
         for folder in &self.folders {
             visit(folder, &mut |folder| {
                 let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-                // 0 is a process outside of our process namespace.
+                // The kernel prints 0 for a process outside our PID namespace.
                 let ids = text.lines().filter_map(|line| line.parse::<u32>().ok());
                 found.extend(ids.filter(|&id| id > 0));
             });
@@ -75,10 +75,10 @@ impl Cgroup {
         found
     }
 
-    /// Makes the group, and these in it.
+    /// Creates the group, and these child groups.
     ///
-    /// Scripts join a group and never make one: a script that comes too late, when its lab is being
-    /// removed, finds no group, and ends.
+    /// Scripts join a group but never create one: a script that starts while its lab is being
+    /// removed finds no group and exits.
     pub(super) fn make(&self, below: &[&str]) -> Result<(), LabError> {
         for folder in &self.folders {
             fs::create_dir_all(folder).map_err(LabError::file("create", folder))?;
@@ -90,13 +90,13 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Kills every process in it, including those that join meanwhile, then removes it. Returns the
-    /// processes that would not die.
+    /// Kills every process in the group, including any that join meanwhile, then removes the group.
+    /// Returns the processes that survived.
     pub(super) fn kill_and_remove(&self) -> Vec<u32> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             for folder in &self.folders {
-                // Where the kernel has it, this is atomic.
+                // Atomic, on kernels that have `cgroup.kill` (5.14).
                 let _ = fs::write(folder.join("cgroup.kill"), "1");
             }
             for pid in self.processes() {
@@ -106,7 +106,7 @@ impl Cgroup {
                 visit(folder, &mut |folder| {
                     let _ = fs::remove_dir(folder);
                 });
-                // The folder that all labs share goes with the last of them.
+                // The last lab to go also removes the folder that all labs share.
                 if let Some(parent) = folder.parent().filter(|parent| parent.ends_with(FOLDER)) {
                     let _ = fs::remove_dir(parent);
                 }
@@ -118,20 +118,19 @@ impl Cgroup {
         }
     }
 
-    /// Whether any of its folders exists.
     pub(super) fn exists(&self) -> bool {
         self.folders.iter().any(|folder| folder.exists())
     }
 }
 
-/// Sends a signal to a process, which may have ended on its own meanwhile.
+/// Ignores failure: the process may have exited meanwhile.
 pub(super) fn send(pid: u32, signal: Signal) {
     if let Ok(pid) = i32::try_from(pid) {
         let _ = kill(Pid::from_raw(pid), signal);
     }
 }
 
-/// Calls `action` for each folder below this one and then for this one.
+/// Calls `action` for every descendant of `folder`, then for `folder` itself.
 fn visit(folder: &Path, action: &mut dyn FnMut(&Path)) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -141,7 +140,7 @@ fn visit(folder: &Path, action: &mut dyn FnMut(&Path)) {
     action(folder);
 }
 
-/// The unified hierarchy, or the two that a service manager uses beside the older ones.
+/// The unified hierarchy, or else the two that systemd uses on a legacy or hybrid layout.
 fn hierarchies() -> Vec<PathBuf> {
     let root = Path::new(ROOT);
     if root.join("cgroup.controllers").exists() {

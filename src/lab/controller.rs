@@ -13,26 +13,26 @@ use super::tool::command;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Lab {
-    /// A program of this machine, run from the controller's place in the lab's network, with
-    /// `HACTL_INVENTORY` and `HACTL_SSH_CONFIG` set to the lab's.
+    /// A command on the lab's host, run in the controller's network namespace, with
+    /// `HACTL_INVENTORY` and `HACTL_SSH_CONFIG` set to the lab's files.
     pub fn controller(&self, program: impl AsRef<OsStr>) -> Command {
         self.in_network(names::CONTROLLER, program)
     }
 
-    /// A program of this machine, run in the switch's network namespace, where every node's port is
-    /// an interface called like the node. That is the place to drop, count and capture packets.
+    /// A command on the lab's host, run in the switch's network namespace, where each node's port
+    /// is an interface named after the node: the place to drop, count and capture packets.
     pub fn switch(&self, program: impl AsRef<OsStr>) -> Command {
         self.in_network(names::SWITCH, program)
     }
 
-    /// A program of this machine, run from a backend's place in the lab's network.
+    /// A command on the lab's host, run in a backend's network namespace.
     pub fn backend(&self, backend: &str, program: impl AsRef<OsStr>) -> Result<Command, LabError> {
         self.known_backend(backend)?;
         Ok(self.in_network(backend, program))
     }
 
-    /// A program of a node's, run inside the node as root. Needs the node to be on, but neither its
-    /// network nor its sshd.
+    /// A command inside a node, run as root. The node has to be on, but needs neither network nor
+    /// sshd.
     pub fn node(&self, node: &str, program: impl AsRef<OsStr>) -> Result<Command, LabError> {
         let mut command = command("nsenter");
         command
@@ -50,7 +50,7 @@ impl Lab {
         Ok(command)
     }
 
-    /// The process id of a node's service manager, as seen from outside.
+    /// The PID of a node's init, in the host's PID namespace.
     pub fn leader(&self, node: &str) -> Result<u32, LabError> {
         self.known_node(node)?;
         machine::leader(&self.names, node).ok_or_else(|| LabError::NodeOff {
@@ -59,7 +59,7 @@ impl Lab {
         })
     }
 
-    /// The name of a member's network namespace: a node's, a backend's, `sw` or `ctl`.
+    /// The network namespace of a member: a node, a backend, `sw` or `ctl`.
     pub fn netns(&self, member: &str) -> String {
         self.names.netns(member)
     }

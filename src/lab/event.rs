@@ -1,4 +1,4 @@
-//! What happened while a lab was made. Data only: showing it is somebody else's job.
+//! Progress of starting and removing a lab, as data. Formatting it belongs to `view`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use serde::Serialize;
 use super::release::Release;
 use super::seconds;
 
-/// One of the two cached layers that machines are made of.
+/// One of the two cached image layers that machines boot from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageLayer {
-    /// Debian with systemd and sshd, and the package repository.
+    /// Debian with systemd, sshd and the package repository.
     Base,
-    /// nginx and keepalived on top of it.
+    /// The base layer plus nginx and keepalived.
     Installed,
 }
 
-/// Something that happened while a lab was made or removed.
+/// A step in starting or removing a lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LabEvent {
-    /// Packages that this machine lacks are about to be installed on it with apt.
+    /// Packages that this host lacks are about to be installed with apt.
     PrerequisitesMissing {
         /// Debian package names.
         packages: Vec<&'static str>,
     },
-    /// They have been installed.
+    /// The missing packages were installed.
     PrerequisitesInstalled {
         /// Debian package names.
         packages: Vec<&'static str>,
@@ -37,86 +37,87 @@ pub enum LabEvent {
         #[schemars(with = "f64")]
         took: Duration,
     },
-    /// A limit of this machine's kernel was too low for labs, and was raised until its next boot.
+    /// A kernel limit of this host was too low for labs, and was raised until the next reboot.
     LimitRaised {
         /// The sysctl.
         sysctl: &'static str,
-        /// What it was.
+        /// The previous value.
         from: u32,
-        /// What it is.
+        /// The new value.
         to: u32,
     },
-    /// Another process is building the image; this one waits for it.
+    /// Another process is building this image layer, and this one waits for it.
     ImageAwaited {
-        /// Which layer.
+        /// The layer.
         layer: ImageLayer,
-        /// Of which release.
+        /// The Debian release of the layer.
         release: Release,
     },
-    /// An image layer is not in the cache and is being built. Happens once per machine.
+    /// An image layer is missing from the cache and is being built. Happens once per host.
     ImageBuilding {
-        /// Which layer.
+        /// The layer.
         layer: ImageLayer,
-        /// Of which release.
+        /// The Debian release of the layer.
         release: Release,
-        /// Where it will be kept.
+        /// Its place in the cache.
         folder: PathBuf,
-        /// How long this usually takes, for a progress bar.
+        /// How long a build usually takes, for a progress bar.
         #[serde(serialize_with = "seconds::serialize")]
         #[schemars(with = "f64")]
         usually: Duration,
     },
-    /// One line of what the build says.
+    /// One line of the build's output.
     ImageProgress {
-        /// Which layer.
+        /// The layer.
         layer: ImageLayer,
         /// The line.
         line: String,
     },
     /// The layer is in the cache.
     ImageBuilt {
-        /// Which layer.
+        /// The layer.
         layer: ImageLayer,
         /// How long it took.
         #[serde(serialize_with = "seconds::serialize")]
         #[schemars(with = "f64")]
         took: Duration,
     },
-    /// A lab of that name, or one whose owner has died, was removed first.
+    /// A lab that had to go first was removed: one left over under the same name, or one whose
+    /// owner has exited.
     LeftoverRemoved {
         /// The removed lab's name.
         name: String,
     },
-    /// Switch, controller and backend networks exist.
+    /// The switch and the networks of controller and backends exist.
     NetworkMade,
     /// A machine was started.
     NodeStarted {
         /// The node.
         node: String,
-        /// How many nodes the lab has.
+        /// The number of nodes in the lab.
         nodes: u8,
     },
-    /// A machine has finished booting and its SSH server answers.
+    /// A machine has finished booting and sshd answers.
     NodeReady {
         /// The node.
         node: String,
-        /// How many nodes the lab has.
+        /// The number of nodes in the lab.
         nodes: u8,
-        /// Since it was started.
+        /// Time since the machine was started.
         #[serde(serialize_with = "seconds::serialize")]
         #[schemars(with = "f64")]
         took: Duration,
     },
-    /// The backends answer.
+    /// The backends accept connections.
     BackendsReady {
-        /// How many there are.
+        /// The number of backends.
         count: usize,
     },
-    /// The lab is up.
+    /// The lab is ready for use.
     LabReady {
         /// The lab's name.
         name: String,
-        /// Since `up` was called.
+        /// Time since `up` was called.
         #[serde(serialize_with = "seconds::serialize")]
         #[schemars(with = "f64")]
         took: Duration,

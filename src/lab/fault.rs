@@ -1,4 +1,4 @@
-//! Breaking a lab on purpose, and repairing it.
+//! Injecting faults into a lab, and undoing them.
 
 use std::fs::{self, File};
 use std::time::Duration;
@@ -9,15 +9,16 @@ use super::tool::{command, run};
 use super::{backend, machine, names};
 
 impl Lab {
-    /// Takes a node's power away: no process gets to say or write anything more. Its disk stays.
+    /// Cuts a node's power: its processes are killed without a chance to log or clean up. The disk
+    /// stays.
     pub fn power_off(&self, node: &str) -> Result<(), LabError> {
         self.known_node(node)?;
         let left = machine::power_off(&self.names, node);
         self.all_gone(&left)
     }
 
-    /// Boots a node that is off, with the disk that it had, and waits until it is ready; tells how
-    /// long that took. Sysctls, firewall rules and addresses are as after any boot.
+    /// Boots a node that is off, from its old disk, and waits until it is ready. Returns how long
+    /// that took. Sysctls, firewall rules and addresses that were not persisted are gone.
     pub fn boot(&self, node: &str) -> Result<Duration, LabError> {
         let index = self.known_node(node)?;
         if machine::leader(&self.names, node).is_some() {
@@ -26,13 +27,13 @@ impl Lab {
                 node: node.to_owned(),
             });
         }
-        // A machine that powered itself off may still be on its way out.
+        // A machine that shut itself down may not have exited completely.
         let left = machine::power_off(&self.names, node);
         self.all_gone(&left)?;
         machine::start(&self.names, index, self.spec().release_of(node))?.wait(&self.names)
     }
 
-    /// Cuts a node's cable: its switch port goes down, and it loses its link.
+    /// Cuts a node's cable: its switch port goes down and it loses carrier.
     pub fn cut(&self, node: &str) -> Result<(), LabError> {
         self.known_node(node)?;
         let mark = self.names.node(node).cut();
@@ -40,7 +41,7 @@ impl Lab {
         self.set_port(node, "down")
     }
 
-    /// Mends a node's cable.
+    /// Reconnects a node's cable.
     pub fn heal(&self, node: &str) -> Result<(), LabError> {
         self.known_node(node)?;
         let mark = self.names.node(node).cut();
@@ -53,14 +54,14 @@ impl Lab {
         self.set_port(node, "up")
     }
 
-    /// Kills a backend: connections to it are refused.
+    /// Kills a backend. New connections to it are refused.
     pub fn backend_stop(&self, backend: &str) -> Result<(), LabError> {
         self.known_backend(backend)?;
         let left = backend::stop(&self.names, backend);
         self.all_gone(&left)
     }
 
-    /// Starts a backend, unless it is running, and waits until it answers.
+    /// Starts a backend unless it is running, and waits until it accepts connections.
     pub fn backend_start(&self, backend: &str) -> Result<(), LabError> {
         let index = self.known_backend(backend)?;
         if !backend::is_running(&self.names, backend) {
@@ -70,7 +71,7 @@ impl Lab {
     }
 
     fn set_port(&self, node: &str, state: &str) -> Result<(), LabError> {
-        // A node that is off has no port; the mark tells its next boot what to do.
+        // A node that is off has no port. Its next boot reads the mark.
         if machine::leader(&self.names, node).is_none() {
             return Ok(());
         }

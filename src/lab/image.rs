@@ -1,8 +1,8 @@
-//! The cached images that machines start from.
+//! The cached images that machines boot from.
 //!
-//! An image's folder is named by a hash of everything that went into it, so a changed recipe makes
-//! a new one and never touches one that machines are running on. It is built beside its place and
-//! renamed into it, under a lock: a folder that exists is whole, and parallel labs build it once.
+//! An image's folder is named after a hash of all its inputs, so a changed recipe makes a new
+//! folder and leaves alone the images in use. An image is built under a lock in a draft folder and
+//! renamed into place, so a folder that exists is complete, and concurrent labs build it once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -23,26 +23,24 @@ use super::tool::{command, run, run_streaming};
 
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,openssh-server,iproute2,sudo,curl,procps,\
                         iputils-arping,nftables,ca-certificates,less";
-/// What machines can install from their own repository.
+/// The packages in the machines' own repository.
 const CARRIED: &str = "nginx keepalived libnginx-mod-stream";
-/// Those of them that [`Image::Installed`] has installed.
+/// The packages preinstalled in [`Image::Installed`].
 const INSTALLED: &str = "nginx keepalived";
 const BASE_SCRIPT: &str = include_str!("scripts/base.sh");
 const INSTALLED_SCRIPT: &str = include_str!("scripts/installed.sh");
 
-/// The layers of one release.
 #[derive(Debug, Clone)]
 struct Layers {
     base: PathBuf,
     installed: PathBuf,
 }
 
-/// The layers of each release that a lab needs.
 #[derive(Debug, Clone)]
 pub(super) struct Images(BTreeMap<Release, Layers>);
 
 impl Images {
-    /// The layers of a disk, the topmost first; none for a release that the lab was made without.
+    /// The layers of a disk, topmost first. Empty for a release that is not in the lab.
     pub(super) fn layers(&self, release: Release, image: Image) -> Vec<PathBuf> {
         let Some(Layers { base, installed }) = self.0.get(&release) else {
             return Vec::new();
@@ -146,7 +144,7 @@ fn build_once(
     });
     let draft = folder.with_extension("draft");
     let scratch = draft.with_extension("scratch");
-    // A build that was killed leaves its draft; the lock says that nobody is at it.
+    // Drafts of a build that was killed. We hold the lock, so nobody else uses them.
     for leftover in [&draft, &scratch] {
         if leftover.exists() {
             fs::remove_dir_all(leftover).map_err(LabError::file("remove", leftover))?;
@@ -156,7 +154,7 @@ fn build_once(
     let mut log = open_log(&log_path)?;
     let mut build = recipe(&draft)?;
     run_streaming(&mut build, &mut |line| {
-        // The log is for a person; losing it must not lose the image.
+        // The log is only for the operator: failing to write it must not fail the build.
         let _ = writeln!(log, "{line}");
         events(LabEvent::ImageProgress {
             layer,
@@ -188,8 +186,8 @@ fn open_log(path: &Path) -> Result<File, LabError> {
         .map_err(LabError::file("write", path))
 }
 
-/// Runs a script with mounts and processes of its own, all of which end when hactl does, however
-/// it ends.
+/// Runs a script in its own mount and PID namespaces, so that all of it dies with hactl, however
+/// hactl exits.
 fn isolated(script: &str) -> Command {
     let mut build = command("setpriv");
     build
@@ -212,7 +210,7 @@ fn hash(parts: &[&str]) -> String {
     text
 }
 
-/// The mirror that this machine's apt uses for the suite, or for Debian at all.
+/// The mirror that apt on this host uses for the suite, or else for any Debian suite.
 fn mirror(suite: &'static str) -> Result<String, LabError> {
     let targets = apt_targets(suite).map_err(LabError::tool("ask apt for its mirror"))?;
     pick_mirror(&targets, suite).ok_or(LabError::NoMirror { suite })
@@ -225,7 +223,7 @@ fn apt_targets(suite: &str) -> Result<String, ToolError> {
     if pick_mirror(&targets, suite).is_some() {
         return Ok(targets);
     }
-    // apt knows whose a site is only after it has been there.
+    // apt knows a site's label only after an update.
     run(command("apt-get").arg("update"))?;
     ask()
 }
@@ -246,7 +244,7 @@ fn pick_mirror(targets: &str, suite: &str) -> Option<String> {
     any.map(str::to_owned)
 }
 
-/// debootstrap downloads on its own and has to be told what apt has been told.
+/// debootstrap does not read apt's proxy configuration.
 fn apt_proxy() -> Option<String> {
     let shell = run(command("apt-config").args(["shell", "proxy", "Acquire::http::Proxy"])).ok()?;
     let value = shell.trim().strip_prefix("proxy='")?.strip_suffix('\'')?;

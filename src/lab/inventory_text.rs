@@ -1,4 +1,4 @@
-//! The first inventory of a lab.
+//! The inventory that a new lab starts with.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::addressing::{self, PREFIX, VIP_ADDRESS};
 use super::names::{backend_name, node_name};
 use super::spec::{LabSpec, Login};
 
-/// The twelve-line inventory, filled with a lab's addresses.
+/// A twelve-line inventory with the lab's addresses.
 pub(super) fn inventory(spec: &LabSpec) -> String {
     let mut text = String::from("cluster: web\n");
     if spec.login == Login::Sudo {
@@ -36,7 +36,7 @@ pub(super) fn inventory(spec: &LabSpec) -> String {
     text
 }
 
-/// Names and addresses for the machines' `/etc/hosts`.
+/// `/etc/hosts` of the machines.
 pub(super) fn hosts(spec: &LabSpec) -> String {
     let mut text = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost\n");
     for index in 0..spec.nodes {

@@ -1,4 +1,4 @@
-//! A lab as a whole: making it, finding it, removing it.
+//! The life of a lab: start, find, remove.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use super::record::{NameLock, Phase, Record};
 use super::spec::LabSpec;
 use super::{backend, inventory_text, machine, network, prerequisites, ssh, teardown};
 
-/// How long to wait for another process that starts or removes the same lab.
+/// How long to wait for another process that is starting or removing the same lab.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A lab that is up.
+/// A running lab.
 ///
-/// Dropping this does nothing: a lab outlives the process that made it, until [`Lab::down`].
+/// Dropping it does nothing: a lab outlives the process that started it, until [`Lab::down`].
 #[derive(Debug, Clone)]
 pub struct Lab {
     pub(super) names: Names,
@@ -25,10 +25,10 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Makes a lab and waits until SSH answers on all its nodes.
+    /// Starts a lab and waits until SSH answers on all nodes.
     ///
-    /// Installs what this machine lacks, builds the images if they are not in the cache, and removes
-    /// labs whose owners have died. If it fails, nothing of the new lab is left.
+    /// Installs the packages that this host lacks, builds images that are not in the cache, and
+    /// removes labs whose owners have exited. On failure, nothing of the new lab is left.
     pub fn up(spec: &LabSpec, events: &mut dyn FnMut(LabEvent)) -> Result<Self, LabError> {
         let started = Instant::now();
         spec.validate()?;
@@ -45,9 +45,10 @@ impl Lab {
         fs::create_dir_all(&home.state).map_err(LabError::file("create", &home.state))?;
         let lock = NameLock::take(&names, PATIENCE)?;
         let result = make_room(&names, events).and_then(|()| {
-            // Only what was made here is removed on failure, so not a lab that was in the way.
+            // A lab that was already there is not ours to remove, so a failure of `make_room`
+            // removes nothing.
             make(&names, spec, &images, events).inspect_err(|_| {
-                // The first error is the one to tell; leftovers are found by the next `up`.
+                // Report the first error. The next `up` removes any leftovers.
                 let _ = teardown::remove(&names);
             })
         });
@@ -63,7 +64,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// Finds a lab that is up.
+    /// Opens a lab that exists.
     pub fn open(name: &str) -> Result<Self, LabError> {
         validate_name(name)?;
         let home = LabHome::from_env();
@@ -77,18 +78,18 @@ impl Lab {
         }
     }
 
-    /// The names of all labs, also of those that were interrupted while they were made.
+    /// The names of all labs, including those whose `up` was interrupted.
     pub fn list() -> Result<Vec<String>, LabError> {
         LabHome::from_env().names()
     }
 
-    /// Removes the lab: machines, backends, whatever runs in its networks, mounts and files.
+    /// Removes the lab: machines, backends, all processes in its networks, mounts and files.
     pub fn down(&self) -> Result<(), LabError> {
         Self::remove(&self.names.lab).map(drop)
     }
 
-    /// Removes whatever there is of the lab of this name, however far it had come. Tells whether
-    /// there was anything.
+    /// Removes the lab of this name, however incomplete. Returns whether there was anything to
+    /// remove.
     pub fn remove(name: &str) -> Result<bool, LabError> {
         validate_name(name)?;
         prerequisites::check_platform()?;
@@ -104,17 +105,17 @@ impl Lab {
         result.map(|()| true)
     }
 
-    /// Removes the labs whose owners have died, and returns their names.
+    /// Removes the labs whose owners have exited, and returns their names.
     pub fn reap_orphans() -> Result<Vec<String>, LabError> {
         let home = LabHome::from_env();
         let mut removed = Vec::new();
         for name in home.names()? {
             let names = Names::new(&home, &name);
-            // A record that can't be read says nothing about an owner: leave it to the operator.
+            // An unreadable record names no owner: leave the lab to the operator.
             if !matches!(Record::read(&names), Ok(Some(record)) if record.is_orphan()) {
                 continue;
             }
-            // Somebody else may be at it already.
+            // Another process may be removing it already.
             match Self::remove(&name) {
                 Ok(_) => removed.push(name),
                 Err(LabError::Busy { .. }) => {}
@@ -124,64 +125,57 @@ impl Lab {
         Ok(removed)
     }
 
-    /// What the lab was made from.
     pub fn spec(&self) -> &LabSpec {
         &self.record.spec
     }
 
-    /// The lab's name.
     pub fn name(&self) -> &str {
         &self.names.lab
     }
 
-    /// The lab's folder.
     pub fn dir(&self) -> PathBuf {
         self.names.dir()
     }
 
-    /// The inventory that fits the lab.
+    /// The generated inventory.
     pub fn inventory_path(&self) -> PathBuf {
         self.names.inventory()
     }
 
-    /// The SSH client configuration that knows the lab's nodes.
+    /// The generated SSH client configuration.
     pub fn ssh_config_path(&self) -> PathBuf {
         self.names.ssh_config()
     }
 
-    /// A node's disk, as seen from outside; there as long as the lab is, whether the node is on or
-    /// not.
+    /// A node's root filesystem, as a path on the lab's host. Available while the node is off, too.
     pub fn node_root(&self, node: &str) -> PathBuf {
         self.names.node(node).root()
     }
 
-    /// What a node has said on its console.
+    /// The log of a node's console.
     pub fn console_path(&self, node: &str) -> PathBuf {
         self.names.node(node).console()
     }
 
-    /// A backend's folder: `www/` is what it serves, `access.log` what it was asked for.
+    /// A backend's folder: `www/` is its document root, `access.log` its access log.
     pub fn backend_dir(&self, backend: &str) -> PathBuf {
         backend::dir(&self.names, backend)
     }
 
-    /// How many requests a backend has answered.
     pub fn backend_requests(&self, backend: &str) -> u64 {
         backend::requests(&self.names, backend)
     }
 
-    /// The nodes' names.
     pub fn nodes(&self) -> Vec<String> {
         (0..self.spec().nodes).map(node_name).collect()
     }
 
-    /// The backends' names.
     pub fn backends(&self) -> Vec<String> {
         (0..self.spec().backends).map(backend_name).collect()
     }
 }
 
-/// Removes what an interrupted `up`, or the machine's reboot, has left of a lab of this name.
+/// Removes the leftovers of an interrupted `up`, or of a lab from before the host's reboot.
 fn make_room(names: &Names, events: &mut dyn FnMut(LabEvent)) -> Result<(), LabError> {
     if !teardown::anything_left(names) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Nodes: their disks, their boots, and the wait for both systemd and sshd to be ready.
+//! Nodes: their disks, booting them, and waiting for systemd and sshd.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -20,13 +20,13 @@ use super::spec::LabSpec;
 use super::tool::{command_for, run, tail};
 use super::{inventory_text, mounts, platform, ssh};
 
-/// Keeps a machine running; every lab has a copy of it in its folder.
+/// Runs a machine. Copied into every lab's folder.
 pub(super) const SCRIPT: &str = include_str!("scripts/machine.sh");
-/// How long a boot may take; a second is usual, a busy machine with many labs needs more.
+/// The limit on a boot. One second is usual, but a busy host with many labs needs more.
 const BOOT_PATIENCE: Duration = Duration::from_mins(1);
 const SSH_PORT: u16 = 22;
 
-/// Mounts a node's disk and writes what makes it this node.
+/// Mounts a node's disk and writes the files that make it this node.
 pub(super) fn make_disk(
     names: &Names,
     spec: &LabSpec,
@@ -54,7 +54,7 @@ pub(super) fn make_disk(
     ssh::install(names, spec, node)
 }
 
-/// A machine that has been started and is not known to be ready.
+/// A machine that has been started but may not be ready.
 #[derive(Debug)]
 pub(super) struct Booting {
     pub(super) node: String,
@@ -63,7 +63,7 @@ pub(super) struct Booting {
     ready: UnixDatagram,
 }
 
-/// Starts a node's machine, as a process that outlives this one.
+/// Starts a node's machine, detached from this process.
 pub(super) fn start(names: &Names, index: u8, release: Release) -> Result<Booting, LabError> {
     let node = node_name(index);
     let paths = names.node(&node);
@@ -71,7 +71,8 @@ pub(super) fn start(names: &Names, index: u8, release: Release) -> Result<Bootin
     let addresses = addressing::node(index);
     let started = Instant::now();
 
-    // An abstract address: nothing to clean up, and no limit on the lab folder's path length.
+    // An abstract socket: nothing to clean up, and the length of the lab folder's path does not
+    // matter.
     let address = format!("hactl-lab/{netns}/{}", std::process::id());
     let doing = || LabError::tool(format!("start node `{node}`"));
     let not_started = |source| ToolError::NotStarted {
@@ -121,7 +122,7 @@ pub(super) fn start(names: &Names, index: u8, release: Release) -> Result<Bootin
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(second);
-    // `setsid --fork` returns at once: the machine belongs to nobody and outlives the lab's starter.
+    // `setsid --fork` returns at once, and the machine outlives the process that started the lab.
     let status = machine
         .status()
         .map_err(|source| doing()(not_started(source)))?;
@@ -142,7 +143,7 @@ pub(super) fn start(names: &Names, index: u8, release: Release) -> Result<Bootin
 }
 
 impl Booting {
-    /// Waits until systemd has finished its start and sshd answers; tells how long that took.
+    /// Waits until systemd has finished booting and sshd answers. Returns how long that took.
     pub(super) fn wait(self, names: &Names) -> Result<Duration, LabError> {
         let deadline = self.started + BOOT_PATIENCE;
         if !self.systemd_is_ready(names, deadline) {
@@ -151,7 +152,7 @@ impl Booting {
         let address = SocketAddr::new(IpAddr::V4(addressing::node(self.index).v4), SSH_PORT);
         let cut = names.node(&self.node).cut().exists();
         let controller = names.netns(names::CONTROLLER);
-        // A node whose cable is cut boots like any other; only nobody hears of it.
+        // A node with its cable cut boots as usual, but cannot be reached.
         if !cut && !within(&controller, || answers_ssh(address, deadline))? {
             return Err(self.not_ready(names, "sshd does not answer"));
         }
@@ -176,7 +177,6 @@ impl Booting {
                         return true;
                     }
                 }
-                // Nothing to wait for if the machine has already ended.
                 Err(_) if cgroup.processes().is_empty() => return false,
                 Err(_) => {}
             }
@@ -196,7 +196,7 @@ impl Booting {
     }
 }
 
-/// Waits for the first line that an SSH server says.
+/// Waits for the SSH server's version string.
 fn answers_ssh(address: SocketAddr, deadline: Instant) -> bool {
     while Instant::now() < deadline {
         if greeting(address).is_ok_and(|line| line.starts_with("SSH-")) {
@@ -212,22 +212,23 @@ fn greeting(address: SocketAddr) -> io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line)?;
-    // Answered, it logs a closed connection; unanswered, an error that somebody would wonder about.
+    // With a reply, sshd logs a closed connection; without one, an error that would mislead a
+    // reader.
     stream.write_all(b"SSH-2.0-hactl-lab\r\n")?;
     Ok(line)
 }
 
-/// The process id of a node's service manager, if the node is on.
+/// The PID of a node's init, if the node is on.
 pub(super) fn leader(names: &Names, node: &str) -> Option<u32> {
     let mut found = Cgroup::of_member(names, node).processes();
     found.retain(|&pid| processes::is_machine_leader(pid));
     found.first().copied()
 }
 
-/// Takes a node's power away: it falls silent at once, and nothing of it is written or said after.
+/// Cuts a node's power: it goes silent at once, and nothing is sent or written afterwards.
 pub(super) fn power_off(names: &Names, node: &str) -> Vec<u32> {
-    // The port goes first, so that no dying process gets a last word out. If the machine has just
-    // ended on its own, the port is gone already.
+    // The switch port goes first, so that no dying process can still send a packet. The port is
+    // already gone if the machine has just shut itself down.
     let switch = names.netns(names::SWITCH);
     let _ = run(command_for(names, "ip").args(["-n", &switch, "link", "delete", node]));
     let left = Cgroup::of_member(names, node).kill_and_remove();

@@ -1,16 +1,16 @@
 //! A local cluster of real machines to rehearse on.
 //!
 //! A lab is a few Debian machines, each with its own systemd, sshd, network and disk, behind a
-//! switch that belongs to the lab, next to a segment with real backends, and a controller that
-//! reaches them over SSH. Machines are `systemd-nspawn` containers on an overlay of a cached image,
-//! so that three of them are up in about a second.
+//! virtual switch, plus a second segment with real backends, and a controller that reaches the
+//! machines over SSH. Machines are `systemd-nspawn` containers on overlays of a cached image, so
+//! three of them boot in about a second.
 //!
-//! Everything that a lab makes can be found again from its name alone: processes by the lab's
-//! control group and network namespaces, mounts and files by its folder. That is why
-//! [`Lab::down`] leaves nothing behind even if what started the lab was killed halfway.
+//! Everything that a lab creates can be found from its name alone: processes by control group and
+//! network namespace, mounts and files by folder. That is how [`Lab::down`] leaves nothing behind
+//! even if the process that started the lab was killed halfway.
 //!
-//! The module does not know what an inventory means (it only writes a first one), what hactl does
-//! to a machine, or how anything is shown: progress is reported as [`LabEvent`]s.
+//! This module does not interpret inventories (it only writes the first one), does not know what
+//! hactl does to a machine, and prints nothing: progress is reported as [`LabEvent`]s.
 
 mod addressing;
 mod backend;

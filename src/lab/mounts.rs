@@ -1,4 +1,4 @@
-//! Disks: overlays of cached images, and finding what is mounted.
+//! Disks: mounting overlays of cached images, and listing mounts.
 
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -8,7 +8,7 @@ use super::error::LabError;
 use super::names::MemberPaths;
 use super::platform;
 
-/// Mounts a machine's disk: these layers, the topmost first, under what the machine writes.
+/// Mounts a machine's disk: an overlay of these layers, topmost first.
 pub(super) fn mount_overlay(layers: &[PathBuf], paths: &MemberPaths) -> Result<(), LabError> {
     let (root, upper, work) = (paths.root(), paths.upper(), paths.work());
     for folder in [&root, &upper, &work] {
@@ -24,15 +24,16 @@ pub(super) fn mount_overlay(layers: &[PathBuf], paths: &MemberPaths) -> Result<(
         escape(&work),
     ]
     .concat();
-    // Volatile: nothing is synced to the real disk. Machines that lose power keep their data, since
-    // this kernel keeps it; only a crash of the real machine would lose it.
+    // `volatile` skips every sync to the real disk. The data of a machine that loses power stays in
+    // the host's page cache; only a crash of the host would lose it.
     platform::mount_overlay(&root, &options)
         .map_err(|source| LabError::Mount { path: root, source })
 }
 
-/// Unmounts everything at or below a folder, whoever still uses it. Returns what would not go.
+/// Lazily unmounts everything at or below a folder, even while in use. Returns the mounts that
+/// remain.
 pub(super) fn unmount_below(folder: &Path) -> Vec<PathBuf> {
-    // The same place may be mounted over several times, so look again until nothing is left.
+    // Mounts may be stacked on one mount point, so repeat until none is left.
     for _ in 0..16 {
         let mounted = mounted_below(folder);
         if mounted.is_empty() {
@@ -45,7 +46,7 @@ pub(super) fn unmount_below(folder: &Path) -> Vec<PathBuf> {
     mounted_below(folder)
 }
 
-/// What is mounted at or below a folder, in the order of mounting.
+/// The mount points at or below a folder, in mount order.
 pub(super) fn mounted_below(folder: &Path) -> Vec<PathBuf> {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     table
@@ -56,7 +57,7 @@ pub(super) fn mounted_below(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Commas, colons and backslashes mean something in overlayfs's options.
+/// Commas, colons and backslashes are special in overlayfs's options.
 fn escape(path: &Path) -> Vec<u8> {
     let mut escaped = Vec::new();
     for &byte in path.as_os_str().as_bytes() {
@@ -68,7 +69,8 @@ fn escape(path: &Path) -> Vec<u8> {
     escaped
 }
 
-/// The kernel writes spaces and the like as three octal digits.
+/// The kernel escapes spaces and the like as a backslash and three octal digits (proc(5),
+/// mountinfo).
 fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::new();
     let mut rest = field;

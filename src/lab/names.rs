@@ -1,4 +1,4 @@
-//! Where a lab keeps things and what it calls them, all derived from its name.
+//! The paths and names of a lab, all derived from its own name.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use super::error::LabError;
 
 const DEFAULT_CACHE: &str = "/var/cache/hactl/lab";
 const DEFAULT_STATE: &str = "/var/lib/hactl-lab";
-/// Longest lab name: machine names are built from it and end at 64 characters.
+/// Machine names contain the lab's name and are limited to 64 characters.
 const MAX_NAME: usize = 32;
 
-/// The folders that labs live in.
+/// The folders that labs are kept in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabHome {
     /// Images, kept between labs.
@@ -27,7 +27,7 @@ impl LabHome {
         let folder = |variable, default: &str| {
             let given = env::var_os(variable).filter(|value| !value.is_empty());
             let path = given.map_or_else(|| PathBuf::from(default), PathBuf::from);
-            // Mount options and later processes need a path that holds anywhere.
+            // Mount options and later processes need an absolute path.
             std::path::absolute(&path).unwrap_or(path)
         };
         Self {
@@ -79,9 +79,9 @@ pub(super) fn backend_name(index: u8) -> String {
     format!("b{}", u16::from(index) + 1)
 }
 
-/// The switch's name among a lab's network namespaces.
+/// The switch's network namespace, without the lab's prefix.
 pub(super) const SWITCH: &str = "sw";
-/// The controller's name among a lab's network namespaces.
+/// The controller's network namespace, without the lab's prefix.
 pub(super) const CONTROLLER: &str = "ctl";
 
 /// One lab's paths and names.
@@ -94,8 +94,8 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(home: &LabHome, lab: &str) -> Self {
-        // Namespaces and control groups are the machine's, not the folder's: a lab of the same name
-        // in another folder must get other ones.
+        // Namespaces and control groups are global to the host, so the prefix has to differ between
+        // two labs of the same name in different folders.
         let prefix = if home.state == Path::new(DEFAULT_STATE) {
             format!("hactl.{lab}.")
         } else {
@@ -112,12 +112,12 @@ impl Names {
         }
     }
 
-    /// What the names of this lab's namespaces and machines, and of no other's, start with.
+    /// The unique prefix of this lab's namespaces and machine names.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The name of a member's network namespace, which is also its machine name.
+    /// The network namespace of a member, which is also its machine name.
     pub(super) fn netns(&self, member: &str) -> String {
         format!("{}{member}", self.prefix)
     }
@@ -167,7 +167,7 @@ impl Names {
     }
 }
 
-/// The paths of one machine, or of what the backends share.
+/// The paths of one machine, or of the disk that the backends share.
 #[derive(Debug, Clone)]
 pub(super) struct MemberPaths(PathBuf);
 
@@ -176,22 +176,22 @@ impl MemberPaths {
         &self.0
     }
 
-    /// The disk as the machine sees it.
+    /// The merged overlay: the disk as the machine sees it.
     pub(super) fn root(&self) -> PathBuf {
         self.0.join("root")
     }
 
-    /// What the machine has written.
+    /// The overlay's upper layer: everything the machine has written.
     pub(super) fn upper(&self) -> PathBuf {
         self.0.join("upper")
     }
 
-    /// overlayfs's own.
+    /// overlayfs's work directory.
     pub(super) fn work(&self) -> PathBuf {
         self.0.join("work")
     }
 
-    /// What the machine says on its console.
+    /// The log of the machine's console.
     pub(super) fn console(&self) -> PathBuf {
         self.0.join("console")
     }

@@ -14,12 +14,11 @@ use super::tool::{command, command_for, run_with_input};
 
 const FOLDER: &str = "/run/netns";
 
-/// The file that stands for a namespace.
+/// A namespace's file below `/run/netns`.
 pub(super) fn path(netns: &str) -> PathBuf {
     Path::new(FOLDER).join(netns)
 }
 
-/// A command that will run in a namespace.
 pub(super) fn command_in(netns: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = command("nsenter");
     command
@@ -29,7 +28,7 @@ pub(super) fn command_in(netns: &str, program: impl AsRef<std::ffi::OsStr>) -> C
     command
 }
 
-/// Carries out lines of `ip`, in a namespace or (`None`) about namespaces.
+/// Runs lines of `ip -batch` in a namespace or, with `None`, in the host's.
 pub(super) fn ip_batch(
     names: &Names,
     doing: &str,
@@ -46,7 +45,7 @@ pub(super) fn ip_batch(
         .map_err(LabError::tool(doing))
 }
 
-/// Runs a closure on a thread that is in a namespace.
+/// Runs a closure on a new thread inside a namespace.
 pub(super) fn within<T: Send>(
     netns: &str,
     action: impl FnOnce() -> T + Send,
@@ -68,7 +67,6 @@ pub(super) fn within<T: Send>(
     })
 }
 
-/// The names of a lab's namespaces.
 pub(super) fn of_lab(names: &Names) -> Vec<String> {
     fs::read_dir(FOLDER)
         .into_iter()
@@ -78,7 +76,7 @@ pub(super) fn of_lab(names: &Names) -> Vec<String> {
         .collect()
 }
 
-/// What the kernel calls these namespaces.
+/// The inode numbers that identify these namespaces.
 pub(super) fn inodes(netns: &[String]) -> HashSet<u64> {
     netns
         .iter()
@@ -86,7 +84,7 @@ pub(super) fn inodes(netns: &[String]) -> HashSet<u64> {
         .collect()
 }
 
-/// Removes a namespace's name; the namespace goes when the last process in it has gone.
+/// Removes a namespace's name. The kernel frees the namespace when its last process exits.
 pub(super) fn remove(netns: &str) {
     let path = path(netns);
     let _ = platform::detach_mount(&path);

@@ -1,7 +1,7 @@
 //! The lab's networks: a switch with two segments, the router between them, and the controller.
 //!
-//! Nodes, controller and router share one segment, backends and router the other, so that what a
-//! node says to a backend does not cross the segment that clients use.
+//! Nodes, controller and router share one segment, backends and router the other, so that traffic
+//! between a node and a backend stays off the segment that clients use.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ use super::names::{self, Names, backend_name};
 use super::netns::{ip_batch, within};
 use super::spec::LabSpec;
 
-/// Makes everything but the nodes' own networks, which come and go with their machines.
+/// Creates everything but the nodes' own networks, which are created at each boot.
 pub(super) fn make(names: &Names, spec: &LabSpec) -> Result<(), LabError> {
     let switch = names.netns(names::SWITCH);
     let controller = names.netns(names::CONTROLLER);
@@ -36,7 +36,7 @@ pub(super) fn make(names: &Names, spec: &LabSpec) -> Result<(), LabError> {
     }
     ip_batch(names, doing, None, &all)?;
 
-    // Without a querier, a snooping bridge would stop forwarding VRRP's multicast after a while.
+    // With snooping on and no querier, a bridge stops forwarding VRRP's multicast after a while.
     let bridge = "type bridge mcast_snooping 0";
     let (front, back) = (ROUTER_FRONT, ROUTER_BACK);
     let lines = format!(
@@ -75,7 +75,7 @@ pub(super) fn make(names: &Names, spec: &LabSpec) -> Result<(), LabError> {
     Ok(())
 }
 
-/// Gives a namespace its addresses and its way out.
+/// Configures a namespace's addresses and default routes.
 fn host(
     names: &Names,
     doing: &str,
@@ -94,7 +94,7 @@ fn host(
     ip_batch(names, doing, Some(netns), &lines)
 }
 
-/// Lets the namespace that the calling thread is in pass packets on.
+/// Enables IP forwarding in the calling thread's network namespace.
 fn forward() -> Result<(), LabError> {
     for path in [
         "/proc/sys/net/ipv4/ip_forward",

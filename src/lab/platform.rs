@@ -1,4 +1,4 @@
-//! The few calls that only Linux has. Elsewhere hactl builds and runs, but has no labs.
+//! The few Linux-only calls. On other systems hactl builds and runs, but without labs.
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;

@@ -1,4 +1,4 @@
-//! What a lab needs on the machine that it runs on.
+//! The requirements that a lab has of its host.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::error::LabError;
 use super::event::LabEvent;
 use super::tool::{command, run_streaming};
 
-/// Programs and files that a lab uses, and the Debian packages they come in.
+/// Programs and files that a lab uses, each with its Debian package.
 const NEEDED: [(&str, &str); 12] = [
     ("debootstrap", "debootstrap"),
     ("gpgv", "gpgv"),
@@ -31,10 +31,10 @@ const NEEDED: [(&str, &str); 12] = [
 
 /// Enough for over a hundred machines.
 const INOTIFY_INSTANCES: u32 = 1024;
-/// Where programs are looked for, whatever the caller's search path is.
+/// Search these folders whatever the caller's `PATH` is.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Fails unless this is a machine, and a user, that can run labs at all.
+/// Fails unless the platform and the user can run labs at all.
 pub(super) fn check_platform() -> Result<(), LabError> {
     if !cfg!(target_os = "linux") {
         return Err(LabError::NotLinux {
@@ -48,7 +48,7 @@ pub(super) fn check_platform() -> Result<(), LabError> {
     Ok(())
 }
 
-/// Installs what is missing with this machine's own apt.
+/// Installs missing packages with the host's apt.
 pub(super) fn install_missing(events: &mut dyn FnMut(LabEvent)) -> Result<(), LabError> {
     let packages = missing();
     if packages.is_empty() {
@@ -64,7 +64,8 @@ pub(super) fn install_missing(events: &mut dyn FnMut(LabEvent)) -> Result<(), La
     };
     let apt_get = |arguments: &[&str]| {
         let mut apt_get = command("apt-get");
-        // Several labs may find out at once that something is missing: they wait for each other.
+        // Several labs may start installing at once. The lock timeout makes them wait for each
+        // other.
         apt_get
             .args(["--yes", "-o", "DPkg::Lock::Timeout=300"])
             .args(arguments);
@@ -84,15 +85,15 @@ pub(super) fn install_missing(events: &mut dyn FnMut(LabEvent)) -> Result<(), La
     Ok(())
 }
 
-/// Raises the one limit that many machines at once run into. A service manager watches some six
-/// files; at the kernel's usual 128, the boot of about the twentieth machine would fail, and not say
-/// why.
+/// Raises the one limit that many machines run into. Each systemd uses about six inotify instances;
+/// at the kernel's default of 128, the boot of about the twentieth machine would fail without
+/// saying why.
 pub(super) fn raise_limits(events: &mut dyn FnMut(LabEvent)) {
     let path = "/proc/sys/fs/inotify/max_user_instances";
     let limit = fs::read_to_string(path)
         .ok()
         .and_then(|text| text.trim().parse::<u32>().ok());
-    // Where it can't be raised, as in some containers, a lab of the usual size fits all the same.
+    // In some containers it cannot be raised. A lab of the usual size works regardless.
     if let Some(from) = limit.filter(|&limit| limit < INOTIFY_INSTANCES)
         && fs::write(path, INOTIFY_INSTANCES.to_string()).is_ok()
     {

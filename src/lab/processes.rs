@@ -1,15 +1,15 @@
-//! Reading `/proc`: which processes there are and where they are.
+//! Reading `/proc`: processes, their ages and their namespaces.
 
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-/// The unit of start times in `/proc`; Linux promises 100 a second to programs.
+/// Clock ticks in `/proc`: Linux fixes `USER_HZ` at 100 for user space.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// When a process started, in clock ticks since the machine's boot; `None` if there is none, or it
-/// has ended and only waits to be collected.
+/// The process's start time, in clock ticks since boot. `None` if there is no such process or it is
+/// a zombie.
 pub(super) fn start_time(pid: u32) -> Option<u64> {
     let fields = stat_fields(pid)?;
     let state = fields.first()?;
@@ -19,7 +19,6 @@ pub(super) fn start_time(pid: u32) -> Option<u64> {
     fields.get(19)?.parse().ok()
 }
 
-/// How long a process has been running.
 pub(super) fn age(pid: u32) -> Option<Duration> {
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let uptime: f64 = uptime.split(' ').next()?.parse().ok()?;
@@ -30,8 +29,7 @@ pub(super) fn age(pid: u32) -> Option<Duration> {
         .checked_sub(started)
 }
 
-/// Whether a process is the first one of a process namespace just below ours, which is what the
-/// service manager of a machine is.
+/// Whether the process is PID 1 of a PID namespace directly below ours, as a machine's init is.
 pub(super) fn is_machine_leader(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
@@ -41,9 +39,9 @@ pub(super) fn is_machine_leader(pid: u32) -> bool {
     })
 }
 
-/// The processes that are in one of these network namespaces, or say in their environment that they
-/// work for a lab. The caller and its ancestors are left out: whoever removes a lab from within must
-/// live to finish it.
+/// The processes that are in one of these network namespaces, or carry a lab's mark in their
+/// environment. Leaves out the caller and its ancestors: a process in the lab that removes the lab
+/// has to live to finish it.
 pub(super) fn related(inodes: &HashSet<u64>, mark: &str) -> Vec<u32> {
     let spared = self_and_ancestors();
     let inside = |pid: &u32| {
@@ -76,7 +74,7 @@ fn self_and_ancestors() -> HashSet<u32> {
     found
 }
 
-/// The fields of `/proc/PID/stat` after the program's name, which may itself contain anything.
+/// The fields of `/proc/PID/stat` after the command name, which may contain spaces and parentheses.
 fn stat_fields(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;

@@ -1,4 +1,4 @@
-//! What a lab's folder says about it, and the lock on its name.
+//! A lab's record in its folder, and the lock on its name.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
@@ -13,23 +13,22 @@ use super::error::LabError;
 use super::names::Names;
 use super::spec::LabSpec;
 
-/// How far a lab has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Phase {
-    /// `up` has begun. If nobody holds the lock, it was interrupted.
+    /// `up` has begun. Without a holder of the lock, it was interrupted.
     Starting,
     /// `up` has succeeded.
     Up,
 }
 
-/// What `lab.json` holds.
+/// The content of `lab.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) spec: LabSpec,
     pub(super) phase: Phase,
     pub(super) created: Timestamp,
-    /// The machine's boot in which the lab was made; a lab does not survive the next one.
+    /// The host's boot id when the lab was started. A lab does not survive a reboot of the host.
     pub(super) boot_id: String,
 }
 
@@ -67,18 +66,18 @@ impl Record {
             reason: error.to_string(),
         };
         let text = serde_json::to_string_pretty(self).map_err(reason)?;
-        // Renamed into place: a reader never sees half a record.
+        // Atomic rename: a reader never sees half a record.
         let draft = names.dir().join("lab.json.new");
         fs::write(&draft, text).map_err(LabError::file("write", &draft))?;
         fs::rename(&draft, &path).map_err(LabError::file("write", path))
     }
 
-    /// Whether the machine has been booted since.
+    /// Whether the host has not rebooted since.
     pub(super) fn is_of_this_boot(&self) -> bool {
         self.boot_id == boot_id()
     }
 
-    /// Whether the lab belongs to a process that has ended.
+    /// Whether the process that owned the lab has exited.
     pub(super) fn is_orphan(&self) -> bool {
         self.spec
             .owner
@@ -91,17 +90,17 @@ fn boot_id() -> String {
     id.trim().to_owned()
 }
 
-/// Held while a lab is started or removed. The kernel lets go of it when the holder dies.
+/// Held while a lab is started or removed. The kernel releases it when the holder dies.
 #[derive(Debug)]
 pub(super) struct NameLock {
     file: File,
 }
 
 impl NameLock {
-    /// Takes the lock, waiting this long for whoever has it, or fails with [`LabError::Busy`].
+    /// Takes the lock, waiting up to `patience` for its holder, or fails with [`LabError::Busy`].
     ///
-    /// A little patience is always needed: a program that a killed process was just calling still
-    /// has the lock for a moment.
+    /// Some patience is always needed: a child of a killed process still holds the lock for a
+    /// moment.
     pub(super) fn take(names: &Names, patience: Duration) -> Result<Self, LabError> {
         let path = names.lock_file();
         let deadline = Instant::now() + patience;
@@ -114,7 +113,7 @@ impl NameLock {
                 .map_err(LabError::file("open the lock", &path))?;
             match file.try_lock() {
                 Ok(()) if is_still_there(&file, &path) => return Ok(Self { file }),
-                // The last holder has removed the file between our opening and our locking it.
+                // The last holder removed the file after we opened it and before we locked it.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
                     return Err(LabError::Busy {
@@ -129,7 +128,7 @@ impl NameLock {
         }
     }
 
-    /// Lets go, and removes the file if the lab is gone.
+    /// Releases the lock, and removes its file if the lab is gone.
     pub(super) fn release(self, names: &Names) {
         if !names.dir().exists() {
             let _ = fs::remove_file(names.lock_file());

@@ -1,12 +1,11 @@
-//! The releases of Debian that machines can run.
+//! The Debian releases that machines can run.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A release of Debian. They differ in what hactl has to cope with: the versions of keepalived,
-/// nginx and systemd.
+/// A Debian release. For hactl, they differ in the versions of keepalived, nginx and systemd.
 #[derive(
     Debug,
     Clone,
@@ -38,7 +37,7 @@ pub enum Release {
 }
 
 impl Release {
-    /// All of them, the oldest first.
+    /// All releases, oldest first.
     pub const ALL: [Self; 4] = [
         Self::Debian11,
         Self::Debian12,
@@ -46,7 +45,7 @@ impl Release {
         Self::DebianSid,
     ];
 
-    /// Its name in options, such as `debian-12`.
+    /// The release's name in options, such as `debian-12`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Debian11 => "debian-11",
@@ -56,18 +55,19 @@ impl Release {
         }
     }
 
-    /// True where `reboot` asks logind, and fails where that is masked, as it is in the images.
+    /// Whether `reboot` goes through logind, and so fails while logind is masked, as it is in the
+    /// images.
     pub(super) fn reboots_through_logind(self) -> bool {
         self >= Self::Debian13
     }
 
-    /// True where systemd (258 and later) boots on the unified hierarchy of control groups only, whatever
-    /// this machine has.
+    /// Whether systemd boots only on the unified cgroup hierarchy, whatever the host uses: true of
+    /// 258 and later.
     pub(super) fn needs_unified_cgroups(self) -> bool {
         self >= Self::DebianSid
     }
 
-    /// Its name on a mirror.
+    /// The codename, as in a mirror's `dists/`.
     pub(super) fn suite(self) -> &'static str {
         match self {
             Self::Debian11 => "bullseye",
@@ -84,7 +84,6 @@ impl fmt::Display for Release {
     }
 }
 
-/// The text names no release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no image `{0}`: expected debian-11, debian-12, debian-13 or debian-sid")]
 pub struct UnknownRelease(String);

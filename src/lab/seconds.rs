@@ -1,4 +1,4 @@
-//! Durations as JSON shows them: seconds, as a number.
+//! Durations in JSON: seconds, as a number.
 
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ pub(super) fn serialize<S: Serializer>(
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-/// For a duration that there may not be.
 #[expect(
     clippy::ref_option,
     reason = "serde calls it with a reference to the field"

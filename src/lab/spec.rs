@@ -1,4 +1,4 @@
-//! What a lab should be like.
+//! The specification of a lab.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,38 +10,36 @@ use super::names::{node_name, validate_name};
 use super::processes;
 use super::release::Release;
 
-/// The most nodes that a lab can have.
 pub(super) const MAX_NODES: u8 = 9;
-/// The most backends that a lab can have.
 pub(super) const MAX_BACKENDS: u8 = 50;
-/// What a lab should be like.
+/// The specification of a lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct LabSpec {
     /// The lab's name: lowercase letters, digits and hyphens.
     pub name: String,
-    /// How many nodes, 1 to 9; they are called `lb1`, `lb2`, ….
+    /// The number of nodes, 1 to 9. They are named `lb1`, `lb2`, ….
     pub nodes: u8,
-    /// How many backends, 0 to 50; they are called `b1`, `b2`, ….
+    /// The number of backends, 0 to 50. They are named `b1`, `b2`, ….
     pub backends: u8,
-    /// The release of Debian that the machines run.
+    /// The Debian release that the machines run.
     #[serde(default)]
     pub release: Release,
-    /// The nodes that run another one, by name.
+    /// The nodes that run a different release, by name.
     #[serde(default)]
     pub other_releases: BTreeMap<String, Release>,
-    /// What is installed on the nodes.
+    /// The software on the nodes.
     pub image: Image,
-    /// Who logs in over SSH.
+    /// The user that logs in over SSH.
     pub login: Login,
-    /// The process that the lab belongs to. When that process has ended, the next `up` of any lab
-    /// removes this one. Without an owner a lab stays until somebody takes it down.
+    /// The process that the lab belongs to. Once it has exited, the next `up` of any lab removes
+    /// this one. A lab without an owner stays until it is taken down.
     pub owner: Option<Owner>,
-    /// The Debian mirror to build images from; by default the one that this machine's apt uses.
+    /// The Debian mirror to build images from. By default, the mirror of this host's apt.
     pub mirror: Option<String>,
 }
 
 impl LabSpec {
-    /// Three bare nodes and three backends, logged into as root: the twelve-line inventory.
+    /// A lab of three bare nodes and three backends, with root logins.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -56,7 +54,6 @@ impl LabSpec {
         }
     }
 
-    /// The release that a node runs.
     pub fn release_of(&self, node: &str) -> Release {
         let other = self.other_releases.get(node);
         other.copied().unwrap_or(self.release)
@@ -90,28 +87,27 @@ impl LabSpec {
     }
 }
 
-/// What is installed on a lab's nodes.
+/// The software on a lab's nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Image {
-    /// Neither nginx nor keepalived; a repository inside the machine lets apt install them.
+    /// Neither nginx nor keepalived. A repository inside the machine lets apt install them.
     Bare,
-    /// nginx and keepalived as Debian's packages leave them.
+    /// nginx and keepalived, freshly installed from Debian's packages.
     Installed,
 }
 
-/// Who logs in to a lab's nodes over SSH.
+/// The user that logs in to a lab's nodes over SSH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Login {
-    /// `root`, with a key.
+    /// `root`, by key.
     Root,
-    /// `deploy`, with a key and sudo without a password; root can't log in.
+    /// `deploy`, by key, with passwordless sudo. Root cannot log in.
     Sudo,
 }
 
 impl Login {
-    /// The user's name.
     pub fn user(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -126,28 +122,27 @@ impl fmt::Display for Login {
     }
 }
 
-/// A process that a lab belongs to, told apart from a later one with the same id.
+/// A process that a lab belongs to. The start time tells it from a later process with the same PID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct Owner {
     /// The process id.
     pub pid: u32,
-    /// When it started, in clock ticks since the machine's boot.
+    /// Its start time, in clock ticks since the host's boot.
     pub start_time: u64,
 }
 
 impl Owner {
-    /// The process that is asking.
     pub fn this_process() -> Option<Self> {
         Self::of(std::process::id())
     }
 
-    /// The process with this id, if it is running.
+    /// The running process with this PID.
     pub fn of(pid: u32) -> Option<Self> {
         let start_time = processes::start_time(pid)?;
         Some(Self { pid, start_time })
     }
 
-    /// Whether this very process is still running.
+    /// Whether this very process still runs.
     pub fn is_alive(self) -> bool {
         processes::start_time(self.pid) == Some(self.start_time)
     }

@@ -1,4 +1,4 @@
-//! Keys, and the client configuration that knows them.
+//! SSH keys, and the client configuration that uses them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use super::names::{Names, node_name};
 use super::spec::{LabSpec, Login};
 use super::tool::{command_for, run};
 
-/// Who `deploy` is in the image: the first ordinary user.
+/// The uid of `deploy` in the image: the first regular user.
 const DEPLOY: u32 = 1000;
 
 /// Generates the client's key and one host key per node, and writes the client's files.
@@ -40,7 +40,7 @@ pub(super) fn make_client(names: &Names, spec: &LabSpec) -> Result<(), LabError>
     write(&names.ssh_config(), &config(names, spec), 0o600)
 }
 
-/// Puts a node's host key and its user's authorised key onto its disk, and closes the other login.
+/// Installs a node's host key and the login user's authorised key, and disables the other login.
 pub(super) fn install(names: &Names, spec: &LabSpec, node: &str) -> Result<(), LabError> {
     let root = names.node(node).root();
     let ssh = root.join("etc/ssh");
@@ -86,7 +86,7 @@ fn config(names: &Names, spec: &LabSpec) -> String {
         let _ = writeln!(text, "Host {}\n  HostName {address}", node_name(index));
     }
     let (key, known_hosts) = (names.client_key(), names.known_hosts());
-    // OpenSSH 9's own choice, sntrup761x25519, takes 0.1 s of CPU time for each connection.
+    // OpenSSH 9's default, sntrup761x25519, costs 0.1 s of CPU time per connection.
     let _ = write!(
         text,
         "Host *\n  User {}\n  IdentityFile \"{}\"\n  IdentitiesOnly yes\n  UserKnownHostsFile \"{}\"\n  \

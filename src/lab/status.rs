@@ -1,4 +1,4 @@
-//! What a lab is like at this moment.
+//! The current state of a lab.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -19,81 +19,81 @@ use super::seconds;
 use super::spec::LabSpec;
 use super::tool::{command, run};
 
-/// What a lab is like at this moment.
+/// The current state of a lab.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct LabStatus {
-    /// What it was made from.
+    /// The specification that the lab was started with.
     pub spec: LabSpec,
-    /// Whether `up` has finished. If it hasn't, it is under way or was interrupted.
+    /// Whether `up` has finished. If not, it is still running or was interrupted.
     pub complete: bool,
-    /// When it was made.
+    /// The time at which the lab was started.
     #[schemars(with = "String")]
     pub created: Timestamp,
     /// Its folder.
     pub dir: PathBuf,
-    /// The inventory that fits it.
+    /// The generated inventory.
     pub inventory: PathBuf,
-    /// The SSH client configuration that knows its nodes.
+    /// The generated SSH client configuration.
     pub ssh_config: PathBuf,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
     /// Its backends.
     pub backends: Vec<BackendStatus>,
-    /// The nodes that have the virtual address [`VIP_ADDRESS`] on an interface.
+    /// The nodes that have the VIP [`VIP_ADDRESS`] on an interface.
     pub vip_holders: Vec<String>,
 }
 
-/// Whether a node is on.
+/// The state of a node's power and network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeState {
-    /// It has power and a network.
+    /// Powered, and connected.
     On,
-    /// It has power, and its cable is cut.
+    /// Powered, with its cable cut.
     Cut,
-    /// It has no power.
+    /// Powered off.
     Off,
 }
 
-/// What a node is like at this moment.
+/// The current state of a node.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct NodeStatus {
     /// Its name.
     pub name: String,
-    /// Where SSH reaches it.
+    /// The address for SSH.
     pub address: IpAddr,
-    /// Whether it is on.
+    /// The state of its power and network.
     pub state: NodeState,
-    /// How long it has been on.
+    /// Time since its boot.
     #[serde(
         rename = "uptime_seconds",
         serialize_with = "seconds::serialize_option"
     )]
     #[schemars(with = "Option<f64>")]
     pub uptime: Option<Duration>,
-    /// The process id of its service manager, as seen from outside.
+    /// The PID of its init, in the host's PID namespace.
     pub leader: Option<u32>,
-    /// The addresses on its interfaces, loopback and link-local ones left out.
+    /// The addresses on its interfaces, except loopback and link-local ones.
     pub addresses: Vec<IpAddr>,
-    /// Its disk, as seen from outside.
+    /// Its root filesystem, as a path on the lab's host.
     pub root: PathBuf,
 }
 
-/// What a backend is like at this moment.
+/// The current state of a backend.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct BackendStatus {
     /// Its name.
     pub name: String,
-    /// Where it serves.
+    /// The address it serves on.
     pub address: std::net::SocketAddr,
-    /// Whether it runs.
+    /// Whether it is running.
     pub running: bool,
-    /// How many requests it has answered.
+    /// The number of requests it has answered.
     pub requests: u64,
 }
 
 impl Lab {
-    /// Looks at every part of the lab, from outside.
+    /// Inspects every part of the lab from the host.
     pub fn status(&self) -> Result<LabStatus, LabError> {
         let spec = self.spec().clone();
         let nodes: Vec<_> = (0..spec.nodes)
@@ -175,7 +175,7 @@ fn addresses(netns: &str) -> Result<Vec<IpAddr>, LabError> {
 }
 
 fn parse_addresses(text: &str) -> Vec<IpAddr> {
-    // A namespace that is just going away yields no text, and has no addresses.
+    // A namespace that is being removed yields no output, and has no addresses.
     let links: Vec<Link> = serde_json::from_str(text).unwrap_or_default();
     links
         .into_iter()

@@ -1,5 +1,5 @@
-//! Removing a lab. Everything is found from the lab's name, so this works for a lab that was never
-//! finished, and for one that somebody else has half removed.
+//! Removing a lab. Everything is found by the lab's name, so this also works for a lab that was
+//! never completed or is half removed.
 
 use std::collections::HashSet;
 use std::fs;
@@ -18,12 +18,12 @@ use super::netns;
 use super::processes;
 use super::tool::MARK;
 
-/// systemd-nspawn's own notes about machines, which it can't remove when it is killed.
+/// systemd-nspawn's runtime state, which stays behind when systemd-nspawn is killed.
 const NSPAWN: &str = "/run/systemd/nspawn";
-/// How long visitors of the lab's networks may take to end.
+/// How long other processes in the lab's networks may take to exit.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether there is anything of a lab.
+/// Whether any trace of the lab is left.
 pub(super) fn anything_left(names: &Names) -> bool {
     names.dir().exists()
         || Cgroup::of_lab(names).exists()
@@ -31,10 +31,10 @@ pub(super) fn anything_left(names: &Names) -> bool {
         || !mounts::mounted_below(&names.dir()).is_empty()
 }
 
-/// Removes everything of a lab. The caller holds the lock on its name.
+/// Removes every trace of a lab. The caller holds the lock on its name.
 pub(super) fn remove(names: &Names) -> Result<(), LabError> {
     let mut left = remove_once(names);
-    // A program that a killed starter had just called may have made something meanwhile.
+    // A child of a killed `up` may have created something meanwhile.
     for _ in 0..5 {
         if left.is_empty() && !anything_left(names) {
             return Ok(());
@@ -53,16 +53,16 @@ pub(super) fn remove(names: &Names) -> Result<(), LabError> {
 fn remove_once(names: &Names) -> Vec<String> {
     let mut left = Vec::new();
 
-    // Whoever the starter left at work; what they have started goes next.
+    // First the helpers that `up` was running. Anything they started is caught below.
     let mark = format!("{MARK}={}", names.prefix());
     end(
         || processes::related(&HashSet::new(), &mark),
         Signal::SIGKILL,
     );
-    // Machines and backends: they write, and they hold everything else.
+    // Then machines and backends, which write to the disks and keep mounts and namespaces busy.
     let alive = Cgroup::of_lab(names).kill_and_remove();
     left.extend(alive.iter().map(|pid| format!("process {pid}")));
-    // Then whoever works in the lab's networks, such as a shell on the controller.
+    // Then other processes in the lab's networks, such as a shell on the controller.
     let namespaces = netns::of_lab(names);
     let inodes = netns::inodes(&namespaces);
     let alive = end(|| processes::related(&inodes, &mark), Signal::SIGTERM);
@@ -81,7 +81,7 @@ fn remove_once(names: &Names) -> Vec<String> {
             .iter()
             .map(|path| format!("mount {}", path.display())),
     );
-    // What is still mounted belongs to images and machines, and is not ours to delete.
+    // A mount that remains leads into an image or a live machine, so keep the folder.
     if mounted.is_empty()
         && let Err(error) = remove_folder(&dir)
     {
@@ -97,8 +97,8 @@ fn remove_folder(dir: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Sends processes a signal until there are none, and SIGKILL if that takes long. Returns those that
-/// would not end.
+/// Signals the processes until none is left, escalating to SIGKILL after 200 ms. Returns the
+/// survivors.
 fn end(find: impl Fn() -> Vec<u32>, first: Signal) -> Vec<u32> {
     let started = Instant::now();
     let mut signal = first;
@@ -117,7 +117,7 @@ fn end(find: impl Fn() -> Vec<u32>, first: Signal) -> Vec<u32> {
     }
 }
 
-/// Removes what systemd-nspawn keeps about machines that it did not see end.
+/// Removes systemd-nspawn's runtime state of machines that were killed.
 fn forget_machines(names: &Names) {
     let nspawn = Path::new(NSPAWN);
     let mut ours = Vec::new();
@@ -140,7 +140,7 @@ fn forget_machines(names: &Names) {
         let _ = mounts::unmount_below(&path);
         let _ = fs::remove_dir_all(path);
     }
-    // Its locks are named by the root folder's device and inode.
+    // nspawn names its locks after the root folder's device and inode.
     let nodes = names.dir().join("nodes");
     for node in fs::read_dir(nodes).into_iter().flatten().flatten() {
         if let Ok(root) = fs::metadata(node.path().join("root")) {

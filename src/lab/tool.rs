@@ -1,4 +1,4 @@
-//! Running a program to its end.
+//! Running external programs.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 use super::error::ToolError;
 use super::names::Names;
 
-/// The environment variable that tells for which lab a program works.
+/// The environment variable that marks the processes of a lab.
 pub(super) const MARK: &str = "HACTL_LAB_OF";
-/// How much of what a program said goes into an error.
+/// How many lines of a program's output an error quotes.
 const TAIL_LINES: usize = 12;
 
-/// A command that is found even if the caller's search path lacks the system's own folders, as a
-/// plain `su` leaves it.
+/// A command that is found even if the caller's `PATH` lacks the `sbin` folders, as after a plain
+/// `su`.
 pub(super) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     let mut path = std::env::var_os("PATH").unwrap_or_default();
@@ -21,20 +21,19 @@ pub(super) fn command(program: &str) -> Command {
     command
 }
 
-/// A command that works for a lab, and says so in its environment: whoever removes the lab finds it
-/// by that, even if what started it has been killed.
+/// A command marked as part of a lab, so that removing the lab finds it even if its parent was
+/// killed.
 pub(super) fn command_for(names: &Names, program: &str) -> Command {
     let mut command = command(program);
     command.env(MARK, names.prefix());
     command
 }
 
-/// Runs a program and returns what it wrote to stdout.
 pub(super) fn run(command: &mut Command) -> Result<String, ToolError> {
     run_with_input(command, "")
 }
 
-/// Runs a program with this on its stdin and returns what it wrote to stdout.
+/// Runs a program with `input` on its stdin and returns its stdout.
 pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<String, ToolError> {
     command.stdin(if input.is_empty() {
         Stdio::null()
@@ -48,7 +47,7 @@ pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<Strin
     };
     let mut child = command.spawn().map_err(not_started(command))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that ends without reading all of it tells why by its exit status.
+        // If the program exits without reading everything, its exit status tells why.
         let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output().map_err(not_started(command))?;
@@ -62,7 +61,7 @@ pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<Strin
     })
 }
 
-/// Runs a program, handing each line that it writes to stdout or stderr to `line`.
+/// Runs a program and passes each line of its stdout and stderr to `line`.
 pub(super) fn run_streaming(
     command: &mut Command,
     line: &mut dyn FnMut(&str),
@@ -75,7 +74,7 @@ pub(super) fn run_streaming(
     let second = writer.try_clone().map_err(not_started(command))?;
     command.stdin(Stdio::null()).stdout(writer).stderr(second);
     let mut child = command.spawn().map_err(not_started(command))?;
-    // The command holds the pipe's writing end; reading ends only when nobody does.
+    // Close the copies of the writing end that `command` holds, or reading never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut said = Vec::new();
     for text in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
@@ -97,13 +96,12 @@ pub(super) fn run_streaming(
     })
 }
 
-/// The last lines of a text.
 pub(super) fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
-/// A command as it would be typed; a script among its arguments is cut to its first line.
+/// A command as typed, with a script among its arguments cut to the first line.
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words

@@ -1,4 +1,4 @@
-//! The whole cluster: what the inventory means, with every default filled in.
+//! The whole cluster: the inventory with every default filled in.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,17 +16,17 @@ use super::secret::SecretRef;
 use super::unit::UnitId;
 use super::vrrp::{VrrpInstance, VrrpSettings};
 
-/// How root is reached after login.
+/// How root is gained after login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Login {
     /// The login user is root.
     Root,
-    /// sudo, with a password where it asks for one.
+    /// With sudo, and a password if sudo asks for one.
     Sudo,
 }
 
-/// How one node is reached. What is `None` is left to `ssh_config(5)`.
+/// How to connect to one node. `None` leaves the setting to `ssh_config(5)`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SshSettings {
     /// `HostName`: an address, a name or an alias of the operator's ssh configuration.
@@ -39,39 +39,35 @@ pub struct SshSettings {
     pub jump: Option<String>,
     /// `IdentityFile`.
     pub identity_file: Option<Utf8PathBuf>,
-    /// How root is reached.
     pub login: Login,
 }
 
-/// One load balancer.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Its name.
     pub name: NodeName,
-    /// Its own address on the wire that carries VRRP.
+    /// Its own address on the segment that carries VRRP.
     pub address: IpAddr,
     /// The interface that carries VRRP.
     pub interface: InterfaceName,
     /// keepalived's `router_id`.
     pub router_id: RouterId,
-    /// How it is reached.
     pub ssh: SshSettings,
-    /// Where it stands in the inventory.
+    /// Its place in the inventory.
     pub path: InventoryPath,
 }
 
-/// Whose a daemon's main file is on the hosts.
+/// Who owns a daemon's main configuration file on the hosts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hold {
-    /// hactl's: it is replaced whole.
+    /// hactl owns the file and replaces it whole.
     #[default]
     Owned,
-    /// Somebody else's: it stays, and includes a file of hactl's.
+    /// Others own the file. hactl only adds an include of a file of its own.
     Shared,
 }
 
-/// What of the hosts is hactl's, daemon by daemon.
+/// Which main configuration files hactl owns, per daemon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Hosts {
     /// nginx.conf.
@@ -81,7 +77,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// True when hactl lives beside others in the configuration of `unit`.
+    /// Whether hactl shares the configuration of `unit` with others.
     pub fn shares(self, unit: UnitId) -> bool {
         let hold = match unit {
             UnitId::NGINX => self.nginx,
@@ -92,18 +88,15 @@ impl Hosts {
     }
 }
 
-/// One kernel setting.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Sysctl {
-    /// Its key.
     pub key: SysctlKey,
-    /// Its value.
     pub value: SysctlValue,
-    /// hactl's own choice rather than the inventory's.
+    /// Whether hactl chose the setting, rather than the inventory.
     pub default: bool,
 }
 
-/// Which state changes keepalived reports through notify.sh.
+/// The state changes that keepalived reports through notify.sh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Notify {
     /// `notify_master`.
@@ -114,59 +107,54 @@ pub struct Notify {
     pub fault: bool,
 }
 
-/// Verbatim configuration. Escape hatches: nobody checks them but the daemons' own tests.
+/// Verbatim configuration, an escape hatch: only the daemons' own tests check it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawSnippets {
-    /// For keepalived.conf's `global_defs`.
+    /// Appended to keepalived.conf's `global_defs`.
     pub keepalived_global: Option<String>,
-    /// For each `vrrp_instance`.
+    /// Appended to each `vrrp_instance`.
     pub keepalived_instance: Option<String>,
-    /// For keepalived.conf's end.
+    /// Appended to keepalived.conf.
     pub keepalived: Option<String>,
 }
 
-/// What an inventory means.
+/// A validated inventory.
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    /// Its name.
     pub name: ClusterName,
-    /// The load balancers, in the inventory's order, at least one.
+    /// The load balancers, in inventory order, at least one.
     pub nodes: Vec<Node>,
-    /// What of them is hactl's.
+    /// Which configuration files on them hactl owns.
     pub hosts: Hosts,
-    /// The virtual routers, in the inventory's order, at least one.
+    /// The VRRP instances, in inventory order, at least one.
     pub instances: Vec<VrrpInstance>,
-    /// What all of them share.
+    /// Settings that all instances share.
     pub vrrp: VrrpSettings,
-    /// How nginx is checked.
+    /// How keepalived checks nginx.
     pub health: Health,
-    /// Groups of servers behind the proxy.
     pub upstreams: Vec<Upstream>,
-    /// Virtual servers.
+    /// nginx's server blocks.
     pub sites: Vec<Site>,
     /// TCP and UDP proxies.
     pub streams: Vec<Stream>,
-    /// nginx's global settings.
     pub nginx: NginxSettings,
-    /// Kernel settings.
     pub sysctls: Vec<Sysctl>,
-    /// notify.sh's occasions.
+    /// The state changes that run notify.sh.
     pub notify: Notify,
-    /// An own program that notify.sh runs after it has logged: it gets the type, name and state.
+    /// A program that notify.sh runs after logging, with type, name and state as arguments.
     pub notify_hook: Option<HostPath>,
-    /// The longest outage of each drill that is accepted, where one is set.
+    /// The longest acceptable outage per drill, where a budget is set.
     pub drill_budgets: BTreeMap<DrillName, Duration>,
-    /// Escape hatches.
+    /// Verbatim configuration.
     pub raw: RawSnippets,
 }
 
 impl Cluster {
-    /// The node called `name`.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == *name)
     }
 
-    /// Every secret that rendering needs, once each.
+    /// Every secret that rendering needs, without duplicates.
     pub fn secret_refs(&self) -> Vec<&SecretRef> {
         let password = self.vrrp.authentication.as_ref().map(|auth| &auth.password);
         let tls = self.sites.iter().filter_map(|site| match &site.tls {

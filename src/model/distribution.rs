@@ -1,29 +1,27 @@
-//! What families of distributions do each in its own way: one row for each.
+//! Differences between families of distributions, one row per family.
 
 use super::keepalived::KeepalivedFeature;
 use super::version::Version;
 
-/// A distribution's family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OsFamily {
-    /// Debian, Ubuntu and what derives from them.
+    /// Debian, Ubuntu and their derivatives.
     Debian,
     /// RHEL, `CentOS`, Rocky, Alma, Fedora.
     Redhat,
 }
 
-/// How packages come to a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PackageManager {
-    /// APT over dpkg, which hactl drives (`sh/56-apt.sh`).
+    /// APT and dpkg, which hactl drives (`sh/56-apt.sh`).
     Apt,
-    /// DNF over rpm: packages are installed by hand.
+    /// DNF and rpm. hactl does not install packages with it.
     Dnf,
 }
 
 impl PackageManager {
-    /// What to do on a host that knows no package of the name `program`.
+    /// Advice for a host whose package manager does not know the package `program`.
     pub fn hint(self, program: &str) -> String {
         match self {
             Self::Apt => format!("run `apt-get update` on the host, or install {program} there"),
@@ -32,7 +30,7 @@ impl PackageManager {
     }
 }
 
-/// What os-release(5) says of a host.
+/// Fields of os-release(5).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OsRelease {
     /// `ID`.
@@ -43,24 +41,23 @@ pub struct OsRelease {
     pub id_like: String,
 }
 
-/// A family's ways.
+/// The properties of a family.
 #[derive(Debug)]
 pub struct Distribution {
-    /// Which family it is.
     pub family: OsFamily,
-    /// What `ID` or `ID_LIKE` of os-release(5) has there.
+    /// Values of `ID` or `ID_LIKE` in os-release(5) that identify the family.
     ids: &'static [&'static str],
-    /// How packages come to a host.
     pub packages: PackageManager,
     /// The user that nginx's workers run as.
     pub nginx_user: &'static str,
-    /// The files that load nginx's dynamic modules.
+    /// A glob for the files that load nginx's dynamic modules.
     pub nginx_modules: &'static str,
-    /// The package of nginx's stream module, where nginx's own lacks it.
+    /// The package of nginx's stream module, where the main package lacks it.
     pub stream_module: Option<&'static str>,
-    /// `ExecStop=` of nginx's unit, with `{pid}` for its pid file; `None` where systemd stops it by a signal.
+    /// `ExecStop=` in nginx's unit, with `{pid}` for its pid file. `None` where systemd stops nginx
+    /// by signal.
     pub nginx_stop: Option<&'static str>,
-    /// What keepalived is built with from a release on, for its firewall rules; before, it has iptables.
+    /// From this feature's version on, keepalived is built with nftables instead of iptables.
     pub nftables_since: Option<KeepalivedFeature>,
     /// Releases: `ID`, `VERSION_ID`, and their versions of keepalived and nginx.
     releases: &'static [(&'static str, &'static str, Version, Version)],
@@ -70,7 +67,7 @@ const fn version(major: u32, minor: u32, patch: u32) -> Version {
     Version::new(major, minor, patch)
 }
 
-/// All of them.
+/// One row per family.
 pub static DISTRIBUTIONS: [Distribution; 2] = [
     Distribution {
         family: OsFamily::Debian,
@@ -104,7 +101,6 @@ pub static DISTRIBUTIONS: [Distribution; 2] = [
 ];
 
 impl OsFamily {
-    /// The family's row.
     pub fn distribution(self) -> &'static Distribution {
         match self {
             Self::Debian => &DISTRIBUTIONS[0],
@@ -114,7 +110,7 @@ impl OsFamily {
 }
 
 impl Distribution {
-    /// The one that a host has; `None` for one that is of no family here.
+    /// The family of a host, or `None` if it is not supported.
     pub fn of(os: &OsRelease) -> Option<&'static Self> {
         let is_like = |row: &&Self| {
             let mut words = std::iter::once(os.id.as_str()).chain(os.id_like.split(' '));
@@ -123,15 +119,15 @@ impl Distribution {
         DISTRIBUTIONS.iter().find(is_like)
     }
 
-    /// True for a package that brings nginx's stream module, whichever distribution it is of.
+    /// Whether `package` is some distribution's package of nginx's stream module.
     pub fn is_stream_module(package: &str) -> bool {
         DISTRIBUTIONS
             .iter()
             .any(|row| row.stream_module == Some(package))
     }
 
-    /// The versions of keepalived and nginx that a release packages; for hosts where neither is installed and
-    /// the package manager's lists are empty, as on a fresh image.
+    /// The versions of keepalived and nginx that a release packages. Used for hosts where neither
+    /// is installed and the package lists are empty, as on a fresh image.
     pub fn packaged(&self, id: &str, version_id: &str) -> Option<(Version, Version)> {
         let mut releases = self.releases.iter();
         let found = releases.find(|release| (release.0, release.1) == (id, version_id));

@@ -1,16 +1,15 @@
-//! The names of drills, by which an inventory sets what each may cost.
+//! The names of drills, for which an inventory sets budgets.
 
 use std::fmt;
 
 use super::names::InvalidValue;
 
-/// The name of a drill. What each drill does is the drills' own table's.
+/// The name of a drill. `drill` holds the table of what each one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct DrillName(&'static str);
 
 impl DrillName {
-    /// All of them.
     pub const ALL: [&'static str; 14] = [
         "nginx-kill",
         "nginx-stop",
@@ -28,7 +27,6 @@ impl DrillName {
         "overload",
     ];
 
-    /// Validates `text`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         let known = Self::ALL.into_iter().find(|name| *name == text);
         known
@@ -36,7 +34,6 @@ impl DrillName {
             .ok_or_else(|| InvalidValue::new("drill", "the name of a drill, such as nginx-kill"))
     }
 
-    /// The name.
     pub fn as_str(self) -> &'static str {
         self.0
     }

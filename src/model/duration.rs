@@ -1,11 +1,11 @@
-//! Durations as people type them, in inventories and on the command line.
+//! Durations as written in inventories and on the command line.
 
 use std::time::Duration;
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// Reads `50ms`, `1.5s`, `1m30s`, `2d` or `0`; `None` where it is none, lacks its unit or is finer than a
-/// millisecond. What is longer than can be counted is the longest that can.
+/// Parses `50ms`, `1.5s`, `1m30s`, `2d` or `0`. `None` if it is not a duration, lacks its unit or
+/// is finer than a millisecond. Saturates on overflow.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -23,7 +23,6 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(Duration::from_millis(total))
 }
 
-/// `number` of `unit` in whole milliseconds.
 fn milliseconds(number: &str, unit: &str) -> Option<u64> {
     let factor = match unit {
         "ms" => 1,

@@ -1,41 +1,36 @@
-//! One escape per syntax, so that no value can become syntax.
+//! One escape function per syntax, so that no value can become syntax.
 
-/// nginx reads a parameter into a buffer of 4096 bytes (`NGX_CONF_BUFFER`) and refuses a longer one.
+/// nginx reads a parameter into a buffer of 4096 bytes (`NGX_CONF_BUFFER`) and rejects longer ones.
 const NGINX_LONGEST: usize = 4000;
 
-/// Why a text can't be written in a syntax.
+/// Why a text cannot be written in a syntax.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EscapeError {
-    /// It holds a character that the syntax can't carry, or that nobody means.
+    /// It contains a character that the syntax cannot represent, or that is certainly a mistake.
     #[error("it contains {name}, which {syntax} can't hold")]
     Character {
-        /// The character's name.
+        /// The character's name, since it may not be printable.
         name: String,
-        /// The syntax.
         syntax: &'static str,
     },
     /// It is longer than the syntax allows.
     #[error("it is {length} bytes long when quoted; {syntax} allows {longest}")]
     TooLong {
-        /// Its length.
         length: usize,
-        /// The most that fits.
         longest: usize,
-        /// The syntax.
         syntax: &'static str,
     },
-    /// A percent escape of a URL is none.
+    /// A `%` in a URL starts no valid percent-encoding.
     #[error("'%' is not followed by two hexadecimal digits")]
     Percent,
-    /// Percent escapes of a URL make no text.
+    /// The percent-decoded bytes of a URL are not UTF-8.
     #[error("it is not UTF-8 after decoding")]
     NotUtf8,
-    /// It has to be something, and it is nothing.
     #[error("it is empty")]
     Empty,
 }
 
-/// The error for `character`, which is named rather than printed.
+/// The error for `character`, which is described if it is not printable.
 fn refuse(character: char, syntax: &'static str) -> EscapeError {
     let name = match character {
         '\n' | '\r' => "a line break".to_owned(),
@@ -47,8 +42,8 @@ fn refuse(character: char, syntax: &'static str) -> EscapeError {
     EscapeError::Character { name, syntax }
 }
 
-/// `text` as one nginx parameter in double quotes. Variables in it stay variables. A tab, as logs and
-/// headers have them, becomes an escape; a line break would only be a mistake.
+/// `text` as one nginx parameter in double quotes. Variables in it stay variables. A tab, common in
+/// log formats and headers, is escaped. A line break is an error, since it can only be a mistake.
 pub fn nginx_quoted(text: &str) -> Result<String, EscapeError> {
     quote_for_nginx(text, |c| match c {
         '\t' => Ok("\\t"),
@@ -56,8 +51,8 @@ pub fn nginx_quoted(text: &str) -> Result<String, EscapeError> {
     })
 }
 
-/// `text` as one nginx parameter that means exactly `text`: a dollar sign becomes
-/// `${hactl_dollar}`, which nginx.conf defines, and line breaks and tabs become escapes.
+/// `text` as one nginx parameter with exactly the value `text`: a dollar sign becomes
+/// `${hactl_dollar}`, which nginx.conf defines, and line breaks and tabs are escaped.
 pub fn nginx_text(text: &str) -> Result<String, EscapeError> {
     let literal = text.replace('$', "${hactl_dollar}");
     quote_for_nginx(&literal, |c| match c {
@@ -69,14 +64,14 @@ pub fn nginx_text(text: &str) -> Result<String, EscapeError> {
 }
 
 /// `text` as one nginx parameter in which `$name` and `${name}` are variables, and every other
-/// dollar sign is itself.
+/// dollar sign is literal.
 pub fn nginx_variables(text: &str) -> Result<String, EscapeError> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        // `$5` would be what a regular expression captured, and hactl renders none.
+        // `$5` would be a regex capture, and hactl renders no regexes.
         let name = |text: &str| match text.bytes().next() {
             Some(b'0'..=b'9') => 0,
             _ => text.bytes().take_while(|b| is_variable_byte(*b)).count(),
@@ -100,7 +95,7 @@ pub fn nginx_variables(text: &str) -> Result<String, EscapeError> {
     nginx_quoted(&out)
 }
 
-/// `path` without its percent escapes: nginx compares locations with the decoded request.
+/// `path` percent-decoded: nginx matches locations against the decoded URI.
 pub fn decoded_url_path(path: &str) -> Result<String, EscapeError> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
@@ -121,12 +116,12 @@ pub fn decoded_url_path(path: &str) -> Result<String, EscapeError> {
     String::from_utf8(bytes).map_err(|_| EscapeError::NotUtf8)
 }
 
-/// True for what nginx takes as part of a variable's name.
+/// Whether nginx accepts the byte in a variable's name.
 fn is_variable_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Quotes `text`; `control` says what becomes of a control character.
+/// Quotes `text`, with `control` deciding about control characters.
 fn quote_for_nginx(
     text: &str,
     control: impl Fn(char) -> Result<&'static str, EscapeError>,
@@ -152,8 +147,8 @@ fn quote_for_nginx(
     Ok(out)
 }
 
-/// `text` as one bare word of keepalived.conf. keepalived's quoting differs between its versions
-/// (and `!`, `#`, `$`, `~` and `@` mean things), so only characters without a meaning pass.
+/// `text` as one bare word of keepalived.conf. keepalived's quoting differs between versions (and
+/// `!`, `#`, `$`, `~` and `@` are special), so only characters without a special meaning pass.
 pub fn keepalived_word(text: &str) -> Result<&str, EscapeError> {
     if text.is_empty() {
         return Err(EscapeError::Empty);
@@ -197,8 +192,8 @@ mod tests {
 
     use super::*;
 
-    /// What nginx makes of a configuration: its parameters up to the `;`, by the rules of
-    /// `ngx_conf_read_token`, and what is left.
+    /// Parses nginx parameters up to the `;` by the rules of `ngx_conf_read_token`. Returns them
+    /// and the remaining text.
     fn read_nginx(text: &str) -> Option<(Vec<String>, &str)> {
         let mut parameters = Vec::new();
         let mut rest = text;
@@ -230,7 +225,7 @@ mod tests {
         }
     }
 
-    /// What a POSIX shell makes of one word of single-quoted parts and escaped quotes.
+    /// Parses one shell word of single-quoted parts and escaped quotes as POSIX sh does.
     fn read_sh(mut word: &str) -> Option<String> {
         let mut value = String::new();
         while !word.is_empty() {

@@ -1,4 +1,4 @@
-//! What a host is: the facts that templates and rules depend on.
+//! The facts about a host that templates and rules depend on.
 
 use ipnet::IpNet;
 
@@ -6,40 +6,40 @@ use super::distribution::OsFamily;
 use super::names::{HostPath, UserName};
 use super::version::Version;
 
-/// An address that a host has of its own: no virtual one, and none on its loopback.
+/// An address of the host's own: not a VIP, and not on the loopback interface.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OwnAddress {
-    /// The interface that it is on.
     pub interface: String,
-    /// The address, with its network's prefix length.
+    /// The address and its prefix length.
     pub net: IpNet,
 }
 
-/// What rendering and planning need to know of one host.
+/// The facts about one host that rendering and planning need.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct NodeFacts {
     /// `ID` of os-release(5).
     pub os_id: String,
     /// `VERSION_ID` of os-release(5).
     pub os_version: String,
-    /// Its family.
     pub family: OsFamily,
-    /// keepalived's version: installed, or what the host's packages would install.
+    /// keepalived's version: the installed one, or else the one that the package manager would
+    /// install.
     pub keepalived: Version,
     /// nginx's version, likewise.
     pub nginx: Version,
     /// The user that nginx's workers run as.
     pub nginx_user: UserName,
-    /// nginx's pid file as its unit expects it.
+    /// nginx's pid file, as its systemd unit expects it.
     pub nginx_pid_file: HostPath,
-    /// Its own addresses; `None` where no host was asked.
+    /// Its own addresses, or `None` if no host was queried.
     pub addresses: Option<Vec<OwnAddress>>,
 }
 
 impl NodeFacts {
-    /// A Debian 12 host with that release's packages: what `render` assumes offline.
+    /// A Debian 12 host with that release's packages, as `render` assumes offline.
     pub fn debian_12() -> Self {
-        // The row's texts are valid by the tests below; the fallible constructors stay at the edge.
+        // Cannot fail, as the test below shows. Nothing else here calls a fallible constructor on a
+        // constant.
         let fixed = || -> Option<Self> {
             let (id, release) = ("debian", "12");
             let row = OsFamily::Debian.distribution();

@@ -1,8 +1,8 @@
-//! What each managed file is for.
+//! The roles of managed files.
 
 use strum::{Display, EnumString, IntoStaticStr};
 
-/// What a managed file is for; decides what has to happen after it changed.
+/// The role of a managed file, which decides what has to happen after it changed.
 #[derive(
     Debug,
     Clone,
@@ -30,9 +30,9 @@ pub enum FileRole {
     TlsCertificate,
     /// A site's private key, never shown: reload nginx.
     TlsKey,
-    /// The script that keepalived runs to ask nginx whether it serves: nothing to do.
+    /// The check script that keepalived runs against nginx: nothing to do.
     CheckScript,
-    /// The script that keepalived runs on state changes: nothing to do.
+    /// The notify script that keepalived runs on state changes: nothing to do.
     NotifyScript,
     /// The script that systemd runs before it stops nginx: nothing to do.
     HandOverScript,
@@ -40,26 +40,26 @@ pub enum FileRole {
     ReleaseScript,
     /// Kernel settings: apply them, and read them back.
     Sysctl,
-    /// A drop-in for nginx.service: `daemon-reload`, and a restart where a limit changed.
+    /// A drop-in for nginx.service: `daemon-reload`, plus a restart if a limit changed.
     NginxUnit,
     /// A drop-in for keepalived.service: `daemon-reload`.
     KeepalivedUnit,
-    /// The configuration of a further unit: reload that unit.
+    /// The configuration of any other unit: reload that unit.
     UnitConf,
-    /// A tmpfiles.d(5) fragment: the folder in /run that the drop-ins write to.
+    /// A tmpfiles.d(5) fragment for the folder in /run that the drop-ins write to.
     Tmpfiles,
-    /// Not hactl's: what generation 0 holds, and what a later hactl may know.
+    /// Not hactl's: files of generation 0, and roles that only a later hactl knows.
     #[serde(other)]
     Other,
 }
 
 impl FileRole {
-    /// By the word in a manifest.
+    /// Parses the word that a manifest uses. Unknown words are [`Self::Other`].
     pub fn of_word(word: &str) -> Self {
         word.parse().unwrap_or(Self::Other)
     }
 
-    /// True for what keepalived or systemd runs.
+    /// Whether keepalived or systemd runs the file.
     pub fn is_script(self) -> bool {
         matches!(
             self,

@@ -1,39 +1,39 @@
-//! What keepalived has from which release on, by its own history.
+//! The keepalived release that introduced each feature, by its changelog.
 
 use super::version::Version;
 
-/// Something that not every keepalived has.
+/// A feature or behaviour that depends on keepalived's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeepalivedFeature {
-    /// The right VRRPv3 checksum for every unicast peer.
+    /// Correct VRRPv3 checksums for every unicast peer.
     UnicastChecksums,
-    /// `track_file`, by which nginx's death is known at once; `vrrp_track_file` at first.
+    /// `track_file`, which detects nginx's exit at once. At first called `vrrp_track_file`.
     TrackFile,
     /// `no_track` of a virtual route.
     RouteNoTrack,
-    /// `-t`. An earlier one calls it an invalid option and ends with 0.
+    /// `-t`. Earlier versions call it an invalid option and still exit with 0.
     ConfigTest,
-    /// The block is called `track_file`; what it was called before is deprecated.
+    /// The block is named `track_file`, and `vrrp_track_file` is deprecated.
     TrackFileName,
     /// `max_auto_priority`.
     MaxAutoPriority,
-    /// Debian builds it with nftables and without iptables, and then `vrrp_iptables` is an error which keeps it from
-    /// starting.
+    /// Debian builds it with nftables and without iptables, so that `vrrp_iptables` is an error
+    /// that keeps it from starting.
     DebianNftables,
     /// `reload_check_config`.
     ReloadCheck,
-    /// Today's exit codes of `-t`, which are one higher than before.
+    /// Current exit codes of `-t`, one higher than before.
     TestCodes,
     /// `down_timer_adverts`.
     DownTimerAdverts,
-    /// Parts of a second in the interval and the timeout of a `vrrp_script`; before, they are an error.
+    /// Fractional seconds in the interval and timeout of a `vrrp_script`. Before, they are an
+    /// error.
     DecimalScriptTimes,
-    /// A list of VIPs that differs from one's own is only logged; before, such an advert is refused.
+    /// A differing VIP list in an advert is only logged. Before, such an advert is dropped.
     ToleratesOtherVips,
 }
 
 impl KeepalivedFeature {
-    /// The first release that has it.
     pub const fn since(self) -> Version {
         match self {
             Self::UnicastChecksums => Version::new(1, 3, 7),
@@ -50,7 +50,7 @@ impl KeepalivedFeature {
         }
     }
 
-    /// True where that release has it.
+    /// Whether keepalived `version` has it.
     pub fn is_in(self, version: Version) -> bool {
         version >= self.since()
     }

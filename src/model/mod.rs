@@ -1,8 +1,8 @@
-//! The values a cluster is made of, validated, and the [`Cluster`] that they form.
+//! The validated values that make up a cluster, and the [`Cluster`] itself.
 //!
-//! This module knows nothing of YAML, of files, of SSH or of templates. A value that exists is
-//! valid: every constructor refuses what keepalived, nginx or the kernel would refuse, so that no
-//! later stage has to look again.
+//! This module knows nothing about YAML, files, SSH or templates. Every constructor rejects what
+//! keepalived, nginx or the kernel would reject, so a value that exists is valid and later stages
+//! do not check it again.
 
 mod cluster;
 mod distribution;

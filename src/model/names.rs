@@ -1,10 +1,10 @@
-//! Names: text that ends up inside configuration, so that only harmless characters may form it.
+//! Names: text that ends up in configuration files, and so is limited to safe characters.
 
 use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// Why a text is no valid value of its type: what is wrong with it, and what would be right.
+/// Why a text is not a valid value of its type, and what would be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {rule}")]
 pub struct InvalidValue {
@@ -15,7 +15,7 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// An error that says which `rule` a value of the kind `what` breaks.
+    /// An error for a value of the kind `what` that breaks `rule`.
     pub fn new(what: &'static str, rule: impl Into<String>) -> Self {
         Self {
             what,
@@ -24,7 +24,7 @@ impl InvalidValue {
     }
 }
 
-/// Declares a text type whose characters are limited to a harmless set.
+/// Declares a text type that is limited to safe characters.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr, $valid:expr, $rule:literal) => {
         $(#[$doc])*
@@ -35,7 +35,6 @@ macro_rules! name_type {
         pub struct $name(String);
 
         impl $name {
-            /// Validates `text`.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
                 let text = text.into();
                 let valid: fn(&str) -> bool = $valid;
@@ -45,7 +44,6 @@ macro_rules! name_type {
                 Ok(Self(text))
             }
 
-            /// The validated text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -79,7 +77,7 @@ macro_rules! name_type {
     };
 }
 
-/// True when `text` starts with a letter or digit and goes on with those, `-`, `_` or `.`.
+/// Whether `text` starts with a letter or digit and contains only those, `-`, `_` and `.`.
 fn is_label(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text
@@ -88,7 +86,7 @@ fn is_label(text: &str) -> bool {
 }
 
 name_type!(
-    /// The cluster's name; it names files in reports and the generations' manifests.
+    /// The cluster's name. Reports are named after it, and generations' manifests contain it.
     ClusterName, "cluster name", 63, is_label,
     "1 to 63 letters, digits, '-', '_' or '.', and a letter or digit first"
 );
@@ -117,7 +115,7 @@ name_type!(
     InterfaceName, "interface name", 15,
     |text| {
         !matches!(text, "." | "..")
-            // ip(8) and others would take it for an option.
+            // ip(8) and other tools would take it for an option.
             && !text.starts_with('-')
             && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))
     },
@@ -133,7 +131,7 @@ name_type!(
     "1 to 32 lower-case letters, digits, '-' or '_', and a letter or '_' first"
 );
 name_type!(
-    /// An nginx `server_name`: a host name, a wildcard at one end, or `_` for any.
+    /// An nginx `server_name`: a host name, a wildcard at one end, or `_` for a catch-all.
     ServerName, "server name", 253,
     |text| {
         text == "_"
@@ -144,13 +142,14 @@ name_type!(
     "a host name such as 'www.example.org', one with a wildcard at an end such as '*.example.org', or '_' for any"
 );
 name_type!(
-    /// The name of an HTTP header (RFC 9110, section 5.1: a token; here without its odd signs).
+    /// The name of an HTTP header (RFC 9110, section 5.1): a token, here without its unusual
+    /// characters.
     HeaderName, "header name", 128,
     |text| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')),
     "1 to 128 letters, digits, '-' or '_'"
 );
 name_type!(
-    /// A key of sysctl(8) with dots, such as `net.core.somaxconn`.
+    /// A dotted sysctl(8) key, such as `net.core.somaxconn`.
     SysctlKey, "sysctl key", 128,
     |text| {
         text.contains('.')
@@ -164,7 +163,7 @@ name_type!(
     "dotted words of letters, digits, '-' or '_', such as 'net.core.somaxconn'"
 );
 name_type!(
-    /// A sysctl's value: numbers and words, separated by single blanks.
+    /// A sysctl's value: numbers and words, separated by single spaces.
     SysctlValue, "sysctl value", 4096,
     |text| {
         text.split(' ').all(|word| {
@@ -175,7 +174,8 @@ name_type!(
     "numbers or words, separated by single blanks"
 );
 
-/// An absolute path on a host, free of anything that a shell, keepalived or nginx would interpret.
+/// An absolute path on a host, free of characters that a shell, keepalived or nginx would
+/// interpret.
 #[derive(
     Debug,
     Clone,
@@ -192,7 +192,7 @@ name_type!(
 pub struct HostPath(Utf8PathBuf);
 
 impl HostPath {
-    /// Validates `text`: absolute, no `..`, no empty component, harmless characters.
+    /// Validates `text`: absolute, without `..`, empty components or unsafe characters.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
         let text = text.into();
         let harmless = |part: &str| {
@@ -203,7 +203,7 @@ impl HostPath {
                     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | ':')
                 })
         };
-        // keepalived reads lines of 1024 bytes, nginx parameters of 4096.
+        // keepalived reads lines of up to 1024 bytes, nginx parameters of up to 4096.
         let valid = text.len() <= 1000
             && text
                 .strip_prefix('/')
@@ -217,12 +217,10 @@ impl HostPath {
         Ok(Self(text.into()))
     }
 
-    /// The validated path.
     pub fn as_path(&self) -> &Utf8Path {
         &self.0
     }
 
-    /// The validated path as text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }

@@ -1,4 +1,4 @@
-//! What nginx needs to know: upstreams, sites and their locations, streams and global settings.
+//! nginx's settings: upstreams, sites and their locations, streams and globals.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::names::{HeaderName, HostPath, InvalidValue, ServerName, UpstreamName};
 use super::secret::SecretRef;
 
-/// A server behind the proxy: an address or a host name, and a port.
+/// An upstream server's address: an IP address or a host name, and a port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerAddress {
     host: String,
@@ -33,7 +33,8 @@ impl ServerAddress {
             .and_then(|rest| rest.strip_suffix(']'))
             .is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
         let is_name = ServerName::new(host).is_ok() && !host.contains('*') && host != "_";
-        // `999.1.1.1` has the letters of a name, but nobody means a name by it.
+        // `999.1.1.1` consists of characters that a host name may have, but can only be a mistyped
+        // address.
         let looks_like_ipv4 = host.chars().all(|c| c.is_ascii_digit() || c == '.');
         let is_ipv4 = host.parse::<std::net::Ipv4Addr>().is_ok();
         if port == 0 || !(is_ipv6 || is_ipv4 || is_name && !looks_like_ipv4) {
@@ -45,19 +46,18 @@ impl ServerAddress {
         })
     }
 
-    /// The host, an IPv6 address in brackets.
+    /// The host, with an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The host, if it is a name, which nginx resolves when it starts or reloads.
+    /// The host, if it is a name. nginx resolves names when it starts or reloads.
     pub fn name(&self) -> Option<&str> {
         let is_address =
             self.host.starts_with('[') || self.host.parse::<std::net::Ipv4Addr>().is_ok();
         (!is_address).then_some(self.host.as_str())
     }
 
-    /// The port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -75,11 +75,11 @@ impl serde::Serialize for ServerAddress {
     }
 }
 
-/// How an upstream chooses a server.
+/// An upstream's load-balancing method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
-    /// nginx's default.
+    /// The default of nginx.
     RoundRobin,
     /// `least_conn`.
     LeastConn,
@@ -92,71 +92,66 @@ pub enum Balance {
 /// One `server` of an upstream (`ngx_http_upstream_module`).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct UpstreamServer {
-    /// Where it listens.
     pub address: ServerAddress,
-    /// Its share, 1 by default.
+    /// `weight`, 1 by default.
     pub weight: u32,
-    /// Failures within `fail_timeout` that mark it down; 0 turns that off.
+    /// Failures within `fail_timeout` after which it is considered down. 0 disables this.
     pub max_fails: u32,
-    /// The window for `max_fails`, and how long it then stays down.
+    /// The window for `max_fails`, and how long the server then stays down.
     pub fail_timeout: Duration,
-    /// Connections at most at a time, 0 for no limit.
+    /// Limit on simultaneous connections, 0 for none.
     pub max_conns: u32,
-    /// Used only when the others are down.
+    /// Used only while all other servers are down.
     pub backup: bool,
-    /// Taken out of service.
+    /// Marked permanently unavailable.
     pub down: bool,
 }
 
 /// A named group of servers.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Upstream {
-    /// Its name.
     pub name: UpstreamName,
-    /// How a server is chosen.
+    /// The load-balancing method.
     pub balance: Balance,
-    /// Idle connections that each worker keeps open; 0 for none.
+    /// Idle connections that each worker keeps open, 0 for none.
     pub keepalive: u32,
-    /// The servers, at least one.
+    /// At least one server.
     pub servers: Vec<UpstreamServer>,
 }
 
 /// A socket that a site listens on. Without an address: every address, IPv4 and IPv6.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Listen {
-    /// One address, or all.
+    /// One address, or all of both families.
     pub address: Option<IpAddr>,
-    /// The port.
     pub port: u16,
-    /// TLS on this socket.
+    /// Whether this socket speaks TLS.
     pub tls: bool,
-    /// The site that answers requests for unknown names.
+    /// Whether this is the socket's default server, which answers requests for unknown names.
     pub default_server: bool,
 }
 
-/// A header and its value; the value is literal text, but for nginx's `$variables` in it.
+/// A header and its value. `$variables` in the value are expanded by nginx, and the rest is
+/// literal.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Header {
-    /// Its name.
     pub name: HeaderName,
-    /// Its value: printable characters; the template quotes it.
+    /// Its value: printable characters, which the template quotes.
     pub value: String,
 }
 
-/// Where a redirect leads.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Redirect {
     /// 301, 302, 307 or 308.
     pub code: u16,
-    /// The target, with nginx's variables, such as `https://$host$request_uri`.
+    /// The target URL with nginx's variables, such as `https://$host$request_uri`.
     pub target: String,
 }
 
-/// What a location does.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum LocationAction {
-    /// Hands requests to an upstream.
+    /// Proxies requests to an upstream.
     Proxy {
         /// The upstream's name.
         upstream: UpstreamName,
@@ -165,14 +160,13 @@ pub enum LocationAction {
     Redirect(Redirect),
     /// Answers with fixed text.
     Return {
-        /// The status.
+        /// The HTTP status code.
         code: u16,
-        /// The text.
         body: String,
     },
-    /// Serves files of a folder on the host.
+    /// Serves files from a folder on the host.
     Files {
-        /// The folder.
+        /// The document root.
         root: HostPath,
     },
 }
@@ -180,15 +174,14 @@ pub enum LocationAction {
 /// A `location` of a site.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Location {
-    /// The prefix, `/` for the whole site; an exact match when `exact`.
+    /// The prefix, `/` for the whole site, or the exact path if `exact`.
     pub path: String,
     /// `location = path`.
     pub exact: bool,
-    /// What it does.
     pub action: LocationAction,
-    /// Headers set on the request to the upstream, beside the usual ones.
+    /// Headers set on requests to the upstream, in addition to the standard ones.
     pub request_headers: Vec<Header>,
-    /// Headers added to the answer.
+    /// Headers added to the response.
     pub response_headers: Vec<Header>,
     /// `proxy_connect_timeout`.
     pub connect_timeout: Duration,
@@ -196,63 +189,61 @@ pub struct Location {
     pub send_timeout: Duration,
     /// `proxy_read_timeout`.
     pub read_timeout: Duration,
-    /// `Upgrade` and `Connection` are passed on.
+    /// Whether `Upgrade` and `Connection` are passed on.
     pub websocket: bool,
-    /// Requests a second from one client address at most, and the burst beyond it.
+    /// The maximum rate of requests per second from one client address, and the burst allowed
+    /// beyond it.
     pub rate_limit: Option<(u32, u32)>,
-    /// Its requests are logged; `access_log off` otherwise.
+    /// Whether requests are logged. If not, `access_log off`.
     pub access_log: bool,
 }
 
-/// A certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "from")]
 pub enum Tls {
-    /// Files that are on the hosts already.
+    /// Files that already exist on the hosts.
     OnHost {
-        /// The chain.
+        /// The certificate chain.
         certificate: HostPath,
-        /// Its key.
+        /// The private key.
         key: HostPath,
     },
     /// Pushed with the configuration.
     Pushed {
-        /// The chain.
+        /// The certificate chain.
         certificate: SecretRef,
-        /// Its key.
+        /// The private key.
         key: SecretRef,
     },
 }
 
-/// A virtual server.
+/// A `server` block.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Site {
-    /// `server_name`s; `_` alone for any.
+    /// `server_name`s, or `_` alone for a catch-all.
     pub names: Vec<ServerName>,
-    /// The sockets, at least one.
+    /// At least one socket.
     pub listen: Vec<Listen>,
-    /// Certificate and key, present when a socket has `tls`.
+    /// Certificate and key, present if a socket has `tls`.
     pub tls: Option<Tls>,
     /// HTTP/2 on the TLS sockets.
     pub http2: bool,
-    /// What it does, `/` among them.
+    /// Its locations, `/` among them.
     pub locations: Vec<Location>,
-    /// `client_max_body_size` in bytes, where it isn't the global one; 0 for no limit.
+    /// `client_max_body_size` in bytes, if it differs from the global one. 0 for no limit.
     pub client_max_body_size: Option<u64>,
-    /// Headers added to every answer.
+    /// Headers added to every response.
     pub response_headers: Vec<Header>,
-    /// Lines for the `server` block, verbatim. An escape hatch: nobody checks it but `nginx -t`.
+    /// Verbatim lines for the `server` block, an escape hatch: only `nginx -t` checks them.
     pub raw: Option<String>,
 }
 
 /// A TCP or UDP proxy (`ngx_stream_proxy_module`).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Stream {
-    /// The port.
     pub port: u16,
-    /// UDP.
+    /// Whether it proxies UDP rather than TCP.
     pub udp: bool,
-    /// The upstream's name.
     pub upstream: UpstreamName,
     /// `proxy_connect_timeout`.
     pub connect_timeout: Duration,
@@ -260,34 +251,35 @@ pub struct Stream {
     pub idle_timeout: Duration,
 }
 
-/// Where a log goes.
+/// The destination of a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "to")]
 pub enum LogTarget {
-    /// Nowhere.
+    /// No logging.
     Off,
     /// A file on the host.
     File {
-        /// Its path.
+        /// An absolute path on the host.
         path: HostPath,
     },
     /// A syslog server, `address:port`.
     Syslog {
-        /// The server.
+        /// The server's address and port.
         server: ServerAddress,
     },
 }
 
-/// How often nginx is asked, and how often it must fail or pass before it counts.
+/// How often nginx is checked, and how many results in a row change its state.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Health {
-    /// Time between two checks (`vrrp_script` `interval`, whole seconds before keepalived 2.3.2).
+    /// Time between two checks (`interval` of a `vrrp_script`, whole seconds before keepalived
+    /// 2.3.2).
     pub interval: Duration,
-    /// A check that takes longer has failed.
+    /// The time after which a check counts as failed.
     pub timeout: Duration,
-    /// Failures in a row before it counts.
+    /// Consecutive failures until nginx counts as down.
     pub fall: u32,
-    /// Passes in a row before it counts.
+    /// Consecutive successes until nginx counts as up.
     pub rise: u32,
 }
 
@@ -304,21 +296,20 @@ pub struct NginxSettings {
     pub client_max_body_size: u64,
     /// `worker_shutdown_timeout`: how long old workers may drain after a reload.
     pub shutdown_timeout: Duration,
-    /// The access log's target.
     pub access_log: LogTarget,
-    /// The access log's format, nginx's variables included; the template quotes it.
+    /// The access log's format, with nginx's variables. The template quotes it.
     pub log_format: String,
-    /// The error log's target.
     pub error_log: LogTarget,
-    /// The port on loopback with `/nginx_status`, `/health` and the generation that is served.
+    /// The loopback port that serves `/nginx_status`, `/health` and the active generation.
     pub status_port: u16,
     /// `listen … backlog=` of the sites' sockets.
     pub backlog: u32,
-    /// Lines for the `http` block, verbatim. An escape hatch: nobody checks it but `nginx -t`.
+    /// Verbatim lines for the `http` block, an escape hatch: only `nginx -t` checks them.
     pub raw_http: Option<String>,
 }
 
-/// Where a plain HTTP site tells that nginx serves the configuration `id`, to who knows that id already.
+/// The URL path by which a plain HTTP site confirms that nginx serves the configuration `id`. It
+/// reveals nothing to a client that does not know the id.
 pub fn generation_path(id: &str) -> String {
     format!("/.well-known/hactl/{id}")
 }

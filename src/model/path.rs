@@ -1,29 +1,28 @@
-//! Where in an inventory a value stands, independent of lines and columns.
+//! The place of a value in an inventory, independent of lines and columns.
 
 use std::fmt;
 
 /// One step of an [`InventoryPath`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathStep {
-    /// A key of a mapping.
     Key(String),
-    /// A position in a sequence, from 0.
+    /// A position in a sequence, counted from 0.
     Index(usize),
 }
 
 /// A place in the inventory such as `nodes[1].priority`. The inventory's source resolves it to line
-/// and column; a value that was defaulted resolves to its nearest ancestor that was typed.
+/// and column. A defaulted value resolves to its nearest ancestor that is in the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
 #[schemars(from = "String", into = "String")]
 pub struct InventoryPath(Vec<PathStep>);
 
 impl InventoryPath {
-    /// The document itself.
+    /// The document's root.
     pub fn root() -> Self {
         Self::default()
     }
 
-    /// This place's member `key`.
+    /// The place of the member `key` below this one.
     #[must_use]
     pub fn key(&self, key: impl Into<String>) -> Self {
         let mut steps = self.0.clone();
@@ -31,7 +30,7 @@ impl InventoryPath {
         Self(steps)
     }
 
-    /// This place's item `index`.
+    /// The place of the item `index` below this one.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         let mut steps = self.0.clone();
@@ -45,7 +44,6 @@ impl InventoryPath {
         Some(Self(rest.to_vec()))
     }
 
-    /// The steps from the root.
     pub fn steps(&self) -> &[PathStep] {
         &self.0
     }

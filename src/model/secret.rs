@@ -1,24 +1,24 @@
-//! Secrets by reference: the inventory says where a secret is, the edge fetches it, and nothing
-//! that is serialised or printed can hold its value.
+//! Secrets by reference: the inventory says where a secret comes from, and only the edge fetches
+//! it. Nothing that is serialised or printed can contain its value.
 
 use std::collections::HashMap;
 
 use camino::Utf8PathBuf;
 use secrecy::SecretString;
 
-/// Where a secret comes from. Printing one shows the place, never the value.
+/// The source of a secret. Printing it shows the source, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretRef {
-    /// An environment variable of the operator's.
+    /// An environment variable on the controller.
     Env(String),
-    /// A file beside the inventory, or an absolute path; readable by nobody else.
+    /// A file next to the inventory, or an absolute path. No other user may be able to read it.
     File(Utf8PathBuf),
-    /// A program and its arguments; its standard output, less one final newline.
+    /// A program and its arguments. The secret is its standard output, without a final newline.
     Command(Vec<String>),
 }
 
-/// The values behind the references of one inventory, fetched once, at the edge.
+/// The values of one inventory's secrets, fetched once.
 #[derive(Debug, Default, Clone)]
 pub struct Secrets(HashMap<SecretRef, SecretString>);
 
@@ -31,12 +31,10 @@ pub struct MissingSecret {
 }
 
 impl Secrets {
-    /// Keeps `value` for `reference`.
     pub fn insert(&mut self, reference: SecretRef, value: SecretString) {
         self.0.insert(reference, value);
     }
 
-    /// The value behind `reference`.
     pub fn get(&self, reference: &SecretRef) -> Result<&SecretString, MissingSecret> {
         self.0.get(reference).ok_or_else(|| MissingSecret {
             reference: reference.clone(),

@@ -1,5 +1,3 @@
-//! A socket that a server listens on.
-
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,26 +11,23 @@ pub enum Transport {
     Udp,
 }
 
-/// An address and a port. The unspecified address of a family stands for all of its addresses.
+/// An address, port and protocol. A family's unspecified address stands for all of its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
 #[schemars(from = "String", into = "String")]
 pub struct Socket {
-    /// The address.
     pub address: IpAddr,
-    /// The port.
     pub port: u16,
-    /// The protocol.
     pub transport: Transport,
 }
 
 impl Socket {
-    /// Every address of IPv4.
+    /// The IPv4 wildcard.
     pub const ANY_V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    /// Every address of IPv6.
+    /// The IPv6 wildcard.
     pub const ANY_V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
-    /// What ss(8) calls a local address: `0.0.0.0:80`, `[::]:80`, `10.0.0.1%eth0:80`, or `*:80`, which is
-    /// both families in one socket.
+    /// Parses a local address in ss(8)'s notation: `0.0.0.0:80`, `[::]:80`, `10.0.0.1%eth0:80`, or
+    /// `*:80`, which is one dual-stack socket.
     pub fn local(netid: &str, text: &str) -> Option<Vec<Self>> {
         let transport = match netid {
             "tcp" => Transport::Tcp,
@@ -57,12 +52,11 @@ impl Socket {
         Some(addresses.into_iter().map(socket).collect())
     }
 
-    /// True when it listens on every address of its family.
     pub fn is_wildcard(&self) -> bool {
         self.address.is_unspecified()
     }
 
-    /// True when whoever reaches `other` reaches this one.
+    /// Whether every connection to `other` could also reach this socket.
     pub fn covers(&self, other: &Self) -> bool {
         let is_any = self.is_wildcard() && self.address.is_ipv4() == other.address.is_ipv4();
         (is_any || self.address == other.address)

@@ -1,11 +1,11 @@
-//! Text from strangers: hosts, files, other programs. Nothing of it may command a terminal, or make a
-//! reader see something else than what is there.
+//! Untrusted text from hosts, files and other programs. It must not be able to control a terminal
+//! or make a reader see anything but its real content.
 
 use std::fmt::Write as _;
 
-/// True for characters that a terminal obeys, or that reorder, break or hide text: the control
-/// characters (C0, DEL and C1) but for newline and tab, Unicode's bidirectional controls, its
-/// separators of lines, its annotations and its tags, and what has no width.
+/// Whether a terminal would interpret the character, or it reorders, breaks or hides text: control
+/// characters (C0, DEL and C1) except newline and tab, Unicode's bidirectional controls, line and
+/// paragraph separators, annotations and tags, and characters without a width.
 pub fn is_harmful(c: char) -> bool {
     let hides = matches!(
         c,
@@ -21,7 +21,7 @@ pub fn is_harmful(c: char) -> bool {
     hides || c.is_control() && !matches!(c, '\n' | '\t')
 }
 
-/// `text` with every harmful character as an escape that can be read, such as `\u{1b}`.
+/// `text` with every harmful character as a readable escape, such as `\u{1b}`.
 pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -34,7 +34,7 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
-/// `text` cut to `limit` characters, with a mark where it was longer.
+/// `text` truncated to `limit` characters, with `...` if it was longer.
 pub fn clipped(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}...", &text[..end]),
@@ -42,8 +42,8 @@ pub fn clipped(text: &str, limit: usize) -> String {
     }
 }
 
-/// A JSON document with its harmful characters as JSON's own escapes: the same document. JSON itself
-/// asks for this of the C0 characters only.
+/// A JSON document with harmful characters as JSON escapes, which keeps its meaning. JSON itself
+/// requires escapes only for C0.
 pub fn harmless_json(document: &str) -> String {
     let mut shown = String::with_capacity(document.len());
     for c in document.chars() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A service that hactl manages, by the name of its program.
+/// A service that hactl manages, identified by its program's name.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
 )]
@@ -10,21 +10,19 @@ use std::fmt;
 pub struct UnitId(&'static str);
 
 impl UnitId {
-    /// The web server.
     pub const NGINX: Self = Self("nginx");
-    /// VRRP.
     pub const KEEPALIVED: Self = Self("keepalived");
-    /// By the name of its package and of systemd's unit.
+    /// A unit whose package and systemd unit are both called `name`.
     pub const fn new(name: &'static str) -> Self {
         Self(name)
     }
 
-    /// Its name, which the host's program and manifests know it by.
+    /// The name that the host's program and manifests use.
     pub fn name(self) -> &'static str {
         self.0
     }
 
-    /// systemd's unit.
+    /// The systemd unit.
     pub fn service(self) -> String {
         format!("{}.service", self.0)
     }

@@ -1,5 +1,3 @@
-//! Versions of programs.
-
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,16 +5,13 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
 #[schemars(from = "String", into = "String")]
 pub struct Version {
-    /// The first number.
     pub major: u32,
-    /// The second.
     pub minor: u32,
-    /// The third, 0 where there is none.
+    /// 0 if there is no third number.
     pub patch: u32,
 }
 
 impl Version {
-    /// A version from its numbers.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self {
             major,
@@ -32,9 +27,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// The text is not a dotted version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no version: expected numbers separated by dots, such as 2.2.7")]
+#[error("not a version: expected numbers separated by dots, such as 2.2.7")]
 pub struct InvalidVersion;
 
 impl FromStr for Version {

@@ -1,4 +1,4 @@
-//! What keepalived needs to know: VRRP instances, timers, peers and what a dead nginx means.
+//! VRRP's settings: instances, timers, peers, and the reaction to a failed nginx.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,13 +9,13 @@ use ipnet::IpNet;
 use super::names::{InstanceName, InterfaceName, InvalidValue, NodeName};
 use super::secret::SecretRef;
 
-/// A VRRP priority, 1 to 254. 0 means "I resign" and 255 the address's owner (RFC 9568, 5.2.4).
+/// A VRRP priority, 1 to 254. On the wire, 0 is a resignation and 255 the address owner (RFC 9568,
+/// 5.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct Priority(u8);
 
 impl Priority {
-    /// Validates `value`.
     pub fn new(value: i64) -> Result<Self, InvalidValue> {
         match u8::try_from(value) {
             Ok(value @ 1..=254) => Ok(Self(value)),
@@ -26,7 +26,6 @@ impl Priority {
         }
     }
 
-    /// The number on the wire.
     pub fn get(self) -> u8 {
         self.0
     }
@@ -44,7 +43,6 @@ impl fmt::Display for Priority {
 pub struct VirtualRouterId(u8);
 
 impl VirtualRouterId {
-    /// Validates `value`.
     pub fn new(value: i64) -> Result<Self, InvalidValue> {
         match u8::try_from(value) {
             Ok(value @ 1..) => Ok(Self(value)),
@@ -55,7 +53,6 @@ impl VirtualRouterId {
         }
     }
 
-    /// The number on the wire.
     pub fn get(self) -> u8 {
         self.0
     }
@@ -67,13 +64,13 @@ impl fmt::Display for VirtualRouterId {
     }
 }
 
-/// The weight of a tracked script or file, -253 to 253 (keepalived.conf(5)); 0 would mean FAULT.
+/// The weight of a tracked script or file, -253 to 253 (keepalived.conf(5)). 0 is excluded, since
+/// it means FAULT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct Weight(i16);
 
 impl Weight {
-    /// Validates `value`.
     pub fn new(value: i64) -> Result<Self, InvalidValue> {
         match i16::try_from(value) {
             Ok(value @ (-253..=-1 | 1..=253)) => Ok(Self(value)),
@@ -84,14 +81,13 @@ impl Weight {
         }
     }
 
-    /// The number as keepalived takes it.
     pub fn get(self) -> i16 {
         self.0
     }
 }
 
-/// The time between two adverts, in whole hundredths of a second: 10 ms to 40.95 s, which is what
-/// VRRPv3's 12-bit field holds (RFC 9568, 5.2.7).
+/// The advertisement interval in centiseconds: 10 ms to 40.95 s, the range of VRRPv3's 12-bit field
+/// (RFC 9568, 5.2.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct AdvertInterval {
@@ -99,7 +95,6 @@ pub struct AdvertInterval {
 }
 
 impl AdvertInterval {
-    /// Validates `value`.
     pub fn new(value: Duration) -> Result<Self, InvalidValue> {
         let rule = || InvalidValue::new("advert interval", "10ms to 40.95s, in steps of 10ms");
         let millis = value.as_millis();
@@ -112,17 +107,16 @@ impl AdvertInterval {
         }
     }
 
-    /// The interval as a duration.
     pub fn duration(self) -> Duration {
         Duration::from_millis(u64::from(self.centiseconds) * 10)
     }
 
-    /// True when it is a whole number of seconds, which is all that VRRPv2 can say.
+    /// Whether it is a whole number of seconds. VRRPv2 can express nothing else.
     pub fn is_whole_seconds(self) -> bool {
         self.centiseconds.is_multiple_of(100)
     }
 
-    /// keepalived's spelling, in seconds: `1`, `0.05`.
+    /// keepalived's notation, in seconds: `1`, `0.05`.
     pub fn keepalived(self) -> String {
         let (seconds, rest) = (self.centiseconds / 100, self.centiseconds % 100);
         if rest == 0 {
@@ -133,17 +127,16 @@ impl AdvertInterval {
     }
 }
 
-/// How many adverts must be missing before a backup takes over (keepalived's `down_timer_adverts`, 1 to
-/// 100); RFC 9568, 6.1 says three.
+/// The number of missed adverts after which a backup takes over (keepalived's `down_timer_adverts`,
+/// 1 to 100). RFC 9568, 6.1 fixes it at three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct DownTimerAdverts(u8);
 
 impl DownTimerAdverts {
-    /// What the RFC says, and keepalived does where it is told nothing.
+    /// The RFC's value, and keepalived's default.
     pub const RFC: Self = Self(3);
 
-    /// Validates `value`.
     pub fn new(value: i64) -> Result<Self, InvalidValue> {
         match u8::try_from(value) {
             Ok(value @ 1..=100) => Ok(Self(value)),
@@ -154,13 +147,11 @@ impl DownTimerAdverts {
         }
     }
 
-    /// The number as keepalived takes it.
     pub fn get(self) -> u8 {
         self.0
     }
 }
 
-/// The version of the VRRP protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VrrpVersion {
@@ -171,7 +162,7 @@ pub enum VrrpVersion {
 }
 
 impl VrrpVersion {
-    /// The number that keepalived takes.
+    /// The value of `vrrp_version`.
     pub fn number(self) -> u8 {
         match self {
             Self::V2 => 2,
@@ -180,20 +171,20 @@ impl VrrpVersion {
     }
 }
 
-/// A named choice of advert interval, of how many may be missing, and of priorities.
+/// A named profile of advert interval, tolerated losses and priorities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Failover {
-    /// VRRPv3, adverts every 20 ms, eight of which must be missing: for a LAN.
+    /// VRRPv3 with an advert every 20 ms and failover after eight missed ones, for a LAN.
     Fast,
     /// Adverts every second.
     Standard,
-    /// Adverts every 3 s: for links that lose or delay packets.
+    /// Adverts every 3 s, for links that lose or delay packets.
     Wan,
 }
 
 impl Failover {
-    /// Its name in an inventory and in a manifest.
+    /// Its name in inventories and manifests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fast => "fast",
@@ -203,7 +194,6 @@ impl Failover {
     }
 }
 
-/// How adverts reach the peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Peering {
@@ -219,22 +209,22 @@ pub enum Peering {
 pub enum Preemption {
     /// It does, after `delay` (keepalived's `preempt_delay`, 0 for at once).
     Preempt {
-        /// The time it waits first.
+        /// How long it waits first.
         delay: Duration,
     },
     /// It does not (`nopreempt`).
     Keep,
 }
 
-/// What a node does to its own candidacy while its nginx is dead or wrong.
+/// How a node reacts to its nginx being down or serving the wrong configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "mode")]
 pub enum OnNginxFailure {
-    /// FAULT: it resigns with a priority-0 advert and stands no longer.
+    /// FAULT: it resigns with a priority-0 advert and takes no part in the election.
     Fault,
-    /// Its priority changes by `weight`, and it stays a candidate.
+    /// Its priority changes by `weight`, and it stays in the election.
     Weight {
-        /// Negative: added while failed. Positive: added while healthy.
+        /// If negative, added while nginx has failed. If positive, added while nginx is healthy.
         weight: Weight,
     },
 }
@@ -242,77 +232,72 @@ pub enum OnNginxFailure {
 /// VRRPv2's plaintext password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authentication {
-    /// Where the password comes from. Only its first 8 characters count.
+    /// The source of the password. VRRPv2 uses only its first 8 characters.
     pub password: SecretRef,
 }
 
 /// A route that moves with the VIP (`virtual_routes`).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct VirtualRoute {
-    /// Where it leads.
     pub destination: IpNet,
-    /// The gateway.
     pub via: IpAddr,
-    /// The interface, where one is named.
+    /// The interface, if one is configured.
     pub interface: Option<InterfaceName>,
 }
 
 /// Settings that all instances share.
 #[derive(Debug, Clone)]
 pub struct VrrpSettings {
-    /// The named profile that set the defaults.
+    /// The profile that provides the defaults.
     pub failover: Failover,
-    /// Protocol version.
     pub version: VrrpVersion,
-    /// Time between adverts.
     pub advert_interval: AdvertInterval,
-    /// How many of them must be missing before a backup takes over.
+    /// Missed adverts after which a backup takes over.
     pub down_timer_adverts: DownTimerAdverts,
-    /// Unicast or multicast.
     pub peering: Peering,
-    /// What happens when a better node returns.
+    /// Whether a returning node of higher priority takes over.
     pub preemption: Preemption,
-    /// What a dead nginx means.
+    /// How a node reacts to a failed nginx.
     pub on_nginx_failure: OnNginxFailure,
-    /// VRRPv2's password.
     pub authentication: Option<Authentication>,
-    /// `vrrp_garp_master_refresh`: how often the owner repeats its gratuitous ARP; `None` for never.
+    /// `vrrp_garp_master_refresh`: how often the master repeats its gratuitous ARP, or `None` for
+    /// never.
     pub garp_refresh: Option<Duration>,
     /// `vrrp_strict`: strict RFC behaviour, which drops traffic to the VIP (keepalived.conf(5)).
     pub strict: bool,
-    /// `vrrp_iptables`: the chain used where `strict` asks for one.
+    /// `vrrp_iptables`: the chain for the rules of `strict`.
     pub iptables_chain: Option<InstanceName>,
 }
 
 impl VrrpSettings {
-    /// The time without an advert after which a backup takes over, but for its skew: what RFC 9568, 6.1
-    /// calls `Active_Down_Interval`, less `Skew_Time`.
+    /// The time without adverts after which a backup takes over, before skew:
+    /// `Active_Down_Interval` less `Skew_Time` in RFC 9568, 6.1.
     pub fn silence(&self) -> Duration {
         self.advert_interval.duration() * u32::from(self.down_timer_adverts.get())
     }
 }
 
-/// One virtual router: its addresses and who should own them.
+/// One VRRP instance: its addresses, and the nodes' priorities for it.
 #[derive(Debug, Clone)]
 pub struct VrrpInstance {
     /// keepalived's name for it, `VI_1` by default.
     pub name: InstanceName,
-    /// The same number on all nodes, and no other router's on this wire.
+    /// The VRID: identical on all nodes, and unique on the segment.
     pub virtual_router_id: VirtualRouterId,
-    /// The virtual IPs, each with its prefix length; at least one.
+    /// The VIPs with their prefix lengths, at least one.
     pub addresses: Vec<IpNet>,
-    /// Node names with their priorities, best first; every node of the cluster once.
+    /// Every node of the cluster exactly once with its priority, highest first.
     pub ladder: Vec<(NodeName, Priority)>,
-    /// The interface that carries the VIPs where it isn't the node's own.
+    /// The interface for the VIPs, if it differs from the node's.
     pub interface: Option<InterfaceName>,
-    /// Routes that move with it.
+    /// Routes that move with the VIPs.
     pub routes: Vec<VirtualRoute>,
-    /// `state MASTER` was asked for on this node; hactl renders BACKUP and check says why (KA014).
+    /// The node for which the inventory asks for `state MASTER`. hactl renders BACKUP, and check
+    /// explains why (KA014).
     pub state_master_on: Option<NodeName>,
 }
 
 impl VrrpInstance {
-    /// The priority of `node` in this instance.
     pub fn priority_of(&self, node: &NodeName) -> Option<Priority> {
         self.ladder
             .iter()
@@ -320,7 +305,7 @@ impl VrrpInstance {
             .map(|(_, priority)| *priority)
     }
 
-    /// The node that should own it when all are healthy.
+    /// The node that is master while all are healthy.
     pub fn preferred(&self) -> Option<&NodeName> {
         self.ladder
             .iter()

@@ -1,5 +1,5 @@
-//! What a host lacks for its part in the cluster: found before anything is staged, not by a change that has to be
-//! undone.
+//! What a host lacks for its part in the cluster, found before anything is staged rather than by a change that has to
+//! be rolled back.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,8 +15,8 @@ use crate::model::{Cluster, FileRole, HostPath};
 use crate::plan::{NodePlan, Plan};
 use crate::render::RenderedNode;
 
-/// The programs that a node's files name and that hactl does not install, each with true where keepalived's
-/// script security looks at it.
+/// Programs that a node's files refer to and hactl does not install. `true` for those that keepalived's script security
+/// checks.
 pub(super) fn named_programs(cluster: &Cluster, rendered: &RenderedNode) -> Vec<(HostPath, bool)> {
     let own: BTreeSet<&str> = rendered
         .files
@@ -35,7 +35,7 @@ pub(super) fn named_programs(cluster: &Cluster, rendered: &RenderedNode) -> Vec<
         .iter()
         .filter_map(|path| HostPath::new(path).ok());
     let named = named.map(|path| (path, is_secured));
-    // hactl's own script calls it, which is nothing that keepalived looks at.
+    // It is called by hactl's own script, where script security does not look.
     let called = cluster.notify_hook.iter().map(|hook| (hook.clone(), false));
     let all: BTreeSet<(HostPath, bool)> = named.chain(called).collect();
     all.into_iter()
@@ -43,8 +43,8 @@ pub(super) fn named_programs(cluster: &Cluster, rendered: &RenderedNode) -> Vec<
         .collect()
 }
 
-/// Refuses a plan that would leave a node unable to serve or take over, by what its host is seen to lack.
-/// What it lacked before is no reason: a change may be about something else. What is left are warnings.
+/// Refuses a plan that would leave a node unable to serve or take over because of something its host lacks. What it
+/// lacked before is no reason: the change may be about something else. Returns the warnings.
 pub(super) fn refuse_unable(
     cluster: &Cluster,
     plan: &Plan,
@@ -146,7 +146,7 @@ sites: [{ listen: [80], proxy: backend }]
         render::render(cluster, node, &facts, &secrets, &templates).unwrap()
     }
 
-    /// A host with that address and what lies at the hook's path.
+    /// A host with that address and the hook in that state.
     fn host(node: &Node, address: &str, hook: HookState) -> Observation {
         let mut host = Observation::of(node.name.clone());
         let net = format!("{address}/24").parse().unwrap();
@@ -158,7 +158,7 @@ sites: [{ listen: [80], proxy: backend }]
         host
     }
 
-    /// What is said against it.
+    /// The problems that are reported.
     fn refused(change: impl Fn(&mut Vec<Observation>)) -> Vec<String> {
         let cluster = inventory::load("hactl.yml", INVENTORY).unwrap().cluster;
         let mut seen: Vec<Observation> = cluster
@@ -305,7 +305,7 @@ sites: [{ listen: [80], proxy: backend }]
         assert_eq!(hosts(&there).len(), 2);
         let missing = Program::Missing { candidate: None };
         assert_eq!(hosts(&missing), Vec::<String>::new());
-        // The user's own hook comes with none.
+        // The user's own hook comes with no package.
         let hook = refused(|seen| {
             seen[1].installed.insert(UnitId::NGINX, missing);
             seen[1].programs[0].state = HookState::Missing;

@@ -1,4 +1,4 @@
-//! `hactl apply`: makes the hosts what the inventory says.
+//! `hactl apply`: applies the inventory to the hosts.
 
 use super::change::{ApplyReport, ApplyRequest, change};
 use super::error::OpsError;
@@ -6,7 +6,6 @@ use super::planning::ToInventory;
 use super::selection::{Selection, load};
 use super::transport::Access;
 
-/// Plans, asks, and carries the plan out.
 pub async fn apply(
     selection: &Selection,
     access: &Access,

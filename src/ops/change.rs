@@ -1,5 +1,5 @@
-//! The course of a change, which apply and rollback share: look, find what has to be recovered, plan, ask,
-//! recover, plan again, carry out.
+//! The workflow that apply and rollback share: observe, find what needs recovery, plan, ask, recover, plan again,
+//! carry out.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -36,7 +36,6 @@ use crate::inventory::Source;
 use crate::model::{Cluster, NodeName};
 use crate::plan::{Loss, Plan, Provenance};
 
-/// What is asked for.
 pub struct ApplyRequest<'a> {
     /// Stop after validation, and write nothing on any host.
     pub check_only: bool,
@@ -44,29 +43,29 @@ pub struct ApplyRequest<'a> {
     pub confirm: Confirmation,
     /// Time after which hosts roll back an unconfirmed change.
     pub confirm_timeout: Duration,
-    /// A plan that was saved: hosts that have moved on since are refused.
+    /// A saved plan. Hosts that have changed since are refused.
     pub plan_file: Option<PlanFile>,
-    /// Shown what would be done before anything is done.
+    /// Asked for approval before anything is done.
     pub agree: &'a (dyn Fn(&Proposal) -> Consent + Sync),
-    /// Told of everything that happens.
+    /// Receives every event.
     pub events: &'a Events<'a, Event>,
 }
 
-/// What would be done, for the user to agree to.
+/// What would be done, for the user to approve.
 pub struct Proposal<'a> {
-    /// What has to be ended first.
+    /// What has to be recovered first.
     pub recovery: &'a Recovery,
-    /// The plan; where there is something to recover, for the hosts as they will be then.
+    /// The plan. If something needs recovery, it is for the hosts as they will be afterwards.
     pub plan: &'a Plan,
-    /// What the hosts tell of earlier changes.
+    /// What the hosts report about earlier changes.
     pub notices: &'a [Notice],
-    /// What keeps nodes that hactl has set up from serving or taking over now.
+    /// What currently keeps nodes that hactl has set up from serving or taking over.
     pub problems: &'a [Problem],
-    /// What the hosts' versions make of the inventory.
+    /// Findings about the hosts and their versions.
     pub findings: &'a [Finding],
-    /// For the findings' places.
+    /// The text that findings point into.
     pub source: &'a Source,
-    /// It differs from what was agreed to before the recovery.
+    /// True if it differs from what was approved before the recovery.
     pub is_revised: bool,
 }
 
@@ -76,40 +75,35 @@ impl Proposal<'_> {
     }
 }
 
-/// What the user says to it.
+/// The user's answer to a proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consent {
-    /// It may be carried out.
     Given,
-    /// It may not.
     Declined,
-    /// These may not stop being served, since nobody named them and nobody can be asked.
+    /// Refused: these would stop being served, the user has not named them, and nobody can be asked.
     Unnamed(Vec<Loss>),
 }
 
-/// What was done.
 pub struct ApplyReport {
-    /// The plan.
     pub plan: Plan,
     /// What had to be recovered first.
     pub recovery: Recovery,
-    /// True once it was.
+    /// True once it has been recovered.
     pub is_recovered: bool,
-    /// What the hosts tell of earlier changes.
+    /// What the hosts report about earlier changes.
     pub notices: Vec<Notice>,
-    /// What kept nodes that hactl has set up from serving or taking over before.
+    /// What kept nodes that hactl has set up from serving or taking over before the change.
     pub problems: Vec<Problem>,
-    /// What the hosts' versions make of the inventory.
+    /// Findings about the hosts and their versions.
     pub findings: Vec<Finding>,
-    /// The nodes that `--limit` leaves out and that differ from the inventory, too.
+    /// Nodes that `--limit` excludes and that differ from the inventory, too.
     pub behind: Vec<NodeName>,
-    /// What happened.
     pub events: Vec<Stamped<Event>>,
-    /// How it ended; `None` when the user did not agree.
+    /// How it ended. `None` if the user declined.
     pub outcome: Option<ApplyOutcome>,
 }
 
-/// One change from the first look to its end.
+/// One change from the first observation to its end.
 pub(super) async fn change(
     access: &Access,
     loaded: &mut Loaded,
@@ -133,7 +127,7 @@ pub(super) async fn change(
     });
     let mut report = match begun.await? {
         Begun::Ended(report) => report,
-        // The hosts are others now, and so may the way to them be.
+        // The recovery has changed the hosts, and possibly the way to reach them.
         Begun::Recovered(report) => {
             let ended = hosts.with(async |connections, errors| {
                 let survey = survey(access, loaded, &connections, errors).await?;
@@ -159,18 +153,18 @@ struct Course<'a, P> {
     request: &'a ApplyRequest<'a>,
 }
 
-/// How far a change came over its first connections.
+/// How far a change got over its first connections.
 enum Begun {
     Ended(ApplyReport),
-    /// What was interrupted is ended: the hosts have to be looked at again.
+    /// Interrupted changes have been ended, so the hosts must be observed again.
     Recovered(ApplyReport),
 }
 
-/// Peers ask each other for half a minute, and going back takes seconds.
+/// Peers query each other for half a minute, and a rollback takes seconds.
 const SETTLE_TIME: Duration = Duration::from_mins(1);
 
 impl<P: Planner> Course<'_, P> {
-    /// All of it, where there is nothing to recover.
+    /// The whole change, unless something has to be recovered first.
     async fn begin(&self, survey: &Survey<'_>) -> Result<Begun, OpsError> {
         let recovery = Recovery::find(&survey.seen, !self.loaded.is_limited());
         let foreseen = foresee(&recovery, survey.fleet, &survey.seen).await?;
@@ -208,7 +202,7 @@ impl<P: Planner> Course<'_, P> {
         Ok(Begun::Ended(report))
     }
 
-    /// What is left to do once everything is recovered.
+    /// The rest of the change, after a recovery.
     async fn go_on(
         &self,
         mut report: ApplyReport,
@@ -228,7 +222,7 @@ impl<P: Planner> Course<'_, P> {
         Ok(report)
     }
 
-    /// The plan, unless a change is under way that is not to be recovered, or another one was saved.
+    /// The plan, unless a change that cannot be recovered is in progress, or the saved plan differs.
     async fn plan(&self, survey: &Survey<'_>, seen: &[Observation]) -> Result<Planned, OpsError> {
         require_no_pending_change(&survey.with_others(seen))?;
         let planned = self.planner.plan(self.loaded, survey, seen).await?;
@@ -241,7 +235,7 @@ impl<P: Planner> Course<'_, P> {
         Ok(planned)
     }
 
-    /// True when there is nothing to agree to, too.
+    /// Also true if there is nothing to approve.
     fn is_agreed(&self, report: &ApplyReport, is_revised: bool) -> Result<bool, OpsError> {
         let nothing = Recovery::default();
         let proposal = Proposal {
@@ -270,7 +264,6 @@ impl<P: Planner> Course<'_, P> {
         }
     }
 
-    /// Ends what was interrupted.
     async fn recover(&self, recovery: &Recovery, survey: &Survey<'_>) -> Result<(), OpsError> {
         let recoverer = Recoverer {
             access: self.access,
@@ -280,8 +273,8 @@ impl<P: Planner> Course<'_, P> {
         recoverer.carry_out(recovery, survey).await
     }
 
-    /// Everything that can be found out without writing anything: whether the hosts are free, and what the
-    /// daemons say of the files.
+    /// All that can be checked without writing anything: whether the hosts are unlocked, and whether the daemons accept
+    /// the files.
     async fn check(
         &self,
         plan: &mut Plan,
@@ -309,7 +302,7 @@ impl<P: Planner> Course<'_, P> {
         })
     }
 
-    /// What the daemons said.
+    /// Evaluates the daemons' tests of the files.
     fn judge(&self, plan: &Plan) -> ApplyResult {
         let mut errors = Vec::new();
         for node in plan.changing() {
@@ -362,7 +355,7 @@ impl<P: Planner> Course<'_, P> {
             fleet: survey.fleet,
             connector: survey.connector,
             client: survey.client,
-            // With those that are not changed: they are locked, and may own a VIP.
+            // Including those outside the change: they are locked, and may own a VIP.
             nodes: &loaded.cluster.nodes,
             vips: doors(&loaded.cluster, vips),
             owner_patience: owner_patience(&loaded.cluster),
@@ -387,7 +380,7 @@ impl<P: Planner> Course<'_, P> {
     }
 }
 
-/// The doors of these VIPs. Of one that the inventory does not have, a rollback's, only the owner is known.
+/// The endpoints of these VIPs. For a VIP that only a rollback knows, and not the inventory, just the owner is known.
 fn doors(cluster: &Cluster, vips: &[IpAddr]) -> Vec<VipDoors> {
     let known = health::doors(cluster);
     let of_vip = |vip: &IpAddr| {
@@ -400,7 +393,7 @@ fn doors(cluster: &Cluster, vips: &[IpAddr]) -> Vec<VipDoors> {
     vips.iter().map(of_vip).collect()
 }
 
-/// Who works on the hosts, as they were seen.
+/// The locks that were held when the hosts were observed.
 fn locked(seen: &[Observation]) -> Option<Failure> {
     let errors: Vec<FailureCause> = seen
         .iter()
@@ -417,7 +410,7 @@ fn locked(seen: &[Observation]) -> Option<Failure> {
     })
 }
 
-/// An id that sorts by time, and that no other change has.
+/// A unique id that sorts by time.
 fn new_tx(provenance: &Provenance) -> Result<String, OpsError> {
     let time: String = provenance
         .at

@@ -6,15 +6,13 @@ use super::selection::{Selection, leaves_profile_open, read_inventory};
 use crate::check::{self, Finding};
 use crate::inventory::Inventory;
 
-/// What check found.
 pub struct CheckReport {
-    /// The inventory.
     pub inventory: Inventory,
     /// Errors and warnings.
     pub findings: Vec<Finding>,
-    /// What faults would cost its users.
+    /// The expected impact of faults on users.
     pub expected: Expected,
-    /// True where the inventory names no failover profile: which it gets depends on the hosts.
+    /// True if the inventory names no failover profile, so that the hosts decide which one it gets.
     pub leaves_profile_open: bool,
 }
 

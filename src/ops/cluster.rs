@@ -1,4 +1,4 @@
-//! What operations derive from the inventory's cluster alone.
+//! What operations derive from the inventory alone.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::agent::{ListensAt, PeerDoor};
 use crate::model::{Cluster, Node, NodeName, UnitId};
 
-/// Every VIP of a cluster.
 pub(super) fn vips(cluster: &Cluster) -> Vec<IpAddr> {
     cluster
         .instances
@@ -17,7 +16,6 @@ pub(super) fn vips(cluster: &Cluster) -> Vec<IpAddr> {
         .collect()
 }
 
-/// Every node's own address.
 pub(super) fn addresses(cluster: &Cluster) -> Vec<(NodeName, IpAddr)> {
     let nodes = cluster.nodes.iter();
     nodes
@@ -25,8 +23,9 @@ pub(super) fn addresses(cluster: &Cluster) -> Vec<(NodeName, IpAddr)> {
         .collect()
 }
 
-/// Every node's own address with each TCP port on which its nginx listens at all addresses, or at VIPs of that
-/// family: what peers can ask it for, whoever owns the VIPs. Beside others it listens at the VIPs alone.
+/// Every node's own address with each TCP port on which its nginx listens on all addresses, or on VIPs of that family:
+/// what peers can probe regardless of who owns the VIPs. An nginx that hactl shares with others listens on the VIPs
+/// only.
 pub(super) fn peer_ports(cluster: &Cluster) -> Vec<PeerDoor> {
     let vips = vips(cluster);
     let is_shared = cluster.hosts.shares(UnitId::NGINX);
@@ -58,13 +57,13 @@ pub(super) fn peer_ports(cluster: &Cluster) -> Vec<PeerDoor> {
     cluster.nodes.iter().flat_map(ports).collect()
 }
 
-/// How long an election may take, all timers of the cluster at their worst, and some air.
+/// Upper bound of an election with every timer of the cluster at its worst, plus some slack.
 pub(super) fn owner_patience(cluster: &Cluster) -> Duration {
     let health = cluster.health.interval * (cluster.health.rise + cluster.health.fall);
     election_time(cluster) + health + Duration::from_secs(9)
 }
 
-/// How long a node waits for an advert before it takes a VIP, at most: `Active_Down_Interval` of RFC 9568.
+/// Longest time that a backup waits for an advertisement before it takes over: `Active_Down_Interval` of RFC 9568.
 pub(super) fn election_time(cluster: &Cluster) -> Duration {
     // keepalived reads its configuration before its timers start.
     let start = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The Git commit that an inventory is of.
+//! The Git commit of an inventory.
 
 use std::fs;
 
@@ -6,9 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::remote::local_answer;
 
-/// The first twelve digits of the commit that the inventory's repository is at: with a `+` when something in
-/// it was modified since, or the inventory is not part of it; with a `?` where that is not known, since there
-/// is no git here or it does not trust that folder. `None` outside a repository, and before a first commit.
+/// The first twelve digits of the commit that the inventory's repository is at. A `+` follows if tracked files have
+/// been modified or the inventory is not tracked, a `?` if that is unknown because git is not installed or does not
+/// trust the folder. `None` outside a repository, and before its first commit.
 pub(super) fn git_commit(inventory: &Utf8Path) -> Option<String> {
     let inventory = inventory.canonicalize_utf8().ok()?;
     let folder = inventory.parent()?;
@@ -31,14 +31,14 @@ pub(super) fn git_commit(inventory: &Utf8Path) -> Option<String> {
     ))
 }
 
-/// What git says; `None` where it fails, or is not there. It takes no lock in the repository.
+/// Output of git. `None` if it fails or is not installed. It takes no lock in the repository.
 fn git(folder: &Utf8Path, arguments: &[&str]) -> Option<String> {
     let mut argv = vec!["git", "--no-optional-locks", "-C", folder.as_str()];
     argv.extend(arguments);
     local_answer(&argv)
 }
 
-/// The commit that HEAD names, read from Git's own files, also in a worktree and with packed references.
+/// The commit that HEAD points to, read from Git's own files. Supports worktrees and packed refs.
 fn commit_on_disk(folder: &Utf8Path) -> Option<String> {
     let entry = folder.ancestors().map(|dir| dir.join(".git"));
     let entry = entry.into_iter().find(|entry| entry.exists())?;
@@ -52,7 +52,7 @@ fn commit_on_disk(folder: &Utf8Path) -> Option<String> {
     let Some(reference) = head.trim().strip_prefix("ref: ") else {
         return Some(head);
     };
-    // A worktree's references are in the repository that it belongs to.
+    // A worktree's refs are in its main repository.
     let common = match fs::read_to_string(own.join("commondir")) {
         Ok(text) => own.join(text.trim()),
         Err(_) => own.clone(),
@@ -120,7 +120,7 @@ mod tests {
             assert_eq!(git_commit(&inventory), Some(format!("{head}+")), "{name}");
             repository.git(&["checkout", "-q", "."]);
         }
-        // An inventory that is not part of the commit is not told by it.
+        // An untracked inventory is not described by the commit.
         let other = repository.path("other.yml");
         fs::write(&other, "cluster: other\n").unwrap();
         assert_eq!(git_commit(&other), Some(format!("{head}+")));

@@ -1,4 +1,4 @@
-//! Connections to a cluster's nodes, which end with what they were made for.
+//! Connections to a cluster's nodes, closed when the work that they were opened for ends.
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ pub(super) struct Hosts {
 
 /// Open connections to hosts.
 pub(super) struct Connections<'a> {
-    /// For further ones.
+    /// For opening further connections.
     pub(super) connector: &'a dyn Connector,
-    /// What looks at VIPs from outside.
+    /// Probes VIPs from outside.
     pub(super) client: &'a dyn Client,
     pub(super) fleet: &'a mut Fleet,
 }
 
 impl Hosts {
-    /// All of them.
+    /// All hosts of the cluster.
     pub(super) fn of(access: &Access, cluster: &Cluster) -> Self {
         Self::some_of(access, cluster, &cluster.nodes.iter().collect::<Vec<_>>())
     }
 
-    /// Those of these nodes. The programs that connect to them get no secret of the cluster's.
+    /// The hosts of these nodes. The programs that connect to them get none of the cluster's secrets.
     pub(super) fn some_of(access: &Access, cluster: &Cluster, nodes: &[&Node]) -> Self {
         Self {
             connector: access.transport.connector(secret_variables(cluster)),
@@ -42,8 +42,8 @@ impl Hosts {
         }
     }
 
-    /// Connects to all of them, and does `work` over those connections, which end with it. `work` is told which of
-    /// them could not be connected to, and why.
+    /// Connects to all hosts and does `work` over those connections, which close when it ends. `work` gets an error for
+    /// each host that could not be reached.
     pub(super) async fn with<R>(
         &self,
         work: impl AsyncFnOnce(Connections<'_>, Vec<AgentError>) -> R,

@@ -1,20 +1,19 @@
-//! `hactl lab demo`: the commands of a first day, one after the other, on a lab.
+//! `hactl lab demo`: the commands of a first day with hactl, run in a lab.
 //!
-//! Here is only what is run and why; running it is the lab's part and showing it the view's.
+//! Here are only the steps and their reasons. Running them is the lab's part, and showing them the view's.
 
 use crate::lab::{Image, LabSpec};
 
-/// One thing that the demo does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DemoStep {
     /// A command, as a user would type it.
     Run {
         /// Why, in one line.
         why: &'static str,
-        /// hactl's arguments; one that begins with `LAB/` is a file in the lab's folder.
+        /// hactl's arguments. One that begins with `LAB/` is a file in the lab's folder.
         args: &'static [&'static str],
     },
-    /// The inventory is edited.
+    /// An edit of the inventory.
     Edit {
         /// Why, in one line.
         why: &'static str,
@@ -28,10 +27,10 @@ pub enum DemoStep {
 /// Stands for the lab's folder in an argument.
 pub(super) const IN_LAB: &str = "LAB/";
 
-/// The name of the demo's lab unless another is asked for.
+/// Default name of the demo's lab.
 pub(super) const DEMO_LAB: &str = "demo";
 
-/// The demo's lab: nginx and keepalived are installed, as on most hosts that come to hactl.
+/// The demo's lab: nginx and keepalived are installed, as on most hosts that hactl takes over.
 pub fn demo_spec(name: &str) -> LabSpec {
     LabSpec {
         image: Image::Installed,
@@ -39,7 +38,7 @@ pub fn demo_spec(name: &str) -> LabSpec {
     }
 }
 
-/// What the demo does, in order.
+/// The demo's steps, in order.
 pub const DEMO: &[DemoStep] = &[
     DemoStep::Run {
         why: "What would hactl do to these three hosts?",
@@ -76,7 +75,7 @@ pub const DEMO: &[DemoStep] = &[
     },
 ];
 
-/// The inventory with a step's edit; `None` when there is nothing to edit.
+/// The inventory with a step's edit. `None` if it does not contain `from`.
 pub fn edited(inventory: &str, from: &str, to: &str) -> Option<String> {
     inventory
         .contains(from)

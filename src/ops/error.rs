@@ -1,4 +1,4 @@
-//! Why a verb could not do its work.
+//! Why an operation failed.
 
 use camino::Utf8PathBuf;
 
@@ -15,7 +15,7 @@ use crate::model::{NodeName, SecretRef};
 use crate::plan::{AnotherCluster, Goal, Loss, PlanError};
 use crate::render::{RenderError, TemplateError};
 
-/// Why a change that is under way can neither be confirmed nor cancelled now.
+/// Why a change in progress can neither be confirmed nor cancelled now.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleRefusal {
     /// The nodes are in the middle of different changes.
@@ -24,28 +24,28 @@ pub enum SettleRefusal {
         /// Each by its id, with its nodes.
         changes: Vec<(String, Vec<NodeName>)>,
     },
-    /// It was never seen to work on all nodes.
+    /// It was never proven to work on all nodes.
     #[error("{by}'s change was interrupted before it was proven on all nodes; {}", end_of(deadline.as_ref()))]
     NotProven {
-        /// Who made it.
+        /// Its author.
         by: String,
-        /// When the hosts undo it.
+        /// When the hosts roll it back.
         deadline: Option<Deadline>,
     },
-    /// Nodes that have to be asked do not answer.
+    /// Nodes of the change do not answer.
     #[error(
-        "not all nodes of the change can be reached: {} missing; {}",
+        "cannot reach all nodes of the change: {} missing; {}",
         missing,
         end_of(deadline.as_ref())
     )]
     Unreachable {
-        /// What was asked for.
+        /// What was requested.
         verb: SettleVerb,
         /// How many of its nodes were not found.
         missing: usize,
-        /// Those that do not answer.
+        /// One per node that does not answer.
         errors: Vec<AgentError>,
-        /// When the hosts undo it.
+        /// When the hosts roll it back.
         deadline: Option<Deadline>,
     },
 }
@@ -58,7 +58,7 @@ fn name_changes(changes: &[(String, Vec<NodeName>)]) -> String {
     changes.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// What becomes of a change that nobody ends.
+/// How a change ends if nobody confirms or cancels it.
 fn end_of(deadline: Option<&Deadline>) -> String {
     match deadline {
         Some(deadline) => format!("its hosts roll it back at {deadline}"),
@@ -78,50 +78,45 @@ impl SettleRefusal {
     }
 }
 
-/// A verb failed before, or without, changing anything.
+/// Why an operation failed before changing anything, or without doing so.
 #[derive(Debug, thiserror::Error)]
 pub enum OpsError {
-    /// The inventory's file cannot be read.
+    /// The inventory file cannot be read.
     #[error("cannot read the inventory {path}: {source}")]
     ReadInventory {
         /// Its path.
         path: Utf8PathBuf,
-        /// Why.
         source: std::io::Error,
     },
     /// The inventory has errors.
     #[error("the inventory is not valid")]
     Inventory(Box<InventoryErrors>),
-    /// check found errors in it.
+    /// `hactl check` finds errors in it.
     #[error("the inventory fails validation")]
     Findings {
         /// All findings.
         findings: Vec<Finding>,
-        /// For their places.
+        /// The text that findings point into.
         inventory: Box<Source>,
     },
-    /// `--limit` names a node that the inventory has not.
+    /// `--limit` names a node that is not in the inventory.
     #[error("the inventory has no node '{name}'")]
     UnknownNode {
-        /// The name.
         name: NodeName,
-        /// Those that it has.
+        /// The nodes of the inventory.
         known: Vec<NodeName>,
     },
     /// A secret cannot be fetched.
     #[error("cannot fetch the secret {}: {reason}", describe(reference))]
     Secret {
-        /// Which.
         reference: SecretRef,
-        /// Why.
         reason: String,
     },
-    /// The templates' folder cannot be read.
+    /// The template folder cannot be read.
     #[error("cannot read templates from {path}: {source}")]
     ReadTemplates {
         /// Its path.
         path: Utf8PathBuf,
-        /// Why.
         source: std::io::Error,
     },
     /// A template is broken.
@@ -130,24 +125,24 @@ pub enum OpsError {
     /// Rendering failed.
     #[error(transparent)]
     Render(RenderError),
-    /// Hosts could not be reached or asked.
+    /// Hosts could not be reached or observed.
     #[error("{} of the nodes are unavailable", errors.len())]
     Hosts {
-        /// Each with its node.
+        /// One per node.
         errors: Vec<AgentError>,
     },
-    /// Nodes do not answer, and the others do.
+    /// Some nodes do not answer.
     #[error("cannot reach {} of the nodes", errors.len())]
     Unreachable {
-        /// Each with its node.
+        /// One per node.
         errors: Vec<AgentError>,
-        /// Whether this change can be made without them.
+        /// Whether the change can be made without them.
         without: WithoutThem,
     },
-    /// The inventory no longer names nodes of the last generation.
+    /// The inventory no longer lists nodes of the newest generation.
     #[error("{}", missing_words(missing))]
     MembersMissing {
-        /// Who, and what the wire says of them.
+        /// The nodes, and how they respond on the network.
         missing: Vec<Missing>,
     },
     /// `--forget` names a node that could still own a VIP.
@@ -157,89 +152,84 @@ pub enum OpsError {
     NotTakenOut {
         /// The node.
         member: Member,
-        /// What it was seen to do.
+        /// What it still does.
         why: StillThere,
     },
-    /// `--forget` names no node that is missing from the inventory.
+    /// `--forget` names something other than a missing node.
     #[error("cannot forget {name}: {}", why_not_forgotten(*in_inventory))]
     NotAMember {
-        /// The name.
         name: String,
-        /// The inventory names it.
+        /// True if the inventory lists it.
         in_inventory: bool,
-        /// Those that can be forgotten.
+        /// The nodes that can be forgotten.
         missing: Vec<String>,
     },
-    /// An earlier change that was interrupted could not be ended: some nodes may have it and others not.
+    /// An interrupted change could not be ended: some nodes may have it and others not.
     #[error("cannot end the interrupted change on {} of the nodes", errors.len())]
     Recovery {
-        /// Each with its node.
+        /// One per node.
         errors: Vec<AgentError>,
     },
-    /// Hosts that hactl cannot manage.
+    /// hactl cannot manage the host.
     #[error(transparent)]
     Unsupported(UnsupportedHost),
-    /// Hosts that are not fit for the cluster.
+    /// Hosts are not fit for the cluster.
     #[error("{} of the hosts are not fit for this cluster", problems.len())]
     Unfit {
-        /// Each problem.
+        /// The problems.
         problems: Vec<HostProblem>,
     },
-    /// No plan can be made.
+    /// No plan can be computed.
     #[error(transparent)]
     Plan(PlanError),
-    /// The plan stops serving what nobody named.
+    /// The plan stops serving something that the user has not named.
     #[error("cannot go on: this stops serving {}", names_of(losses).join(", "))]
     StopsServing {
-        /// Each loss.
         losses: Vec<Loss>,
-        /// Where the plan leads.
+        /// The plan's goal.
         goal: Goal,
     },
     /// A plan file cannot be used.
     #[error(transparent)]
     PlanFile(PlanFileError),
-    /// No key for a change can be made.
+    /// No key for a change can be generated.
     #[error(transparent)]
     NoRandomness(NoRandomness),
-    /// A change under way cannot be ended now.
+    /// A change in progress can be neither confirmed nor cancelled now.
     #[error(transparent)]
     Settle(SettleRefusal),
-    /// No generation to go back to.
+    /// There is no generation to roll back to.
     #[error("{reason}")]
     NoGeneration {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// A drill would be an outage now.
+    /// A drill would cause an outage now.
     #[error("cannot run a drill now: {reason}")]
     NotFitForDrill {
-        /// Why.
         reason: String,
         /// What the user can do.
         remedy: String,
     },
-    /// The machine that hactl runs on cannot make a drill's load.
+    /// The machine that hactl runs on cannot generate a drill's load.
     #[error("cannot start the load: {source}")]
     Load {
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A record of drills cannot be kept or read.
+    /// A record of drills cannot be saved or read.
     #[error(transparent)]
     Archive(ArchiveError),
-    /// No drill was kept.
+    /// No drill results are saved.
     #[error("no drill results are saved for this cluster")]
     NothingKept,
-    /// There is no place for what hactl keeps.
+    /// There is no folder to save results in.
     #[error("neither XDG_STATE_HOME nor HOME names a folder to keep results in")]
     NoStateFolder,
     /// A file cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
-        /// Which.
         path: Utf8PathBuf,
-        /// Why.
         source: std::io::Error,
     },
 }
@@ -252,7 +242,7 @@ fn why_not_forgotten(in_inventory: bool) -> &'static str {
     }
 }
 
-/// What stops being served, each name once.
+/// Names of what is no longer served, without duplicates.
 fn names_of(losses: &[Loss]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for loss in losses {
@@ -263,7 +253,7 @@ fn names_of(losses: &[Loss]) -> Vec<&str> {
     names
 }
 
-/// The options that name the losses, ready to be typed.
+/// The options that allow the losses, ready to be typed.
 fn stop_serving_hint(losses: &[Loss], goal: Goal) -> String {
     let quoted = |name: &str| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:/-[]".contains(c);
@@ -275,7 +265,7 @@ fn stop_serving_hint(losses: &[Loss], goal: Goal) -> String {
         }
     };
     let names = names_of(losses);
-    // What a generation has is not for the inventory to say.
+    // The contents of a generation cannot be changed in the inventory.
     let keep = match goal {
         Goal::Apply => "keep them in the inventory, or add",
         Goal::Rollback { .. } => "go back to a generation that serves them, or add",
@@ -299,7 +289,7 @@ fn another_cluster_hint(other: &AnotherCluster) -> String {
     )
 }
 
-/// A reference as the inventory writes it.
+/// A reference as written in the inventory.
 fn describe(reference: &SecretRef) -> String {
     match reference {
         SecretRef::Env(name) => format!("{{ env: {name} }}"),
@@ -309,7 +299,7 @@ fn describe(reference: &SecretRef) -> String {
 }
 
 impl OpsError {
-    /// True when the inventory is at fault (exit code 3).
+    /// True if the inventory is at fault (exit code 3).
     pub fn is_inventory(&self) -> bool {
         matches!(
             self,
@@ -320,16 +310,16 @@ impl OpsError {
         )
     }
 
-    /// What the user can do, where the message does not say it.
+    /// What the user can do, unless the message says it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::ReadInventory { .. } => Some(
-                "name the file with -i FILE or HACTL_INVENTORY, or write a first one: hactl init"
+                "name the file with -i FILE or HACTL_INVENTORY, or write a first one with `hactl init`"
                     .to_owned(),
             ),
             Self::UnknownNode { known, .. } => {
                 let names: Vec<_> = known.iter().map(NodeName::as_str).collect();
-                Some(format!("it has {}", names.join(", ")))
+                Some(format!("choose from {}", names.join(", ")))
             }
             Self::Unsupported(UnsupportedHost::Distribution { .. }) => Some(
                 "hactl manages Debian and Ubuntu, and RHEL and its derivatives where nginx and \
@@ -345,13 +335,13 @@ impl OpsError {
             Self::NotFitForDrill { remedy, .. } => Some(remedy.clone()),
             Self::Archive(error) => Some(error.hint().to_owned()),
             Self::NothingKept => {
-                Some("make one: hactl failover-test --drill nginx-kill".to_owned())
+                Some("run one with `hactl failover-test --drill nginx-kill`".to_owned())
             }
             Self::PlanFile(PlanFileError::MovedOn { .. }) => {
-                Some("look at what would change now: hactl plan".to_owned())
+                Some("see what would change now with `hactl plan`".to_owned())
             }
             Self::PlanFile(PlanFileError::OtherFormat { .. }) => {
-                Some("make it again: `hactl plan --out FILE`".to_owned())
+                Some("make it again with `hactl plan --out FILE`".to_owned())
             }
             Self::Unreachable { errors, without } => Some(without.hint(errors)),
             Self::MembersMissing { missing } => Some(how_to_take_out(missing, "add")),
@@ -361,10 +351,10 @@ impl OpsError {
                 member.called()
             )),
             Self::NotAMember { missing, .. } if missing.is_empty() => {
-                Some("leave --forget out: no node is missing from the inventory".to_owned())
+                Some("omit --forget: no node is missing from the inventory".to_owned())
             }
             Self::NotAMember { missing, .. } => Some(format!(
-                "missing from the inventory: {}",
+                "forget only nodes that are missing from the inventory: {}",
                 missing.join(", ")
             )),
             Self::Settle(refusal) => Some(refusal.hint().to_owned()),
@@ -372,10 +362,10 @@ impl OpsError {
             Self::Plan(PlanError::AnotherCluster(other)) => Some(another_cluster_hint(other)),
             Self::Plan(PlanError::Beside(error)) => Some(error.hint()),
             Self::Plan(PlanError::Partial { .. }) => {
-                Some("leave `--limit` out, once every node answers".to_owned())
+                Some("omit `--limit`, once every node answers".to_owned())
             }
             Self::Plan(PlanError::Equals { peer, .. }) => Some(format!(
-                "leave `--limit` out, or add {peer} to it: equal priorities are broken by addresses, and a VIP may have two owners (KA013)"
+                "omit `--limit`, or add {peer} to it: VRRP breaks a tie of priorities by address, and a VIP may have two owners (KA013)"
             )),
             Self::Plan(PlanError::Obstacle { .. }) => {
                 Some("move it out of the way by hand".to_owned())

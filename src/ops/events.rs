@@ -1,4 +1,4 @@
-//! What happens while a verb runs: numbered and timed where it happens, told at once, kept for the report.
+//! Events of a running command: numbered and timed at their source, emitted at once, kept for the report.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use crate::apply::Progress;
 
-/// An event with its number and its time.
+/// An event with its number and time.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Stamped<E> {
-    /// Which event of this run it is, from 1. None is left out.
+    /// Its number within this run, from 1, without gaps.
     pub index: usize,
-    /// Milliseconds since the work began. Where somebody is asked first, it begins with the answer.
+    /// Milliseconds since the work began. If the user is asked first, it begins with the answer.
     pub at_ms: u64,
-    /// How far the change is, once its first step has begun.
+    /// Progress of the change, once its first step has begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
     /// What happened.
@@ -21,9 +21,9 @@ pub struct Stamped<E> {
     pub event: E,
 }
 
-/// An event that may tell how far all of it is.
+/// An event that may advance the overall progress.
 pub trait Advances {
-    /// How far it is after this event.
+    /// Progress after this event.
     fn progress(&self, before: Option<Progress>) -> Option<Progress> {
         before
     }
@@ -55,7 +55,7 @@ impl<E> fmt::Debug for Events<'_, E> {
 }
 
 impl<'a, E: Advances + Clone> Events<'a, E> {
-    /// No event so far; each goes to `tell` as it happens.
+    /// Passes each event to `tell` as it happens.
     pub fn new(tell: &'a (dyn Fn(&Stamped<E>) + Sync)) -> Self {
         Self {
             state: Mutex::new(State {
@@ -70,12 +70,12 @@ impl<'a, E: Advances + Clone> Events<'a, E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The work begins now, unless it has begun. The first event begins it, too.
+    /// Starts the clock, unless it is running. The first event starts it, too.
     pub fn begin(&self) {
         self.state().started.get_or_insert_with(Instant::now);
     }
 
-    /// It happens now. Several threads may tell: events reach the listener in the order of their numbers.
+    /// Emits an event. Several threads may emit: the listener gets events in the order of their numbers.
     pub fn tell(&self, event: E) {
         let mut state = self.state();
         let started = *state.started.get_or_insert_with(Instant::now);
@@ -90,7 +90,7 @@ impl<'a, E: Advances + Clone> Events<'a, E> {
         state.told.push(stamped);
     }
 
-    /// All that were told.
+    /// All events so far.
     pub fn all(&self) -> Vec<Stamped<E>> {
         self.state().told.clone()
     }

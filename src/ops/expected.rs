@@ -1,4 +1,4 @@
-//! What faults are expected to cost a cluster's users, after a change and before it.
+//! Expected impact of faults on a cluster's users, before and after a change.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use crate::plan::{NodePlan, Plan, TimerFiles, with_timers_of};
 /// The predictions of `hactl check` and `plan`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Expected {
-    /// The oldest keepalived of the nodes, for which this holds; Debian 12's where no node was asked.
+    /// The oldest keepalived of the nodes, which the predictions are for. Debian 12's if no node was observed.
     pub keepalived: Version,
-    /// With the configuration to come.
+    /// With the planned configuration.
     pub predictions: Vec<Prediction>,
-    /// With the one that is live, where the change alters them.
+    /// With the live configuration, if the change makes a difference.
     pub before: Option<Vec<Prediction>>,
 }
 
 impl Expected {
-    /// By the inventory alone.
+    /// From the inventory alone.
     pub(super) fn of(cluster: &Cluster) -> Self {
         let keepalived = NodeFacts::debian_12().keepalived;
         Self {
@@ -30,7 +30,7 @@ impl Expected {
         }
     }
 
-    /// By what the plan's files say and what the hosts have; `None` where these are not hactl's.
+    /// From the plan's files and the hosts' live ones. `None` if those are not hactl's.
     pub(super) fn of_plan(cluster: &Cluster, plan: &Plan, seen: &[Observation]) -> Option<Self> {
         let versions = seen.iter().map(|seen| Some(seen.facts().ok()?.keepalived));
         let keepalived = versions.collect::<Option<Vec<_>>>()?.into_iter().min()?;

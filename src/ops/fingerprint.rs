@@ -1,4 +1,4 @@
-//! What a plan is made of and what it does, by subject: whether two plans are the same, and if not, in what.
+//! Inputs and effects of a plan, by subject: whether two plans are the same, and if not, how they differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::plan::{NodePlan, Plan, Strategy};
 use crate::render::Templates;
 use crate::units;
 
-/// What a plan is made of beside the hosts' files.
+/// Inputs of a plan other than the hosts' files.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Basis {
     /// hactl's version.
@@ -18,12 +18,12 @@ pub struct Basis {
     pub(super) inventory: String,
     /// A hash of all templates.
     pub(super) templates: String,
-    /// What the nodes are, by what it is: their nginx's version, and so on.
+    /// Facts of each node, by name: its nginx's version, and so on.
     pub(super) hosts: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Basis {
-    /// For an inventory's text, and hosts as they were seen.
+    /// From the text of an inventory, and hosts as observed.
     pub fn of(inventory: &str, templates: &Templates, seen: &[Observation]) -> Self {
         let host = |seen: &Observation| Some((seen.node.to_string(), facts(seen)?));
         Self {
@@ -35,7 +35,7 @@ impl Basis {
     }
 }
 
-/// Those that files are made of.
+/// The facts that rendering depends on.
 fn facts(seen: &Observation) -> Option<BTreeMap<String, String>> {
     let facts = seen.facts().ok()?;
     let own = facts.addresses.into_iter().flatten();
@@ -65,19 +65,18 @@ pub(super) struct Fingerprint {
     nodes: BTreeMap<String, NodeFingerprint>,
 }
 
-/// One node's part.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct NodeFingerprint {
     generation: Option<u64>,
-    /// Hash by path of what lies there; `None` for no file.
+    /// Hash of the live file by path. `None` if there is no file.
     files: BTreeMap<String, Option<String>>,
-    /// The kernel settings that are to change, as they are.
+    /// Current values of the kernel settings to be changed.
     kernel: BTreeMap<String, Option<String>>,
-    /// What happens to each daemon.
+    /// The action for each daemon.
     units: BTreeMap<String, String>,
     /// What stops being served.
     stops: BTreeSet<String>,
-    /// A hash of everything that it is to get.
+    /// A hash of everything that it is to receive.
     wanted: String,
 }
 
@@ -101,8 +100,8 @@ impl NodeFingerprint {
         }
     }
 
-    /// True when both do the same to the same host. Which generation is live makes no difference, if it was
-    /// applied and taken back meanwhile.
+    /// True if both do the same to the same host. The live generation may differ, if it was applied and rolled back in
+    /// the meantime.
     fn does_the_same(&self, other: &Self) -> bool {
         let generation = self.generation;
         *self
@@ -113,7 +112,7 @@ impl NodeFingerprint {
     }
 }
 
-/// True when both do the same to the same hosts.
+/// True if both do the same to the same hosts.
 pub(super) fn is_same(one: &Plan, other: &Plan) -> bool {
     one.cluster == other.cluster
         && one.goal == other.goal
@@ -144,7 +143,7 @@ impl Fingerprint {
         }
     }
 
-    /// What is different now that makes a difference to the hosts, what it comes from first.
+    /// The differences that matter to the hosts, causes first.
     pub(super) fn moved(&self, now: &Self) -> Vec<Moved> {
         if self.cluster != now.cluster {
             let was = self.cluster.clone();
@@ -208,7 +207,7 @@ impl Basis {
         if self.inventory != now.inventory {
             moved.push(Moved::Inventory);
         }
-        // Another version brings others.
+        // A different version comes with different templates.
         if self.hactl == now.hactl && self.templates != now.templates {
             moved.push(Moved::Templates);
         }
@@ -250,7 +249,7 @@ impl NodeFingerprint {
             }];
         }
         let mut found = Vec::new();
-        // A path that only one of them speaks of is a matter of what is wanted.
+        // A path in only one of them is a difference in what is wanted.
         let both = |path: &String| self.files.contains_key(path) && is.files.contains_key(path);
         let mut files = differing(&self.files, &is.files);
         files.retain(both);

@@ -1,4 +1,4 @@
-//! Plans that were saved, and what makes a difference.
+//! Saved plans, and which differences matter.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Hosts on which the cluster cannot work, whatever is applied to them.
+//! Preconditions that a host must meet, whatever is applied to it.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -17,8 +17,8 @@ use crate::check::{self, ClusterEvidence, Stranger};
 use crate::model::{Cluster, InterfaceName, NodeName, UnitId};
 use crate::units;
 
-/// Refuses hosts on which the cluster cannot work: an interface that is not there, a VIP that somebody else
-/// on the wire has (rule KA025). What is left are the members that the inventory no longer has.
+/// Refuses hosts on which the cluster cannot work: an interface is missing, or another host on the link has a VIP (rule
+/// KA025). Returns the members that the inventory no longer lists.
 pub(super) async fn require_fit(
     loaded: &Loaded,
     fleet: &Fleet,
@@ -40,8 +40,8 @@ pub(super) async fn require_fit(
     }
 }
 
-/// Asks the wire for those of `vips` that no node has. The members that the inventory no longer has, and each of these
-/// VIPs that they or somebody else has (rule KA025).
+/// Probes for those of `vips` that no node has. Returns the members that the inventory no longer lists, and each of
+/// these VIPs that one of them or a foreign host has (rule KA025).
 pub(super) async fn look_on_the_wire(
     loaded: &Loaded,
     fleet: &Fleet,
@@ -57,7 +57,7 @@ pub(super) async fn look_on_the_wire(
     let owned = |vip: &IpAddr| all.iter().any(|seen| seen.holds(*vip));
     let free: Vec<IpAddr> = vips
         .into_iter()
-        // A node that cannot be seen may hold it, and rightly so.
+        // An unobserved node may hold it, and rightly so.
         .filter(|vip| !owned(vip) && all.len() == cluster.nodes.len())
         .collect();
     let agent = seen.first().and_then(|seen| fleet.get(&seen.node));
@@ -87,7 +87,7 @@ pub(super) async fn look_on_the_wire(
     Ok((missing, problems))
 }
 
-/// The VIPs that somebody outside the cluster answers for, as `node` found.
+/// The VIPs that a host outside the cluster answers for, as seen from `node`.
 fn taken_vips(
     cluster: &Cluster,
     node: &NodeName,
@@ -140,8 +140,8 @@ fn missing_interfaces(loaded: &Loaded, seen: &Observation) -> Vec<HostProblem> {
         .collect()
 }
 
-/// Refuses to change hosts whose daemons systemd can neither start nor reload: it would fail halfway, and so
-/// would its undo. Only looking at them is fine.
+/// Refuses to change hosts on which a daemon's unit is masked: systemd can neither start nor reload it, so the change
+/// would fail halfway, and so would its rollback. Read-only commands are not affected.
 pub(super) fn refuse_masked(seen: &[Observation]) -> Result<(), OpsError> {
     let problems: Vec<HostProblem> = seen.iter().flat_map(masked).collect();
     if problems.is_empty() {
@@ -161,8 +161,8 @@ fn masked(seen: &Observation) -> impl Iterator<Item = HostProblem> {
         })
 }
 
-/// Nodes that lead to a machine which an earlier node leads to as well: changed twice, it would have
-/// the files of one node only, and the other node's machine none.
+/// Nodes that lead to the same machine as an earlier node. Changed twice, that machine would end up with the files of
+/// one node only.
 fn same_machines(seen: &[Observation]) -> Vec<HostProblem> {
     let of_earlier = |(index, own): (usize, &Observation)| {
         let is_same =

@@ -1,5 +1,4 @@
-//! The hosts as they will be once what was interrupted is ended: what a plan is made for before the user has agreed to
-//! either.
+//! The hosts as they will be after recovery. A plan for them can be shown before the user has approved either.
 
 use super::error::OpsError;
 use super::recovery::Recovery;
@@ -7,9 +6,9 @@ use crate::agent::{Entry, Fact, FailureCode, LiveFile, Observation, sha256_hex};
 use crate::apply::{Fleet, RecoveryDirection};
 use crate::units;
 
-/// The hosts as they will be once `recovery` is carried out, as well as can be told before: files as in
-/// the generation that stays, and no change under way. Only looks. What it cannot know, such as a file
-/// that was edited by hand before the change, shows when the hosts are looked at again afterwards.
+/// The hosts as they will be once `recovery` is carried out, as far as can be foreseen: with the files of the
+/// generation that stays, and no change in progress. Read-only. What cannot be foreseen, such as a file that was edited
+/// by hand before the change, shows when the hosts are observed again afterwards.
 pub(super) async fn foresee(
     recovery: &Recovery,
     fleet: &Fleet,
@@ -35,7 +34,7 @@ pub(super) async fn foresee(
     Ok(hosts)
 }
 
-/// Its files are those of its live generation, over those that were there before hactl.
+/// The files are those of the live generation, on top of those from before hactl.
 async fn roll_back(host: &mut Observation, fleet: &Fleet) -> Result<(), OpsError> {
     let live = host.generation().filter(|number| *number > 0);
     for number in std::iter::once(0).chain(live) {

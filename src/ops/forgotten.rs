@@ -1,4 +1,4 @@
-//! Nodes that the user says are taken out: where one still answers, it is looked at before it is believed.
+//! Nodes that the user declares removed. One that still answers is observed before that is believed.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,8 +12,8 @@ use crate::agent::{Fact, Observation, Question};
 use crate::apply::over;
 use crate::model::{Node, NodeName, UnitId};
 
-/// Refuses to forget a node that hears nobody from then on and goes on with a VIP. One that does not answer, or
-/// lets nobody in, is the user's to know of.
+/// Refuses to forget a node that would keep a VIP and no longer hear the other nodes. For a node that does not answer
+/// or does not accept a login, the user's word counts.
 pub(super) async fn refuse_running(
     loaded: &Loaded,
     survey: &Survey<'_>,
@@ -54,7 +54,7 @@ pub(super) async fn refuse_running(
     Ok(())
 }
 
-/// How it was reached, most likely: as a node of the cluster.
+/// The settings that most likely reach it: those of a node of the cluster.
 fn as_node(member: &Member, like: &Node) -> Option<Node> {
     let mut node = like.clone();
     node.name = NodeName::new(member.called())
@@ -71,7 +71,7 @@ fn still_there(seen: &Observation, vips: &BTreeSet<IpAddr>) -> Option<StillThere
     }
     let keepalived = seen.service(UnitId::KEEPALIVED);
     if keepalived.is_active() {
-        // Another machine of that address may run one of its own.
+        // Another machine with that address may run a keepalived of its own.
         let mut routers = seen.vrrp.iter().map(|vrrp| &vrrp.wire);
         let is_ours = routers.any(|wire| {
             let mut own = wire.addresses.iter().chain(&wire.excluded).peekable();

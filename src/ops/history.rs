@@ -16,18 +16,18 @@ use crate::units;
 pub struct NodeHistory {
     /// The node.
     pub node: NodeName,
-    /// It is the live one there.
+    /// True if it is the node's live generation.
     pub live: bool,
     /// The identities of the units' configurations.
     pub ids: BTreeMap<UnitId, String>,
-    /// How many files it consists of.
+    /// Number of files.
     pub files: usize,
 }
 
 /// One generation of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct HistoryEntry {
-    /// Its number; 0 is the hosts as they were before hactl.
+    /// Its number. 0 is the state of the hosts before hactl.
     pub generation: u64,
     /// When it was applied, UTC.
     pub at: String,
@@ -35,7 +35,7 @@ pub struct HistoryEntry {
     pub by: String,
     /// The inventory's Git commit.
     pub commit: String,
-    /// The generation that it brought back, if it is a rollback.
+    /// The generation that it restored, if it is a rollback.
     pub restores: Option<u64>,
     /// The nodes that have it.
     pub nodes: Vec<NodeHistory>,
@@ -51,7 +51,7 @@ pub struct HistoryReport {
 }
 
 impl HistoryReport {
-    /// The generations of all nodes, each with the number of its live one.
+    /// From the generations of all nodes, each with the number of its live one.
     pub fn new(
         cluster: ClusterName,
         answers: impl IntoIterator<Item = (NodeName, Vec<Manifest>, Option<u64>)>,
@@ -69,7 +69,7 @@ impl HistoryReport {
     }
 }
 
-/// Asks every node for its generations; all must answer.
+/// Queries every node for its generations. All must answer.
 pub async fn history(selection: &Selection, access: &Access) -> Result<HistoryReport, OpsError> {
     let loaded = load(selection)?;
     let hosts = Hosts::some_of(access, &loaded.cluster, &loaded.nodes());

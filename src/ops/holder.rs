@@ -1,12 +1,12 @@
-//! Which process holds a lock: known for sure only where that process runs on this very machine.
+//! Which process holds a lock. Whether it still runs is only certain on the machine that it runs on.
 
 use crate::agent::{LockInfo, sha256_hex};
 
-/// Tells this process from every other one of this machine, as long as it runs; empty where that cannot
-/// be told. A host keeps it as it is.
+/// Identifies this process among all processes of this machine for as long as it runs. Empty if it cannot be
+/// determined. Hosts store it verbatim.
 ///
-/// Machine and boot say whether a number of a process means anything here, its namespace which one it
-/// counts in, and the time at which it started that the number was not given to another one since.
+/// Machine ID and boot ID say whether a PID means anything here, the PID namespace says whose numbering it is, and the
+/// start time says that the PID has not been reused since.
 pub(super) fn own_origin() -> String {
     let pid = i32::try_from(std::process::id()).unwrap_or_default();
     match (here(), start_time(pid)) {
@@ -15,7 +15,7 @@ pub(super) fn own_origin() -> String {
     }
 }
 
-/// True when the lock's holder ran here and is gone. False where that cannot be known.
+/// True if the holder ran on this machine and has exited. False if that cannot be known.
 pub(super) fn is_dead(lock: &LockInfo) -> bool {
     let (Some((place, start)), Some(here)) = (lock.origin.rsplit_once('/'), here()) else {
         return false;
@@ -26,18 +26,18 @@ pub(super) fn is_dead(lock: &LockInfo) -> bool {
     if place != here || pid <= 0 {
         return false;
     }
-    // A process that may not be signalled is there, too; and /proc may hide those of others.
+    // EPERM means that the process exists. /proc may hide processes of other users.
     let gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None)
         == Err(nix::errno::Errno::ESRCH);
     gone || start_time(pid).is_some_and(|now| now != start)
 }
 
-/// This machine, this boot of it, and the namespace that its processes are counted in.
+/// Machine ID, boot ID and PID namespace.
 fn here() -> Option<String> {
     let machine = std::fs::read_to_string("/etc/machine-id").ok()?;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
-    // The machine's id is not to be given away as it is: machine-id(5).
+    // The machine ID must not be exposed as it is: machine-id(5).
     let machine = sha256_hex(format!("hactl lock {}", machine.trim()).as_bytes());
     let namespace: String = namespace
         .to_string_lossy()
@@ -51,7 +51,7 @@ fn here() -> Option<String> {
     ))
 }
 
-/// When a process started, in ticks since boot: field 22 of its stat, after a name that may hold anything.
+/// Start time of a process in ticks since boot: field 22 of its stat file, after a name that may contain anything.
 fn start_time(pid: i32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -74,21 +74,21 @@ mod tests {
     fn only_a_process_of_this_boot_that_is_gone_is_dead() {
         let own = own_origin();
         if own.is_empty() {
-            // Not Linux: then no lock is ever known to be dead.
+            // Not Linux: no lock is ever known to be dead.
             return;
         }
         let me = std::process::id();
         assert!(!is_dead(&lock(me, own.clone())));
-        // My number, given to me after somebody else had it.
+        // This PID, held by an earlier process.
         let (place, start) = own.rsplit_once('/').unwrap();
         let earlier = start.parse::<u64>().unwrap() - 1;
         assert!(is_dead(&lock(me, format!("{place}/{earlier}"))));
-        // A child that has ended.
+        // A child that has exited.
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = child.id();
         child.wait().unwrap();
         assert!(is_dead(&lock(pid, own.clone())));
-        // The same number on another machine, in another boot, in another namespace, or nowhere.
+        // The same PID on another machine, in another boot, in another namespace, or without an origin.
         for part in 0..3 {
             let mut words: Vec<&str> = own.split('/').collect();
             words[part] = "other";

@@ -1,4 +1,4 @@
-//! Why a host is not fit for the cluster, and what to do about it.
+//! Why a host is unfit for the cluster, and what to do about it.
 
 use std::net::IpAddr;
 
@@ -6,35 +6,30 @@ use super::member::Member;
 use crate::check::Finding;
 use crate::model::{InterfaceName, NodeName, UnitId};
 
-/// Why a host is not fit for the cluster, whatever is applied to it.
+/// Why a host is unfit for the cluster, whatever is applied to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostProblem {
-    /// It lacks an interface.
+    /// The host lacks an interface.
     #[error("{node}: the host has no interface {interface}; it has {}", has.join(", "))]
     NoInterface {
-        /// The node.
         node: NodeName,
-        /// The interface.
         interface: InterfaceName,
-        /// Those that it has.
+        /// The interfaces that it has.
         has: Vec<String>,
     },
-    /// Two of the inventory's nodes lead to one machine.
+    /// Two nodes of the inventory are one machine.
     #[error("{node} and {other} are the same machine, {hostname}")]
     SameMachine {
-        /// The node.
         node: NodeName,
-        /// The other one.
         other: NodeName,
-        /// The machine's own name.
+        /// The machine's own hostname.
         hostname: String,
     },
-    /// A node that the inventory no longer has holds a VIP.
+    /// A node that was removed from the inventory still holds a VIP.
     #[error("{node}: {member} has {vip}, and the inventory no longer has that node")]
     VipOfRemoved {
-        /// The node that asked.
+        /// The node that probed.
         node: NodeName,
-        /// The VIP.
         vip: IpAddr,
         /// Who holds it.
         member: Member,
@@ -47,31 +42,28 @@ pub enum HostProblem {
         /// The unit.
         unit: UnitId,
     },
-    /// It lacks the address that its adverts are to come from: keepalived waits for it, in FAULT.
+    /// The host lacks its VRRP source address. keepalived stays in FAULT until it appears.
     #[error(
         "{node}: the host does not have its address {address}; it has {}",
         list(has)
     )]
     NoAddress {
-        /// The node.
         node: NodeName,
-        /// The address.
         address: IpAddr,
-        /// Those that it has.
+        /// The addresses that it has.
         has: Vec<IpAddr>,
     },
-    /// A plan would break a rule there.
+    /// The plan would violate a rule on the node.
     #[error("{} ({})", finding.message, finding.rule.id)]
     Planned {
-        /// The node.
         node: NodeName,
-        /// The rule, and how.
+        /// The rule, and how the plan violates it.
         finding: Box<Finding>,
     },
-    /// A VIP that no node of the cluster holds is answered for.
+    /// Another host answers for a VIP that no node of the cluster holds.
     #[error("{} ({})", finding.message, finding.rule.id)]
     VipTaken {
-        /// The node that asked.
+        /// The node that probed.
         node: NodeName,
         /// The rule, and who answers.
         finding: Box<Finding>,
@@ -87,7 +79,6 @@ fn list(addresses: &[IpAddr]) -> String {
 }
 
 impl HostProblem {
-    /// Whose host it is.
     pub fn node(&self) -> &NodeName {
         match self {
             Self::NoInterface { node, .. }
@@ -100,12 +91,11 @@ impl HostProblem {
         }
     }
 
-    /// True where another machine has a VIP.
+    /// True if a machine outside the cluster holds a VIP.
     pub(super) fn is_a_strangers(&self) -> bool {
         matches!(self, Self::VipTaken { .. })
     }
 
-    /// What the user can do.
     pub fn hint(&self) -> String {
         let hint = match self {
             Self::VipOfRemoved { member, .. } => {
@@ -120,11 +110,11 @@ impl HostProblem {
             Self::Planned { finding, .. } | Self::VipTaken { finding, .. } => &finding.fix,
             Self::NoInterface { .. } => "correct `interface` of that node in the inventory",
             Self::SameMachine { .. } => {
-                "correct `address` or `host` of one of them, or what ssh's own configuration makes of it"
+                "correct `address` or `host` of one of them, or its entry in your ssh configuration"
             }
             Self::Masked { node, unit } => {
                 return format!(
-                    "find out who masked it and why; then `systemctl unmask {unit}` on {node}, or leave the node out with --limit"
+                    "find out who masked it and why, then run `systemctl unmask {unit}` on {node}, or exclude the node with --limit"
                 );
             }
         };

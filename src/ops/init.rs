@@ -1,4 +1,4 @@
-//! `hactl init`: a first inventory.
+//! `hactl init`: writes a starter inventory.
 
 use std::io::Write;
 
@@ -8,29 +8,24 @@ use super::error::OpsError;
 use crate::check::{self, Finding};
 use crate::inventory::{self, Inventory, StarterOptions};
 
-/// What is asked for.
 #[derive(Debug, Clone)]
 pub struct InitRequest {
-    /// What goes into it.
     pub starter: StarterOptions,
-    /// Where it goes.
+    /// Where to write it.
     pub path: Utf8PathBuf,
-    /// An inventory that is there already is replaced.
+    /// Replace an existing inventory.
     pub overwrite: bool,
 }
 
-/// What was written.
 #[derive(Debug)]
 pub struct InitReport {
-    /// Where.
     pub path: Utf8PathBuf,
-    /// What it means.
     pub inventory: Inventory,
-    /// What check has to say of it.
+    /// Findings of `hactl check`.
     pub findings: Vec<Finding>,
 }
 
-/// Writes a first inventory, if it is a valid one.
+/// Writes a starter inventory, provided that it is valid.
 pub fn init(request: &InitRequest) -> Result<InitReport, OpsError> {
     let text = inventory::starter(&request.starter);
     let inventory = inventory::load(request.path.as_str(), &text)
@@ -46,7 +41,7 @@ pub fn init(request: &InitRequest) -> Result<InitReport, OpsError> {
     })
 }
 
-/// An inventory that is there already is never written over by chance, nor half.
+/// An existing inventory is never overwritten by accident.
 fn write(path: &Utf8Path, text: &str, overwrite: bool) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true);

@@ -1,11 +1,11 @@
-//! What rules say of the hosts and of what runs there.
+//! Findings about the hosts and what runs on them.
 
 use crate::agent::Observation;
 use crate::check::{self, ClusterEvidence, Finding, Rule};
 use crate::health::Problem;
 use crate::model::Cluster;
 
-/// Rules that hosts break by what they are, whatever runs there.
+/// Rules that the hosts violate, whatever runs on them.
 pub(super) fn of_hosts(cluster: &Cluster, seen: &[Observation]) -> Vec<Finding> {
     check::of_hosts(&ClusterEvidence {
         cluster,
@@ -15,7 +15,7 @@ pub(super) fn of_hosts(cluster: &Cluster, seen: &[Observation]) -> Vec<Finding> 
     })
 }
 
-/// Rules that the running cluster breaks, and the problems that are no rule's: each thing is told once.
+/// Rules that the running cluster violates, and problems that no rule covers: nothing is reported twice.
 pub(super) fn of_running(
     cluster: &Cluster,
     seen: &[Observation],

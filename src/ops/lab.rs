@@ -1,4 +1,4 @@
-//! `hactl lab`: a local cluster to try things on.
+//! `hactl lab`: a local cluster to experiment with.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -7,16 +7,16 @@ use std::process::Command;
 use super::events::Events;
 use crate::lab::{Lab, LabError, LabEvent, LabSpec, LabStatus};
 
-/// The lab that is meant when none is named.
+/// The lab to use if none is named.
 pub const DEFAULT_LAB: &str = super::demo::DEMO_LAB;
 
-/// Makes a lab and tells what it is like.
+/// Creates a lab and returns its status.
 pub fn lab_up(spec: &LabSpec, events: &Events<'_, LabEvent>) -> Result<LabStatus, LabError> {
     events.begin();
     Lab::up(spec, &mut |event| events.tell(event))?.status()
 }
 
-/// Removes the lab `name`, or every lab, and returns the names of those that there were.
+/// Removes the lab `name`, or every lab, and returns the names of those removed.
 pub fn lab_down(name: Option<&str>) -> Result<Vec<String>, LabError> {
     let names = match name {
         Some(name) => vec![name.to_owned()],
@@ -31,7 +31,7 @@ pub fn lab_down(name: Option<&str>) -> Result<Vec<String>, LabError> {
     Ok(removed)
 }
 
-/// What the lab `name`, or every lab, is like.
+/// The status of the lab `name`, or of every lab.
 pub fn lab_status(name: Option<&str>) -> Result<Vec<LabStatus>, LabError> {
     let names = match name {
         Some(name) => vec![name.to_owned()],
@@ -40,9 +40,9 @@ pub fn lab_status(name: Option<&str>) -> Result<Vec<LabStatus>, LabError> {
     names.iter().map(|name| Lab::open(name)?.status()).collect()
 }
 
-/// A program in a lab: at the controller's place, or inside a node.
+/// A program to run in a lab, on the controller or inside a node.
 ///
-/// At the controller's place the running `hactl` is found by its name.
+/// On the controller, `hactl` is the running program.
 pub fn lab_command(
     lab: &str,
     node: Option<&str>,

@@ -1,4 +1,4 @@
-//! Running the demo's steps on its lab.
+//! Runs the demo's steps in its lab.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,24 +9,23 @@ use super::events::Events;
 use super::lab::lab_command;
 use crate::lab::{Lab, LabError, LabEvent, LabSpec, LabStatus};
 
-/// A step of the demo could not be run.
+/// Why a step of the demo could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// The lab failed.
     #[error(transparent)]
     Lab(#[from] LabError),
-    /// A command could not be started, or the inventory not be edited.
+    /// A command could not be started, or the inventory could not be edited.
     #[error("cannot {doing}: {source}")]
     Io {
-        /// What was tried.
+        /// What was attempted.
         doing: String,
-        /// Why it failed.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// A fresh lab for the demo. A lab of an earlier demo makes room; any other lab of that name stays, and
-/// is an error.
+/// A fresh lab for the demo. It replaces the lab of an earlier demo. Any other lab of that name stays, and is an error.
 pub fn demo_lab(name: &str, events: &Events<'_, LabEvent>) -> Result<LabStatus, DemoError> {
     let spec = demo_spec(name);
     if Lab::open(name).is_ok_and(|lab| is_of_a_demo(lab.spec(), &spec)) {
@@ -42,7 +41,7 @@ fn is_of_a_demo(made_of: &LabSpec, spec: &LabSpec) -> bool {
     made_of == spec
 }
 
-/// A step's arguments, with the lab's folder in them.
+/// A step's arguments, with the lab's folder filled in.
 pub fn demo_args(lab: &LabStatus, args: &[&str]) -> Vec<String> {
     let folder = lab.inventory.parent();
     let in_lab = |arg: &&str| match (arg.strip_prefix(IN_LAB), folder) {
@@ -52,7 +51,7 @@ pub fn demo_args(lab: &LabStatus, args: &[&str]) -> Vec<String> {
     args.iter().map(in_lab).collect()
 }
 
-/// Runs this very program in the lab, on this very terminal.
+/// Runs this program in the lab, on this terminal.
 pub fn demo_run(lab: &LabStatus, args: &[String], color: bool) -> Result<ExitStatus, DemoError> {
     let failed = |source| DemoError::Io {
         doing: format!("run hactl {}", args.join(" ")),
@@ -69,7 +68,7 @@ pub fn demo_run(lab: &LabStatus, args: &[String], color: bool) -> Result<ExitSta
         .map_err(failed)
 }
 
-/// Edits the lab's inventory; tells whether there was anything to edit.
+/// Edits the lab's inventory. `false` if there was nothing to edit.
 pub fn demo_edit(lab: &LabStatus, from: &str, to: &str) -> Result<bool, DemoError> {
     let path: &PathBuf = &lab.inventory;
     let failed = |source| DemoError::Io {

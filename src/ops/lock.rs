@@ -1,4 +1,4 @@
-//! `hactl lock`: who works on the nodes, and taking a lock away from a holder that is gone.
+//! `hactl lock`: shows who holds the cluster lock, and breaks the lock of a holder that is gone.
 
 use super::connect::Hosts;
 use super::error::OpsError;
@@ -17,37 +17,35 @@ pub struct NodeLock {
     pub node: NodeName,
     /// Its lock, if it has one.
     pub lock: Option<LockInfo>,
-    /// True when the holder ran on this machine and is gone.
+    /// True if the holder ran on this machine and has exited.
     pub is_holder_dead: bool,
-    /// The change under way there.
+    /// The change in progress on the node.
     pub journal: Option<Journal>,
 }
 
-/// All locks.
+/// The locks of all nodes.
 #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct LockReport {
     /// The cluster.
     pub cluster: ClusterName,
-    /// Its nodes that answered.
+    /// Nodes that answered.
     pub nodes: Vec<NodeLock>,
-    /// Those that did not.
+    /// Nodes that did not answer.
     pub unreachable: Vec<Unreachable>,
     /// Nodes whose lock was broken.
     pub broken: Vec<NodeName>,
-    /// Why others' was not.
+    /// Why locks could not be broken.
     #[serde(skip)]
     pub errors: Vec<AgentError>,
 }
 
-/// Breaking locks.
 pub struct LockBreakRequest<'a> {
-    /// Also while a change is under way.
+    /// Break locks even while a change is in progress.
     pub force: bool,
-    /// Shown what there is; false gives up.
+    /// Shown the locks that were found. `false` aborts.
     pub agree: &'a (dyn Fn(&LockReport) -> bool + Sync),
 }
 
-/// What locks there are.
 pub async fn lock_show(selection: &Selection, access: &Access) -> Result<LockReport, OpsError> {
     let cluster = read_inventory(&selection.inventory)?.cluster;
     let hosts = Hosts::some_of(access, &cluster, &selection.nodes_of(&cluster)?);
@@ -58,7 +56,7 @@ pub async fn lock_show(selection: &Selection, access: &Access) -> Result<LockRep
         .await
 }
 
-/// Takes the locks away. Nothing live is touched: a change that is under way stays with its host's timer.
+/// Breaks the locks. Nothing live is touched: a change in progress is left to its host's timer.
 pub async fn lock_break(
     selection: &Selection,
     access: &Access,

@@ -1,4 +1,4 @@
-//! Looking at the nodes that are connected to.
+//! Observes the connected nodes.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use crate::check;
 use crate::health;
 use crate::model::{Cluster, HostPath, Node, NodeFacts};
 
-/// Observes everything that a plan compares. All nodes that are to be changed must answer: a change to some
-/// nodes only is asked for with `--limit`.
+/// Observes everything that a plan compares. All nodes to be changed must answer: changing only some of them takes
+/// `--limit`.
 pub(super) async fn survey<'c>(
     access: &Access,
     loaded: &Loaded,
@@ -35,8 +35,8 @@ pub(super) async fn survey<'c>(
     Ok(found)
 }
 
-/// The same with those that answer, and why the others do not. None of them is asked a second time: one
-/// that goes away meanwhile is one more that does not answer.
+/// The same for the nodes that answer, with errors for the rest. No node is observed twice: one that goes away
+/// meanwhile counts as unreachable.
 pub(super) async fn survey_reachable<'c>(
     access: &Access,
     loaded: &Loaded,
@@ -51,7 +51,8 @@ pub(super) async fn survey_reachable<'c>(
     Err(OpsError::Unfit { problems })
 }
 
-/// The same for a verb that only looks, with the VIPs that somebody else has: no reason to show nothing.
+/// The same for a read-only command. A VIP that a foreign host has is returned as a problem, and does not hide the
+/// rest.
 pub(super) async fn survey_beside_strangers<'c>(
     access: &Access,
     loaded: &Loaded,
@@ -75,8 +76,8 @@ pub(super) async fn survey_beside_strangers<'c>(
     Ok((found, errors, problems))
 }
 
-/// Observes the nodes that are connected to, also those that are not changed: they may own a VIP, and must agree
-/// with the others. The errors are those of nodes that are to be changed, `errors` among them.
+/// Observes the connected nodes, including those outside the change: they may own a VIP, and must agree with the rest.
+/// Returns the errors of nodes to be changed, including `errors`.
 async fn look<'c>(
     access: &Access,
     loaded: &Loaded,
@@ -98,7 +99,7 @@ async fn look<'c>(
     Ok((found, errors))
 }
 
-/// Takes what is known of the nodes that are not changed out of what was found.
+/// Moves the nodes outside the change out of `seen` and `errors`.
 fn others(
     loaded: &Loaded,
     seen: &mut Vec<Observation>,
@@ -161,8 +162,8 @@ async fn observe(
     Ok((seen, errors))
 }
 
-/// Asks the nodes that are MASTER together why: it takes seconds, which only a cluster in trouble is worth. A node
-/// that no longer answers tells nothing, which does not spoil the look before.
+/// If several nodes are MASTER at once, observes why. That takes seconds, which only a cluster in trouble is worth. A
+/// node that no longer answers is skipped, and its earlier observation stands.
 async fn probe_masters(access: &Access, fleet: &Fleet, seen: &mut [Observation]) {
     let masters = health::masters_together(seen);
     let question = Question {
@@ -185,7 +186,7 @@ async fn probe_masters(access: &Access, fleet: &Fleet, seen: &mut [Observation])
     }
 }
 
-/// A lock whose holder ran here and is gone is nobody's.
+/// Marks a lock as stale if its holder ran on this machine and has exited.
 pub(super) fn mark_dead(seen: &mut [Observation]) {
     for lock in seen.iter_mut().filter_map(|host| host.lock.as_mut()) {
         lock.stale |= is_dead(lock);
@@ -201,7 +202,7 @@ async fn ask(
         Ok(seen) => seen,
         Err(error) => return Some(Err(error)),
     };
-    // What was applied before may concern more than the inventory does now.
+    // Earlier changes may have covered more than the inventory does now.
     let further = further_question(&seen, question);
     match further {
         Some(question) => Some(agent.observe(&question).await),
@@ -235,7 +236,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
     }
 }
 
-/// The question with everything that the host's own records speak of, if that is more.
+/// The question extended by everything in the host's own records. `None` if they add nothing.
 fn further_question(seen: &Observation, asked: &Question) -> Option<Question> {
     let records = || seen.recorded.iter().chain(&seen.original);
     let mut paths: BTreeSet<HostPath> = asked.paths.iter().cloned().collect();

@@ -1,11 +1,11 @@
-//! Nodes of the last generation that the inventory no longer names, as data and in words.
+//! Nodes of the newest generation that the inventory no longer lists: data and messages.
 
 use std::net::IpAddr;
 
-/// A node of the last generation.
+/// A node of the newest generation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
 pub struct Member {
-    /// Its name; `None` where only its address was recorded.
+    /// Its name. `None` if only its address was recorded.
     pub name: Option<String>,
     /// Its address.
     pub address: IpAddr,
@@ -21,7 +21,7 @@ impl std::fmt::Display for Member {
 }
 
 impl Member {
-    /// What the user calls it.
+    /// Its name for the user.
     pub fn called(&self) -> String {
         self.name
             .clone()
@@ -33,34 +33,34 @@ impl Member {
     }
 }
 
-/// A member that the inventory does not name, and what the wire says of it.
+/// A member that the inventory does not list, and how it responds on the network.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Missing {
-    /// Who.
+    /// The member.
     pub member: Member,
-    /// Somebody answers at its address.
+    /// True if a host answers at its address.
     pub answers: bool,
     /// VIPs that it answers for.
     pub holds: Vec<IpAddr>,
-    /// It goes on hearing the others, as all send to a group.
+    /// True if it still hears the other nodes, since all use multicast.
     pub hears: bool,
 }
 
-/// Why a node that is to be forgotten could still be a second owner.
+/// Why a node to be forgotten could still become a second owner.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StillThere {
-    /// It has a VIP.
+    /// It holds a VIP.
     #[error("it has {0}")]
     Holds(IpAddr),
-    /// Its keepalived runs with VIPs of the cluster, or does not tell with which.
+    /// Its keepalived runs with VIPs of the cluster, or does not say with which.
     #[error("its keepalived runs")]
     Runs,
-    /// Its keepalived runs again after a restart.
+    /// Its keepalived starts again at the next boot.
     #[error("its keepalived is stopped and starts again with the machine")]
     Starts,
 }
 
-/// That the inventory no longer has them.
+/// The message that the inventory no longer lists them.
 pub(super) fn missing_words(missing: &[Missing]) -> String {
     format!(
         "the inventory no longer has {}, of the last generation",
@@ -68,13 +68,12 @@ pub(super) fn missing_words(missing: &[Missing]) -> String {
     )
 }
 
-/// All of them, for a message.
 fn name_all(missing: &[Missing]) -> String {
     let names: Vec<String> = missing.iter().map(|one| one.member.to_string()).collect();
     names.join(", ")
 }
 
-/// What members that nobody talks to would do, and how to take them out; `then` says what to do with the option.
+/// What members without peers would do, and how to take them out. `then` says what to do with the option.
 pub(super) fn how_to_take_out(missing: &[Missing], then: &str) -> String {
     let seen = |one: &Missing| {
         let name = one.member.called();
@@ -92,9 +91,9 @@ pub(super) fn how_to_take_out(missing: &[Missing], then: &str) -> String {
         .map(|name| format!("--forget {name}"))
         .collect();
     let what = if missing.iter().all(|one| one.hears) {
-        "would stay in the election of the virtual IP, with a configuration that nobody updates any more"
+        "would keep taking part in the election of the virtual IP, with a configuration that nobody updates any more"
     } else {
-        "would go on with the virtual IP and hear nobody: two owners"
+        "would keep contending for the virtual IP without hearing the others: two owners"
     };
     format!(
         "{} {what}. {seen}Stop it by hand (`systemctl disable --now keepalived nginx`), or make sure that it stays \

@@ -1,7 +1,7 @@
-//! Who belongs to the cluster by the records of its hosts, and who the inventory no longer names.
+//! Cluster membership as the hosts record it, and members that the inventory no longer lists.
 //!
-//! A node that is only taken out of the inventory goes on with the VIP in its files, and the others no longer
-//! talk to it: it hears nobody, and becomes a second owner.
+//! A node that is merely removed from the inventory keeps the VIP in its configuration, and the other nodes stop
+//! sending it advertisements. It hears no master and becomes a second owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,9 +14,9 @@ use crate::agent::{Agent, Fact, LiveFile, Observation};
 use crate::conf::keepalived::Conf;
 use crate::model::{Cluster, HostPath, Peering};
 
-/// The members by the last generation that any host has.
+/// The members as of the newest generation on any host.
 fn members(seen: &[&Observation]) -> BTreeSet<Member> {
-    // In generation 0 hosts are as they were before hactl, and nobody's.
+    // Generation 0 is a host as it was before hactl, which belongs to no cluster.
     let last = seen.iter().filter_map(|seen| seen.generation()).max();
     let last = last.filter(|last| *last > 0);
     let of_last = seen
@@ -39,7 +39,7 @@ fn recorded(seen: &Observation) -> Vec<Member> {
         };
         return members.split(' ').filter_map(member).collect();
     }
-    // Set up by a version that did not record them: those that it talks to.
+    // Written by a version that did not record members: fall back to the host's peers.
     let asked = manifest.get(Fact::Peers).unwrap_or_default();
     let asked = asked.split(' ').filter_map(|word| word.parse().ok());
     let (_, heard) = ends(seen);
@@ -53,7 +53,7 @@ fn recorded(seen: &Observation) -> Vec<Member> {
         .collect()
 }
 
-/// The unicast sources and peers of the file that lies there.
+/// Unicast sources and peers in the live keepalived.conf.
 fn ends(seen: &Observation) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
     let path = HostPath::new("/etc/keepalived/keepalived.conf").ok();
     let content = path
@@ -65,8 +65,8 @@ fn ends(seen: &Observation) -> (BTreeSet<IpAddr>, BTreeSet<IpAddr>) {
     })
 }
 
-/// The members that the inventory does not name. One is named by its address, by an address that its host
-/// has or had, or by its name where that host was set up before: a new host with an old name is not it.
+/// Members that the inventory does not list. A member is identified by its address, by an address that its host has or
+/// had, or by its name if that host was set up before: a new host under an old name is a different member.
 pub(super) fn missing(cluster: &Cluster, seen: &[&Observation]) -> Vec<Member> {
     let is_own = |address: IpAddr| {
         cluster.nodes.iter().any(|node| node.address == address)
@@ -87,14 +87,14 @@ pub(super) fn missing(cluster: &Cluster, seen: &[&Observation]) -> Vec<Member> {
         .collect()
 }
 
-/// True where nodes that nobody names hear those of `cluster`: all send to a group, now and then.
+/// True if removed nodes still hear the nodes of `cluster`: peering is multicast in the inventory and on every host.
 pub(super) fn is_heard_by_all(cluster: &Cluster, seen: &[&Observation]) -> bool {
     let is_multicast = |seen: &&Observation| ends(seen).1.is_empty();
     cluster.vrrp.peering == Peering::Multicast && seen.iter().all(is_multicast)
 }
 
-/// Asks the wire about them, from one node: which of them answers, and for which of the VIPs that no node
-/// of the inventory has.
+/// Probes for missing members from one node: which of them answer, and which VIPs that no node of the inventory has
+/// they hold.
 pub(super) async fn look_for(
     missing: Vec<Member>,
     free: &[IpAddr],
@@ -123,7 +123,7 @@ pub(super) async fn look_for(
     missing.into_iter().map(look).collect()
 }
 
-/// Refuses to go on without a member that nobody has spoken of, and to forget one that is not a member.
+/// Refuses to go on while a missing member is not named in `forget`, or if `forget` names something else.
 pub(super) fn refuse_missing(
     loaded: &Loaded,
     missing: &[Missing],

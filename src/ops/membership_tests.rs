@@ -1,4 +1,4 @@
-//! Who belongs to a cluster, by records of this version of hactl and of those before it, which name nobody.
+//! Membership according to records of this version of hactl, and of earlier ones, which list no members.
 
 use super::*;
 use crate::agent::{Fact, Facts, Manifest};
@@ -23,7 +23,7 @@ const LB1: (&str, &str) = ("lb1", "10.0.0.11");
 const LB2: (&str, &str) = ("lb2", "10.0.0.12");
 const LB3: (&str, &str) = ("lb3", "10.0.0.13");
 
-/// A host with a generation, its facts beside that, and keepalived.conf.
+/// A host with a generation, further facts, and a keepalived.conf.
 fn host(name: &str, generation: u64, facts: &[(Fact, &str)], conf: &str) -> Observation {
     let text = |text: &str| text.to_owned();
     let mut all = Facts::from([(Fact::Generation, generation.to_string())]);
@@ -44,7 +44,7 @@ fn host(name: &str, generation: u64, facts: &[(Fact, &str)], conf: &str) -> Obse
     seen
 }
 
-/// A router of three nodes, on the node whose address ends with `own`.
+/// A VRRP instance of three nodes, on the node whose address ends in `own`.
 fn unicast(own: u8) -> String {
     let peers = (11..14_u8).filter(|peer| *peer != own);
     let peers: Vec<String> = peers.map(|peer| format!("    10.0.0.{peer}")).collect();
@@ -71,10 +71,10 @@ fn a_record_without_members_is_read_by_whom_its_node_talks_to() {
     let (all, two) = (cluster(&[LB1, LB2, LB3]), cluster(&[LB1, LB2]));
     assert_eq!(missing_names(&all, &seen), NOBODY);
     assert_eq!(missing_names(&two, &seen), ["10.0.0.13"]);
-    // Another node at that address is that node.
+    // A node of another name at that address is the same node.
     let renamed = cluster(&[LB1, LB2, ("new", "10.0.0.13")]);
     assert_eq!(missing_names(&renamed, &seen), NOBODY);
-    // Under another address only its host itself tells that it is the same.
+    // At another address, only the host's own record shows that it is the same node.
     let moved = cluster(&[LB1, LB2, ("lb3", "10.0.0.23")]);
     assert_eq!(missing_names(&moved, &seen), ["10.0.0.13"]);
     let [lb1, lb2] = seen;
@@ -91,7 +91,7 @@ fn with_multicast_such_a_record_knows_whom_its_change_asked() {
     ];
     assert_eq!(missing_names(&cluster(&[LB1, LB2]), &seen), ["10.0.0.13"]);
     assert_eq!(missing_names(&cluster(&[LB1, LB2, LB3]), &seen), NOBODY);
-    // Nobody was asked where one node changed: then nothing tells.
+    // If only one node changed, it recorded no peers, and nothing shows the members.
     let alone = [host("lb1", 3, &[], multicast)];
     assert_eq!(missing_names(&cluster(&[LB1]), &alone), NOBODY);
 }
@@ -99,19 +99,19 @@ fn with_multicast_such_a_record_knows_whom_its_change_asked() {
 #[test]
 fn records_of_both_versions_side_by_side_count_by_the_last_generation() {
     let members = [(Fact::Members, "lb1=10.0.0.11 lb2=10.0.0.12")];
-    // lb2 was left out of the change by which lb3 went.
+    // lb2 was not part of the change that removed lb3.
     let seen = [
         host("lb1", 4, &members, &unicast(11)),
         host("lb2", 3, &[], &unicast(12)),
     ];
     assert_eq!(missing_names(&cluster(&[LB1, LB2]), &seen), NOBODY);
-    // Both of one generation: the one that names its members does not excuse the other's.
+    // Both have the same generation: the record that lists members does not override the other one.
     let mixed = [
         host("lb1", 4, &members, &unicast(11)),
         host("lb2", 4, &[], &unicast(12)),
     ];
     assert_eq!(missing_names(&cluster(&[LB1, LB2]), &mixed), ["10.0.0.13"]);
-    // In generation 0 a host is nobody's.
+    // A host in generation 0 belongs to no cluster.
     let original = [host("lb1", 0, &[], &unicast(11))];
     assert_eq!(missing_names(&cluster(&[LB1]), &original), NOBODY);
 }

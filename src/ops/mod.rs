@@ -1,7 +1,6 @@
-//! One file per verb; wires the stages together.
+//! One file per command. Operations read files, fetch secrets, connect to hosts, and return data.
 //!
-//! Here files are read, secrets fetched and hosts connected. What comes out is data; who shows it and
-//! which exit code it gets is decided elsewhere.
+//! Showing that data and choosing the exit code happen elsewhere.
 
 mod able;
 mod apply;

@@ -1,80 +1,77 @@
-//! In what a plan differs from the one that was saved, as data and in words.
+//! How a plan differs from the saved one: data and messages.
 
 use std::fmt::{Display, Formatter, Result};
 
-/// In what a plan differs from the one that was saved.
+/// A difference between a plan and the saved one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moved {
-    /// It is of another cluster.
+    /// It is for another cluster.
     Cluster {
-        /// The saved one's.
+        /// The saved plan's cluster.
         was: String,
     },
-    /// Another version of hactl made it.
+    /// It was made by another version of hactl.
     Hactl {
-        /// That version.
+        /// The version that made it.
         was: String,
-        /// This one.
+        /// The running version.
         is: String,
     },
-    /// The inventory is another one.
+    /// The inventory has changed.
     Inventory,
-    /// The templates are others.
+    /// The templates have changed.
     Templates,
     /// It is for other nodes.
     Nodes {
-        /// Those of the saved plan.
+        /// The saved plan's nodes.
         were: Vec<String>,
     },
-    /// The nodes would be changed in another way.
+    /// The nodes would be changed in another order.
     Order {
-        /// How.
+        /// The current order.
         now: String,
     },
-    /// Nodes are different.
+    /// Nodes have changed.
     Hosts {
-        /// Which.
+        /// The nodes.
         nodes: Vec<String>,
-        /// How.
         how: Difference,
     },
 }
 
-/// In what a node differs from what it was.
+/// A difference between a node and its state in the saved plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
     /// Another generation is live.
     Generation {
-        /// The one that was.
+        /// The generation in the saved plan.
         was: Option<u64>,
-        /// The one that is.
+        /// The live one.
         is: Option<u64>,
     },
-    /// Files were changed.
+    /// Files have changed.
     Files(Vec<String>),
-    /// Kernel settings were changed.
+    /// Kernel settings have changed.
     Kernel(Vec<String>),
-    /// It is another host, or has other programs.
+    /// It is another host, or has other versions.
     Fact {
-        /// What.
         name: String,
-        /// As it was.
+        /// The value in the saved plan.
         was: String,
-        /// As it is.
+        /// The current value.
         is: String,
     },
-    /// Something else would happen to a daemon.
+    /// The action for a daemon is a different one.
     Unit {
-        /// Which.
         name: String,
-        /// What would have happened.
+        /// The action in the saved plan.
         was: String,
-        /// What would happen.
+        /// The current action.
         is: String,
     },
     /// Other things would stop being served.
     Stops(Vec<String>),
-    /// It would get something else, for no cause that is known: a secret.
+    /// It would receive other contents without a known cause, such as a new secret.
     Wanted,
 }
 
@@ -120,10 +117,14 @@ impl Display for Difference {
                     "none" => "nothing".to_owned(),
                     word => word.to_owned(),
                 };
-                write!(f, "to be done to {name}: {}, not {}", words(is), words(was))
+                write!(f, "action on {name}: {}, not {}", words(is), words(was))
             }
-            Self::Stops(names) => write!(f, "it stops serving other things: {}", some(names)),
-            Self::Wanted => f.write_str("it would get other contents, such as a new secret"),
+            Self::Stops(names) => {
+                write!(f, "it would stop serving something else: {}", some(names))
+            }
+            Self::Wanted => {
+                f.write_str("its files would have different contents, such as a new secret")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who on the wire has an address, as a node finds when it asks.
+//! Which host on the link answers for an address, according to a node's neighbour cache (ARP, NDP).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::agent::{Agent, AgentError, Neighbour, Observation, Question};
 
-/// A kernel asks a neighbour that it remembers 5 s after a packet to it, and up to three times within 3 s more.
+/// The kernel probes a stale neighbour 5 s after a packet to it, and up to three times within 3 s more.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(9);
 
-/// The hardware addresses of those that have `addresses` and are not of `nodes`. What a kernel only remembers
-/// tells nothing, and least of all where it is a node that had the address last.
+/// MAC addresses of hosts other than `nodes` that answer for `addresses`. A stale cache entry proves nothing, least of
+/// all one for a node that held the address last.
 pub(super) async fn strangers(
     agent: &Agent,
     addresses: Vec<IpAddr>,
@@ -26,7 +26,7 @@ pub(super) async fn strangers(
         own.any(|hardware| *hardware == neighbour.hardware)
     };
     loop {
-        // What is only remembered may be of a node that had it once, and hide who has it now.
+        // A stale entry may belong to a former holder and hide the current one.
         let found = agent.observe(&question).await?.neighbours;
         let is_known = !found.values().any(|neighbour| neighbour.is_remembered);
         if is_known || Instant::now() >= deadline {

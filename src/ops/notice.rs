@@ -1,7 +1,7 @@
-//! Things that a host tells about earlier changes, and that the user should know first.
+//! What hosts report about earlier changes that the user should know before going on.
 //!
-//! How a change ended is told to everybody who looks, until somebody who was told goes on to change the
-//! cluster, or for a week: by then who made it has asked.
+//! The outcome of a change is reported to everyone who looks until somebody who has seen it goes on to change the
+//! cluster, or for a week, by which time its author has asked.
 
 use std::net::IpAddr;
 
@@ -10,67 +10,67 @@ use crate::agent::{Cause, Deadline, Ending, Fact, LockInfo, Observation, Outcome
 use crate::apply::Fleet;
 use crate::model::NodeName;
 
-/// For this long is told how a change ended, in seconds.
+/// How long the outcome of a change is reported, in seconds.
 const WEEK: i64 = 7 * 24 * 3600;
 
-/// One such thing.
+/// Something that a host reports about an earlier change, a drill or a lock.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Notice {
-    /// A change lies unfinished on the host; its timer will undo it unless its owner confirms it.
+    /// A change is unfinished on the host. Its timer rolls the change back unless its owner confirms it.
     Unfinished {
         /// The node.
         node: NodeName,
         /// The change's id.
         tx: String,
-        /// How far it got.
+        /// The phase that it reached.
         phase: Phase,
-        /// When the host ends it, where it tells.
+        /// When the host ends it, if known.
         deadline: Option<Deadline>,
     },
-    /// A change waits for the operator to confirm it.
+    /// A change is pending confirmation by the operator.
     Waiting {
         /// The node.
         node: NodeName,
         /// The change's id.
         tx: String,
-        /// `user@machine` of who made it.
+        /// Author of the change, as `user@machine`.
         by: String,
-        /// When the host undoes it.
+        /// When the host rolls it back.
         deadline: Option<Deadline>,
     },
-    /// The host rolled the last change back on its own, at its deadline or after a restart.
+    /// The host rolled the last change back on its own, at its deadline or after a reboot.
     Undone {
         /// The node.
         node: NodeName,
         /// The change's id.
         tx: String,
-        /// Why.
+        /// The reason.
         why: String,
-        /// When, UTC.
+        /// When it was rolled back, in UTC.
         at: String,
     },
-    /// The last change was confirmed by what another node said, when hactl could not.
+    /// The host confirmed the last change because another node had, since hactl could not confirm it.
     Completed {
         /// The node.
         node: NodeName,
         /// The change's id.
         tx: String,
-        /// When, UTC.
+        /// When it was confirmed, in UTC.
         at: String,
     },
-    /// A person cancelled the last change, or an apply undid it since it had been interrupted.
+    /// The operator cancelled the last change, or an apply rolled it back because it had been interrupted.
     Cancelled {
         /// The node.
         node: NodeName,
         /// The change's id.
         tx: String,
-        /// Who, or why.
+        /// Who cancelled it, or why it was rolled back.
         why: String,
-        /// When, UTC.
+        /// When it was rolled back, in UTC.
         at: String,
     },
-    /// An undo failed; the host tries it again.
+    /// A rollback failed. The host retries it.
     Incomplete {
         /// The node.
         node: NodeName,
@@ -85,29 +85,29 @@ pub enum Notice {
         node: NodeName,
         /// The fault.
         name: String,
-        /// Since when, UTC.
+        /// When it was armed, in UTC.
         since: String,
-        /// Seconds until the host ends it; 0 when it has tried and failed so far.
+        /// Seconds until the host removes the fault. 0 if it has tried and failed so far.
         seconds_left: u64,
     },
-    /// A node that `--limit` leaves out could not be looked at.
+    /// A node that `--limit` excludes could not be observed.
     NotSeen {
         /// The node.
         node: NodeName,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// It lacks the last change that was made on it: it was brought back from a backup, or was kept from
-    /// being confirmed.
+    /// The node lacks the last change that was made on it: it was restored from a backup, or prevented from
+    /// confirming.
     Behind {
         /// The node.
         node: NodeName,
-        /// Its generation.
+        /// The node's generation.
         generation: u64,
-        /// The one that another node knows it to have got.
+        /// The generation that another node records for it.
         newest: u64,
     },
-    /// Somebody else works on the host.
+    /// Another operation holds the lock on the host.
     Locked {
         /// The node.
         node: NodeName,
@@ -116,7 +116,6 @@ pub enum Notice {
     },
 }
 
-/// What `seen` tells.
 pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
     let changes = under_way(seen);
     let mut found = Vec::new();
@@ -165,7 +164,7 @@ pub(super) fn notices(seen: &[Observation]) -> Vec<Notice> {
     found
 }
 
-/// What others tell of a change that was made on this host, too, and that it does not know.
+/// Set if other nodes record a newer change that included this host, and the host does not have it.
 fn behind(host: &Observation, seen: &[Observation]) -> Option<Notice> {
     let generation = host.generation().filter(|own| *own > 0)?;
     let is_its = |address: &str| {
@@ -178,7 +177,7 @@ fn behind(host: &Observation, seen: &[Observation]) -> Option<Notice> {
         concerned.then(|| recorded.generation()).flatten()
     };
     let newest = seen.iter().filter_map(told_by).max()?;
-    // One that is under way, or waits, may end either way.
+    // A change that is in progress or pending confirmation may end either way.
     (newest > generation && seen.iter().all(|one| one.journal.is_none())).then(|| Notice::Behind {
         node: host.node.clone(),
         generation,
@@ -186,12 +185,12 @@ fn behind(host: &Observation, seen: &[Observation]) -> Option<Notice> {
     })
 }
 
-/// How the last change ended, where its maker may not know.
+/// The outcome of the last change, if its author may not know it.
 fn of_outcome(host: &Observation, outcome: &Outcome) -> Option<Notice> {
     let node = host.node.clone();
     let (tx, why, at) = (outcome.tx.clone(), outcome.why.clone(), outcome.at.clone());
     if outcome.result == Ending::Incomplete {
-        // For as long as it is so.
+        // Reported only as long as it lasts.
         return host
             .journal
             .is_some()
@@ -210,7 +209,7 @@ fn of_outcome(host: &Observation, outcome: &Outcome) -> Option<Notice> {
     }
 }
 
-/// Both by the host's own clock; a time that makes no sense is none.
+/// Both times are from the host's own clock. A timestamp that does not parse is not old.
 fn is_old(clock: f64, at: &str) -> bool {
     #[expect(
         clippy::cast_possible_truncation,
@@ -221,7 +220,7 @@ fn is_old(clock: f64, at: &str) -> bool {
         .is_ok_and(|at| now > at.as_second() + WEEK)
 }
 
-/// Tells the hosts that these were told. What fails here is told once more.
+/// Marks these outcomes as acknowledged on the hosts. One that cannot be marked is reported once more.
 pub(super) async fn note_all(fleet: &Fleet, notices: &[Notice]) {
     for notice in notices {
         if let Notice::Undone { node, tx, .. }
@@ -240,7 +239,7 @@ mod tests {
     use super::*;
     use crate::agent::{Journal, Manifest};
 
-    /// A node at `address` with a generation that was made on `peers`, too.
+    /// A node at `address` with a generation that was also applied to `peers`.
     fn host(name: &str, address: &str, generation: u64, peers: &str) -> Observation {
         let mut host = Observation::of(NodeName::new(name).unwrap());
         let address = format!("{address}/24").parse().unwrap();
@@ -256,7 +255,7 @@ mod tests {
             let lb1 = host("lb1", "10.0.0.11", 10, made_on);
             vec![lb1, host("lb2", "10.0.0.12", 9, "10.0.0.11 10.0.0.13")]
         };
-        // The last change did not concern it.
+        // The last change did not include lb2.
         assert_eq!(notices(&hosts("10.0.0.13")), []);
         let behind = Notice::Behind {
             node: NodeName::new("lb2").unwrap(),
@@ -265,7 +264,7 @@ mod tests {
         };
         let told = notices(&hosts("10.0.0.12 10.0.0.13"));
         assert_eq!(told, std::slice::from_ref(&behind));
-        // While a change lies on any of them, that is what there is to tell.
+        // While any node has a change in progress, only that is reported.
         let mut unfinished = hosts("10.0.0.12 10.0.0.13");
         unfinished[0].journal = Some(Journal::default());
         assert!(!notices(&unfinished).contains(&behind));

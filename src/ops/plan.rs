@@ -1,4 +1,4 @@
-//! `hactl plan`: what apply would do, with the daemons' own word on it.
+//! `hactl plan`: what apply would do, and how the daemons judge the new files.
 
 use super::connect::Hosts;
 use super::error::OpsError;
@@ -20,40 +20,39 @@ use crate::check::Finding;
 use crate::health::Problem;
 use crate::plan::Plan;
 
-/// A plan and what else was noticed.
+/// A plan and everything else that the user should see with it.
 pub struct PlanReport {
     /// The inventory that it is for.
     pub loaded: Loaded,
-    /// The plan, its tests filled in; where there is something to recover, for the hosts as they will be
-    /// then.
+    /// The plan with its tests. If something needs recovery, it is for the hosts as they will be afterwards.
     pub plan: Plan,
-    /// What it is made of.
+    /// Inputs of the plan.
     pub basis: Basis,
-    /// What an apply would end first.
+    /// What an apply would recover first.
     pub recovery: Recovery,
-    /// What rules say of the hosts.
+    /// Findings about the hosts.
     pub findings: Vec<Finding>,
-    /// What the hosts tell of earlier changes.
+    /// What the hosts report about earlier changes.
     pub notices: Vec<Notice>,
-    /// What else keeps nodes that hactl has set up from serving or taking over now.
+    /// What else currently keeps nodes that hactl has set up from serving or taking over.
     pub problems: Vec<Problem>,
-    /// What faults would cost users with it; `None` where its files are not hactl's.
+    /// Impact of faults on users with this plan. `None` if its files are not hactl's.
     pub expected: Option<Expected>,
 }
 
 impl PlanReport {
-    /// True when an apply would do something.
+    /// True if an apply would do something.
     pub fn changes(&self) -> bool {
         !self.plan.is_empty() || !self.recovery.is_empty()
     }
 
-    /// All findings: of the inventory alone, and on these hosts.
+    /// All findings, from the inventory alone and from the hosts.
     pub fn warnings(&self) -> Vec<&Finding> {
         self.loaded.warnings.iter().chain(&self.findings).collect()
     }
 }
 
-/// Looks at the hosts and plans; changes nothing on them.
+/// Observes the hosts and plans, without changing anything on them.
 pub async fn plan(selection: &Selection, access: &Access) -> Result<PlanReport, OpsError> {
     let mut loaded = load(selection)?;
     Hosts::of(access, &loaded.cluster)

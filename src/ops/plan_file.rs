@@ -1,30 +1,29 @@
-//! Saved plans: what was reviewed is what is applied, or nothing is.
+//! Saved plans: apply carries out what was reviewed, or nothing.
 
 use super::fingerprint::{Basis, Fingerprint};
 use super::moved::Moved;
 use crate::plan::Plan;
 
-/// A plan as it was saved. It holds no file contents and so no secrets: apply makes the plan again and
-/// refuses to go on unless both are the same.
+/// A plan as saved. It holds no file contents and so no secrets: apply computes the plan again, and refuses to go on
+/// unless both match.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PlanFile {
     /// The file's format.
     pub format: u32,
-    /// What it was made of and what it does, by subject.
+    /// What the plan was computed from and what it does, by subject.
     pub(super) fingerprint: Fingerprint,
-    /// The plan as `plan --format json` shows it, for people and their tools.
+    /// The plan as printed by `plan --format json`, for people and their tools.
     pub plan: serde_json::Value,
 }
 
-/// A plan file cannot be used.
+/// Why a plan file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
-    /// It is none.
+    /// It is not a plan.
     #[error("{path} is not a valid plan file: {reason}")]
     NotAPlan {
-        /// Its path.
         path: String,
-        /// Why not.
+        /// Why it is invalid.
         reason: String,
     },
     /// Another version of hactl saved it.
@@ -37,20 +36,19 @@ pub enum PlanFileError {
         /// Its format.
         format: u64,
     },
-    /// The hosts, or what the plan is made of, are no longer what it was made for.
+    /// The hosts, or other inputs of the plan, have changed since it was saved.
     #[error("the plan is out of date; nothing was changed")]
     MovedOn {
-        /// What is different.
+        /// What has changed.
         moved: Vec<Moved>,
     },
 }
 
-/// The format that is written, and the only one that is read: of another one it is not known what its
-/// fingerprint is made of.
+/// The only format that is written or read. What the fingerprint of any other format covers is unknown.
 pub(super) const FORMAT: u32 = 3;
 
 impl PlanFile {
-    /// The file for `plan`, made of `basis`.
+    /// The file for `plan`, computed from `basis`.
     pub fn new(plan: &Plan, basis: &Basis) -> Self {
         Self {
             format: FORMAT,
@@ -59,7 +57,7 @@ impl PlanFile {
         }
     }
 
-    /// Refuses `plan`, which is made now, unless it does what was saved.
+    /// Refuses `plan`, as computed now, unless it does what was saved.
     pub fn require(&self, plan: &Plan, basis: &Basis) -> Result<(), PlanFileError> {
         let moved = self.fingerprint.moved(&Fingerprint::of(plan, basis));
         if moved.is_empty() {

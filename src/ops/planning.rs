@@ -1,4 +1,4 @@
-//! Making a plan for hosts that were seen.
+//! Computes the plan for observed hosts.
 
 use std::net::IpAddr;
 
@@ -15,10 +15,10 @@ use crate::check::Finding;
 use crate::model::NodeName;
 use crate::plan::{Goal, LeftOut, NodePlan, Plan, Redactor, Request, behind, build};
 
-/// Makes the plan of a verb for hosts that were seen.
+/// Computes the plan of an operation for observed hosts.
 pub(super) trait Planner {
-    /// The plan for hosts that are as `seen` says, which the survey's may not be yet. Asks hosts only for
-    /// what they keep of the past.
+    /// The plan for hosts in the state `seen`, which may be ahead of the survey's. Asks hosts only for their past
+    /// generations.
     fn plan(
         &self,
         loaded: &Loaded,
@@ -27,17 +27,17 @@ pub(super) trait Planner {
     ) -> impl Future<Output = Result<Planned, OpsError>>;
 }
 
-/// A plan, and what the hosts' versions make of the inventory.
+/// A plan, and findings about the hosts.
 pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) findings: Vec<Finding>,
-    /// The nodes that `--limit` leaves out and that differ from the inventory, too.
+    /// Nodes that `--limit` excludes and that differ from the inventory, too.
     pub(super) behind: Vec<NodeName>,
-    /// The VIPs that the cluster has afterwards.
+    /// The cluster's VIPs afterwards.
     pub(super) vips: Vec<IpAddr>,
 }
 
-/// The plan that makes the hosts what the inventory says.
+/// Plans to bring the hosts to what the inventory says.
 pub(super) struct ToInventory;
 
 impl Planner for ToInventory {
@@ -51,7 +51,7 @@ impl Planner for ToInventory {
     }
 }
 
-/// The plan for hosts that are as `seen` says; refused where nginx could not start with it.
+/// The plan for hosts in the state `seen`. Refused if a node could not serve or take over with it.
 pub(super) fn make(
     loaded: &Loaded,
     survey: &Survey<'_>,
@@ -65,7 +65,7 @@ pub(super) fn make(
     Ok(planned)
 }
 
-/// The plan beside nodes that are not changed.
+/// The plan, given the nodes outside the change.
 pub(super) fn plan_beside(
     loaded: &Loaded,
     seen: &[Observation],
@@ -93,7 +93,7 @@ pub(super) fn plan_beside(
     })
 }
 
-/// Asks the daemons of every node that would change to test its files.
+/// Lets the daemons on every node that would change test its files.
 pub(super) async fn test_files(
     fleet: &Fleet,
     plan: &mut Plan,

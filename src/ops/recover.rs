@@ -1,4 +1,4 @@
-//! Ends what was interrupted, once the user has seen it and agreed.
+//! Ends interrupted changes, once the user has seen and approved that.
 
 use super::error::OpsError;
 use super::recovery::{Recovery, stale_lock};
@@ -11,17 +11,16 @@ use crate::agent::{AgentError, FailureCode, Pending, Reason};
 use crate::apply::{Event, FailureCause, RecoveryDirection, SettleOutcome, SettleVerb, Verdict};
 use crate::model::Node;
 
-/// What carrying a recovery out needs.
 pub(super) struct Recoverer<'a> {
     pub(super) access: &'a Access,
     pub(super) loaded: &'a Loaded,
-    /// What is told of everything that happens.
+    /// Receives every event.
     pub(super) tell: &'a (dyn Fn(Event) + Sync),
 }
 
 impl Recoverer<'_> {
-    /// Ends the interrupted changes: the way that they ended on a host where they were confirmed, or else
-    /// back. Releases the locks of holders that are gone.
+    /// Ends the interrupted changes: completes one that a host has confirmed, and rolls back any other. Releases the
+    /// locks of holders that are gone.
     pub(super) async fn carry_out(
         &self,
         recovery: &Recovery,
@@ -75,7 +74,7 @@ impl Recoverer<'_> {
                         node: host.node.clone(),
                         holder: lock.holder.clone(),
                     }),
-                    // Somebody else has taken it meanwhile, or a change could not be ended: that is said.
+                    // Another process has taken the lock meanwhile, or a change could not be ended, which is reported.
                     Err(error)
                         if matches!(
                             error.code(),
@@ -93,7 +92,7 @@ impl Recoverer<'_> {
     }
 }
 
-/// Why the end of an interrupted change failed, on each host where it did.
+/// The errors of the hosts on which an interrupted change could not be ended.
 fn problems_of(change: &UnderWay, end: SettleOutcome) -> Vec<AgentError> {
     if end.verdict != Verdict::Mixed {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! What earlier commands left on the hosts: changes that were interrupted, and locks whose holder is gone. This only
-//! finds it.
+//! What earlier commands left behind on the hosts: interrupted changes, and locks whose holder is gone. This only finds
+//! them.
 
 use super::error::OpsError;
 use super::notice::Notice;
@@ -8,18 +8,18 @@ use crate::agent::{AgentError, LockInfo, Observation, Pending};
 use crate::apply::RecoveryDirection;
 use crate::model::NodeName;
 
-/// A change that was interrupted, and that nobody works on any more.
+/// A change that was interrupted, and that no process works on any more.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct InterruptedChange {
     /// Its id.
     pub tx: String,
-    /// `user@machine` of who made it.
+    /// Author, as `user@machine`.
     pub by: String,
-    /// The generation that it makes.
+    /// The generation that it creates.
     pub generation: Option<u64>,
     /// How it will end.
     pub direction: RecoveryDirection,
-    /// The nodes on which it is not finished.
+    /// The nodes on which it is unfinished.
     pub nodes: Vec<NodeName>,
 }
 
@@ -28,27 +28,27 @@ pub struct InterruptedChange {
 pub struct StaleLock {
     /// The node.
     pub node: NodeName,
-    /// `user@machine` of who took it.
+    /// Holder, as `user@machine`.
     pub holder: String,
-    /// When it was taken, UTC.
+    /// When it was taken, in UTC.
     pub since: String,
-    /// The change that it is for.
+    /// The change that it was taken for.
     pub tx: String,
 }
 
-/// Everything that has to be ended before a change of one's own.
+/// Everything that has to be ended before a new change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Recovery {
     /// Interrupted changes.
     pub changes: Vec<InterruptedChange>,
-    /// Locks that no interrupted change has.
+    /// Stale locks that do not belong to an interrupted change.
     pub stale_locks: Vec<StaleLock>,
 }
 
 impl Recovery {
-    /// What `seen` leaves to recover. A change that waits for the operator, or that somebody works on, is left
-    /// alone. `is_complete`: all nodes of the cluster were looked at. Where some were left out nothing is
-    /// recovered, since one of them may be the one that was confirmed.
+    /// What has to be recovered according to `seen`. A change that is pending confirmation, or that a process works on,
+    /// is left alone. `is_complete`: all nodes of the cluster were observed. Otherwise nothing is recovered, since an
+    /// unobserved node may have confirmed the change.
     pub fn find(seen: &[Observation], is_complete: bool) -> Self {
         if !is_complete {
             return Self::default();
@@ -74,12 +74,12 @@ impl Recovery {
         }
     }
 
-    /// True when the hosts are free.
+    /// True if there is nothing to recover.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.stale_locks.is_empty()
     }
 
-    /// The notices, without those that tell what this recovery ends.
+    /// The notices, without those about changes that this recovery ends.
     pub(super) fn without_own(&self, notices: Vec<Notice>) -> Vec<Notice> {
         let is_own =
             |notice: &Notice| matches!(notice, Notice::Unfinished { tx, .. } if self.ends(tx));
@@ -114,7 +114,7 @@ fn interrupted(change: &UnderWay) -> InterruptedChange {
     }
 }
 
-/// The lock of a dead holder on a host where no change but those of `changes` is under way.
+/// The lock of a dead holder, on a host that has no change in progress except those of `changes`.
 pub(super) fn stale_lock<'s>(
     host: &'s Observation,
     changes: &[InterruptedChange],
@@ -126,7 +126,7 @@ pub(super) fn stale_lock<'s>(
     host.lock.as_ref().filter(|lock| lock.stale)
 }
 
-/// Nothing can be said of a host on which a change is under way: what it will be is not decided.
+/// Refuses hosts with a change in progress: what they will have is not decided yet.
 pub(super) fn require_no_pending_change(seen: &[Observation]) -> Result<(), OpsError> {
     let changes = under_way(seen);
     let unfinished = |host: &Observation| {
@@ -135,7 +135,7 @@ pub(super) fn require_no_pending_change(seen: &[Observation]) -> Result<(), OpsE
             .iter()
             .find(|change| change.tx == journal.tx && change.waits());
         let lock = match waits {
-            // One deadline for all of its nodes, so that they are told of as one.
+            // One deadline for all of its nodes, so that they are reported as one.
             Some(change) => Some(LockInfo {
                 deadline: change.deadline.clone(),
                 ..journal.as_lock()
@@ -173,7 +173,7 @@ mod tests {
 
     const TX: &str = "20261122T165000Z-1";
 
-    /// What a host answers `observe` that has these records.
+    /// The observation of a host that answers with these records.
     fn host(name: &str, records: &[String]) -> Observation {
         let node = NodeName::new(name).unwrap();
         let records = records.concat();
@@ -187,7 +187,7 @@ mod tests {
         format!("journal\t{TX}\t{phase}\t4\t{position}\t3\tauto\t60\tada@desk\n")
     }
 
-    /// A lock that expires `until` seconds after the host's start; the host is up for 100.
+    /// A lock that expires `until` seconds after the host booted. The host has been up for 100 s.
     fn lock(tx: &str, until: u64) -> String {
         let text = format!(
             "tx\t{tx}\nholder\tada@desk\npid\t42\nsince\tnow\nboot\tboot\nuntil\t{until}\n"
@@ -228,13 +228,13 @@ mod tests {
             host("lb3", std::slice::from_ref(&second)),
         ];
         assert_eq!(found(&hosts), [(Complete, vec!["lb2", "lb3"])]);
-        // One that lies in its journal as confirmed is carried through there, too.
+        // A journal that says confirmed is completed, too.
         let hosts = [
             host("lb1", &[journal("confirmed", 0)]),
             host("lb2", &[second]),
         ];
         assert_eq!(found(&hosts), [(Complete, vec!["lb1", "lb2"])]);
-        // A node that was left out may be the one that was confirmed.
+        // An unobserved node may have confirmed the change.
         assert!(Recovery::find(&hosts, false).is_empty());
     }
 

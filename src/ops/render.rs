@@ -1,4 +1,4 @@
-//! `hactl render`: every node's files into a folder, offline.
+//! `hactl render`: writes every node's files into a folder, offline.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -10,16 +10,15 @@ use super::wanted::render_node;
 use crate::check::Finding;
 use crate::model::NodeFacts;
 
-/// What was written.
 pub struct RenderReport {
-    /// The files, in order.
+    /// The files, in the order of writing.
     pub files: Vec<Utf8PathBuf>,
-    /// What check has to say of the inventory.
+    /// Findings of `hactl check`.
     pub warnings: Vec<Finding>,
 }
 
-/// Writes `FOLDER/NODE/PATH` for every file of every node, for Debian 12 hosts: the same inventory
-/// gives the same bytes.
+/// Writes `FOLDER/NODE/PATH` for every file of every node, for Debian 12 hosts: the same inventory gives the same
+/// bytes.
 pub fn render(selection: &Selection, folder: &Utf8Path) -> Result<RenderReport, OpsError> {
     let loaded = load(selection)?;
     let facts = NodeFacts::debian_12();
@@ -54,7 +53,7 @@ fn write(path: &Utf8Path, content: &[u8], mode: u32) -> std::io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(path)?;
-    // Nor in one that was there already, whose mode may be anything.
+    // Nor in an existing file, which keeps its mode when it is opened.
     file.set_permissions(std::fs::Permissions::from_mode(mode & 0o600))?;
     file.write_all(content)?;
     file.set_permissions(std::fs::Permissions::from_mode(mode))

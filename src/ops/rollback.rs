@@ -1,4 +1,4 @@
-//! `hactl rollback`: a generation that was live before, with the same plan, order and proof as apply.
+//! `hactl rollback`: applies an earlier generation, with the same plan, order and checks as apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,14 +17,12 @@ use crate::apply::each;
 use crate::model::HostPath;
 use crate::plan::{Desired, Goal, Request, build};
 
-/// Which generation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RollbackRequest {
-    /// Its number; `None` for the one before the live one.
+    /// Its number. `None` for the one before the live one.
     pub to: Option<u64>,
 }
 
-/// Plans, asks, and carries the plan out.
 pub async fn rollback(
     selection: &Selection,
     access: &Access,
@@ -39,7 +37,7 @@ pub async fn rollback(
     change(access, &mut loaded, planner, how).await
 }
 
-/// The plan that brings an earlier generation back.
+/// Plans to restore an earlier generation.
 struct ToGeneration {
     parallel: usize,
     to: Option<u64>,
@@ -93,7 +91,7 @@ async fn make(
             Ok(Ok(own)) => {
                 desired.insert(node.clone(), own.with_members_of(&loaded.cluster));
             }
-            // It is not changed; what it would have been cannot be compared.
+            // It is outside the change, and only cannot be compared.
             _ if is_left_out => {}
             Ok(Err(reason)) => return Err(OpsError::NoGeneration { reason }),
             Err(error) => errors.push(error),
@@ -124,14 +122,14 @@ async fn make(
     Ok(Planned {
         plan,
         findings: Vec::new(),
-        // The others may well have to stay as they are: a rollback is of what was done to some nodes.
+        // A rollback undoes a change to some nodes, so the other nodes need not match it.
         behind: Vec::new(),
         vips,
     })
 }
 
-/// The VIPs that a generation has, which need not be the inventory's. One that was made before hactl recorded
-/// them is taken to have those.
+/// The VIPs of a generation, which may differ from the inventory's. A generation from before hactl recorded them is
+/// assumed to have the inventory's.
 fn vips_of<'a>(loaded: &Loaded, to: u64, nodes: impl Iterator<Item = &'a Desired>) -> Vec<IpAddr> {
     let mut all = BTreeSet::new();
     for desired in nodes {
@@ -149,8 +147,8 @@ fn vips_of<'a>(loaded: &Loaded, to: u64, nodes: impl Iterator<Item = &'a Desired
     all.into_iter().collect()
 }
 
-/// Refuses VIPs that come back although somebody else has them by now (rule KA025). The inventory's own were
-/// looked for before.
+/// Refuses VIPs that would come back although another host has taken them since (rule KA025). The inventory's own VIPs
+/// have been checked before.
 async fn refuse_taken(
     loaded: &Loaded,
     survey: &Survey<'_>,
@@ -174,8 +172,8 @@ async fn refuse_taken(
     }
 }
 
-/// The generation that the cluster had before its last change. That change concerned the nodes with the
-/// highest number; the others may have changed since those did before.
+/// The generation of the cluster before its last change. That change included the nodes with the highest number. The
+/// remaining nodes may have changed since the former got their previous generation.
 fn previous(live: &[&Manifest]) -> Option<u64> {
     let newest = live.iter().filter_map(|own| own.generation()).max()?;
     let before = |own: &&Manifest| {
@@ -191,14 +189,14 @@ fn previous(live: &[&Manifest]) -> Option<u64> {
     Some(live.iter().filter_map(before).max().unwrap_or(0))
 }
 
-/// A number that no node knows is a mistake of the user's, whatever came before it.
+/// A number that no node knows is the user's mistake, whatever generations precede it.
 fn refuse_unknown(to: u64, fetched: &[Result<Fetched, AgentError>]) -> Result<(), OpsError> {
     let known: BTreeSet<u64> = fetched
         .iter()
         .flatten()
         .flat_map(|fetched| fetched.numbers.iter().copied())
         .collect();
-    // Where a node did not answer, its error is the one to tell.
+    // If a node did not answer, its error is the one to report.
     if known.contains(&to) || fetched.iter().any(Result::is_err) {
         return Ok(());
     }
@@ -217,16 +215,16 @@ fn refuse_unknown(to: u64, fetched: &[Result<Fetched, AgentError>]) -> Result<()
 
 type Generation = (Manifest, BTreeMap<HostPath, Vec<u8>>);
 
-/// What a node has of its past.
+/// What a node keeps of its past.
 struct Fetched {
     /// All its generations.
     numbers: Vec<u64>,
-    /// The one asked for.
+    /// The requested generation.
     generation: Option<Generation>,
 }
 
-/// What was live on this node when the cluster was at generation `to`: a node that a change did not
-/// concern has no generation of that number, but an earlier one.
+/// What was live on this node when the cluster was at generation `to`. A node that was not part of that change has only
+/// an earlier generation.
 async fn fetch(agent: &Agent, to: u64) -> Result<Fetched, AgentError> {
     let (manifests, _) = agent.history().await?;
     let numbers: Vec<u64> = manifests.iter().filter_map(Manifest::generation).collect();
@@ -260,7 +258,7 @@ mod tests {
             previous(&live.iter().collect::<Vec<_>>())
         };
         assert_eq!(of(&[(6, 5), (6, 5)]), Some(5));
-        // The last change concerned the second node only, and the one before it only the first.
+        // The last change included the second node only, and the one before it only the first.
         assert_eq!(of(&[(2, 1), (3, 1)]), Some(2));
         // The third node was new in the last change.
         assert_eq!(of(&[(6, 5), (6, 5), (6, 0)]), Some(5));

@@ -1,4 +1,4 @@
-//! Writing and reading a saved plan's file.
+//! Reads and writes files of saved plans.
 
 use camino::Utf8Path;
 
@@ -7,7 +7,7 @@ use super::plan::PlanReport;
 use super::plan_file::{FORMAT, PlanFile, PlanFileError};
 use crate::model::harmless_json;
 
-/// Saves a plan, readable by its owner only: it tells how a cluster is built.
+/// Saves a plan, readable by its owner only, since it reveals how a cluster is built.
 pub fn write_plan_file(path: &Utf8Path, report: &PlanReport) -> Result<(), OpsError> {
     use std::io::Write;
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -21,7 +21,7 @@ pub fn write_plan_file(path: &Utf8Path, report: &PlanReport) -> Result<(), OpsEr
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(path).map_err(failed)?;
-    // One that was there already keeps its mode, which may be anything.
+    // An existing file keeps its mode when it is opened.
     if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         file.set_permissions(std::fs::Permissions::from_mode(0o600))
             .map_err(failed)?;
@@ -31,7 +31,6 @@ pub fn write_plan_file(path: &Utf8Path, report: &PlanReport) -> Result<(), OpsEr
         .map_err(failed)
 }
 
-/// Reads a saved plan.
 pub fn read_plan_file(path: &Utf8Path) -> Result<PlanFile, OpsError> {
     let not_a_plan = |reason: String| {
         OpsError::PlanFile(PlanFileError::NotAPlan {
@@ -67,7 +66,7 @@ mod tests {
             let error = read_plan_file(path).err().unwrap();
             error.to_string().replace(path.as_str(), "FILE")
         };
-        // What the version before this one saved.
+        // A file saved by the previous version.
         let before =
             r#"{ "format": 2, "cluster": "web", "fingerprints": { "lb1": "0a" }, "plan": {} }"#;
         assert_eq!(

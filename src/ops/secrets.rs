@@ -1,4 +1,4 @@
-//! Fetching secrets, once, at the edge.
+//! Fetches secrets, once, at the edge.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -11,7 +11,7 @@ use super::error::OpsError;
 use crate::model::{Cluster, SecretRef, Secrets};
 use crate::remote::local_output;
 
-/// Every secret that `cluster` refers to. Relative files are beside the inventory.
+/// Every secret that `cluster` refers to. Relative paths start at the inventory's folder.
 pub(super) fn fetch_secrets(cluster: &Cluster, inventory: &Utf8Path) -> Result<Secrets, OpsError> {
     let withheld = secret_variables(cluster);
     let mut secrets = Secrets::default();
@@ -22,7 +22,7 @@ pub(super) fn fetch_secrets(cluster: &Cluster, inventory: &Utf8Path) -> Result<S
     Ok(secrets)
 }
 
-/// The environment variables that hold secrets of `cluster`: no program that hactl starts gets them.
+/// Environment variables that hold secrets of `cluster`. No program that hactl starts inherits them.
 pub(super) fn secret_variables(cluster: &Cluster) -> Vec<String> {
     let variable = |reference: &SecretRef| match reference {
         SecretRef::Env(name) => Some(name.clone()),
@@ -53,17 +53,17 @@ fn fetch(
     non_empty(&value).map_err(failed)
 }
 
-/// The longest secret: a certificate chain with its key is far shorter.
+/// Upper limit for a secret. A certificate chain with its key is far shorter.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// The secret in a file that nobody but its owner can read, less one final newline; or why not.
+/// The secret in a file that only its owner can read, without one trailing newline. Or why it cannot be used.
 pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
     let why = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => "no such file".to_owned(),
         ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
         _ => error.to_string(),
     };
-    // Nothing is waited for: a pipe that nobody writes to would hold hactl for ever.
+    // Never block: opening a FIFO without a writer would hang hactl.
     let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
     let mut options = File::options();
     let file = options.read(true).custom_flags(flags).open(path);
@@ -80,7 +80,7 @@ pub fn secret_file(path: &Utf8Path) -> Result<SecretString, String> {
     if text.len() as u64 > MOST_BYTES {
         return Err(format!("it is longer than {MOST_BYTES} bytes"));
     }
-    // A certificate is public; only what may be a secret must be closed to others.
+    // A certificate is public. Anything that may be secret must not be readable by others.
     let is_public =
         text.starts_with("-----BEGIN CERTIFICATE-----") && !text.contains("PRIVATE KEY-----");
     if mode & 0o077 != 0 && !is_public {

@@ -1,4 +1,4 @@
-//! What every verb starts from: the inventory that it is asked to use, read and found fit.
+//! What every operation starts from: the requested inventory, read and validated.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,24 +12,24 @@ use crate::model::{Cluster, ClusterName, Failover, InventoryPath, Node, NodeName
 use crate::plan::Provenance;
 use crate::render::{Templates, templates};
 
-/// What is asked for, by the words of the command line.
+/// What the command line selects.
 #[derive(Clone)]
 pub struct Selection {
     /// The inventory's file.
     pub inventory: Utf8PathBuf,
     /// A folder with templates that replace the built-in ones.
     pub templates: Option<Utf8PathBuf>,
-    /// Only these nodes; empty for all.
+    /// Only these nodes. Empty for all.
     pub limit: Vec<NodeName>,
-    /// Nodes of the last generation that the inventory no longer names, by name or address: the user has
-    /// taken them out by hand.
+    /// Nodes of the newest generation that the inventory no longer lists, by name or address, and that the user has
+    /// taken out by hand.
     pub forget: Vec<String>,
-    /// The cluster that the nodes may have been until now, where it is not the inventory's.
+    /// The cluster that the nodes may belong to so far, if it is not the inventory's.
     pub take_over: Option<ClusterName>,
 }
 
 impl Selection {
-    /// The nodes of `cluster` that are asked for, which it must have.
+    /// The selected nodes of `cluster`. Fails if it lacks one.
     pub(super) fn nodes_of<'c>(&self, cluster: &'c Cluster) -> Result<Vec<&'c Node>, OpsError> {
         let unknown = self.limit.iter().find(|name| cluster.node(name).is_none());
         if let Some(name) = unknown {
@@ -43,51 +43,49 @@ impl Selection {
     }
 }
 
-/// An inventory that is fit to be used.
+/// A validated inventory.
 pub struct Loaded {
-    /// What it means.
     pub cluster: Cluster,
-    /// Its text and places.
+    /// Its text and spans.
     pub source: Source,
-    /// What check has to say; no errors among them.
+    /// Findings of `hactl check`, without errors.
     pub warnings: Vec<Finding>,
-    /// The templates.
     pub templates: Templates,
-    /// The values behind its references.
+    /// The values of its secret references.
     pub secrets: Secrets,
-    /// Who uses it, when, and which it is.
+    /// Who uses it, when, and at which commit.
     pub provenance: Provenance,
-    /// The cluster that the nodes may have been until now.
+    /// The cluster that the nodes may belong to so far.
     pub(super) take_over: Option<ClusterName>,
-    /// Nodes that the inventory no longer names and that the user has taken out.
+    /// Nodes that the inventory no longer lists and that the user has taken out.
     pub(super) forget: Vec<String>,
     limit: Vec<NodeName>,
 }
 
 impl Loaded {
-    /// True where `--limit` names the nodes to work on.
+    /// True if `--limit` was given.
     pub(super) fn is_limited(&self) -> bool {
         !self.limit.is_empty()
     }
 
-    /// Leaves `nodes` out from now on.
+    /// Excludes `nodes` from the change.
     pub(super) fn leave_out(&mut self, nodes: &[NodeName]) {
         let kept = self.nodes().into_iter().map(|node| node.name.clone());
         self.limit = kept.filter(|name| !nodes.contains(name)).collect();
     }
 
-    /// The nodes that are not changed: those that `--limit` does not name.
+    /// The nodes outside the change: those that `--limit` does not name.
     pub fn others(&self) -> Vec<&Node> {
         let is_other = |node: &&Node| !self.limit.is_empty() && !self.limit.contains(&node.name);
         self.cluster.nodes.iter().filter(is_other).collect()
     }
 
-    /// True where the inventory leaves the failover profile to hactl.
+    /// True if the inventory leaves the failover profile to hactl.
     pub(super) fn leaves_profile_open(&self) -> bool {
         leaves_profile_open(&self.source)
     }
 
-    /// Takes the profile that the inventory leaves open to be `standard`.
+    /// Sets the profile to `standard`, where the inventory leaves it open.
     pub(super) fn choose_standard(&mut self) -> Result<(), OpsError> {
         let (name, text) = (self.source.name(), self.source.text());
         let inventory = inventory::load_with_profile(name, text.as_bytes(), Failover::Standard)
@@ -97,14 +95,14 @@ impl Loaded {
         Ok(())
     }
 
-    /// The nodes to work on.
+    /// The nodes to be changed.
     pub fn nodes(&self) -> Vec<&Node> {
         let is_meant = |node: &&Node| self.limit.is_empty() || self.limit.contains(&node.name);
         self.cluster.nodes.iter().filter(is_meant).collect()
     }
 }
 
-/// Reads and resolves the inventory; nothing else.
+/// Reads and resolves the inventory alone.
 pub(super) fn read_inventory(path: &Utf8Path) -> Result<inventory::Inventory, OpsError> {
     let bytes = std::fs::read(path).map_err(|source| OpsError::ReadInventory {
         path: path.to_owned(),
@@ -114,7 +112,7 @@ pub(super) fn read_inventory(path: &Utf8Path) -> Result<inventory::Inventory, Op
         .map_err(|errors| OpsError::Inventory(Box::new(errors)))
 }
 
-/// The built-in templates with those of a folder in their place.
+/// The built-in templates, overridden by those of a folder.
 pub(super) fn read_templates(folder: Option<&Utf8Path>) -> Result<Templates, OpsError> {
     let Some(folder) = folder else {
         return Templates::embedded().map_err(OpsError::Template);
@@ -127,7 +125,7 @@ pub(super) fn read_templates(folder: Option<&Utf8Path>) -> Result<Templates, Ops
     for entry in folder.read_dir_utf8().map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.into_path();
         let name = path.file_name().unwrap_or_default();
-        // A folder may hold other things; what is called a template must be one.
+        // The folder may contain other files, but one with a template's name must be a template.
         if path.extension() == Some("tera") || templates().any(|spec| spec.name == name) {
             let text =
                 std::fs::read_to_string(&path).map_err(|source| OpsError::ReadTemplates {
@@ -140,7 +138,7 @@ pub(super) fn read_templates(folder: Option<&Utf8Path>) -> Result<Templates, Ops
     Templates::with_overrides(overrides).map_err(OpsError::Template)
 }
 
-/// The findings, unless there are errors among them.
+/// The findings, unless one is an error.
 pub(super) fn refuse_errors(
     findings: Vec<Finding>,
     source: &Source,
@@ -157,13 +155,13 @@ pub(super) fn refuse_errors(
     Ok(findings)
 }
 
-/// True where an inventory names no failover profile.
+/// True if an inventory names no failover profile.
 pub(super) fn leaves_profile_open(source: &Source) -> bool {
     let path = InventoryPath::root().key("vrrp").key("failover");
     !source.is_typed(&path)
 }
 
-/// What check has to say of an inventory, unless there are errors among it.
+/// Findings of `hactl check`, unless one is an error.
 fn findings_of(
     inventory: &inventory::Inventory,
     secrets: &Secrets,
@@ -173,7 +171,7 @@ fn findings_of(
     refuse_errors(findings, &inventory.source)
 }
 
-/// Reads the inventory and everything that it refers to, and refuses one that check finds errors in.
+/// Reads the inventory and everything that it refers to. Refuses one that fails validation.
 pub fn load(selection: &Selection) -> Result<Loaded, OpsError> {
     let inventory = read_inventory(&selection.inventory)?;
     selection.nodes_of(&inventory.cluster)?;
@@ -193,7 +191,7 @@ pub fn load(selection: &Selection) -> Result<Loaded, OpsError> {
     })
 }
 
-/// Who applies: as sudo's caller, not as root.
+/// Who applies. With sudo, its caller and not root.
 pub(super) fn provenance(path: &Utf8Path, inventory: &inventory::Inventory) -> Provenance {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()

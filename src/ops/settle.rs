@@ -1,4 +1,4 @@
-//! `hactl confirm` and `hactl cancel`: end a change that waits, from any machine that reaches its nodes.
+//! `hactl confirm` and `hactl cancel`: end a change pending confirmation, from any machine that reaches its nodes.
 
 use std::time::{Duration, Instant};
 
@@ -19,22 +19,20 @@ use crate::model::{Cluster, Node, NodeName};
 use crate::plan::Provenance;
 use crate::remote::Connector;
 
-/// What is asked for.
 pub struct SettleRequest<'a> {
     /// What to do with the change.
     pub verb: SettleVerb,
-    /// Told of everything that happens.
+    /// Receives every event.
     pub events: &'a Events<'a, Event>,
 }
 
-/// What was found, and what became of it.
+/// The change that was found, and how it ended.
 #[derive(Debug)]
 pub struct SettleReport {
-    /// What was asked for.
+    /// What was requested.
     pub verb: SettleVerb,
-    /// The change that was found.
+    /// The change, if there was one.
     pub change: Option<ChangeSeen>,
-    /// What happened.
     pub events: Vec<Stamped<Event>>,
     /// How it ended.
     pub end: SettleEnd,
@@ -42,39 +40,39 @@ pub struct SettleReport {
     pub elapsed: Duration,
 }
 
-/// A change that was found under way.
+/// A change that was found in progress.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct ChangeSeen {
     /// Its id.
     pub tx: String,
-    /// `user@machine` of who made it.
+    /// Author, as `user@machine`.
     pub by: String,
-    /// The generation that it makes.
+    /// The generation that it creates.
     pub generation: Option<u64>,
-    /// Its nodes as they were found.
+    /// Its nodes as they were observed.
     pub members: Vec<Member>,
-    /// When the hosts undo it.
+    /// When the hosts roll it back.
     pub deadline: Option<Deadline>,
 }
 
 /// How a change ended.
 #[derive(Debug)]
 pub enum SettleEnd {
-    /// None was under way. How the last one ended, as the hosts tell, with those that tell it.
+    /// There was none.
     Nothing {
         /// The last outcome of each node that has one.
         last: Vec<(NodeName, Outcome)>,
     },
     /// Every node has the new configuration.
     AllNew,
-    /// Every node has the old one.
+    /// Every node has the old configuration.
     AllOld,
-    /// Nothing was decided: it still waits.
+    /// It is still pending confirmation.
     Waiting {
         /// Why, if something failed.
         failure: Option<Failure>,
     },
-    /// Neither, or it is unknown.
+    /// The nodes differ, or their state is unknown.
     Mixed {
         /// What went wrong first.
         failure: Option<Failure>,
@@ -83,7 +81,7 @@ pub enum SettleEnd {
     },
 }
 
-/// Finds the change under way and ends it.
+/// Finds the change in progress and ends it.
 pub async fn settle(
     selection: &Selection,
     access: &Access,
@@ -119,7 +117,6 @@ pub async fn settle(
     })
 }
 
-/// What ending a change needs.
 pub(super) struct Settler<'a> {
     pub(super) access: &'a Access,
     pub(super) connector: &'a dyn Connector,
@@ -132,7 +129,7 @@ pub(super) struct Settler<'a> {
 }
 
 impl Settler<'_> {
-    /// The nodes that answer, and why the others do not, `errors` among them.
+    /// The nodes that answer, and an error for each other node, including `errors`.
     async fn look(&self, mut errors: Vec<AgentError>) -> (Vec<Observation>, Vec<AgentError>) {
         let question = Question::default();
         let answers = each(self.fleet.agents(), self.access.parallel, |agent| {
@@ -181,7 +178,7 @@ impl Settler<'_> {
             .await
             .map_err(|error| unreachable(verb, &change, vec![error]))?;
         if change.missing > 0 && !errors.is_empty() {
-            // What cannot be reached is left to its own timer, and to the other nodes.
+            // An unreachable node is left to its own timer and to the other nodes.
             let left = errors.iter().map(ToString::to_string);
             outcome.problems.extend(left);
             outcome.verdict = Verdict::Mixed;
@@ -207,8 +204,8 @@ impl Settler<'_> {
         Ok((Some(change), end))
     }
 
-    /// Ends one change. A node that was not activated for it never will be, where it is cancelled; then,
-    /// if nobody knows how the deciding node stands, it is one of these.
+    /// Ends one change. If it is cancelled, a node that was not activated for it never will be. If the decider's state
+    /// is unknown, it is one of these nodes.
     pub(super) async fn end(
         &self,
         change: &UnderWay,
@@ -265,10 +262,10 @@ fn unreachable(verb: SettleVerb, change: &UnderWay, errors: Vec<AgentError>) -> 
     })
 }
 
-/// Why a change may not be ended now.
+/// Why a change cannot be ended now.
 enum Refusal {
     For(OpsError),
-    /// Nodes that have to be asked do not answer.
+    /// Nodes that have to answer do not.
     Unreachable,
 }
 
@@ -280,7 +277,7 @@ fn refusal(verb: SettleVerb, change: &UnderWay, are_missing: bool) -> Option<Ref
         && !is_over
         && let Some((node, lock)) = &change.lock
     {
-        // Somebody is still making it.
+        // A process is still working on it.
         return Some(Refusal::For(OpsError::Hosts {
             errors: vec![AgentError::Locked {
                 node: node.clone(),
@@ -304,7 +301,7 @@ fn refusal(verb: SettleVerb, change: &UnderWay, are_missing: bool) -> Option<Ref
     }
 }
 
-/// Its time is over: the nodes settle it among themselves.
+/// True if it has passed its deadline and the nodes resolve it among themselves.
 fn is_asking(member: &Member) -> bool {
     matches!(
         member.phase,

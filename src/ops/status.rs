@@ -1,4 +1,4 @@
-//! `hactl status`: what every node is and does now, drift included.
+//! `hactl status`: the current state of every node, including drift.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -25,32 +25,32 @@ use crate::units;
 /// A managed unit on a node.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct UnitStatus {
-    /// As systemd has it.
+    /// Its state in systemd.
     pub service: Service,
-    /// The identity of the configuration that was applied.
+    /// Id of the applied configuration.
     pub applied: Option<String>,
-    /// The identity of the configuration that it has loaded, by its own word.
+    /// Id of the configuration that it reports to have loaded.
     pub loaded: Option<String>,
 }
 
-/// One node.
+/// The state of one node.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct NodeStatus {
     /// The node.
     pub node: NodeName,
     /// VIPs on its interfaces.
     pub holds: Vec<IpAddr>,
-    /// Its VRRP instances, as its keepalived tells.
+    /// Its VRRP instances, as keepalived reports them.
     pub vrrp: Vec<VrrpState>,
-    /// What hactl manages there.
+    /// The units that hactl manages.
     pub units: BTreeMap<UnitId, UnitStatus>,
     /// The live generation.
     pub generation: Option<u64>,
-    /// The servers behind the proxy, seen from here.
+    /// The servers behind the proxy, as seen from the node.
     pub backends: Vec<BackendState>,
-    /// Servers' names that it cannot resolve.
+    /// Server names that it cannot resolve.
     pub unresolved: Vec<String>,
-    /// Its nginx is out of connections, open files or CPU time, by the word of keepalived's check.
+    /// Its nginx is out of connections, open files or CPU time, according to keepalived's check.
     pub overloaded: bool,
     /// Running state that differs from what was applied.
     pub drift: Vec<RunningDrift>,
@@ -60,7 +60,7 @@ pub struct NodeStatus {
     pub pending: Vec<String>,
 }
 
-/// The cluster.
+/// The state of the cluster.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct StatusReport {
     /// Its name.
@@ -69,26 +69,26 @@ pub struct StatusReport {
     pub vips: Vec<VipOwners>,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
-    /// What else keeps them from serving or taking over.
+    /// Other problems that keep nodes from serving or taking over.
     pub problems: Vec<Problem>,
-    /// What this machine does not reach, perhaps for a reason of its own.
+    /// What this machine cannot reach, perhaps because of a problem of its own.
     pub from_here: Vec<Problem>,
-    /// What hosts tell of earlier changes.
+    /// What hosts report about earlier changes.
     pub notices: Vec<Notice>,
-    /// Rules that the hosts and the running cluster break.
+    /// Rules that the hosts and the running cluster violate.
     pub findings: Vec<Finding>,
-    /// All nodes that were to be asked, in the inventory's order.
+    /// All nodes to be observed, in the inventory's order.
     #[serde(skip)]
     pub order: Vec<NodeName>,
-    /// Nodes that could not be asked.
+    /// Nodes that could not be observed.
     pub unreachable: Vec<Unreachable>,
-    /// Nodes of the last generation that the inventory no longer has.
+    /// Nodes of the newest generation that the inventory no longer lists.
     pub missing: Vec<Missing>,
-    /// Why an apply would be refused here, so that what it would change is not known.
+    /// Why an apply would be refused, so that its changes are unknown.
     pub refusal: Option<Refusal>,
 }
 
-/// Why no plan can be made.
+/// Why no plan can be computed.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Refusal {
     /// As one sentence.
@@ -97,7 +97,7 @@ pub struct Refusal {
     pub help: Option<String>,
 }
 
-/// A node that could not be asked, and why.
+/// A node that could not be observed, and why.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Unreachable {
     /// The node.
@@ -107,7 +107,7 @@ pub struct Unreachable {
 }
 
 impl StatusReport {
-    /// What was seen of `cluster`, against the plan that an apply would carry out, where one can be made.
+    /// The observations of `cluster`, compared with the plan of an apply, if there is one.
     pub fn new(cluster: &Cluster, plan: Option<&Plan>, seen: &[Observation]) -> Self {
         let vips = vips(cluster);
         let of_node = |seen: &Observation| {
@@ -131,7 +131,7 @@ impl StatusReport {
         }
     }
 
-    /// What an apply would be refused for.
+    /// Reasons for which an apply would be refused.
     pub fn refusals(&self) -> Vec<Refusal> {
         let missing = (!self.missing.is_empty()).then(|| Refusal {
             message: missing_words(&self.missing),
@@ -140,8 +140,8 @@ impl StatusReport {
         missing.into_iter().chain(self.refusal.clone()).collect()
     }
 
-    /// True when every node answers and could serve, every VIP has one owner, nothing differs from what
-    /// was applied, no rule is broken whose severity is an error, and no change or drill is half done.
+    /// True if every node answers and could serve, every VIP has one owner, nothing differs from what was applied, no
+    /// rule of severity error is violated, and no change or drill is in progress.
     pub fn is_healthy(&self) -> bool {
         let as_applied = self
             .nodes
@@ -169,7 +169,7 @@ impl StatusReport {
     }
 }
 
-/// Looks at every node. That one is down is when the others matter most.
+/// Observes every node. Unreachable nodes are no error: when one is down, the rest matters most.
 pub async fn status(selection: &Selection, access: &Access) -> Result<StatusReport, OpsError> {
     let loaded = load(selection)?;
     Hosts::of(access, &loaded.cluster)
@@ -187,7 +187,7 @@ async fn look_at_all(
         survey_beside_strangers(access, &loaded, connections, errors).await?;
     let agents: Vec<_> = survey.fleet.agents().collect();
     let doors = health::doors(&loaded.cluster);
-    // A VIP may be on a node that is not asked for.
+    // A VIP may be on a node that was not selected.
     let all = survey.all();
     let looks = look(&agents, survey.client, &doors, &all).await;
     let notices = survey.notices();
@@ -244,7 +244,7 @@ async fn look_at_all(
 }
 
 fn node_status(seen: &Observation, plan: Option<&NodePlan>, vips: &[IpAddr]) -> NodeStatus {
-    // What a change under way has made so far is told as that, and nobody's drift.
+    // Files of a change in progress are reported as such, and are not drift.
     let is_settled = seen.journal.is_none();
     let by_hand = |cause| is_settled && matches!(cause, Cause::Hand | Cause::InventoryAndHand);
     let drift = drift(seen).into_iter().filter(|drift| {

@@ -1,4 +1,4 @@
-//! What was seen of a cluster: what plan, apply, rollback and status begin with.
+//! A snapshot of a cluster, which plan, apply, rollback and status start from.
 
 use super::cluster::vips;
 use super::judged::of_running;
@@ -11,21 +11,21 @@ use crate::health::{self, Problem};
 use crate::model::{Cluster, NodeName};
 use crate::remote::Connector;
 
-/// Open connections, and what was seen over them.
+/// Open connections, and what was observed over them.
 pub(super) struct Survey<'a> {
     pub(super) connector: &'a dyn Connector,
-    /// What looks at VIPs from outside.
+    /// Probes VIPs from outside.
     pub(super) client: &'a dyn Client,
     pub(super) fleet: &'a Fleet,
     /// In the inventory's order.
     pub(super) seen: Vec<Observation>,
-    /// The nodes that are not changed, in the inventory's order.
+    /// Nodes outside the change, in the inventory's order.
     pub(super) others: Vec<Other>,
-    /// Nodes of the last generation that the inventory no longer names.
+    /// Members of the newest generation that the inventory no longer lists.
     pub(super) missing: Vec<Missing>,
 }
 
-/// A node that is not changed: what was seen of it, or why nothing was.
+/// A node outside the change: its observation, or why there is none.
 pub(super) enum Other {
     Seen(Box<Observation>),
     Unseen { node: NodeName, why: String },
@@ -48,7 +48,7 @@ impl Other {
 }
 
 impl Survey<'_> {
-    /// What hosts tell, and which of those that are not changed could not be looked at.
+    /// What the hosts report, and which nodes outside the change could not be observed.
     pub(super) fn notices(&self) -> Vec<Notice> {
         let unseen = self.others.iter().filter_map(|other| match other {
             Other::Unseen { node, why } => Some(Notice::NotSeen {
@@ -60,24 +60,23 @@ impl Survey<'_> {
         notices(&self.seen).into_iter().chain(unseen).collect()
     }
 
-    /// What is wrong with the nodes that are changed, and with the VIPs.
+    /// Problems of the nodes to be changed, and of the VIPs.
     pub(super) fn known_problems(&self, cluster: &Cluster) -> Vec<Problem> {
         let others: Vec<_> = self.others.iter().map(Other::seen).collect();
         health::known_problems_beside(&self.seen, &others, &vips(cluster))
     }
 
-    /// The same: findings of rules, and problems that no rule covers.
+    /// The same as findings of rules, and as problems that no rule covers.
     pub(super) fn broken(&self, cluster: &Cluster) -> (Vec<Finding>, Vec<Problem>) {
         of_running(cluster, &self.all(), self.known_problems(cluster))
     }
 
-    /// `seen` of the nodes that are changed, and what was seen of the others.
+    /// `seen`, and the observations of nodes outside the change.
     pub(super) fn with_others(&self, seen: &[Observation]) -> Vec<Observation> {
         let others = self.others.iter().filter_map(Other::seen);
         seen.iter().chain(others).cloned().collect()
     }
 
-    /// Everything that was seen.
     pub(super) fn all(&self) -> Vec<Observation> {
         self.with_others(&self.seen)
     }

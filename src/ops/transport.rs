@@ -1,4 +1,4 @@
-//! How the nodes and their virtual IPs are reached from here.
+//! How nodes and VIPs are reached from here.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,12 +6,11 @@ use std::sync::atomic::AtomicBool;
 use crate::agent::{Client, ThisMachine};
 use crate::remote::{Connector, SshConnector, SshOptions};
 
-/// How the hosts are worked on.
+/// How operations work on the hosts.
 #[derive(Clone)]
 pub struct Access {
-    /// How they are reached.
     pub transport: Transport,
-    /// Number of them that are worked on at a time.
+    /// Maximum number of nodes to work on in parallel.
     pub parallel: usize,
     /// Set when the user wants to stop.
     pub stop: Arc<AtomicBool>,
@@ -22,13 +21,13 @@ pub struct Access {
 pub enum Transport {
     /// By ssh, from this machine.
     Ssh(SshOptions),
-    /// A cluster in memory, and what a client beside it sees.
+    /// An in-memory cluster, and a client next to it.
     #[cfg(test)]
     Memory(Arc<dyn Connector>, Arc<dyn Client>),
 }
 
 impl Transport {
-    /// What connects to nodes. The programs that it starts do not get the variables `withheld`.
+    /// Connects to nodes. The programs that it starts do not inherit the variables `withheld`.
     pub(super) fn connector(&self, withheld: Vec<String>) -> Arc<dyn Connector> {
         match self {
             Self::Ssh(options) => Arc::new(SshConnector::new(SshOptions {
@@ -40,7 +39,7 @@ impl Transport {
         }
     }
 
-    /// What looks at virtual IPs from outside.
+    /// Probes VIPs from outside.
     pub(super) fn client(&self) -> Arc<dyn Client> {
         match self {
             Self::Ssh(_) => Arc::new(ThisMachine),

@@ -1,4 +1,4 @@
-//! The changes that are under way on the nodes, put together from what each host tells.
+//! Changes in progress on the nodes, assembled from what each host reports.
 
 use std::collections::BTreeSet;
 
@@ -6,47 +6,45 @@ use crate::agent::{Deadline, LockInfo, Observation, Phase};
 use crate::apply::{Member, Side, Waiting};
 use crate::model::NodeName;
 
-/// One change, as it was seen.
+/// One change, as observed on its nodes.
 #[derive(Debug, Clone)]
 pub(super) struct UnderWay {
-    /// Its id.
     pub(super) tx: String,
-    /// `user@machine` of who made it.
+    /// Author, as `user@machine`.
     pub(super) by: String,
-    /// The generation that it makes.
+    /// The generation that it creates.
     pub(super) generation: Option<u64>,
-    /// A person may confirm it.
+    /// True if the operator may confirm it.
     pub(super) is_offered: bool,
-    /// When the first of its hosts undoes it.
+    /// When the first of its hosts rolls it back.
     pub(super) deadline: Option<Deadline>,
-    /// Its nodes that were seen, the one that decides first.
+    /// Its nodes that were observed, the decider first.
     pub(super) members: Vec<Member>,
-    /// How many more it concerns.
+    /// How many of its nodes were not observed.
     pub(super) missing: usize,
-    /// Whether it is known how the deciding node stands.
+    /// Whether the decider's state is known.
     pub(super) is_decider_known: bool,
-    /// The lock of a process that is at it, as far as is known.
+    /// The lock of the process that runs it, as far as is known.
     pub(super) lock: Option<(NodeName, LockInfo)>,
 }
 
 impl UnderWay {
-    /// True where a node has it for good.
+    /// True if a node has committed it.
     pub(super) fn is_confirmed_somewhere(&self) -> bool {
         self.has(Side::New)
     }
 
-    /// True where a node is on that side.
+    /// True if a node is on that side.
     pub(super) fn has(&self, side: Side) -> bool {
         self.members.iter().any(|member| member.side == side)
     }
 
-    /// True when it waits for the operator, and nothing of it has been decided.
+    /// True if it is pending confirmation and no node has decided.
     pub(super) fn waits(&self) -> bool {
         let waits = |member: &Member| member.phase.is_some_and(Phase::waits);
         self.is_offered && self.members.iter().all(waits)
     }
 
-    /// For the engine.
     pub(super) fn waiting(&self) -> Waiting {
         let left = self.deadline.as_ref().map_or(0, |it| it.seconds_left);
         Waiting {
@@ -57,13 +55,13 @@ impl UnderWay {
     }
 }
 
-/// On which side of the change `tx` a host is, and how far it got there; `None` if it knows nothing of it.
+/// The side and the phase of a host in the change `tx`. `None` if the host has no record of it.
 fn standing(host: &Observation, tx: &str) -> Option<(Side, Option<Phase>)> {
     let journal = host.journal.as_ref().filter(|journal| journal.tx == tx);
     Some((host.side_of(tx)?, journal.map(|journal| journal.phase)))
 }
 
-/// All changes that lie in a journal of `seen`, by their ids.
+/// All changes in the journals of `seen`, ordered by id.
 pub(super) fn under_way(seen: &[Observation]) -> Vec<UnderWay> {
     let journals = || seen.iter().filter_map(|host| host.journal.as_ref());
     let ids: BTreeSet<&str> = journals().map(|journal| journal.tx.as_str()).collect();

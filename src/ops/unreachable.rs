@@ -1,4 +1,4 @@
-//! Nodes that do not answer, and what becomes of a change without them.
+//! Unreachable nodes, and whether a change is possible without them.
 
 use super::connect::Connections;
 use super::error::OpsError;
@@ -13,7 +13,7 @@ use crate::agent::{AgentError, Observation};
 use crate::model::NodeName;
 use crate::plan::PlanError;
 
-/// Looks at all nodes; where some do not answer, the error says what becomes of the change without them.
+/// Observes all nodes. If some do not answer, the error says whether the change is possible without them.
 pub(super) async fn survey_for<'c>(
     access: &Access,
     loaded: &mut Loaded,
@@ -33,7 +33,7 @@ pub(super) async fn survey_for<'c>(
     Err(OpsError::Unreachable { errors, without })
 }
 
-/// What becomes of the change when only the nodes that answer are changed.
+/// The result of changing only the nodes that answer.
 async fn without(
     loaded: &mut Loaded,
     survey: &mut Survey<'_>,

@@ -1,4 +1,4 @@
-//! What the inventory wants of the nodes, and what the hosts as they are make of it.
+//! What the inventory asks of the nodes, given the hosts as they are.
 
 use super::error::OpsError;
 use super::selection::{Loaded, refuse_errors};
@@ -24,7 +24,7 @@ pub(super) fn render_node(
     .map_err(OpsError::Render)
 }
 
-/// Chooses the failover profile, where the inventory leaves it open, by what the hosts can do.
+/// Chooses the failover profile by the versions of the hosts, if the inventory does not set one.
 pub(super) fn fit_profile(loaded: &mut Loaded, seen: &[Observation]) -> Result<(), OpsError> {
     if !loaded.leaves_profile_open() {
         return Ok(());
@@ -35,7 +35,7 @@ pub(super) fn fit_profile(loaded: &mut Loaded, seen: &[Observation]) -> Result<(
         let version = host.facts().map_err(OpsError::Unsupported)?.keepalived;
         is_slow |= check::is_too_old_for_profile(cluster, version);
     }
-    // Of those that are out of sight, one may be why the others have what they have.
+    // A node that was not observed may be why the others have the standard profile.
     if seen.len() < cluster.nodes.len() {
         let standard = Failover::Standard.name();
         let has_it = |host: &Observation| {
@@ -50,7 +50,7 @@ pub(super) fn fit_profile(loaded: &mut Loaded, seen: &[Observation]) -> Result<(
     Ok(())
 }
 
-/// What the keepalived of each host cannot do that the inventory asks of it.
+/// What the inventory asks for and a host's keepalived does not support.
 fn version_findings(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Finding>, OpsError> {
     let mut findings = Vec::new();
     for (node, seen) in loaded.nodes().into_iter().zip(seen) {
@@ -65,8 +65,7 @@ fn version_findings(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Finding
     refuse_errors(findings, &loaded.source)
 }
 
-/// The nodes that are not changed, as a plan knows them. What nobody can say what to do with counts as
-/// not seen.
+/// The nodes outside the change, as a plan sees them. A node whose desired state is unknown counts as unobserved.
 pub(super) fn left_out(loaded: &Loaded, survey: &Survey<'_>) -> Vec<LeftOut> {
     left_out_as(loaded, survey, |node, seen| {
         let rendered = render_node(loaded, node, &seen.facts().ok()?).ok()?;
@@ -74,7 +73,7 @@ pub(super) fn left_out(loaded: &Loaded, survey: &Survey<'_>) -> Vec<LeftOut> {
     })
 }
 
-/// The same where `wanted` says what each of them would be.
+/// The same, with the desired state of each node from `wanted`.
 pub(super) fn left_out_as(
     loaded: &Loaded,
     survey: &Survey<'_>,
@@ -95,7 +94,7 @@ pub(super) fn left_out_as(
         .collect()
 }
 
-/// What the inventory wants of every node, for the hosts as they are, and what their versions make of it.
+/// The desired state of every node for the hosts as they are, and findings about their versions.
 pub(super) fn desired(
     loaded: &Loaded,
     seen: &[Observation],

@@ -1,27 +1,27 @@
-//! What becomes of a change without the nodes that do not answer.
+//! Whether a change is possible without the unreachable nodes.
 
 use crate::agent::AgentError;
 use crate::model::NodeName;
 
-/// What becomes of a change when nodes that do not answer are left out.
+/// Whether a change is possible if unreachable nodes are excluded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum WithoutThem {
-    /// The others can be changed.
+    /// The remaining nodes can be changed.
     Possible {
-        /// They.
+        /// The remaining nodes.
         others: Vec<NodeName>,
         /// Their live generation.
         live: Option<u64>,
     },
-    /// The others are as the inventory says.
+    /// The remaining nodes already match the inventory.
     NothingToDo,
     /// All must be changed at once.
     AllMust {
-        /// What they would disagree on.
+        /// What the nodes would disagree on.
         reason: String,
     },
-    /// It cannot be told.
+    /// It cannot be determined.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! What a change does to the services, and why.
+//! Actions on the services, and the reasons for them.
 
 use super::beside::shares;
 use super::change::{FileAction, FileChange, UnitChange};
@@ -10,7 +10,7 @@ use crate::model::{FileRole, UnitId};
 use crate::render::ConfigId;
 use crate::units::{self, ManagedUnit};
 
-/// What happens to the services, in the order in which a change reaches them.
+/// Actions on the services, in the order in which they are carried out.
 pub(super) fn actions(
     seen: &Observation,
     desired: &Desired,
@@ -41,10 +41,10 @@ fn action(
 ) -> Action {
     let service = seen.service(unit.id);
     if matches!(seen.program(unit.id), Program::Missing { .. }) {
-        return Some((UnitAction::Start, "it is to be installed".to_owned()));
+        return Some((UnitAction::Start, "it is not installed yet".to_owned()));
     }
     if !service.is_active() {
-        return Some((UnitAction::Start, "it does not run".to_owned()));
+        return Some((UnitAction::Start, "it is not running".to_owned()));
     }
     let reload = reload_reason(unit, seen, desired, files);
     let restart = match unit.id {
@@ -59,7 +59,7 @@ fn action(
     }
 }
 
-/// Why a service that runs has to read its configuration again.
+/// Why a running service has to be reloaded.
 fn reload_reason(
     unit: &ManagedUnit,
     seen: &Observation,
@@ -72,7 +72,7 @@ fn reload_reason(
         return Some("its files change");
     }
     if seen.loaded(unit.id) != wanted.map(ConfigId::as_str) {
-        return Some("it runs another configuration");
+        return Some("it runs a different configuration");
     }
     if unit.id == UnitId::KEEPALIVED && !seen.unwatched.is_empty() {
         return Some("it no longer watches a file");
@@ -80,12 +80,12 @@ fn reload_reason(
     if service.enabled != "enabled" {
         return Some("it would not start at boot");
     }
-    let stale = "systemd has not read its unit's files since they changed";
+    let stale = "its unit files changed and need a `systemctl daemon-reload`";
     service.needs_daemon_reload.then_some(stale)
 }
 
-/// Generation 0: a daemon that ran before hactl runs again as it did, another is stopped. A host that
-/// is back there already is left alone.
+/// Generation 0: a daemon that ran before hactl runs as it did then, any other is stopped. A host that is already
+/// back there is left alone.
 fn original_action(unit: UnitId, seen: &Observation, desired: &Desired) -> Action {
     let recorded = seen.recorded.as_ref()?;
     let was_active = desired
@@ -93,10 +93,10 @@ fn original_action(unit: UnitId, seen: &Observation, desired: &Desired) -> Actio
         .iter()
         .any(|service| service.unit == unit.service() && service.active == "active");
     let (action, reason) = match (was_active, seen.service(unit).is_active()) {
-        // Beside others it was never restarted for hactl's sake, and serves them now.
+        // A shared daemon was never restarted for hactl's sake, and serves the traffic of others now.
         (true, true) if shares(recorded, unit) => (UnitAction::Reload, "its files change"),
-        // Its limits came from a drop-in that goes, so that only a restart brings it back whole.
-        (true, true) => (UnitAction::Restart, "hactl's limits go"),
+        // Its limits came from a drop-in that is removed, and only a restart resets them.
+        (true, true) => (UnitAction::Restart, "hactl's limits are removed"),
         (true, false) => (UnitAction::Start, "it ran before hactl"),
         (false, true) => (UnitAction::Stop, "it did not run before hactl"),
         (false, false) => return None,
@@ -104,8 +104,8 @@ fn original_action(unit: UnitId, seen: &Observation, desired: &Desired) -> Actio
     Some((action, reason.to_owned()))
 }
 
-/// Why a reload would end keepalived: it keeps an error that it met in an earlier file, and ends with it as
-/// soon as it loads a file that has `reload_check_config`.
+/// Why a reload would terminate keepalived: it remembers an error from an earlier file, and exits with it as soon
+/// as it loads a file that has `reload_check_config`.
 fn fatal_reload(seen: &Observation, desired: &Desired) -> Option<String> {
     let unsure = seen.unsure_reload.as_ref()?;
     let mut files = desired.tree.files.iter();
@@ -117,16 +117,16 @@ fn fatal_reload(seen: &Observation, desired: &Desired) -> Option<String> {
     }
     if unsure.code != 0 {
         let what = format!(
-            "a reload would end it, since its file has an error: {}",
+            "a reload would make it exit, since its file has an error: {}",
             unsure.output
         );
         return Some(what.trim_end_matches([':', ' ', '.']).to_owned());
     }
-    let edited = "a reload might end it, since its file was changed after it had started";
+    let edited = "a reload might make it exit, since its file was changed after it started";
     unsure.is_edited.then(|| edited.to_owned())
 }
 
-/// Why a reload of nginx would not do.
+/// Why nginx needs a restart instead of a reload.
 fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -> Option<String> {
     let is_shared = shares(&desired.tree.manifest, UnitId::NGINX);
     if is_shared

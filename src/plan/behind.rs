@@ -1,5 +1,5 @@
-//! Which of the nodes that `--limit` leaves out would change, too. Their generation does not tell it: a node that a
-//! change does not concern keeps the one that it has.
+//! Which nodes that `--limit` leaves out would change too. Their generation does not tell: a node that a change
+//! does not concern keeps its generation.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use super::diff::Redactor;
 use super::request::LeftOut;
 use crate::model::NodeName;
 
-/// Those of `left_out` that were seen to differ from what they would be.
+/// The nodes in `left_out` that were seen to differ from their desired state.
 pub fn behind(left_out: &[LeftOut], vips: &[IpAddr], redactor: &Redactor) -> Vec<NodeName> {
     let differing = left_out.iter().filter_map(|one| match one {
         LeftOut::Seen(both) => {

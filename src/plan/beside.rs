@@ -1,5 +1,5 @@
-//! Whether hactl's part can live beside what others have in a daemon's configuration. What the daemons'
-//! own tests would not refuse, or would refuse in words that name nobody, is found here.
+//! Whether hactl can share a daemon's configuration with others. This finds what the daemons' own tests would
+//! accept, or reject without naming the culprit.
 
 use std::net::IpAddr;
 
@@ -9,10 +9,10 @@ use crate::agent::{Entry, Fact, Observation, Program, TreeFile};
 use crate::model::{NodeName, UnitId};
 use crate::units::{self, ManagedUnit};
 
-/// Why hactl's part cannot live there.
+/// Why hactl cannot share the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BesideError {
-    /// hactl has replaced the main file, and nobody else's is there to live beside.
+    /// The main file is hactl's own, so there is nothing to share.
     #[error("{node}: {main} is hactl's own since generation {generation}, and cannot be shared")]
     OwnMain {
         /// The node.
@@ -41,53 +41,52 @@ pub enum BesideError {
         main: &'static str,
         /// hactl's part.
         file: String,
-        /// The line that would.
+        /// The missing line.
         line: &'static str,
     },
-    /// A name that others have given already.
+    /// Others already have an instance of that name.
     #[error("{node}: {file} already has a vrrp_instance {instance}")]
     SameInstance {
         /// The node.
         node: NodeName,
-        /// Where.
+        /// The file of the others' instance.
         file: String,
         /// Its name.
         instance: String,
     },
-    /// A virtual IP that others bring already.
+    /// Others already have that virtual IP.
     #[error("{node}: vrrp_instance {instance} in {file} already has {vip}")]
     SameVip {
         /// The node.
         node: NodeName,
-        /// Where.
+        /// The file of the others' instance.
         file: String,
         /// The instance.
         instance: String,
         /// The address.
         vip: IpAddr,
     },
-    /// keepalived runs the others' scripts without looking who may change them. hactl's part turns that on
-    /// for all, which may disable some of theirs.
+    /// keepalived runs scripts of others without checking who may modify them. hactl's part turns script security on
+    /// globally, which may disable some of theirs.
     #[error(
         "{node}: {file} runs scripts without enable_script_security, and hactl's part needs it"
     )]
     NoScriptSecurity {
         /// The node.
         node: NodeName,
-        /// A file that does.
+        /// A file that runs scripts.
         file: String,
     },
 }
 
 impl BesideError {
-    /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::OwnMain { .. } => {
                 "bring the hosts' own back with `hactl rollback --to 0`, then apply".to_owned()
             }
             Self::NoMain { main, line, .. } => {
-                format!("write {main} with the line `{line}`, or let hactl own it (`hosts`)")
+                format!("create {main} with the line `{line}`, or let hactl own it (`hosts`)")
             }
             Self::NotIncluded { main, line, .. } if main.contains("nginx") => {
                 format!("add `{line}` to the http block of {main}")
@@ -107,13 +106,13 @@ impl BesideError {
     }
 }
 
-/// True when this generation lives beside others in the configuration of `unit`.
+/// True when this generation shares the configuration of `unit` with others.
 pub(super) fn shares(manifest: &crate::agent::Manifest, unit: UnitId) -> bool {
     let shared = manifest.get(Fact::Shares).unwrap_or_default();
     shared.split(' ').any(|own| own == unit.name())
 }
 
-/// Refuses a host where hactl's part would not be read, or would stand in somebody's way.
+/// Refuses a host whose daemon would not read hactl's part, or where that would conflict with others.
 pub(super) fn require(desired: &Desired, seen: &Observation) -> Result<(), BesideError> {
     for unit in units::all() {
         if shares(&desired.tree.manifest, unit.id) {
@@ -155,7 +154,7 @@ fn require_one(
         "include /etc/keepalived/conf.d/*.conf"
     };
     if !serving.files.contains_key(main) {
-        // nginx's package brings one that includes hactl's part.
+        // The nginx package installs one that includes hactl's part.
         if is_nginx && matches!(seen.program(unit.id), Program::Missing { .. }) {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Building a plan: a comparison of three states, node by node.
+//! Builds a plan from a three-way comparison per node: desired, observed and last applied state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,7 +20,6 @@ use crate::agent::{Entry, Fact, LiveFile, Manifest, Observation, TreeFile, sha25
 use crate::model::{FileRole, HostPath, NodeName};
 use crate::units;
 
-/// Compares what is wanted with what is there and what was last applied.
 pub fn build(request: Request) -> Result<Plan, PlanError> {
     let seen = request.nodes.iter().map(|(_, seen)| seen);
     require_own_nodes(&request.cluster, request.take_over.as_ref(), seen)
@@ -42,7 +41,7 @@ pub fn build(request: Request) -> Result<Plan, PlanError> {
     let mut nodes: Vec<NodePlan> = planned.into_iter().map(|(node, _)| node).collect();
     refuse_partial(&request.left_out, &strategy, &nodes, strictness)?;
     refuse_equals(&request)?;
-    // The VIPs' holders last, so that a bad change meets the nodes that serve nobody first.
+    // VIP owners last, so that a bad change hits nodes without traffic first.
     nodes.sort_by_key(|node| node.holds.len());
     let mut plan = Plan {
         preferred: BTreeMap::new(),
@@ -164,7 +163,7 @@ pub(super) fn node_plan(
     })
 }
 
-/// A record of an earlier version of hactl, which names none, is left until something else changes.
+/// A record by an earlier version of hactl has no members. It is left until something else changes.
 fn records_members(desired: &Desired, seen: &Observation) -> bool {
     let wanted = desired.tree.manifest.get(Fact::Members);
     let recorded = seen
@@ -174,9 +173,8 @@ fn records_members(desired: &Desired, seen: &Observation) -> bool {
     recorded.is_some() && wanted.is_some() && recorded != wanted
 }
 
-/// A path that the live generation has and the desired state has not goes away, if hactl brought it;
-/// a kernel setting gets the value that it had before hactl. Once that is done it is no business of
-/// hactl's any more: what somebody else puts there is left alone.
+/// Removes files that hactl created and no longer manages, and resets kernel settings to their value before hactl.
+/// After that they are out of hactl's hands: whatever others put there is left alone.
 fn drop_what_is_managed_no_longer(desired: &mut Desired, seen: &Observation) {
     let (Some(recorded), Some(original)) = (&seen.recorded, &seen.original) else {
         return;
@@ -231,7 +229,7 @@ fn file_change(
             group,
             content,
         } => (content, Some(format!("{mode:04o} {owner}:{group}"))),
-        // The link goes; what it points to is not touched.
+        // The link is removed. Its target is not touched.
         LiveFile::Link(target) => (&[], Some(format!("a link to {target}"))),
         LiveFile::Absent => (&[], None),
         LiveFile::Other => return Err(obstacle(seen, &file.path)),
@@ -287,7 +285,7 @@ fn other_change(
         role,
         action,
         cause: match cause(entry.path(), None, live, seen) {
-            // It goes because of what is wanted now, whoever brought it.
+            // It is removed because of the desired state, whoever created it.
             Cause::New => Cause::Inventory,
             cause => cause,
         },
@@ -310,7 +308,7 @@ fn other_change(
     })
 }
 
-/// Three-way: what was applied, what lies there, what is wanted.
+/// Three-way: applied, live, desired.
 fn cause(path: &HostPath, wanted: Option<&str>, live: &LiveFile, seen: &Observation) -> Cause {
     let Some(recorded) = seen
         .recorded
@@ -328,7 +326,7 @@ fn cause_of(lies_as_applied: bool, is_wanted_as_applied: bool) -> Cause {
     match (lies_as_applied, is_wanted_as_applied) {
         (true, false) => Cause::Inventory,
         (false, false) => Cause::InventoryAndHand,
-        // A file's contents agree when only the mode differs, which the inventory cannot change.
+        // If the contents agree, only the mode differs, which the inventory cannot change.
         (_, true) => Cause::Hand,
     }
 }

@@ -1,4 +1,4 @@
-//! What happens on a node, one change at a time.
+//! The changes on a node.
 
 use std::borrow::Cow;
 
@@ -26,75 +26,58 @@ pub enum Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum FileAction {
-    /// It comes into being.
     Create,
-    /// Its content changes.
     Modify,
     /// Only its mode or owner changes.
     Permissions,
-    /// It goes.
     Delete,
 }
 
-/// One file's change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileChange {
-    /// Where.
     pub path: HostPath,
-    /// What it is for, as the manifest names it.
+    /// Its role in the manifest.
     pub role: FileRole,
-    /// What happens to it.
     pub action: FileAction,
-    /// Why.
     pub cause: Cause,
-    /// A unified diff, secrets masked; empty when nothing of the content may be shown or changes.
+    /// Unified diff with secrets masked. Empty if the content does not change or must not be shown.
     pub diff: String,
-    /// Mode and owner before and after, where they change; before, it may also be a link.
+    /// Mode and owner before and after, if they change. The first may also describe a link.
     pub permissions: Option<(String, String)>,
 }
 
-/// One kernel setting's change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SysctlChange {
-    /// The key.
     pub key: String,
-    /// What the kernel uses now; `None` where it has no such key.
+    /// The kernel's current value. `None` if the key is missing or unset.
     pub kernel: Option<String>,
-    /// What it is to use.
     pub wanted: String,
-    /// Why.
     pub cause: Cause,
 }
 
-/// One service's change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitChange {
-    /// Which.
     pub unit: UnitId,
-    /// What happens to it.
     pub action: UnitAction,
     /// Why, as a clause.
     pub reason: String,
 }
 
-/// One thing that happens on a node.
+/// A single change on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A package is installed, with what it needs.
+    /// Installs a package and its dependencies.
     Install(String),
-    /// The packages that hactl installed are removed (generation 0).
+    /// Removes the packages that hactl installed (generation 0).
     RemovePackages,
-    /// A file changes.
     File(FileChange),
-    /// A kernel setting changes.
     Sysctl(SysctlChange),
-    /// The generation's record of who belongs to the cluster changes.
+    /// Updates the generation's record of the cluster's members.
     Members,
-    /// Something happens to a service.
     Unit(UnitChange),
 }
 
-/// What a change is of.
+/// What a change applies to.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 enum Subject<'a> {
@@ -106,7 +89,7 @@ enum Subject<'a> {
     Unit { name: UnitId },
 }
 
-/// A change as others see it: all kinds have the same fields.
+/// A change. All kinds have the same fields.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Change")]
 struct Row<'a> {

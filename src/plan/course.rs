@@ -1,4 +1,4 @@
-//! What becomes of the VIPs that nodes have now.
+//! What a plan does to the VIPs that nodes hold now.
 
 use crate::agent::UnitAction;
 use std::collections::BTreeSet;
@@ -12,29 +12,29 @@ use crate::model::{NodeName, UnitId};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "course")]
 pub enum Course {
-    /// Nowhere.
+    /// It stays where it is.
     Stays,
-    /// To the node that is elected from now on.
+    /// It moves to the node that is preferred from now on.
     Moves {
-        /// It.
+        /// The new owner.
         to: NodeName,
     },
-    /// To another node for the time of the change, and back.
+    /// It moves to another node during the change, and back.
     Returns,
-    /// To another node; which one cannot be told.
+    /// It moves to another node, which cannot be predicted.
     Leaves,
-    /// No node has it afterwards.
+    /// No node owns it afterwards.
     Ends,
-    /// It cannot be told.
+    /// It cannot be predicted.
     Unknown,
 }
 
-/// A VIP's way through a change.
+/// What a change does to a VIP.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct VipCourse {
     /// The VIP.
     pub vip: IpAddr,
-    /// The nodes that have it now.
+    /// The nodes that own it now.
     pub from: Vec<NodeName>,
     /// Where it goes.
     #[serde(flatten)]
@@ -42,7 +42,7 @@ pub struct VipCourse {
 }
 
 impl Plan {
-    /// What becomes of every VIP that a node has now, in the order of the addresses.
+    /// The course of every VIP that a node holds now, ordered by address.
     pub fn courses(&self) -> Vec<VipCourse> {
         let held: BTreeSet<IpAddr> = self
             .nodes
@@ -58,7 +58,6 @@ impl Plan {
         held.into_iter().map(course).collect()
     }
 
-    /// What becomes of one.
     pub fn course(&self, vip: IpAddr) -> Course {
         let is_lost = self.losses.iter().any(
             |loss| matches!(&loss.service, LostService::Vip { address, .. } if *address == vip),

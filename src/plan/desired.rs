@@ -1,4 +1,4 @@
-//! What a node is to be: rendered from the inventory, or a generation brought back.
+//! The desired state of a node, rendered from the inventory or restored from a generation.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::model::{Cluster, HostPath, Node, NodeName, UnitId};
 use crate::render::{ConfigId, ConfigIds, RenderedNode};
 use crate::units;
 
-/// Who applies, from where, and what.
+/// Who applies what, and from where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// `user@machine`.
@@ -16,27 +16,26 @@ pub struct Provenance {
     pub at: String,
     /// SHA-256 of the inventory's text.
     pub inventory: String,
-    /// The inventory's Git commit, with a `+` when its repository was modified since and a `?` where that is
-    /// not known; empty where there is none.
+    /// The inventory's Git commit, with a `+` if its repository was modified since, or a `?` if that is unknown.
+    /// Empty without a repository.
     pub commit: String,
 }
 
 /// One node's desired state.
 #[derive(Clone)]
 pub struct Desired {
-    /// Whose it is.
     pub node: NodeName,
-    /// The configurations' identities; none for generation 0.
+    /// The identities of the configurations. `None` for generation 0.
     pub ids: Option<ConfigIds>,
-    /// Its files, kernel settings and absences.
+    /// Files, kernel settings, and paths that must not exist.
     pub tree: Tree,
-    /// How the units were before hactl, when that is the goal.
+    /// The state of the units before hactl, for generation 0.
     pub services: Vec<ServiceRecord>,
     /// True for generation 0.
     pub is_original: bool,
 }
 
-/// The identities that a generation's manifest names.
+/// The identities in a generation's manifest.
 fn ids(manifest: &Manifest) -> Option<ConfigIds> {
     let id = |unit| Some((unit, ConfigId::new(manifest.facts.id_of(unit)?)?));
     let ids: Vec<_> = units::ids().filter_map(id).collect();
@@ -55,8 +54,7 @@ fn members(cluster: &Cluster) -> String {
 }
 
 impl Desired {
-    /// The same, recorded as a state of the cluster that `cluster` is now: who belongs to it does not come
-    /// back with an earlier generation.
+    /// Records the members of `cluster` as it is now: a rollback does not bring back former ones.
     #[must_use]
     pub fn with_members_of(mut self, cluster: &Cluster) -> Self {
         if !self.is_original {
@@ -66,7 +64,7 @@ impl Desired {
         self
     }
 
-    /// What the inventory wants of a node.
+    /// The state that the inventory describes.
     pub fn from_rendered(cluster: &Cluster, rendered: &RenderedNode) -> Self {
         let file = |file: &crate::render::RenderedFile| TreeFile {
             role: file.role,
@@ -116,7 +114,7 @@ impl Desired {
         }
     }
 
-    /// Generation 0 of a host that has none of hactl's live: whatever is there now.
+    /// Generation 0 of a host without a live generation: whatever is there now.
     pub fn as_it_is(node: &NodeName) -> Self {
         let mut manifest = Manifest::default();
         manifest.facts.set(Fact::Generation, "0");
@@ -132,7 +130,7 @@ impl Desired {
         }
     }
 
-    /// What a generation was. `None` when the host's copy lacks the content of one of its files.
+    /// The state of a stored generation. `None` if the host's copy lacks the content of a file.
     pub fn from_generation(
         node: &NodeName,
         mut manifest: Manifest,
@@ -180,7 +178,7 @@ impl Desired {
     }
 }
 
-/// The VIPs, as a host announces those that it owns.
+/// The VIPs, in the form from which a host announces those that it owns.
 fn vips(cluster: &Cluster) -> String {
     let addresses = cluster
         .instances

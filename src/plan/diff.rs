@@ -1,4 +1,4 @@
-//! Diffs that show no secret.
+//! Diffs with secrets masked.
 
 use std::fmt::Write as _;
 
@@ -7,24 +7,24 @@ use similar::TextDiff;
 
 use crate::model::{FileRole, harmless};
 
-/// The most lines of a file that are compared: the time grows with their square.
+/// Maximum number of lines of a file that are compared. The time grows quadratically.
 const MAX_LINES: usize = 10_000;
 
-/// Masks secrets. The fingerprint that stands for one is keyed, so that it tells "changed" from
-/// "the same" within one run and nothing to anybody else.
+/// Masks secrets with a keyed fingerprint. Within one run it shows whether a secret changed, and it reveals nothing
+/// else.
 #[derive(Clone)]
 pub struct Redactor {
     key: [u8; 32],
 }
 
 impl Redactor {
-    /// A redactor with a key that nobody else knows.
+    /// `key` must be random and secret.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
     fn fingerprint(&self, secret: &[u8]) -> String {
-        // The key is fixed-length and comes first: no two inputs run together.
+        // The key has a fixed length and comes first, so no two inputs can collide by concatenation.
         let digest = Sha256::new()
             .chain_update(self.key)
             .chain_update(secret)
@@ -33,7 +33,7 @@ impl Redactor {
         format!("<secret {a:02x}{b:02x}{c:02x}{d:02x}>")
     }
 
-    /// `content` as it may be shown.
+    /// `content` with secrets masked.
     pub(super) fn shown(&self, role: FileRole, content: &[u8]) -> String {
         if role == FileRole::TlsKey {
             return format!("{}\n", self.fingerprint(content));
@@ -59,8 +59,8 @@ impl Redactor {
         shown
     }
 
-    /// Masks what follows a keyword that introduces a secret, up to the end of its line: keepalived's
-    /// `auth_pass` and `auth_hmac`, also where somebody has written a block on one line.
+    /// Masks everything from a secret's keyword to the end of its line: keepalived's `auth_pass` and `auth_hmac`, even
+    /// in a block on a single line.
     fn shown_line(&self, line: &str) -> String {
         let body = line.trim_end_matches(['\n', '\r']);
         let Some((_, end)) = keyword_in(body) else {
@@ -85,14 +85,13 @@ impl Redactor {
     }
 }
 
-/// A file's first lines, where it has more than can be compared in a reasonable time: what lies on a
-/// host is not hactl's, and may be of any size.
+/// The first lines of a file that is too long to compare. Files on a host may have any size.
 fn head(text: &str) -> &str {
     let end = text.match_indices('\n').nth(MAX_LINES - 1);
     end.map_or(text, |(end, _)| &text[..=end])
 }
 
-/// Where a keyword that introduces a secret stands in a line, as a word of its own, and where it ends.
+/// Start and end of a secret's keyword, as a word of its own.
 fn keyword_in(line: &str) -> Option<(usize, usize)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let places = ["auth_pass", "auth_hmac", "password"]

@@ -4,38 +4,38 @@ use crate::agent::Observation;
 use crate::model::UnitId;
 use crate::units;
 
-/// Running state that differs from what its file says: what a comparison of files never shows.
+/// Running state that differs from its file, which a comparison of files cannot reveal.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum RunningDrift {
-    /// The kernel uses another value than the one that was applied.
+    /// The kernel's value differs from the one that was applied.
     Sysctl {
         /// The key.
         key: String,
-        /// What was applied.
+        /// The applied value.
         applied: String,
-        /// What the kernel uses.
+        /// The kernel's value.
         kernel: Option<String>,
     },
-    /// A unit runs another configuration than the one that was applied: a reload that failed.
+    /// A unit runs a configuration other than the applied one, because a reload failed.
     Loaded {
         /// The unit.
         unit: UnitId,
-        /// The identity of what was applied.
+        /// The identity of the applied configuration.
         applied: String,
-        /// The identity of what it has loaded, by its own word; `None` for nothing of hactl's.
+        /// The identity that the unit reports. `None` if it runs no configuration of hactl's.
         loaded: Option<String>,
     },
-    /// keepalived would not see a change of a file that it tracks: the file or its folder was removed.
+    /// keepalived no longer notices changes of a tracked file, because the file or its directory was removed.
     Unwatched {
         /// The file.
         file: String,
     },
-    /// A daemon does not run.
+    /// A daemon is down.
     Down {
         /// Its unit.
         unit: String,
-        /// systemd's word for its state.
+        /// Its state according to systemd.
         state: String,
     },
     /// A daemon's unit is masked: systemd neither starts nor reloads it.
@@ -48,15 +48,14 @@ pub enum RunningDrift {
         /// Its unit.
         unit: String,
     },
-    /// A unit's file is newer than what systemd knows of it.
+    /// A unit file is newer than the one that systemd has loaded.
     DaemonReloadNeeded {
         /// Its unit.
         unit: String,
     },
 }
 
-/// What the kernel uses, and nothing for a key that it lacks or that is empty: a record writes both as
-/// an empty text or `-`.
+/// The kernel's value. `None` if the key is missing or empty, which a record writes as an empty text or `-`.
 pub(super) fn kernel_value<'a>(seen: &'a Observation, key: &str) -> Option<&'a str> {
     told(seen.sysctls.get(key)?.as_deref()?)
 }
@@ -65,7 +64,7 @@ pub(super) fn told(value: &str) -> Option<&str> {
     Some(value).filter(|value| !matches!(*value, "" | "-"))
 }
 
-/// What runs, against what was applied.
+/// Compares the running state with what was applied.
 pub fn drift(seen: &Observation) -> Vec<RunningDrift> {
     let Some(recorded) = &seen.recorded else {
         return Vec::new();

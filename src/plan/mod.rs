@@ -1,8 +1,7 @@
-//! Desired, observed and recorded state to a plan: pure, and the whole truth about what apply will
-//! do.
+//! Turns desired, observed and recorded state into a plan, which describes everything that apply will do.
 //!
-//! This module talks to no host and reads no file. What it yields is data that serialises; a
-//! serialised plan holds no secret.
+//! This module is pure: it talks to no host and reads no file. A plan can be serialised, and contains no secret
+//! then.
 
 mod actions;
 mod agreement;

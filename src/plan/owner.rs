@@ -1,12 +1,12 @@
-//! Whose the nodes are: a node knows the cluster that was last applied to it.
+//! Which cluster owns a node: the node records the cluster that was last applied to it.
 
 use crate::agent::{Fact, Observation};
 use crate::model::{ClusterName, NodeName, clipped};
 
-/// The longest text of a host's record that is told.
+/// Maximum length of a text from a host's record in a message.
 const MAX_TEXT: usize = 120;
 
-/// What a node says of the cluster that it belongs to.
+/// A node's record of the cluster that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Owner {
     /// The node.
@@ -21,13 +21,13 @@ pub struct Owner {
     pub at: String,
 }
 
-/// Nodes belong to another cluster than the inventory's.
+/// Some nodes belong to a cluster other than the inventory's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}; this inventory is of {cluster}", told(owners))]
 pub struct AnotherCluster {
-    /// The inventory's.
+    /// The inventory's cluster.
     pub cluster: ClusterName,
-    /// Those nodes.
+    /// The nodes of other clusters.
     pub owners: Vec<Owner>,
 }
 
@@ -59,7 +59,7 @@ fn told(owners: &[Owner]) -> String {
     groups.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// Refuses nodes of another cluster than `own`, unless it is the one that is taken over.
+/// Refuses nodes of any cluster but `own`, and the one that is taken over.
 pub(super) fn require_own_nodes<'a>(
     own: &ClusterName,
     taken_over: Option<&ClusterName>,

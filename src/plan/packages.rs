@@ -1,4 +1,4 @@
-//! The packages that a node lacks for what it is to run.
+//! The packages that a node lacks.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::conf::nginx::Conf;
 use crate::model::{Distribution, FileRole, HostPath, UnitId};
 use crate::units;
 
-/// What has to be installed. Nothing for generation 0: the host was without it.
+/// The packages to install. None for generation 0, since the host ran without them.
 pub(super) fn missing_packages(desired: &Desired, seen: &Observation) -> Vec<String> {
     if desired.is_original {
         return Vec::new();
@@ -25,9 +25,9 @@ pub(super) fn missing_packages(desired: &Desired, seen: &Observation) -> Vec<Str
 }
 
 impl NodePlan {
-    /// What lies on the host once the packages of this plan are installed, as far as it must be what it was
-    /// when the plan was made. A package brings files only where nothing lay (apt keeps what did), and only
-    /// into the folders of the daemon that it is for.
+    /// The hashes of files that must be the same after this plan's packages are installed as when the plan was made.
+    /// A package creates files only where none existed (apt keeps existing ones), and only in the directories of its
+    /// daemon.
     pub fn expected_after_installation(&self) -> BTreeMap<HostPath, Option<String>> {
         expected_after(&self.packages(), &self.expected)
     }
@@ -75,7 +75,7 @@ mod tests {
         );
         let hash = Some("0123".to_owned());
         let table = [
-            // packages, what lay there, what must still lie there
+            // packages, files before, files that must be unchanged
             (vec![], vec![(nginx, None)], vec![nginx]),
             (
                 vec!["nginx"],

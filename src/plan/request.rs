@@ -1,4 +1,4 @@
-//! What a plan is built from, and why none can be made of it.
+//! The input of a plan, and why it can fail.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,11 @@ use super::types::Goal;
 use crate::agent::Observation;
 use crate::model::{ClusterName, HostPath, NodeName};
 
-/// What a plan is built from: per node what is wanted and what was seen.
+/// The input of a plan: desired and observed state per node.
 pub struct Request {
-    /// The cluster.
     pub cluster: ClusterName,
-    /// Where it leads.
     pub goal: Goal,
-    /// The nodes that are not changed: those that `--limit` leaves out.
+    /// The nodes that `--limit` leaves out.
     pub left_out: Vec<LeftOut>,
     /// The address of each node of the cluster, in the inventory's order.
     pub addresses: Vec<(NodeName, IpAddr)>,
@@ -26,24 +24,24 @@ pub struct Request {
     pub nodes: Vec<(Desired, Observation)>,
     /// How secrets are masked.
     pub redactor: Redactor,
-    /// The cluster that these nodes may have been until now.
+    /// Another cluster that the nodes may still belong to.
     pub take_over: Option<ClusterName>,
 }
 
 /// A node that is not changed.
 pub enum LeftOut {
-    /// What it would be if it were changed, and what it was seen to be.
+    /// Its desired and observed state.
     Seen(Box<(Desired, Observation)>),
-    /// Nobody knows what it runs.
+    /// Its state is unknown.
     Unseen(NodeName),
 }
 
-/// A plan cannot be made.
+/// Why no plan can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// A change on which all nodes must agree was asked for some of them only.
+    /// A change that all nodes must agree on was requested for some of them only.
     #[error(
-        "cannot change the nodes without {without}: {reason}, and nodes that disagree on that elect an owner each"
+        "cannot change the nodes without {without}: {reason}, and nodes that disagree on that would each elect an owner"
     )]
     Partial {
         /// What they would disagree on, as a clause.
@@ -51,7 +49,7 @@ pub enum PlanError {
         /// A node that is left out and would disagree.
         without: NodeName,
     },
-    /// A node would get the priority of one that is not changed (rule KA013).
+    /// A node would get the same priority as one that is not changed (rule KA013).
     #[error(
         "cannot change the nodes without {peer}: {node} would have priority {priority} in {instance}, which {peer} keeps"
     )]
@@ -65,20 +63,19 @@ pub enum PlanError {
         /// The node that is left out.
         peer: NodeName,
     },
-    /// The nodes are another cluster's.
+    /// The nodes belong to another cluster.
     #[error(transparent)]
     AnotherCluster(AnotherCluster),
-    /// hactl's part cannot live beside what others have.
+    /// hactl cannot share a daemon's configuration with others.
     #[error(transparent)]
     Beside(#[from] BesideError),
-    /// Something other than a regular file lies where a file goes.
+    /// Something other than a regular file is in the way.
     #[error("{node}: {path} is {found}, not a regular file")]
     Obstacle {
         /// The node.
         node: NodeName,
-        /// Where.
         path: HostPath,
-        /// What lies there.
+        /// What was found there.
         found: String,
     },
 }

@@ -1,4 +1,4 @@
-//! In which order a plan changes the nodes, and what that costs.
+//! The order in which a plan changes the nodes, and the cost of it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::types::{NodePlan, Plan, Strategy};
 use crate::agent::{Observation, TreeFile, UnitAction};
 use crate::model::{FileRole, NodeName, UnitId};
 
-/// Where all change at once, all nodes but the keeper stop keepalived before it loads what is new, and start
-/// it after that.
+/// If all nodes change at once, all but the keeper stop keepalived before the keeper loads the new configuration,
+/// and start it afterwards.
 pub(super) fn be_silent_meanwhile(plan: &mut Plan, nodes: &[(Desired, Observation)]) {
     let Some(keeper) = plan.keeper().cloned() else {
         return;
@@ -33,7 +33,7 @@ pub(super) fn be_silent_meanwhile(plan: &mut Plan, nodes: &[(Desired, Observatio
     }
 }
 
-/// Those that a node has now beside hactl's.
+/// The VIPs on a node that do not belong to hactl.
 fn vips_of_others(desired: &Desired, seen: &Observation) -> Vec<IpAddr> {
     let file = |file: &&TreeFile| file.role == FileRole::KeepalivedConf;
     let own = desired.tree.files.iter().find(file);
@@ -60,8 +60,8 @@ fn time_without_owner(
         .collect();
     let own = plan.nodes.iter().find(|node| node.node == *keeper)?;
     let (desired, seen) = nodes.iter().find(|(_, seen)| seen.node == *keeper)?;
-    // One that is restarted gives up what it has, and one that did not run has nothing. Without nginx it is
-    // in FAULT, and the checks' timers count, too.
+    // A keepalived that restarts gives up its VIPs, and one that did not run has none. Without nginx it is in FAULT,
+    // and the timers of the checks count too.
     let is_timed = own.unit(UnitId::KEEPALIVED) == UnitAction::Reload
         && own.unit(UnitId::NGINX) != UnitAction::Restart;
     is_timed.then(|| without_owner(desired, seen, &held))?
@@ -94,9 +94,8 @@ pub(super) fn strategy(request: &Request, strictness: Strictness) -> Strategy {
     }
 }
 
-/// Nodes that are not changed must agree with those that are: one that cannot be seen does not where the
-/// change is one that all must agree on, and one that can be seen does not where it waits for such a
-/// change itself.
+/// Nodes that are left out must agree with those that change. For a node that cannot be seen, that fails if the
+/// change is one that all must agree on. For one that can be seen, it fails if it needs such a change itself.
 pub(super) fn refuse_partial(
     left_out: &[LeftOut],
     strategy: &Strategy,

@@ -1,5 +1,5 @@
-//! A cluster with the timers and priorities of given keepalived.conf files: what is live now, or was in
-//! another generation, for whoever reckons with them.
+//! Reads timers and priorities from keepalived.conf files, live or of another generation, into the model of a
+//! cluster, so that predictions can be made for them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::model::{
     VrrpInstance, VrrpVersion, Weight,
 };
 
-/// What a node's files say of its timers.
+/// The files of a node that define its timers.
 pub struct TimerFiles {
     /// keepalived.conf.
     pub keepalived: Conf,
-    /// The script that asks nginx.
+    /// The script that checks nginx.
     pub check: Option<String>,
 }
 
-/// `cluster` as the nodes' files have it; `None` where a node has no file, or one that lacks a virtual
-/// router of the cluster or says what the model cannot hold.
+/// `cluster` with the timers of the nodes' files. `None` if a node has no file, or if its file lacks a virtual router
+/// of the cluster or has a value that the model cannot hold.
 pub fn with_timers_of(
     cluster: &Cluster,
     files: &BTreeMap<NodeName, TimerFiles>,
@@ -28,7 +28,7 @@ pub fn with_timers_of(
     let of_first = files.get(&cluster.nodes.first()?.name)?;
     let conf = &of_first.keepalived;
     let shared = named(conf, cluster.instances.first()?)?;
-    // IPv6 has one version only, so that of IPv4 is the one that was chosen.
+    // IPv6 has only VRRPv3, so the version that was chosen is that of IPv4.
     let v4 = cluster.instances.iter().filter_map(|own| named(conf, own));
     let chosen = v4.into_iter().find(|own| !own.is_v6()).unwrap_or(shared);
     found.vrrp.version = match chosen.version {
@@ -45,7 +45,7 @@ pub fn with_timers_of(
         },
         keepalived::Preemption::After(delay) => Preemption::Preempt { delay },
     };
-    // Others may be there, by a snippet of the inventory's.
+    // A snippet in the inventory may add other scripts.
     let is_tracked = |script: &&Script| shared.track_scripts.contains(&script.name);
     let script = conf.scripts.iter().find(is_tracked)?;
     found.vrrp.on_nginx_failure = match script.weight {
@@ -55,7 +55,7 @@ pub fn with_timers_of(
         },
     };
     found.health.interval = script.interval;
-    // keepalived waits for hactl's script longer than that waits for nginx.
+    // keepalived waits longer for hactl's script than the script waits for nginx.
     let own = of_first.check.as_deref().and_then(time_for_nginx);
     found.health.timeout = own.unwrap_or(script.timeout);
     found.health.fall = script.fall;
@@ -80,7 +80,7 @@ fn named<'a>(conf: &'a Conf, instance: &VrrpInstance) -> Option<&'a Instance> {
     all.find(|own| own.name == instance.name.as_str())
 }
 
-/// The time that hactl's script gives nginx for its answer.
+/// How long hactl's script waits for nginx's answer.
 fn time_for_nginx(script: &str) -> Option<Duration> {
     let (_, rest) = script.split_once("\nanswer=$(timeout ")?;
     let seconds = rest.split(' ').next()?.parse().ok()?;
@@ -163,8 +163,8 @@ sites: [{ listen: [80], proxy: backend }]
         }
     }
 
-    /// A script of a snippet comes later in the file, and is not the one that the instances track. Beside others
-    /// the version is the instances' own.
+    /// A snippet's script comes later in the file, and the instances do not track it. In a shared configuration, each
+    /// instance has a version of its own.
     #[test]
     fn hactls_own_script_and_version_count() {
         for more in [

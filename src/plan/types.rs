@@ -12,30 +12,30 @@ use crate::model::{ClusterName, Distribution, HostPath, NodeName, UnitId};
 use crate::render::ConfigIds;
 use crate::units;
 
-/// What a plan leads to.
+/// The goal of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Goal {
-    /// What the inventory says.
+    /// The state in the inventory.
     Apply,
-    /// A generation that was live before; 0 is the hosts as they were before hactl.
+    /// An earlier generation. 0 is the state of the hosts before hactl.
     Rollback {
         /// Its number.
         to: u64,
     },
 }
 
-/// In which order the nodes are changed.
+/// The order in which the nodes change.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Strategy {
-    /// One after the other, the VIP's holder last.
+    /// One after the other, VIP owners last.
     Rolling,
     /// All at once, since nodes that disagree on this would elect two owners (rule KA053).
     AtOnce {
         /// What they would disagree on.
         reason: String,
-        /// How long VIPs have no owner meanwhile, by VRRP's timers; `None` where these do not tell.
+        /// How long VIPs have no owner meanwhile, by VRRP's timers. `None` if these do not determine it.
         #[serde(rename = "without_owner_ms", serialize_with = "milliseconds")]
         #[schemars(with = "Option<f64>")]
         without_owner: Option<Duration>,
@@ -51,59 +51,58 @@ fn milliseconds<S: serde::Serializer>(
     serde::Serialize::serialize(&time, serializer)
 }
 
-/// What has to be seen of the cluster before a change is confirmed.
+/// What must be proven about the cluster before a change is confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
-    /// Nothing: no daemon and no script is touched, or they are as before hactl again, which is not hactl's to
-    /// judge.
+    /// Nothing: no daemon and no script is touched, or the hosts return to their state before hactl, which hactl
+    /// cannot judge.
     NotNeeded,
-    /// Every VIP has one owner, and whoever reaches it is served what that owner serves: what an earlier
-    /// generation listened on is not the inventory's to say.
+    /// Every VIP has one owner, and clients that reach it are served what that owner serves. The inventory does not
+    /// tell what an earlier generation listened on.
     WhatTheOwnerServes,
-    /// Every VIP has one owner, and all that the inventory listens on answers.
+    /// Every VIP has one owner, and every listener in the inventory answers.
     AllListeners,
 }
 
 /// A node's place in the change.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Place {
-    /// Its position in the order of activation, from 0. The one in position 0 decides what becomes of a change
-    /// that waits for the operator.
+    /// Its position in the order of activation, from 0. The node at position 0 decides the outcome of a change that is
+    /// pending confirmation.
     pub position: usize,
     /// How many nodes change.
     pub nodes: usize,
-    /// Its own address, where the others ask it how the change ended.
+    /// Its own address, at which the other nodes ask how the change ended.
     pub address: IpAddr,
-    /// The addresses of the others that change, which it asks.
+    /// The addresses of the other nodes that change, which it asks.
     pub peers: Vec<IpAddr>,
 }
 
-/// Everything that will happen on one node.
+/// Everything that changes on one node.
 #[derive(Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct NodePlan {
-    /// Whose it is.
+    /// The node.
     pub node: NodeName,
     /// The live generation, if hactl has applied one.
     pub generation: Option<u64>,
-    /// Its place in the change; none where nothing happens.
+    /// Its place in the change. `None` if nothing changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-    /// The identities of the configurations to come; none for generation 0.
+    /// The identities of the new configurations. `None` for generation 0.
     pub ids: Option<ConfigIds>,
-    /// VIPs that it holds now.
+    /// VIPs that it owns now.
     pub holds: Vec<IpAddr>,
-    /// VIPs of others beside hactl that it has now, and that leave it while its keepalived is stopped for the
-    /// change.
+    /// VIPs outside hactl's control that leave this node while its keepalived is stopped for the change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub displaces: Vec<IpAddr>,
-    /// What happens, in this order.
+    /// The changes, in this order.
     pub changes: Vec<Change>,
     /// Running state that differs from what was applied.
     pub drift: Vec<RunningDrift>,
-    /// What the daemons' own tests said of the files to come. Filled in after they were asked.
+    /// Results of the daemons' own tests of the new files, filled in after these ran.
     pub tests: Vec<TestResult>,
-    /// Hash by path of what lies there now; apply refuses a host that has moved on.
+    /// Current hash by path. apply refuses a host whose files have changed since.
     pub expected: BTreeMap<HostPath, Option<String>>,
     /// The files themselves. Never serialised: they hold secrets.
     #[serde(skip)]
@@ -111,7 +110,7 @@ pub struct NodePlan {
 }
 
 impl NodePlan {
-    /// True when nothing will happen here.
+    /// True when nothing changes on this node.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
@@ -141,7 +140,7 @@ impl NodePlan {
         })
     }
 
-    /// What happens to a service, and why; `None` where it runs on untouched.
+    /// The action on a service, and its reason. `None` if the service is left alone.
     pub fn unit_change(&self, id: UnitId) -> Option<&UnitChange> {
         self.changes.iter().find_map(|change| match change {
             Change::Unit(unit) if unit.unit == id => Some(unit),
@@ -149,20 +148,19 @@ impl NodePlan {
         })
     }
 
-    /// What happens to a service.
     pub fn unit(&self, id: UnitId) -> UnitAction {
         self.unit_change(id)
             .map_or(UnitAction::None, |unit| unit.action)
     }
 
-    /// What happens to the services that are concerned, in this order.
+    /// The actions on the services, in this order.
     pub fn actions(&self) -> Vec<(UnitId, UnitAction)> {
         let units = units::ids();
         let change = |id| self.unit_change(id).map(|change| (id, change.action));
         units.filter_map(change).collect()
     }
 
-    /// A reload of the service becomes a restart.
+    /// Turns a reload of the service into a restart.
     pub(super) fn restart(&mut self, id: UnitId, why: &str) {
         for change in &mut self.changes {
             if let Change::Unit(unit) = change
@@ -174,7 +172,7 @@ impl NodePlan {
         }
     }
 
-    /// What a test wants to happen to a service.
+    /// Sets the action on a service.
     #[cfg(test)]
     pub(crate) fn set_unit(&mut self, unit: UnitId, action: UnitAction, reason: &str) {
         let is_it = |change: &Change| matches!(change, Change::Unit(own) if own.unit == unit);
@@ -192,20 +190,19 @@ impl NodePlan {
         }
     }
 
-    /// True when a VIP leaves this node for the time of the change.
+    /// True when a VIP leaves this node during the change.
     pub fn moves_vip(&self) -> bool {
         let interrupts = |action| matches!(action, UnitAction::Restart | UnitAction::Stop);
         !self.holds.is_empty() && units::ids().any(|id| interrupts(self.unit(id)))
     }
 
-    /// True when another node may be elected for what happens here.
+    /// True when the change of this node may lead to the election of another one.
     pub(super) fn changes_election(&self) -> bool {
         self.unit(UnitId::KEEPALIVED) != UnitAction::None
             || self.unit(UnitId::NGINX) == UnitAction::Start
     }
 
-    /// False while the program still lacks what it needs to understand its files: a package that brings
-    /// it is yet to be installed.
+    /// False while nginx lacks a module that its new files need, because the package is yet to be installed.
     pub fn can_test(&self, unit: UnitId) -> bool {
         unit != UnitId::NGINX
             || !self
@@ -220,22 +217,22 @@ impl NodePlan {
     }
 }
 
-/// Everything that will happen.
+/// A plan: everything that will change.
 #[derive(Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct Plan {
     /// The cluster.
     pub cluster: ClusterName,
-    /// Where it leads.
+    /// The goal.
     pub goal: Goal,
     /// The number of the generation that will be live: a new one, or 0 again.
     pub generation: u64,
-    /// In which order.
+    /// The order in which the nodes change.
     pub strategy: Strategy,
-    /// By what it is proven.
+    /// How the change is proven.
     pub proof: Proof,
-    /// What the hosts serve now and would serve no more.
+    /// What the hosts would stop serving.
     pub losses: Vec<Loss>,
-    /// Who has each VIP once the election is over, where the change decides that and it can be told.
+    /// The owner of each VIP after the election, if the change decides it and it can be predicted.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub preferred: BTreeMap<IpAddr, NodeName>,
     /// The nodes, in the order of their activation.
@@ -243,7 +240,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What the new generation's manifest says of the change, as far as the plan decides it.
+    /// The facts in the new generation's manifest that the plan decides.
     pub fn record_of(&self, node: &NodePlan) -> Vec<(Fact, String)> {
         let mut record = vec![
             (Fact::Generation, self.generation.to_string()),
@@ -263,7 +260,7 @@ impl Plan {
         record
     }
 
-    /// True when nothing will happen anywhere.
+    /// True when nothing changes on any node.
     pub fn is_empty(&self) -> bool {
         self.nodes.iter().all(NodePlan::is_empty)
     }
@@ -275,8 +272,8 @@ impl Plan {
             .any(|node| node.failed_tests().next().is_some())
     }
 
-    /// The node that goes on alone where all change at once: the last one, which owns most VIPs. `None` where
-    /// they change one after the other.
+    /// The node that stays up alone while all change at once: the last one, which owns most VIPs. `None` if they
+    /// change one after the other.
     pub fn keeper(&self) -> Option<&NodeName> {
         if self.strategy == Strategy::Rolling {
             return None;
@@ -288,7 +285,7 @@ impl Plan {
             .map(|node| &node.node)
     }
 
-    /// The nodes where something will happen.
+    /// The nodes that change.
     pub fn changing(&self) -> impl Iterator<Item = &NodePlan> {
         self.nodes.iter().filter(|node| !node.is_empty())
     }

@@ -1,106 +1,94 @@
-//! What can go wrong between here and a host, and what to do about it.
+//! Errors between this machine and a host, with hints.
 
 use std::time::Duration;
 
 use crate::model::NodeName;
 
-/// A host could not be reached, or a program on it not run to its end.
+/// A host could not be reached, or a program on it did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     /// ssh does not know the host's key.
-    #[error("{node}: ssh does not know the key of {host}, so nothing was sent to it")]
+    #[error("{node}: ssh does not know the host key of {host}, so nothing was sent to it")]
     HostKeyUnknown {
-        /// The node.
         node: NodeName,
-        /// The host as ssh was told.
+        /// The host as given to ssh.
         host: String,
     },
-    /// The host shows another key than the one that ssh knows.
+    /// The host's key differs from the known one.
     #[error(
-        "{node}: the key of {host} is not the one that ssh knows: a reinstalled host, or somebody in between"
+        "{node}: the host key of {host} has changed: the host was reinstalled, or the connection is intercepted"
     )]
     HostKeyChanged {
-        /// The node.
         node: NodeName,
-        /// The host as ssh was told.
+        /// The host as given to ssh.
         host: String,
     },
-    /// No offered key was accepted.
+    /// None of the offered keys was accepted.
     #[error("{node}: {host} accepts none of the keys offered: {detail}")]
     PermissionDenied {
-        /// The node.
         node: NodeName,
-        /// The host as ssh was told.
+        /// The host as given to ssh.
         host: String,
-        /// ssh's words.
+        /// ssh's message.
         detail: String,
     },
-    /// No connection came about.
+    /// The connection failed.
     #[error("{node}: cannot reach {host} by ssh: {detail}")]
     Unreachable {
-        /// The node.
         node: NodeName,
-        /// The host as ssh was told.
+        /// The host as given to ssh.
         host: String,
-        /// ssh's words.
+        /// ssh's message.
         detail: String,
     },
-    /// ssh itself is missing or could not start.
+    /// ssh is missing or could not be started.
     #[error("{node}: cannot start ssh: {detail}")]
     NoSsh {
-        /// The node.
         node: NodeName,
-        /// The system's words.
+        /// The system's error message.
         detail: String,
     },
-    /// An open connection ended.
+    /// An open connection was lost.
     #[error("{node}: the connection ended during {label}")]
     Disconnected {
-        /// The node.
         node: NodeName,
-        /// What was being done.
+        /// The call that was running.
         label: String,
     },
-    /// sshd opens no session for it, although the connection stands.
-    #[error("{node}: sshd opens no session for {label}")]
+    /// The connection is open, but sshd refuses a new session.
+    #[error("{node}: sshd refused to open a session for {label}")]
     NoSession {
-        /// The node.
         node: NodeName,
-        /// What was to be done.
+        /// The call that needed the session.
         label: String,
     },
-    /// sudo's password cannot be had.
-    #[error("{node}: sudo asks for a password, which cannot be had: {reason}")]
+    /// sudo needs a password that is not available.
+    #[error("{node}: cannot get the password that sudo asks for: {reason}")]
     SudoPassword {
-        /// The node.
         node: NodeName,
-        /// Why.
+        /// Why no password is available.
         reason: String,
     },
-    /// A program took too long.
+    /// A program timed out.
     #[error("{node}: {label} did not end within {}s", timeout.as_secs())]
     TimedOut {
-        /// The node.
         node: NodeName,
-        /// What was being done.
+        /// The call that was running.
         label: String,
-        /// The bound that it missed.
         timeout: Duration,
     },
-    /// A program answered more than anything honest would.
+    /// A program answered with implausibly much data.
     #[error("{node}: the answer to {label} exceeds {} MiB and was cut off", limit >> 20)]
     TooMuch {
-        /// The node.
         node: NodeName,
-        /// What was being done.
+        /// The call that was running.
         label: String,
-        /// The bound, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
 }
 
 impl RemoteError {
-    /// Whose host it was.
     pub fn node(&self) -> &NodeName {
         match self {
             Self::HostKeyUnknown { node, .. }
@@ -116,7 +104,7 @@ impl RemoteError {
         }
     }
 
-    /// The host as ssh was told, where the message names it.
+    /// The host as given to ssh, if the message names it.
     pub fn host(&self) -> Option<&str> {
         match self {
             Self::HostKeyUnknown { host, .. }
@@ -132,7 +120,6 @@ impl RemoteError {
         }
     }
 
-    /// What the user can do.
     pub fn hint(&self) -> String {
         match self {
             Self::HostKeyUnknown { host, .. } => format!(
@@ -158,7 +145,7 @@ impl RemoteError {
             Self::SudoPassword { .. } => {
                 "save it alone in a file that only you can read (chmod 600), and pass that with --sudo-password-file FILE".to_owned()
             }
-            Self::TooMuch { .. } => "look at the host: something else answers in place of hactl's program".to_owned(),
+            Self::TooMuch { .. } => "check the host: another program answers in place of hactl's".to_owned(),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! A cluster that lives in memory, at the level of the calls that hactl's program on a host knows.
-//! It keeps locks, staged trees, journals and files as the real one does, fails where a test wants,
-//! and refuses every call that it does not know.
+//! An in-memory cluster, at the level of the calls that hactl's program on a host accepts. Like the
+//! real program it keeps locks, staged trees, journals and files. It fails where a test wants it
+//! to, and rejects unknown calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,24 +13,24 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Call, Connector, Host, Output, RemoteError};
 use crate::model::{Node, NodeName};
 
-/// What goes wrong with a call.
+/// The way in which a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The program refuses it and has done nothing.
+    /// The program refuses and does nothing.
     Refused,
-    /// The program has done its work and then finds that it failed, as a proof that fails.
+    /// The program does its work and then reports a failure, such as a failed verification.
     FailedAfter,
-    /// The connection ends before the program begins.
+    /// The connection is lost before the program starts.
     LostBefore,
-    /// The connection ends after the program has done its work.
+    /// The connection is lost after the program has done its work.
     LostAfter,
-    /// The host is gone, from before this call on.
+    /// The host is gone before this call, and stays gone.
     Gone,
-    /// It is never answered.
+    /// The call is never answered.
     Hangs,
 }
 
-/// A fault of one call: the `nth` of `verb` on a node, from 0.
+/// A fault in one call: the `nth` of `verb` on a node, counted from 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Planned {
     pub(crate) node: usize,
@@ -39,82 +39,79 @@ pub(crate) struct Planned {
     pub(crate) fault: Fault,
 }
 
-/// One host's state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FakeHost {
-    /// Its files by path.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// The VIPs on its interfaces.
     pub(crate) holds: Vec<String>,
-    /// Whose lock it has.
+    /// The change that holds its lock.
     pub(crate) lock: Option<String>,
-    /// The change that has it without a process.
+    /// The change whose lock has no process.
     handed_over: Option<String>,
-    /// The change under way and its phase.
+    /// The change in flight, with its phase.
     pub(crate) journal: Option<(String, &'static str)>,
-    /// The change that was confirmed last.
+    /// The change confirmed last.
     pub(crate) confirmed: Option<String>,
-    /// Its part in a change that all nodes make at once.
+    /// Its part in a simultaneous change.
     pub(crate) part: Option<String>,
-    /// The fault that is armed: its id and name.
+    /// The armed fault: id and name.
     pub(crate) drill: Option<(String, String)>,
-    /// Why the last one was undone.
+    /// The change rolled back last, and why.
     pub(crate) undone: Option<(String, String)>,
     /// Packages that hactl installed.
     pub(crate) packages: BTreeSet<String>,
-    /// The hardware address that it takes for a VIP's owner's, where it is wrong.
+    /// By VIP, a wrong MAC address in its neighbour table.
     pub(crate) stale: BTreeMap<String, String>,
-    /// It serves nothing before a change is active there.
+    /// Whether it serves nothing until a change is active there.
     pub(crate) opens_with_change: bool,
-    /// It hears no announcement.
+    /// Whether it misses all announcements.
     pub(crate) is_deaf: bool,
-    /// What its instance is, where that does not follow from the VIPs it holds.
+    /// The state of its instance, if it does not follow from the VIPs it holds.
     pub(crate) instance: Option<&'static str>,
-    /// Records that it answers to every look, besides those of its state.
+    /// Additional records in its answer to every observation.
     pub(crate) tells: String,
-    /// Its own address, with the network's prefix.
+    /// Its own address with the prefix length.
     pub(crate) address: Option<String>,
-    /// VIPs that it takes once a change is active there.
+    /// The VIPs that it takes once a change is active there.
     pub(crate) takes: Vec<String>,
-    /// TCP ports on which something listens.
+    /// Listening TCP ports.
     pub(crate) sockets: Vec<u16>,
     /// The manifest of its live generation.
     pub(crate) recorded: Option<String>,
-    /// Every generation by its number: the manifest and the files.
+    /// Generations by number: manifest and files.
     generations: BTreeMap<String, (String, BTreeMap<String, Vec<u8>>)>,
-    /// The VIPs that it had before the change under way.
+    /// The VIPs that it held before the change in flight.
     held: Vec<String>,
-    /// It answers nobody.
+    /// Whether it is unreachable.
     pub(crate) is_gone: bool,
     staged: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
-    /// Lines of the staged tree's manifest.
+    /// By change, the lines of the staged tree's manifest.
     facts: BTreeMap<String, Vec<String>>,
     installed_for: BTreeMap<String, Vec<String>>,
     before: BTreeMap<String, Option<Vec<u8>>>,
     calls: BTreeMap<String, usize>,
 }
 
-/// All hosts, and what happened to them.
+/// All hosts, and a record of what happened.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) hosts: BTreeMap<NodeName, FakeHost>,
-    /// Node and verb of every call, in order.
+    /// The node and verb of every call, in order.
     pub(crate) log: Vec<(NodeName, String)>,
     pub(crate) faults: Vec<Planned>,
-    /// Connections that were made.
+    /// The number of connections opened.
     pub(crate) opened: usize,
-    /// Those of them that were closed.
+    /// The number of connections closed.
     pub(crate) closed: usize,
-    /// Those that were dropped before they were closed, with the work that they were for.
+    /// The number of connections dropped unclosed, together with their work.
     pub(crate) dropped: usize,
 }
 
-/// A cluster in memory. Its clones are the same cluster.
+/// An in-memory cluster. Clones share its state.
 #[derive(Clone, Default)]
 pub(crate) struct FakeCluster(Arc<Mutex<State>>);
 
 impl FakeCluster {
-    /// One with these hosts.
     pub(crate) fn new(hosts: impl IntoIterator<Item = (NodeName, FakeHost)>) -> Self {
         let state = State {
             hosts: hosts.into_iter().collect(),
@@ -123,12 +120,11 @@ impl FakeCluster {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Its state, to look at or to change.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
-    /// The nodes to which `verb` was sent, in order.
+    /// The nodes that received `verb`, in order.
     pub(crate) fn order_of(&self, verb: &str) -> Vec<String> {
         let state = self.state();
         let calls = state.log.iter().filter(|(_, own)| own == verb);
@@ -137,7 +133,7 @@ impl FakeCluster {
 }
 
 impl State {
-    /// The fault of this call, if it has one, and counts it.
+    /// Counts this call, and returns its planned fault, if any.
     fn fault(&mut self, node: &NodeName, verb: &str) -> Option<Fault> {
         let place = self.hosts.keys().position(|own| own == node);
         let host = self.hosts.get_mut(node).unwrap();
@@ -158,13 +154,12 @@ impl State {
     }
 }
 
-/// A node's only hardware address.
 pub(crate) fn hardware(node: &NodeName) -> String {
     format!("02:00:00:00:00:0{}", node.as_str().trim_start_matches("lb"))
 }
 
 impl State {
-    /// VIPs, each with an owner.
+    /// The owner of each VIP.
     fn owners(&self) -> BTreeMap<String, NodeName> {
         let of = |(node, host): (&NodeName, &FakeHost)| {
             let vips = host.holds.iter();
@@ -174,7 +169,7 @@ impl State {
         self.hosts.iter().flat_map(of).collect()
     }
 
-    /// The neighbours of `node` learn what it has.
+    /// Lets the node's neighbours learn the VIPs that it holds.
     fn be_heard(&mut self, node: &NodeName) {
         let own = self.hosts[node].holds.clone();
         for host in self.hosts.values_mut().filter(|host| !host.is_deaf) {
@@ -214,7 +209,7 @@ struct Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // A test that panics has poisoned it, and has its say already.
+        // A test that panicked has poisoned the lock, and has already reported its failure.
         let Ok(mut state) = self.cluster.0.lock() else {
             return;
         };
@@ -288,7 +283,6 @@ impl Host for Connection {
 }
 
 impl FakeHost {
-    /// How often `verb` was called.
     pub(crate) fn calls_of(&self, verb: &str) -> usize {
         self.calls.get(verb).copied().unwrap_or_default()
     }
@@ -359,7 +353,7 @@ impl FakeHost {
         })
     }
 
-    /// An owner serves every port that is asked for, to whoever finds it.
+    /// An owner serves every requested port to any client that finds it.
     fn reach(
         &self,
         node: &NodeName,
@@ -518,7 +512,7 @@ impl FakeHost {
             .find_map(|line| line.strip_prefix(key)?.strip_prefix('\t'))
     }
 
-    /// A fact of the change under way, or of the live generation.
+    /// A fact of the change in flight, or else of the live generation.
     fn live_fact(&self, key: &str) -> &str {
         let of_change = self.journal.as_ref().and_then(|(tx, _)| self.fact(tx, key));
         let recorded = || {
@@ -548,7 +542,7 @@ impl FakeHost {
         Ok(answer)
     }
 
-    /// The mode with which `path` was put there.
+    /// The mode of the file at `path`.
     fn mode(&self, path: &str) -> &str {
         let recorded = self.recorded.as_deref().unwrap_or_default();
         let own = |line: &&str| line.starts_with("file\t") && line.ends_with(path);
@@ -557,7 +551,7 @@ impl FakeHost {
             .unwrap_or("0644")
     }
 
-    /// It decides for all, and the operator confirms.
+    /// Whether this node decides for all, and the operator has to confirm.
     fn guards(&self, tx: &str) -> bool {
         self.fact(tx, "confirm") == Some("manual") && self.fact(tx, "position") == Some("0")
     }
@@ -695,7 +689,7 @@ impl FakeHost {
     }
 }
 
-/// Somebody else's lock, as a host answers it.
+/// The answer for a lock held by another change.
 fn locked_answer() -> String {
     format!(
         "locked\t100\tb\n {}",
@@ -711,7 +705,7 @@ fn is_conf(path: &str) -> bool {
     std::path::Path::new(path).extension() == Some("conf".as_ref())
 }
 
-/// The manifest's lines of a tree's stream.
+/// The manifest's lines in a tree's stream.
 fn manifest(mut stream: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
@@ -727,7 +721,7 @@ fn manifest(mut stream: &[u8]) -> Vec<String> {
     }
 }
 
-/// The files of a tree's stream.
+/// The files in a tree's stream.
 fn files(mut stream: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     loop {

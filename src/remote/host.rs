@@ -1,4 +1,4 @@
-//! The boundary to a host, as traits: the real one is OpenSSH's, a fake one serves tests.
+//! The boundary to a host, as traits: implemented by OpenSSH, and by a fake for tests.
 
 use std::time::{Duration, Instant};
 
@@ -7,55 +7,51 @@ use async_trait::async_trait;
 use super::RemoteError;
 use crate::model::{Node, NodeName};
 
-/// One program to run, as a word list: no shell reads it before it runs.
+/// A program to run, as an argument list without any shell.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
     /// The program and its arguments.
     pub argv: Vec<&'a str>,
-    /// What it gets on standard input. Secrets travel here and nowhere else.
+    /// Its standard input. The only way that secrets travel.
     pub stdin: &'a [u8],
-    /// The line that it writes to standard error as soon as it reads its standard input.
+    /// The line that it writes to standard error as soon as it starts reading its standard input.
     pub ready: &'a str,
-    /// What to call it in logs, for example `observe`.
+    /// Its name in logs, such as `observe`.
     pub label: &'a str,
-    /// After this long it is given up.
     pub timeout: Duration,
 }
 
-/// How a program ended.
+/// The result of a program.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Its exit code; `None` when a signal ended it.
+    /// Its exit code, or `None` if a signal killed it.
     pub code: Option<i32>,
-    /// Its standard output.
     pub stdout: Vec<u8>,
-    /// Its standard error.
     pub stderr: Vec<u8>,
 }
 
-/// A line that a program answered to an empty one.
+/// A program's one-line answer to an empty line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// When it was asked.
+    /// When the line was sent.
     pub asked: Instant,
-    /// When the answer was there.
+    /// When the answer arrived.
     pub answered: Instant,
-    /// The answer, without its end.
+    /// The answer, without its line ending.
     pub line: String,
 }
 
 /// An open connection to one host.
 #[async_trait]
 pub trait Host: Send + Sync {
-    /// Whose it is.
     fn node(&self) -> &NodeName;
 
     /// Runs a program to its end.
     async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError>;
 
-    /// Runs a program as the login user, who need not be root. It answers each line of its input with
-    /// one of its own: it gets its input and then `count` empty lines, each after the last one was answered.
-    /// Not every host can.
+    /// Runs a program as the login user, without root. The program answers each line with one line.
+    /// It receives its standard input, then `count` empty lines, each sent after the previous one
+    /// was answered. Not every implementation supports this.
     async fn converse(&self, call: Call<'_>, _count: usize) -> Result<Vec<Exchange>, RemoteError> {
         Err(RemoteError::Disconnected {
             node: self.node().clone(),
@@ -63,13 +59,12 @@ pub trait Host: Send + Sync {
         })
     }
 
-    /// Ends the connection.
     async fn close(self: Box<Self>);
 }
 
 /// Opens connections.
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// A new connection to `node`; never one that exists already.
+    /// Opens a new connection to `node`, and never reuses one.
     async fn connect(&self, node: &Node) -> Result<Box<dyn Host>, RemoteError>;
 }

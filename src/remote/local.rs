@@ -1,9 +1,9 @@
-//! Running a program on the operator's own machine.
+//! Running programs on the operator's machine.
 
 use std::process::{Command, Stdio};
 
-/// What `argv` prints on standard output, run without the environment variables `withheld`. The error
-/// says what went wrong, never what was printed.
+/// The standard output of `argv`, run without the environment variables `withheld`. The error tells
+/// what went wrong, but never contains output.
 pub fn local_output(argv: &[String], withheld: &[String]) -> Result<String, String> {
     let (program, args) = argv.split_first().ok_or("it names no program")?;
     let mut command = Command::new(program);
@@ -19,15 +19,16 @@ pub fn local_output(argv: &[String], withheld: &[String]) -> Result<String, Stri
     if !output.status.success() {
         return Err(format!("{program} failed: {}", output.status));
     }
-    String::from_utf8(output.stdout).map_err(|_| format!("{program} printed no UTF-8"))
+    String::from_utf8(output.stdout)
+        .map_err(|_| format!("{program} printed something that is not UTF-8"))
 }
 
-/// The environment variables that a program asked by `local_answer` gets. Others may hold secrets, whatever they
-/// are called.
+/// The environment variables passed on by `local_answer`. Any other could hold a secret, whatever
+/// its name.
 const PASSED_ON: [&str; 3] = ["PATH", "HOME", "XDG_CONFIG_HOME"];
 
-/// What `argv` prints on standard output; `None` where it cannot be run, or fails. What it says on standard
-/// error is dropped. It gets next to nothing of hactl's environment.
+/// The standard output of `argv`, or `None` if it cannot be run or fails. Discards its standard
+/// error, and passes on almost nothing of hactl's environment.
 pub fn local_answer(argv: &[&str]) -> Option<String> {
     let (program, args) = argv.split_first()?;
     let passed_on = PASSED_ON.map(|name| Some((name, std::env::var_os(name)?)));

@@ -1,7 +1,7 @@
-//! Starting ssh's own connection, which every program on the host then goes through.
+//! Starting the ssh master connection that all calls to a host share.
 //!
-//! The library would start it, too, but with hactl's whole environment. ssh may outlive hactl, and what
-//! is secret in that environment is none of its business.
+//! The library could start it, too, but with hactl's whole environment. ssh may outlive hactl, and
+//! must not get the secrets in that environment.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use tokio::process::Command;
 use super::{RemoteError, SshOptions};
 use crate::model::{Node, clipped, harmless};
 
-/// How long a connection lives on without hactl. One that is killed leaves its connections behind: they
-/// end on their own, though not while somebody thinks about a plan.
+/// `ControlPersist`: a killed hactl leaves its connections behind. They close after this time,
+/// which is long enough for an operator to review a plan.
 const KEPT: Duration = Duration::from_hours(1);
 
-/// Connects to `node`. The folder, readable by nobody else, has the control socket under the name that
-/// the library expects.
+/// Connects to `node`. Returns a private folder with the control socket, under the name that the
+/// library expects.
 pub(super) async fn launch(options: &SshOptions, node: &Node) -> Result<TempDir, RemoteError> {
     let cannot_start = |error: std::io::Error| RemoteError::NoSsh {
         node: node.name.clone(),
         detail: error.to_string(),
     };
-    // A control socket's path must stay under 108 bytes, which one in a home folder may not.
+    // A Unix socket's path is limited to 108 bytes, which one in a home folder may exceed.
     let folder = tempfile::Builder::new()
         .prefix(".ssh-connection")
         .tempdir()
@@ -59,7 +59,7 @@ pub(super) async fn launch(options: &SshOptions, node: &Node) -> Result<TempDir,
         ssh.args(["-l", user.as_str()]);
     }
     if let Some(identity) = &node.ssh.identity_file {
-        // This key, and none of those that an agent has besides.
+        // Offer only this key, and none of the agent's.
         ssh.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(identity);
     }
     if let Some(config) = &options.config_file {
@@ -68,7 +68,7 @@ pub(super) async fn launch(options: &SshOptions, node: &Node) -> Result<TempDir,
     if let Some(jump) = &node.ssh.jump {
         ssh.args(["-J", jump]);
     }
-    // It goes into the background once it is connected.
+    // ssh goes into the background once it is connected.
     let status = ssh
         .arg("--")
         .arg(&node.ssh.host)
@@ -82,14 +82,14 @@ pub(super) async fn launch(options: &SshOptions, node: &Node) -> Result<TempDir,
     Err(explain(node, &String::from_utf8_lossy(&said)))
 }
 
-/// Tells apart what ssh only tells in words.
+/// Classifies ssh's message, the only indication of the kind of failure.
 fn explain(node: &Node, detail: &str) -> RemoteError {
     let (node, host) = (node.name.clone(), node.ssh.host.clone());
     let last_line = detail
         .lines()
         .rfind(|line| !line.trim().is_empty())
         .unwrap_or("no reason given");
-    // A host's banner is among ssh's words.
+    // ssh's output includes the host's banner.
     let last_line = clipped(&harmless(last_line.trim()), 1000);
     let short = last_line.trim_start_matches("ssh: ").to_owned();
     if detail.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
@@ -142,7 +142,7 @@ mod tests {
     fn ssh_words_become_kinds_of_errors() {
         let explained = |text: &str| explain(&node(), text).to_string();
         assert!(explained("No ED25519 host key is known for lb1 and you have requested strict checking.\nHost key verification failed.")
-            .contains("does not know the key"));
+            .contains("does not know the host key"));
         assert!(
             explained("root@lb1: Permission denied (publickey).")
                 .contains("accepts none of the keys")
@@ -152,7 +152,7 @@ mod tests {
                 .contains("Connection refused")
         );
         assert!(explained("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.")
-            .contains("not the one that ssh knows"));
+            .contains("has changed"));
     }
 
     #[test]

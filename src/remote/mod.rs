@@ -1,6 +1,6 @@
-//! One host: run a program on it, stream bytes in and out.
+//! One host: running programs on it, with their input and output.
 //!
-//! This module knows how a host is reached and nothing of what is done there.
+//! This module knows how to reach a host, but not what is done there.
 
 mod error;
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The system's OpenSSH, multiplexed: one connection a node, so `ssh_config(5)`, agents, jump hosts
-//! and host-key checks work as they do on the command line.
+//! The system's OpenSSH, multiplexed over one connection per node, so that `ssh_config(5)`, agents,
+//! jump hosts and host-key checks work as on the command line.
 
 use std::time::{Duration, Instant};
 
@@ -13,24 +13,22 @@ use super::sudo::{self, SudoPassword, SudoRefusal};
 use super::{Call, Connector, Exchange, Host, Output, RemoteError, SshOptions};
 use crate::model::{Login, Node, NodeName};
 
-/// More than any host's answer: all managed files and a few generations fit many times over.
+/// More than any host's answer: many times the size of all managed files and a few generations.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
-/// For this long is asked again where sshd opens no further session: the one before has only just ended, or
-/// another is still at work where it allows a connection one at a time (`MaxSessions 1`).
+/// How long to retry when sshd refuses another session: with `MaxSessions 1` the previous session
+/// may only just have ended, or another may still be running.
 const SESSION_PATIENCE: Duration = Duration::from_secs(15);
 
-/// More than any line of a conversation.
+/// More than any line in a conversation.
 const LINE_LIMIT: u64 = 256;
 
-/// Opens connections with the system's ssh.
 #[derive(Debug, Clone)]
 pub struct SshConnector {
     options: SshOptions,
 }
 
 impl SshConnector {
-    /// A connector with these options.
     pub fn new(options: SshOptions) -> Self {
         Self { options }
     }
@@ -41,7 +39,8 @@ impl Connector for SshConnector {
     async fn connect(&self, node: &Node) -> Result<Box<dyn Host>, RemoteError> {
         let started = Instant::now();
         let host = &node.ssh.host;
-        // ssh's own ConnectTimeout does not bound a jump host or a server that accepts and is silent.
+        // ssh's ConnectTimeout does not cover jump hosts, or a server that accepts and then stays
+        // silent.
         let patience = self.options.connect_timeout + Duration::from_secs(5);
         let launched = tokio::time::timeout(patience, launch(&self.options, node)).await;
         let session = match launched {
@@ -65,7 +64,7 @@ impl Connector for SshConnector {
     }
 }
 
-/// A program that was started, and its streams.
+/// A started program and its streams.
 struct Started<'a> {
     child: Child<&'a Session>,
     stdin: ChildStdin,
@@ -81,13 +80,13 @@ struct SshHost {
     session: Session,
 }
 
-/// How a program becomes root's.
+/// How to gain root.
 enum Escalation<'a> {
     /// The login user is root.
     None,
-    /// sudo must not ask.
+    /// With sudo, which must not prompt (`-n`).
     Quiet,
-    /// sudo may ask, and is answered.
+    /// With sudo, which may prompt and gets this password.
     Asking(&'a SecretString),
 }
 
@@ -99,7 +98,7 @@ impl SshHost {
         }
     }
 
-    /// Runs it; a host whose sudo turns out to want the password gets it in a second attempt.
+    /// Runs the call. If sudo turns out to need a password, it is tried again with the password.
     async fn run_as_root(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
         if self.login == Login::Root {
             return self.run_in_time(call, Escalation::None).await;
@@ -116,7 +115,7 @@ impl SshHost {
             password
         } else {
             let output = self.run_in_time(call, Escalation::Quiet).await?;
-            // sudo ran nothing, so that nothing is done twice.
+            // sudo ran nothing, so nothing runs twice.
             let wants_it = output.stdout.is_empty()
                 && SudoRefusal::of(&String::from_utf8_lossy(&output.stderr))
                     == Some(SudoRefusal::PasswordNeeded);
@@ -143,7 +142,6 @@ impl SshHost {
         })
     }
 
-    /// Starts the program of `call`, with its three streams.
     async fn spawn(
         &self,
         call: &Call<'_>,
@@ -159,7 +157,7 @@ impl SshHost {
         let mut child = loop {
             match self.open(&argv).await {
                 Ok(child) => break child,
-                // Nothing was started by it.
+                // The refused session started nothing.
                 Err(error) if is_refused(&error) => {
                     if Instant::now() >= until {
                         return Err(RemoteError::NoSession {
@@ -219,7 +217,7 @@ impl SshHost {
             }
             let feed = async move {
                 if begun {
-                    // A program that ends early closes its input; its answer then says why.
+                    // If the program exits early, writing fails. Its answer tells why.
                     let _ = stdin.write_all(call.stdin).await;
                 }
                 let _ = stdin.shutdown().await;
@@ -229,12 +227,11 @@ impl SshHost {
             said.extend(rest);
             Ok::<_, RemoteError>(said)
         };
-        // The first that is too much ends it: the others may go on for ever.
+        // End as soon as one stream exceeds its limit: the other might never end.
         let (stderr, stdout) = tokio::try_join!(talk, self.read(call.label, stdout))?;
         let code = match child.wait().await {
             Ok(status) => status.code(),
-            // The login shell's code for a program that is not there, such as sudo, is an answer like
-            // any other: its words say which.
+            // 127 also reports a missing program, such as sudo. The output tells which one.
             Err(openssh::Error::Remote(_)) => Some(127),
             Err(_) => return Err(self.disconnected(call.label)),
         };
@@ -267,7 +264,7 @@ impl SshHost {
             });
         }
         drop((started.stdin, started.stderr));
-        // It ends with its input; how, no longer matters.
+        // It exits at the end of its input, and its exit status does not matter.
         let _ = started.child.wait().await;
         Ok(exchanges)
     }
@@ -292,7 +289,7 @@ impl SshHost {
     }
 }
 
-/// True when the connection stands, and sshd opens no session over it now. Only ssh's words tell.
+/// Whether sshd refused a session although the connection is open. Only ssh's message tells.
 fn is_refused(error: &openssh::Error) -> bool {
     matches!(error, openssh::Error::SshMux(mux) if mux.to_string().contains("Session open refused"))
 }
@@ -323,7 +320,7 @@ impl Host for SshHost {
     }
 
     async fn close(self: Box<Self>) {
-        // A connection that is gone already is as closed as can be.
+        // Failing to close a lost connection is fine.
         let _ = self.session.close().await;
     }
 }

@@ -1,4 +1,4 @@
-//! How every host is connected to.
+//! Connection options for all hosts.
 
 use std::time::Duration;
 
@@ -6,15 +6,14 @@ use camino::Utf8PathBuf;
 
 use super::sudo::SudoPassword;
 
-/// Options that hold for every host.
 #[derive(Debug, Clone)]
 pub struct SshOptions {
     /// `ssh -F`: a configuration to use in place of the user's.
     pub config_file: Option<Utf8PathBuf>,
-    /// How long a connection may take.
+    /// Timeout for connecting.
     pub connect_timeout: Duration,
-    /// Where sudo's password comes from, if there is anybody or anything to ask.
+    /// The source of sudo's password, if there is one.
     pub sudo_password: Option<SudoPassword>,
-    /// Environment variables that hold secrets: ssh, which may outlive hactl, does not get them.
+    /// Environment variables with secrets, withheld from ssh because it may outlive hactl.
     pub withheld: Vec<String>,
 }

@@ -1,8 +1,8 @@
-//! Becoming root by sudo: where its password comes from, how it gets there, and what sudo's refusals
-//! mean.
+//! Gaining root with sudo: the source of the password, how it is sent, and the meaning of sudo's
+//! refusals.
 //!
-//! The password is written to sudo's standard input when sudo asks for it, and at no other time: where
-//! none is needed none is sent, and no program on the host ever finds it on its own input.
+//! The password is written to sudo's standard input only when sudo prompts for it. It is not sent
+//! unless needed, and no program on the host can read it from its own input.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,23 +11,24 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::OnceCell;
 
-/// What sudo is told to ask with. It has no `%`, which sudo would expand.
+/// The prompt that sudo prints. It contains no `%`, which sudo would expand.
 const PROMPT: &str = "hactl-asks-for-the-sudo-password:";
 
-/// Refuses to ask: for hosts where no password is known.
+/// Never prompts (`-n`): for when no password is known.
 pub(super) const QUIET: &[&str] = &["env", "LC_ALL=C", "sudo", "-n", "--"];
 
-/// Asks on standard error and reads from standard input; keeps no credentials on the host (`-k`).
+/// Prompts on standard error, reads from standard input, and caches no credentials on the host
+/// (`-k`).
 pub(super) const ASKING: &[&str] = &["env", "LC_ALL=C", "sudo", "-k", "-S", "-p", PROMPT, "--"];
 
-/// The most of standard error that is kept while waiting for the program to begin: sudo's lecture, a
-/// banner, and a prompt fit many times.
+/// The most standard error kept while waiting for the program to start: many times the length of
+/// sudo's lecture, a banner and a prompt.
 const PREAMBLE_LIMIT: usize = 64 * 1024;
 
-/// Finds out the password, or says why it cannot.
+/// Gets the password, or says why it cannot.
 pub type PasswordSource = dyn Fn() -> Result<SecretString, String> + Send + Sync;
 
-/// sudo's password, found out once: when the first host needs it, or at the first connection.
+/// sudo's password, obtained at most once: on demand, or before the first call.
 #[derive(Clone)]
 pub struct SudoPassword {
     source: Arc<PasswordSource>,
@@ -42,7 +43,7 @@ impl fmt::Debug for SudoPassword {
 }
 
 impl SudoPassword {
-    /// `source` is asked when a host turns out to need it.
+    /// Asks `source` when the first host needs the password.
     pub fn on_demand(
         source: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static,
     ) -> Self {
@@ -53,7 +54,8 @@ impl SudoPassword {
         }
     }
 
-    /// The user says that hosts need it: `source` is asked before sudo is.
+    /// Asks `source` before running sudo at all, since the operator says that the hosts need a
+    /// password.
     pub fn certain(
         source: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static,
     ) -> Self {
@@ -63,7 +65,7 @@ impl SudoPassword {
         }
     }
 
-    /// The password, if it is to be used without sudo having asked.
+    /// The password, if it can be used before sudo has prompted.
     pub(super) async fn ready(&self) -> Option<Result<SecretString, String>> {
         if self.is_certain {
             return Some(self.get().await);
@@ -71,11 +73,11 @@ impl SudoPassword {
         self.value.get().cloned()
     }
 
-    /// The password. Several hosts may need it at a time; the user is asked once.
+    /// The password. Even if several hosts need it at once, the operator is asked only once.
     pub(super) async fn get(&self) -> Result<SecretString, String> {
         let source = Arc::clone(&self.source);
         let ask = || async move {
-            // A person may think about it for longer than anything else here may wait.
+            // The operator may take longer to answer than a worker thread may block.
             let asked = tokio::task::spawn_blocking(move || source()).await;
             let password = asked.unwrap_or_else(|_| Err("it was not asked for".to_owned()))?;
             if password.expose_secret().ends_with('\r') && !password.expose_secret().contains('\n')
@@ -85,7 +87,7 @@ impl SudoPassword {
                 );
             }
             if password.expose_secret().contains(['\n', '\r', '\0']) {
-                // What follows the first line would reach the program, as its text.
+                // Anything after the first line would reach the program as its input.
                 return Err("it has more than one line".to_owned());
             }
             Ok(password)
@@ -94,25 +96,24 @@ impl SudoPassword {
     }
 }
 
-/// Why sudo did not run the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SudoRefusal {
-    /// It wants a password and was given none.
+    /// It needs a password but was given none.
     PasswordNeeded,
-    /// It does not take the password.
+    /// It rejected the password.
     WrongPassword,
-    /// sudoers does not let this user run the program.
+    /// sudoers does not allow this user to run the program.
     NotAllowed,
-    /// sudoers has `requiretty`.
+    /// sudoers sets `requiretty`.
     NeedsTerminal,
     /// It is not installed.
     Missing,
-    /// Anything else: a broken sudoers, an account that has expired.
+    /// Any other error, such as a broken sudoers or an expired account.
     Other,
 }
 
 impl SudoRefusal {
-    /// What `stderr` says, in the words of the locale C; `None` if sudo is not the matter.
+    /// Classifies `stderr`, in sudo's wording in the C locale. `None` if it is not about sudo.
     pub fn of(stderr: &str) -> Option<Self> {
         let says = |words: &[&str]| words.iter().any(|words| stderr.contains(words));
         if says(&[
@@ -149,11 +150,11 @@ impl SudoRefusal {
         }
     }
 
-    /// In a few words; `None` where sudo's own say more.
+    /// A short description. `None` where sudo's own message says more.
     pub fn words(self) -> Option<&'static str> {
         match self {
             Self::PasswordNeeded => Some("sudo asks for a password"),
-            Self::WrongPassword => Some("sudo does not take the password; it was tried once"),
+            Self::WrongPassword => Some("sudo rejected the password, which was tried once"),
             Self::NotAllowed => Some("sudoers does not let the login user run hactl's program"),
             Self::NeedsTerminal => {
                 Some("sudoers wants a terminal (requiretty), and hactl has none there")
@@ -163,7 +164,6 @@ impl SudoRefusal {
         }
     }
 
-    /// What the user can do.
     pub fn hint(self) -> &'static str {
         match self {
             Self::PasswordNeeded => {
@@ -177,13 +177,15 @@ impl SudoRefusal {
                 "add `Defaults:USER !requiretty` to sudoers, with the login user's name"
             }
             Self::Missing => "install sudo there, or log in as root (ssh.user: root)",
-            Self::Other => "see that `ssh -t HOST sudo true` works; the words above are sudo's",
+            Self::Other => {
+                "check that `ssh -t HOST sudo true` works; the message above is sudo's own"
+            }
         }
     }
 }
 
-/// Speaks with sudo until the program has begun, which `ready` on standard error tells, or sudo has
-/// given up. True, with what else was said, when the program reads its own input now.
+/// Talks to sudo until the program starts, as `ready` on standard error tells, or sudo gives up.
+/// Returns whether the program is now reading its input, and everything else on standard error.
 pub(super) async fn let_in(
     stdin: &mut (impl AsyncWrite + Unpin),
     stderr: &mut (impl AsyncRead + Unpin),
@@ -203,7 +205,7 @@ pub(super) async fn let_in(
             continue;
         }
         if answered {
-            // It did not take it. Once is enough: more would lock accounts.
+            // The password was rejected. Another attempt could lock the account.
             return Ok((false, said));
         }
         stdin.write_all(password.expose_secret().as_bytes()).await?;
@@ -213,8 +215,7 @@ pub(super) async fn let_in(
     }
 }
 
-/// Whether the last thing said is a question for a password: hactl's own prompt, or one that PAM insists
-/// on.
+/// Whether the output ends with a password prompt: hactl's own, or one that PAM imposes.
 fn is_prompt(text: &str) -> bool {
     let last = text.rsplit('\n').next().unwrap_or_default();
     let own = last.contains(PROMPT);
@@ -228,7 +229,7 @@ mod tests {
 
     const READY: &str = "ready";
 
-    /// Plays a host: says each text in turn, and between two of them expects a line.
+    /// Plays a host: prints the texts in order, and reads a line between each two.
     async fn played(texts: &'static [&'static str]) -> (bool, Vec<String>, String) {
         let (mut stdin, typed) = duplex(1024);
         let (mut says, mut stderr) = duplex(1024);

@@ -1,17 +1,17 @@
-//! A path or a secret of the model's, for what is rendered.
+//! Conversion of paths and secrets from the model for rendering.
 
 use secrecy::ExposeSecret as _;
 
 use super::error::RenderError;
 use crate::model::{HostPath, SecretRef, Secrets};
 
-/// A path of hactl's own choice.
+/// A path that hactl chooses, so an error is a bug.
 pub(crate) fn host_path(text: &str) -> Result<HostPath, RenderError> {
     HostPath::new(text)
         .map_err(|error| RenderError::unsupported(text, error.to_string(), "report this as a bug"))
 }
 
-/// The secret text behind `reference`.
+/// The plain text of a secret.
 pub(crate) fn secret<'a>(
     secrets: &'a Secrets,
     reference: &SecretRef,

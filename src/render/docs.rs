@@ -1,11 +1,10 @@
-//! `docs/templates.md`, generated from the registry so that it can't go stale unnoticed.
+//! Generates `docs/templates.md` from the registry. A test fails when the page is stale.
 
 use std::fmt::Write as _;
 
 use super::registry::{TLS_DIR, templates};
 use crate::units::VariantMode;
 
-/// The text of `docs/templates.md`.
 pub fn templates_markdown() -> String {
     let mut out = String::from(
         "# Templates\n\n\

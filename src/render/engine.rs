@@ -1,4 +1,4 @@
-//! The files of one node, and their identity.
+//! Renders the files of one node and computes their identities.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use super::types::{ConfigId, ConfigIds, RenderedFile, RenderedNode};
 use super::view;
 use super::view::tls::TlsFiles;
 
-/// What stands for the identity while it is computed.
+/// Stands in for the identity while that is computed.
 const PLACEHOLDER: &str = "000000000000";
 
 /// Renders all files of `node`.
@@ -52,7 +52,7 @@ pub fn render(
     })
 }
 
-/// Everything that rendering one node depends on.
+/// The input of rendering one node.
 struct Job<'a> {
     cluster: &'a Cluster,
     node: &'a Node,
@@ -62,7 +62,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// All files, with the units' identities in their configurations.
+    /// All files, with the identities of the units in their configurations.
     fn files(
         &self,
         ids: Option<&ConfigIds>,
@@ -78,7 +78,6 @@ impl Job<'_> {
         Ok(files)
     }
 
-    /// The file that `spec` makes.
     fn file(
         &self,
         spec: &TemplateSpec,
@@ -144,8 +143,8 @@ impl Job<'_> {
     }
 }
 
-/// The identity of those `files` that `unit` loads. Lengths go in first, so that no two sets of files read
-/// the same.
+/// The identity of the files that `unit` loads. Lengths are hashed too, so that no two sets of files have the same
+/// input.
 fn identity(files: &[RenderedFile], unit: &ManagedUnit) -> ConfigId {
     let mut hash = Sha256::new();
     for file in files

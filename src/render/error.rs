@@ -1,10 +1,10 @@
-//! What can go wrong, with the place and the way out.
+//! Errors, each with its place and a fix.
 
 use crate::model::MissingSecret;
 
 use crate::model::EscapeError;
 
-/// A template is not usable.
+/// Why a template cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// No template has this name.
@@ -21,7 +21,7 @@ pub enum TemplateError {
         /// Its name.
         name: String,
     },
-    /// Its text is no valid template.
+    /// It is not valid Tera.
     #[error("template '{name}', line {line}, column {column}: {message}")]
     Syntax {
         /// Its name.
@@ -35,7 +35,7 @@ pub enum TemplateError {
     },
 }
 
-/// A node's files can't be rendered.
+/// Why the files of a node cannot be rendered.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RenderError {
     /// A template failed.
@@ -50,22 +50,22 @@ pub enum RenderError {
         /// Why.
         message: String,
     },
-    /// A value can't be written where it belongs.
+    /// A value cannot be expressed in the syntax of the file.
     #[error("{place}: {reason}")]
     Value {
         /// Which value of the cluster, without the value.
         place: String,
-        /// Why.
+        /// Why it cannot be escaped.
         reason: EscapeError,
     },
-    /// The daemons can't do what the cluster asks for.
+    /// The daemons do not support what the cluster asks for.
     #[error("{place}: {reason}; {fix}")]
     Unsupported {
-        /// Which part of the cluster.
+        /// The part of the cluster.
         place: String,
         /// Why not.
         reason: String,
-        /// What to do.
+        /// The fix.
         fix: String,
     },
     /// A secret is missing.
@@ -74,13 +74,12 @@ pub enum RenderError {
 }
 
 impl RenderError {
-    /// A closure that puts an [`EscapeError`] into its place.
+    /// Adds the place to an [`EscapeError`].
     pub(crate) fn at(place: impl Into<String>) -> impl FnOnce(EscapeError) -> Self {
         let place = place.into();
         move |reason| Self::Value { place, reason }
     }
 
-    /// What the daemons can't do, and what to do instead.
     pub(crate) fn unsupported(
         place: impl Into<String>,
         reason: impl Into<String>,

@@ -1,9 +1,9 @@
-//! A cluster and a node's facts to the files of that node.
+//! Renders a cluster and the facts of a node into the files of that node.
 //!
-//! Pure: templates come in as text, files go out as bytes, and the same input gives the same bytes
-//! for ever (no clock, no random numbers, no order of a hash map). Templates see only the typed
-//! views of `view`, whose values are escaped for the syntax that they land in already. This module
-//! knows nothing of hosts, of what is on them now, or of what a change would do to a service.
+//! This module is pure: templates come in as text, files go out as bytes, and the same input always gives the same
+//! bytes (no clock, no random numbers, no hash map order). Templates see only the typed views of `view`, whose
+//! values are already escaped for the syntax that they end up in. This module does not know about hosts, their
+//! current files, or the effect of a change on a service.
 
 mod convert;
 mod docs;

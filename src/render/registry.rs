@@ -1,40 +1,38 @@
-//! The one table of templates: what each is called, where its file goes, and what it is for.
+//! The table of all templates: their names, the paths of their files, and their purposes.
 
 use crate::model::{FileRole, Hosts};
 use crate::units::{self, TemplateSpec, VariantMode};
 
-/// Where pushed certificates and keys go.
+/// The directory for pushed certificates and keys.
 pub(crate) const TLS_DIR: &str = "/etc/nginx/hactl/tls";
-/// The folder of run-time state.
+/// The directory for run-time state.
 pub(crate) const RUN_DIR: &str = "/run/hactl";
 /// The file that keepalived tracks.
 pub(crate) const TRACK_FILE: &str = "/run/hactl/nginx";
-/// The check script's path.
 pub(crate) const CHECK_SCRIPT: &str = "/etc/keepalived/check_nginx.sh";
-/// The notify script's path.
 pub(crate) const NOTIFY_SCRIPT: &str = "/etc/keepalived/notify.sh";
-/// The path of the script that runs after keepalived has stopped.
+/// Runs after keepalived has stopped.
 pub(crate) const RELEASE_SCRIPT: &str = "/etc/keepalived/release_vips.sh";
 
-/// The path of the script that runs before nginx is stopped.
+/// Runs before nginx is stopped.
 pub(crate) const HAND_OVER_SCRIPT: &str = "/etc/keepalived/hand_over.sh";
 
 /// All templates, in the order of a node's files.
 pub fn templates() -> impl Iterator<Item = &'static TemplateSpec> {
-    // keepalived's first, which is the last that a change reaches.
+    // keepalived's comes first. A change reaches it last.
     let mut confs: Vec<_> = units::all().map(|unit| &unit.conf).collect();
     confs.reverse();
     confs.into_iter().chain(&OTHERS)
 }
 
-/// Where the file of `spec` goes on these hosts.
+/// The path of the file on these hosts.
 pub(crate) fn path_on(spec: &TemplateSpec, hosts: Hosts) -> &'static str {
     let owner = units::all().find(|unit| unit.conf.name == spec.name);
     let shares = owner.is_some_and(|unit| hosts.shares(unit.id));
     spec.beside.filter(|_| shares).unwrap_or(spec.path)
 }
 
-/// All but the units' configurations.
+/// All templates but the units' configurations.
 const OTHERS: [TemplateSpec; 8] = [
     TemplateSpec {
         name: "check_nginx.sh",

@@ -1,4 +1,4 @@
-//! The templates, parsed: the embedded ones, and those that replace them.
+//! Parsed templates: the embedded ones, and their replacements.
 
 use std::fmt::Write as _;
 
@@ -28,7 +28,7 @@ impl Templates {
         Self::with_overrides(Vec::new())
     }
 
-    /// The templates that come with hactl, but for those in `overrides`: names (with or without
+    /// The templates that come with hactl, except those replaced by `overrides`, which are names (with or without
     /// `.tera`) and texts.
     pub fn with_overrides(overrides: Vec<(String, String)>) -> Result<Self, TemplateError> {
         let mut sources: Vec<(&'static str, String)> = templates()
@@ -47,7 +47,7 @@ impl Templates {
             slot.1 = text;
         }
         let mut tera = Tera::new();
-        // These are no HTML; each value in a view is escaped for its own syntax already.
+        // The output is not HTML, and each value in a view is already escaped for its own syntax.
         tera.autoescape_on(Vec::<&str>::new());
         for (name, source) in &sources {
             tera.add_raw_template(name, &trim_tag_lines(source))
@@ -64,7 +64,7 @@ impl Templates {
         Ok(Self { tera, sources })
     }
 
-    /// A hash over all of them.
+    /// A hash over the names and texts of all templates.
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for (name, text) in &self.sources {
@@ -81,7 +81,6 @@ impl Templates {
         text
     }
 
-    /// The text that `spec` makes of `view`.
     pub(crate) fn render<V: serde::Serialize>(
         &self,
         spec: &TemplateSpec,
@@ -100,7 +99,7 @@ impl Templates {
         };
         let failed = |error: &tera::Error| at(locate(error, source));
         let context = Context::from_serialize(view).map_err(|error| failed(&error))?;
-        // Tera takes an unknown variable in an `if` for false, which would drop lines in silence.
+        // In an `if`, Tera treats an unknown variable as false, which would silently drop lines.
         let mut unknown: Vec<&str> = self
             .tera
             .get_template_variables(spec.name)
@@ -120,7 +119,7 @@ impl Templates {
     }
 }
 
-/// The error for a template that doesn't exist, with the nearest name that does.
+/// The error for an unknown template, with the nearest known name.
 fn unknown(name: String) -> TemplateError {
     let nearest = templates()
         .map(|spec| (strsim::jaro_winkler(&name, spec.name), spec.name))
@@ -135,7 +134,7 @@ fn unknown(name: String) -> TemplateError {
     TemplateError::Unknown { name, help }
 }
 
-/// Line, column and message of an error of Tera's, as of the `source` before [`trim_tag_lines`].
+/// Line, column and message of an error from Tera, relative to the `source` before [`trim_tag_lines`].
 fn locate(error: &tera::Error, source: &str) -> (usize, usize, String) {
     let (ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report)) = error.kind() else {
         return (1, 1, error.to_string());
@@ -147,7 +146,7 @@ fn locate(error: &tera::Error, source: &str) -> (usize, usize, String) {
         .and_then(|index| source.split_inclusive('\n').nth(index))
         .filter(|before| only_tag(before).is_some());
     match before {
-        // The end of the tag that fills the line before was moved to the start of this one.
+        // The end of the tag that fills the previous line was moved to the start of this one.
         Some(before) if column <= 2 => (line - 1, before.trim_end().chars().count() - 1, message),
         Some(_) => (line, column - 2, message),
         None => (line, column, message),
@@ -185,8 +184,8 @@ fn only_tag(line: &str) -> Option<(&'static str, &'static str)> {
         })
 }
 
-/// Makes a line that holds nothing but one tag vanish from the output, blanks and line break
-/// included, by moving those into the tag. [`locate`] undoes it for places.
+/// Removes lines that consist of a single tag from the output, with their blanks and line break, by moving those into
+/// the tag. [`locate`] reverses that for positions.
 fn trim_tag_lines(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     for line in source.split_inclusive('\n') {

@@ -1,13 +1,13 @@
-//! What rendering yields: complete files with their place, mode and role.
+//! The result of rendering: complete files with path, mode and role.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::model::{FileRole, HostPath, NodeName, UnitId};
 
-/// A hash over what a daemon's files say. nginx serves its own on its status port and keepalived
-/// shows its own in its state dump (as `smtp_helo_name`, which nothing else uses), so that "which
-/// configuration runs" is asked of the processes and not of the files.
+/// A hash over the files of a daemon. nginx serves its own on its status port, and keepalived shows its own in its
+/// state dump (as `smtp_helo_name`, which nothing else uses), so that the processes themselves tell which
+/// configuration they run.
 #[derive(
     Debug,
     Clone,
@@ -31,7 +31,6 @@ impl ConfigId {
         valid.then(|| Self(text.to_owned()))
     }
 
-    /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,21 +42,19 @@ impl fmt::Display for ConfigId {
     }
 }
 
-/// One file as it should be on the host. Owner and group are root's.
+/// A file as it should be on the host. Owner and group are root.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RenderedFile {
-    /// What it is for.
     pub role: FileRole,
-    /// Where it goes.
     pub path: HostPath,
-    /// Its permission bits, such as `0o644`.
+    /// Permission bits, such as `0o644`.
     pub mode: u32,
-    /// Its content. May hold secrets: see [`FileRole`], and the plan's redaction.
+    /// May contain secrets: see [`FileRole`], and how the plan redacts them.
     pub content: Vec<u8>,
 }
 
 impl RenderedFile {
-    /// True when the content must not be shown: what only root may read holds a secret.
+    /// True when the content must not be shown: files that only root can read contain secrets.
     pub fn is_secret(&self) -> bool {
         // The six lowest bits are the group's and the world's.
         self.mode.trailing_zeros() >= 6
@@ -65,7 +62,7 @@ impl RenderedFile {
 }
 
 impl fmt::Debug for RenderedFile {
-    /// Without the content, which may hold secrets.
+    /// Omits the content, which may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RenderedFile")
             .field("role", &self.role)
@@ -76,8 +73,8 @@ impl fmt::Debug for RenderedFile {
     }
 }
 
-/// The identities of the units' configurations. Each covers what its own unit loads, so that a change of one
-/// leaves the others alone.
+/// The identities of the units' configurations. Each covers the files that its unit loads, so that a change for one
+/// unit leaves the others alone.
 #[derive(
     Debug,
     Clone,
@@ -99,7 +96,7 @@ impl ConfigIds {
         self.0.get(&unit)
     }
 
-    /// All of them, by unit.
+    /// All identities, ordered by unit.
     pub fn iter(&self) -> impl Iterator<Item = (UnitId, &ConfigId)> {
         self.0.iter().map(|(unit, id)| (*unit, id))
     }
@@ -114,13 +111,12 @@ impl FromIterator<(UnitId, ConfigId)> for ConfigIds {
 /// All files of one node.
 #[derive(Debug, Clone)]
 pub struct RenderedNode {
-    /// Whose they are.
     pub node: NodeName,
-    /// Their identities.
+    /// The identities of the units' configurations.
     pub ids: ConfigIds,
     /// The files, in a fixed order.
     pub files: Vec<RenderedFile>,
-    /// The file that keepalived.conf tracks; systemd's units write it, so it is none of `files`.
-    /// `None` where the node's keepalived can't track one.
+    /// The file that keepalived.conf tracks. The systemd units write it, so it is not among `files`. `None` if the
+    /// node's keepalived cannot track files.
     pub tracked_file: Option<HostPath>,
 }

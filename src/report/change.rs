@@ -1,4 +1,4 @@
-//! What `apply` and `rollback` say.
+//! The documents of `apply` and `rollback`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,109 +15,109 @@ use crate::plan::{Plan, VipCourse};
 /// A change from its plan to its end.
 #[derive(Serialize, JsonSchema)]
 pub struct ChangeBody<'a> {
-    /// What had to be ended first.
+    /// What had to be recovered first.
     pub recovery: &'a Recovery,
-    /// True once it was.
+    /// True once it has been recovered.
     pub recovered: bool,
     /// The plan.
     pub plan: &'a Plan,
-    /// What becomes of each VIP.
+    /// What happens to each VIP.
     pub vips: Vec<VipCourse>,
-    /// What hosts tell of earlier changes.
+    /// What hosts report about earlier changes.
     pub notices: &'a [Notice],
-    /// What kept nodes from serving or taking over before.
+    /// What kept nodes from serving or taking over before the change.
     pub problems: &'a [Problem],
-    /// The rules that the inventory, the hosts or the running cluster break.
+    /// Rules that the inventory, the hosts or the running cluster violate.
     pub findings: &'a [Finding],
-    /// What happened.
+    /// The events.
     pub events: &'a [Stamped<Event>],
     /// How it ended.
     pub outcome: ChangeOutcome<'a>,
 }
 
-/// How a change ended.
+/// The outcome of a change.
 #[derive(Serialize, JsonSchema)]
 pub struct ChangeOutcome<'a> {
-    /// The end.
+    /// The result.
     #[serde(flatten)]
     pub end: ChangeEnd<'a>,
-    /// What is known of the run; nothing where nobody agreed to it.
+    /// Details of the run. Absent if the change was declined.
     #[serde(flatten)]
     pub run: Option<ChangeRun<'a>>,
 }
 
-/// The end of a change.
+/// The result of a change.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "result")]
 pub enum ChangeEnd<'a> {
-    /// Nobody agreed to it.
+    /// The user declined.
     Declined,
     /// The plan was empty.
     NothingToDo,
-    /// The daemons accept the files, and no more was asked for.
+    /// The daemons accept the files, and nothing else was requested.
     Checked,
-    /// Every node has it, confirmed.
+    /// Confirmed on every node.
     Applied {
-        /// The generation that is live now.
+        /// The live generation.
         generation: u64,
     },
-    /// Every node has it, proven, and the operator has to confirm it.
+    /// Active and proven on every node, and pending confirmation by the operator.
     Waiting {
-        /// The generation that is live now.
+        /// The live generation.
         generation: u64,
         /// When the hosts roll it back.
         deadline: &'a Deadline,
     },
     /// It failed before anything live changed.
     Unchanged {
-        /// Why.
+        /// Why it failed.
         failure: FailureRecord<'a>,
     },
     /// It failed, and every node was seen to be as it was before.
     RolledBack {
-        /// Why.
+        /// Why it failed.
         failure: FailureRecord<'a>,
     },
-    /// It failed, and these things are not as they were or as they should be.
+    /// It failed, and some things are neither as before nor as they should be.
     Mixed {
-        /// Why.
+        /// Why it failed.
         failure: FailureRecord<'a>,
         /// What the operator has to look at.
         problems: &'a [String],
     },
 }
 
-/// What is known of a run.
+/// Details of a run.
 #[derive(Serialize, JsonSchema)]
 pub struct ChangeRun<'a> {
-    /// The nodes that `--limit` left out and that would change, too.
+    /// Nodes that `--limit` excluded and that would change, too.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub behind: &'a [NodeName],
-    /// The change's id; none where nothing was to be changed.
+    /// The change's id. Absent if there was nothing to change.
     pub tx: Option<&'a str>,
-    /// How long it took.
+    /// Duration, in milliseconds.
     pub elapsed_ms: u64,
 }
 
-/// What made a change fail.
+/// Why a change failed.
 #[derive(Serialize, JsonSchema)]
 pub struct FailureRecord<'a> {
-    /// In which step.
+    /// The step that failed.
     pub step: Step,
-    /// Each cause, the same on several nodes once.
+    /// All causes. Identical causes on several nodes are listed once.
     pub causes: Vec<ErrorRecord>,
-    /// What was seen where the cluster should have served.
+    /// Problems that kept the cluster from being proven.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<ProblemRecord<'a>>,
 }
 
-/// Something that kept the cluster from serving.
+/// A problem that kept the cluster from being proven.
 #[derive(Serialize, JsonSchema)]
 pub struct ProblemRecord<'a> {
-    /// What.
+    /// The problem.
     #[serde(flatten)]
     pub problem: &'a Problem,
-    /// The rule that it breaks: see `docs/rules.md`.
+    /// The rule that it violates: see `docs/rules.md`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'static str>,
 }

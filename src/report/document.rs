@@ -1,12 +1,11 @@
-//! What every document has.
+//! The envelope of every document.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::ErrorRecord;
 
-/// The version of documents and events: it changes when a reader could be misled by a change. A new
-/// field is no such change.
+/// The version of documents and events. It changes when a change could mislead a reader, which a new field does not.
 pub const FORMAT: u32 = 2;
 
 /// One document.
@@ -16,15 +15,14 @@ pub struct Document<T> {
     pub format: u32,
     /// The verb.
     pub verb: &'static str,
-    /// What hactl ends with: see `docs/exit-codes.md`.
+    /// hactl's exit code: see `docs/exit-codes.md`.
     pub exit_code: u8,
-    /// What the verb has to say.
+    /// The verb's own part.
     #[serde(flatten)]
     pub body: T,
 }
 
 impl<T> Document<T> {
-    /// The document of `verb`.
     pub fn new(verb: &'static str, exit_code: u8, body: T) -> Self {
         Self {
             format: FORMAT,
@@ -35,7 +33,7 @@ impl<T> Document<T> {
     }
 }
 
-/// A verb that could not do what was asked.
+/// A verb failed.
 #[derive(Serialize, JsonSchema)]
 pub struct FailedBody {
     /// What went wrong.

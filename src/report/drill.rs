@@ -1,34 +1,34 @@
-//! What `failover-test` says.
+//! The document of `failover-test`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::drill::{Comparison, DrillReport, DrillStats};
 
-/// What drills came to.
+/// The results of drills.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum DrillsBody<'a> {
-    /// Nobody agreed to them.
+    /// The user declined.
     Declined {
-        /// Says so.
+        /// Always `declined`.
         result: Declined,
     },
-    /// Some ran, or earlier ones are shown.
+    /// Drills ran, or earlier results are shown.
     Done {
         /// The record of each run.
         report: &'a DrillReport,
-        /// What each drill came to.
+        /// Statistics of each drill.
         stats: Vec<DrillStats>,
-        /// The same beside earlier results.
+        /// The comparison with earlier results.
         comparison: Option<&'a Comparison>,
     },
 }
 
-/// The one result that is no record.
+/// The only result without a record.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Declined {
-    /// Nobody agreed.
+    /// The user declined.
     Declined,
 }

@@ -1,4 +1,4 @@
-//! What went wrong, and mistakes with their places.
+//! Errors, and mistakes with their places in the inventory.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,45 +7,45 @@ use crate::check::Finding;
 use crate::inventory::Place;
 use crate::model::NodeName;
 
-/// Something that went wrong.
+/// An error.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ErrorRecord {
-    /// The nodes that it concerns.
+    /// The affected nodes.
     pub nodes: Vec<NodeName>,
     /// What is wrong.
     pub message: String,
-    /// What others said about it.
+    /// Details, such as the output of a program.
     pub details: Vec<String>,
     /// What to do.
     pub help: Vec<String>,
-    /// The inventory, where it is its mistake.
+    /// The inventory file, if it is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// What makes the inventory unreadable.
+    /// Why the inventory cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mistakes: Option<Vec<Mistake>>,
-    /// The rules that the inventory breaks.
+    /// Rules that the inventory violates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<Vec<PlacedFinding>>,
 }
 
-/// Something in an inventory that cannot be understood.
+/// Something in an inventory that cannot be parsed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Mistake {
     /// What is wrong.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
-    /// Where.
+    /// Its place.
     pub place: Option<Place>,
 }
 
-/// A broken rule with its place in the inventory's text.
+/// A rule violation with its place in the inventory's text.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlacedFinding {
-    /// The broken rule.
+    /// The violation.
     #[serde(flatten)]
     pub finding: Finding,
-    /// Where.
+    /// Its place.
     pub place: Place,
 }

@@ -1,14 +1,14 @@
-//! What `lab up`, `lab down` and `lab status` say.
+//! The documents of `lab up`, `lab down` and `lab status`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::lab::LabStatus;
 
-/// A lab that has come up.
+/// A lab that was created.
 #[derive(Serialize, JsonSchema)]
 pub struct LabUpBody<'a> {
-    /// It.
+    /// The lab.
     pub lab: &'a LabStatus,
 }
 
@@ -22,6 +22,6 @@ pub struct LabDownBody<'a> {
 /// The labs of this machine.
 #[derive(Serialize, JsonSchema)]
 pub struct LabStatusBody<'a> {
-    /// Each.
+    /// All labs.
     pub labs: &'a [LabStatus],
 }

@@ -39,12 +39,12 @@ pub struct ReportLine<T> {
     pub verb: &'static str,
     /// Always `report`: no event has that name.
     pub event: IsReport,
-    /// What `--format json` prints: see the verb's own schema.
+    /// The output of `--format json`: see the verb's own schema.
     pub report: Document<T>,
 }
 
 impl<T> ReportLine<T> {
-    /// The last line, with what `--format json` would print.
+    /// The last line, with the output of `--format json`.
     pub fn new(report: Document<T>) -> Self {
         Self {
             format: FORMAT,
@@ -55,7 +55,7 @@ impl<T> ReportLine<T> {
     }
 }
 
-/// By what the last line is known.
+/// Identifies the last line.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IsReport {

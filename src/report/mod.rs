@@ -1,4 +1,4 @@
-//! What verbs say to programs: one type for each document of `--format json` and for the lines of
+//! The output of verbs for programs: one type for each document of `--format json` and for the lines of
 //! `--format ndjson`, and their JSON Schemas. Types only: the view fills them in and prints them.
 
 mod change;

@@ -1,4 +1,4 @@
-//! What verbs say that ask no host: `init`, `check` and `render`.
+//! The documents of verbs that contact no host: `init`, `check` and `render`.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
@@ -11,23 +11,23 @@ use crate::ops::Expected;
 /// The inventory that was written.
 #[derive(Serialize, JsonSchema)]
 pub struct InitBody<'a> {
-    /// Where.
+    /// Its path.
     #[schemars(with = "String")]
     pub path: &'a Utf8Path,
-    /// The rules that it breaks.
+    /// Rules that it violates.
     pub findings: Vec<PlacedFinding>,
 }
 
-/// What there is to say of an inventory.
+/// The result of checking an inventory.
 #[derive(Serialize, JsonSchema)]
 pub struct CheckBody<'a> {
     /// The inventory's file.
     pub file: &'a str,
-    /// The rules that it breaks.
+    /// Rules that it violates.
     pub findings: Vec<PlacedFinding>,
-    /// True where it names no failover profile, so that `fast` is assumed: the hosts decide.
+    /// True if it names no failover profile. Then `fast` is assumed, and the hosts decide.
     pub leaves_profile_open: bool,
-    /// What faults would cost users.
+    /// Impact of faults on users.
     pub expected: &'a Expected,
 }
 
@@ -37,9 +37,9 @@ pub struct RenderBody<'a> {
     /// The folder.
     #[schemars(with = "String")]
     pub folder: &'a Utf8Path,
-    /// Each file.
+    /// The files, in the order of writing.
     #[schemars(with = "Vec<String>")]
     pub files: &'a [Utf8PathBuf],
-    /// The rules that the inventory breaks.
+    /// Rules that the inventory violates.
     pub warnings: &'a [Finding],
 }

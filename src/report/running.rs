@@ -1,4 +1,4 @@
-//! What verbs say that look at the nodes: `plan`, `status` and `lock`. `history` has its report alone.
+//! The documents of verbs that observe the nodes: `plan`, `status` and `lock`. `history` has only its report.
 
 use camino::Utf8Path;
 use schemars::JsonSchema;
@@ -12,35 +12,35 @@ use crate::plan::{Plan, VipCourse};
 /// What an apply would do.
 #[derive(Serialize, JsonSchema)]
 pub struct PlanBody<'a> {
-    /// True when an apply would do something.
+    /// True if an apply would do something.
     pub changes: bool,
-    /// True when a daemon refuses the files, so that an apply would stop.
+    /// True if a daemon refuses the files, so that an apply would stop.
     pub refused: bool,
     /// The plan.
     pub plan: &'a Plan,
-    /// What becomes of each VIP.
+    /// What happens to each VIP.
     pub vips: Vec<VipCourse>,
-    /// What hosts tell of earlier changes.
+    /// What hosts report about earlier changes.
     pub notices: &'a [Notice],
-    /// What keeps nodes from serving or taking over now.
+    /// What currently keeps nodes from serving or taking over.
     pub problems: &'a [Problem],
-    /// What an apply would end first.
+    /// What an apply would recover first.
     pub recovery: &'a Recovery,
-    /// The rules that the inventory, the hosts or the running cluster break.
+    /// Rules that the inventory, the hosts or the running cluster violate.
     pub findings: Vec<&'a Finding>,
-    /// What faults would cost users with it; `null` where its files are not hactl's.
+    /// Impact of faults on users with this plan. `null` if its files are not hactl's.
     pub expected: Option<&'a Expected>,
     /// The file that the plan was saved to.
     #[schemars(with = "Option<String>")]
     pub saved_to: Option<&'a Utf8Path>,
 }
 
-/// What every node is and does.
+/// The current state of every node.
 #[derive(Serialize, JsonSchema)]
 pub struct StatusBody<'a> {
-    /// True when there is nothing to do about it; then `status` ends with 0.
+    /// True if no action is needed. Then `status` exits with 0.
     pub healthy: bool,
-    /// What was seen.
+    /// The observed state.
     #[serde(flatten)]
     pub report: &'a StatusReport,
 }
@@ -48,10 +48,10 @@ pub struct StatusBody<'a> {
 /// The locks of all nodes.
 #[derive(Serialize, JsonSchema)]
 pub struct LocksBody<'a> {
-    /// What was seen.
+    /// The observed locks.
     #[serde(flatten)]
     pub report: &'a LockReport,
-    /// Why locks were not broken, with `lock break`.
+    /// Why locks could not be broken, with `lock break`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<String>>,
 }

@@ -17,7 +17,7 @@ use crate::apply::Event;
 use crate::lab::LabEvent;
 use crate::ops::{DrillProgress, HistoryReport};
 
-/// What a verb ends with.
+/// The document of a verb that has ended.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is made")]
@@ -42,14 +42,13 @@ pub fn schemas() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|(name, _)| *name)
 }
 
-/// The schema of that name.
 pub fn schema(name: &str) -> Option<Value> {
     let (_, make) = ALL.iter().find(|(known, _)| *known == name)?;
     Some(make())
 }
 
-/// The schema of that name as text: each definition on a line of its own, since what describes a plan would fill
-/// thousands.
+/// The schema of that name as text, with each definition on a line of its own: fully expanded, a plan's schema would
+/// take thousands of lines.
 pub fn schema_text(name: &str) -> Option<String> {
     let Value::Object(fields) = schema(name)? else {
         return None;
@@ -68,7 +67,7 @@ fn lines(all: &Map<String, Value>, indent: &str, end: &str) -> String {
     format!("{{\n{}\n{end}}}", all.join(",\n"))
 }
 
-/// The name of the schema of `verb`, as documents name the verb.
+/// The schema name of `verb`, as spelled in documents.
 pub fn schema_file(verb: &str) -> String {
     verb.replace(' ', "-")
 }
@@ -106,7 +105,7 @@ fn titled<T: JsonSchema>(title: String) -> Value {
     schema.to_value()
 }
 
-/// The schema of what `verb` prints, also when it fails.
+/// The schema of `verb`'s document, including its failure.
 fn of<T: JsonSchema>(verb: &str) -> Value {
     let mut schema = titled::<Document<Ended<T>>>(format!("hactl {verb} --format json"));
     schema["properties"]["verb"]["const"] = verb.into();

@@ -1,4 +1,4 @@
-//! What `confirm` and `cancel` say.
+//! The documents of `confirm` and `cancel`.
 
 use std::collections::BTreeMap;
 
@@ -11,48 +11,48 @@ use crate::apply::Event;
 use crate::model::NodeName;
 use crate::ops::{ChangeSeen, Stamped};
 
-/// A pending change and its end.
+/// A pending change and its outcome.
 #[derive(Serialize, JsonSchema)]
 pub struct SettleBody<'a> {
-    /// The change that was found.
+    /// The change, if there was one.
     pub change: Option<&'a ChangeSeen>,
-    /// What happened.
+    /// The events.
     pub events: &'a [Stamped<Event>],
     /// How it ended.
     pub outcome: SettleOutcome<'a>,
 }
 
-/// How it ended.
+/// The outcome of `confirm` or `cancel`.
 #[derive(Serialize, JsonSchema)]
 pub struct SettleOutcome<'a> {
-    /// The end.
+    /// The result.
     #[serde(flatten)]
     pub result: SettleResult<'a>,
-    /// How long it took.
+    /// Duration, in milliseconds.
     pub elapsed_ms: u64,
 }
 
-/// The end of a pending change.
+/// The result of `confirm` or `cancel`.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "result")]
 pub enum SettleResult<'a> {
     /// No change was pending.
     NothingUnderWay {
-        /// How the last change ended, by node.
+        /// The outcome of the last change, by node.
         last: BTreeMap<&'a NodeName, &'a Outcome>,
     },
-    /// Every node keeps it.
+    /// Every node has committed it.
     Confirmed,
-    /// Every node is as it was before.
+    /// Every node has been rolled back.
     Undone,
     /// Nothing was decided: it is still pending.
     Waiting {
-        /// Why, if something failed.
+        /// The failure, if any.
         failure: Option<FailureRecord<'a>>,
     },
-    /// Neither, or it is unknown.
+    /// The nodes differ, or their state is unknown.
     Mixed {
-        /// Why, if something failed.
+        /// The failure, if any.
         failure: Option<FailureRecord<'a>>,
         /// What the operator has to look at.
         problems: &'a [String],

@@ -1,4 +1,4 @@
-//! Asking a question that may also be answered by Ctrl-C.
+//! Prompts on the terminal, which Ctrl-C cancels.
 
 use std::io::{self, BufRead};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::ui::Ui;
 
-/// How often is looked whether the user has given up.
+/// How often to check for Ctrl-C while waiting for an answer.
 const POLL: Duration = Duration::from_millis(50);
 
 impl Ui {
-    /// Asks; anything but `y` or `yes` is a no, and so is the end of the input.
+    /// True only for `y` or `yes`. End of input counts as no.
     pub(super) fn ask(&self, question: &str, is_stopped: &dyn Fn() -> bool) -> bool {
         let Some(line) = self.ask_line(question, is_stopped) else {
             self.raw_error("\n");
@@ -24,10 +24,10 @@ impl Ui {
         answer == "y" || answer == "yes"
     }
 
-    /// The line that is typed, empty at the end of the input; `None` when the user has given up.
+    /// Reads one line: empty at the end of input, `None` after Ctrl-C.
     pub(super) fn ask_line(&self, question: &str, is_stopped: &dyn Fn() -> bool) -> Option<String> {
         self.raw_error(question);
-        // A read from a terminal cannot be called off. It is left behind in a thread of its own.
+        // A blocking read from a terminal cannot be cancelled, so it runs in a thread that Ctrl-C abandons.
         let (sender, answers) = mpsc::channel();
         thread::spawn(move || {
             let mut line = String::new();

@@ -1,4 +1,4 @@
-//! Asking for a secret, which nobody who looks at the terminal sees.
+//! Prompts for a secret with echo turned off.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::ui::Ui;
 
-/// A terminal without echo, until this is dropped.
+/// Keeps the terminal's echo off until dropped.
 struct Silent(Termios);
 
 impl Silent {
@@ -27,8 +27,7 @@ impl Drop for Silent {
 }
 
 impl Ui {
-    /// Asks without echo; `None` when the terminal cannot do that, nothing was typed, or the user has
-    /// given up.
+    /// `None` when echo cannot be turned off, nothing was typed, or the user pressed Ctrl-C.
     pub fn ask_secret(
         &self,
         question: &str,

@@ -12,7 +12,7 @@ pub(super) fn action_mark(action: FileAction) -> String {
     }
 }
 
-/// True when somebody has changed the file on the host.
+/// True when the file was edited on the host, outside hactl.
 pub(super) fn is_by_hand(change: &FileChange) -> bool {
     matches!(change.cause, Cause::Hand | Cause::InventoryAndHand)
 }

@@ -1,4 +1,4 @@
-//! A change from its plan to its end: what apply and rollback show.
+//! Output of `apply` and `rollback`, from the plan to the outcome.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ use crate::ops::{ApplyReport, Proposal, Stamped};
 use crate::plan::Loss;
 use crate::report::ChangeBody;
 
-/// Shows one change. It is told of everything, from any thread.
+/// The view of one change. Events may arrive from any thread.
 #[derive(Debug)]
 pub struct ChangeView {
     ui: Ui,
@@ -31,7 +31,7 @@ pub struct ChangeView {
 }
 
 impl Ui {
-    /// Follows a change, with its plan in that detail.
+    /// Starts the view of a change. `detail` says how much of its plan to print.
     pub fn follow_change(&self, verb: &'static str, detail: PlanDetail) -> ChangeView {
         ChangeView {
             ui: self.clone(),
@@ -47,7 +47,6 @@ impl ChangeView {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows what will be done.
     pub fn show_proposal(&self, proposal: &Proposal) {
         let text = if proposal.is_revised {
             revised_text().to_owned()
@@ -64,28 +63,26 @@ impl ChangeView {
         self.ui.status("\n");
     }
 
-    /// Asks whether to do it.
     pub fn ask(&self, proposal: &Proposal, is_stopped: &dyn Fn() -> bool) -> bool {
         let question = agreement_question(proposal.recovery, proposal.plan);
         self.ui.ask(&question, is_stopped)
     }
 
-    /// Asks whether what the plan names may stop being served.
+    /// Asks for separate approval of what would stop being served.
     pub fn ask_to_stop_serving(&self, losses: &[Loss], is_stopped: &dyn Fn() -> bool) -> bool {
         self.ui.ask(&losses_question(losses), is_stopped)
     }
 
-    /// It begins.
+    /// Starts the progress display.
     pub fn begin(&self, proposal: &Proposal) {
         *self.progress() = Some(if proposal.recovery.is_empty() {
             Progress::new(&self.ui, proposal.plan)
         } else {
-            // The nodes of the earlier change need not be those of the plan, so that there is no bar for each.
+            // The interrupted change may involve nodes outside the plan, so there is no bar for each of them.
             Progress::log(&self.ui, proposal.plan)
         });
     }
 
-    /// Something happened.
     pub fn event(&self, event: &Stamped<Event>) {
         self.ui.event(self.verb, event);
         if let Some(progress) = &mut *self.progress() {
@@ -93,12 +90,12 @@ impl ChangeView {
         }
     }
 
-    /// The user wants it to stop.
+    /// Called on the first Ctrl-C.
     pub fn stopping(&self) {
         self.ui.status(stopping_text());
     }
 
-    /// It is over.
+    /// Clears the progress display and prints the outcome.
     pub fn end(&self, report: &ApplyReport, exit_code: u8) {
         if let Some(progress) = self.progress().take() {
             progress.finish();
@@ -124,7 +121,7 @@ impl Show for ApplyReport {
 
     fn print(&self, ui: &Ui, exit_code: u8) {
         if is_nothing(self) {
-            // No plan was shown, and these with it.
+            // No plan was shown, so neither were these.
             ui.status(&notices_text(&self.notices));
             ui.status(&problems_text(&self.problems));
             ui.status(&findings_text(&self.findings, None, Ui::is_unicode()));
@@ -137,7 +134,7 @@ impl Show for ApplyReport {
     }
 }
 
-/// What was wrong before the change, and still is.
+/// Problems that existed before the change and persist.
 fn remaining(report: &ApplyReport) -> &[Problem] {
     let mut events = report.events.iter().rev();
     let last = events.find_map(|event| match &event.event {

@@ -217,8 +217,8 @@ fn mixed() -> ApplyResult {
             }],
         ),
         problems: vec![
-            "cannot see how lb3 is now: lb3: the connection ended during observe".to_owned(),
-            "lb1: /etc/nginx/nginx.conf is not as it was".to_owned(),
+            "cannot read the state of lb3: lb3: the connection ended during observe".to_owned(),
+            "lb1: /etc/nginx/nginx.conf differs from before the change".to_owned(),
         ],
     }
 }
@@ -263,10 +263,10 @@ fn questions_say_what_is_agreed_to() {
     assert_snapshot!(plain(&questions.join("\n")));
 }
 
-/// Everything that `events` make a log say about `plan`.
+/// The log that `events` produce for `plan`.
 fn log(plan: &Plan, events: &[Event]) -> String {
     let mut lines = Lines::new(plan);
-    // A log's lines are not broken: whoever looks for one wants all of it.
+    // Log lines are not wrapped, so that a search finds them whole.
     unbroken(
         &stamped(events)
             .iter()
@@ -295,7 +295,7 @@ fn until_validated() -> Vec<Event> {
         on_all(Step::Lock, None),
         on_all(
             Step::Prepare,
-            Some("installed nginx, keepalived and 14 that they need"),
+            Some("installed nginx, keepalived and 14 dependencies"),
         ),
         on_all(Step::Stage, None),
         vec![tested],

@@ -1,4 +1,4 @@
-//! How a change ended, in words.
+//! Text for the outcome of a change.
 
 use std::net::IpAddr;
 
@@ -14,13 +14,13 @@ use crate::ops::{ApplyReport, Recovery};
 use crate::plan::{Goal, Plan};
 use crate::report::{ChangeEnd, ChangeOutcome, ChangeRun};
 
-/// What is asked before anything is done.
+/// The prompt before a change starts.
 pub(super) fn agreement_question(recovery: &Recovery, plan: &Plan) -> String {
     let mut nodes: Vec<_> = plan.changing().map(|node| &node.node).collect();
     nodes.sort();
     let own = (!nodes.is_empty()).then(|| match plan.goal {
         Goal::Apply => format!("apply this to {}", and(&nodes)),
-        Goal::Rollback { to: 0 } => format!("make {} as they were before hactl", and(&nodes)),
+        Goal::Rollback { to: 0 } => format!("restore the state before hactl on {}", and(&nodes)),
         Goal::Rollback { to } => format!("bring {} back to generation {to}", and(&nodes)),
     });
     let parts = recovery_agreement(recovery).into_iter().chain(own);
@@ -31,19 +31,19 @@ pub(super) fn agreement_question(recovery: &Recovery, plan: &Plan) -> String {
     format!("{} [y/N] ", paint::strong(format!("{what}?")))
 }
 
-/// Before a plan that differs from what was agreed to.
+/// Printed above a plan that differs from the one that was approved.
 pub(super) fn revised_text() -> &'static str {
-    "After the recovery, this is left to do; it differs from what was shown before:\n"
+    "The plan after the recovery differs from the one that was shown before:\n"
 }
 
 /// What the first Ctrl-C does.
 pub(super) fn stopping_text() -> &'static str {
-    "Stopping: the step under way ends first, then the change is undone, unless it is\n\
-     being confirmed already: then it is kept.\n\
-     Ctrl-C again leaves it at once: hosts roll back on their own what was not confirmed.\n"
+    "Stopping: the current step ends first, then the change rolls back, unless it is\n\
+     already being confirmed: then it is kept. Press Ctrl-C again to quit at once:\n\
+     the hosts then roll an unconfirmed change back on their own.\n"
 }
 
-/// The VIPs as they were seen last.
+/// VIP owners as last observed.
 fn owners(report: &ApplyReport) -> &[(IpAddr, NodeName)] {
     let mut events = report.events.iter().rev();
     let last = events.find_map(|event| match &event.event {
@@ -53,7 +53,6 @@ fn owners(report: &ApplyReport) -> &[(IpAddr, NodeName)] {
     last.unwrap_or_default()
 }
 
-/// The last words.
 pub(super) fn outcome_text(report: &ApplyReport, unicode: bool) -> String {
     match &report.outcome {
         None if report.is_recovered => {
@@ -72,7 +71,7 @@ pub(super) fn outcome_text(report: &ApplyReport, unicode: bool) -> String {
     }
 }
 
-/// The nodes that were left out and would change, too.
+/// Names the nodes excluded by `--limit` that would change too.
 fn behind_text(behind: &[NodeName]) -> String {
     if behind.is_empty() {
         return String::new();
@@ -97,7 +96,7 @@ fn ended(
     };
     match &outcome.result {
         ApplyResult::NothingToDo => plan_text(plan, PlanDetail::Nodes),
-        // hactl keeps them as they were, and no daemon is asked about them.
+        // The files from before hactl are restored verbatim, without the daemons' configuration tests.
         ApplyResult::Checked if plan.goal == (Goal::Rollback { to: 0 }) => good(
             "Checked:",
             format!(
@@ -134,7 +133,7 @@ fn ended(
             deadline,
         } => {
             let what = match generation {
-                0 => "as before hactl".to_owned(),
+                0 => "the state before hactl is live".to_owned(),
                 number => format!("generation {number} is live"),
             };
             waiting_text(&format!("{what} on {nodes} and proven ({took})"), deadline)
@@ -144,7 +143,7 @@ fn ended(
             text.push_str(&state_line(
                 "Unchanged:",
                 &format!(
-                    "it failed in the {} step, before anything live was touched",
+                    "the {} step failed before anything live was touched",
                     failure.step.name()
                 ),
             ));
@@ -155,7 +154,7 @@ fn ended(
             text.push_str(&state_line(
                 "Rolled back:",
                 &format!(
-                    "it failed in the {} step, and every node was seen to be as it was before",
+                    "the {} step failed, and every node was verified to be in its former state",
                     failure.step.name()
                 ),
             ));
@@ -166,7 +165,7 @@ fn ended(
             text.push_str(&labelled(
                 &paint::error_label("Manual intervention required:"),
                 &format!(
-                    "it failed in the {} step, and {} remained",
+                    "the {} step failed, and {} remained",
                     failure.step.name(),
                     count(problems.len(), "problem")
                 ),
@@ -185,18 +184,22 @@ fn ended(
     }
 }
 
-/// What waits, until when, what happens then, and how to end it.
+/// What is pending, until when, what happens then, and how to end it sooner.
 pub(super) fn waiting_text(what: &str, deadline: &Deadline) -> String {
-    let mut text = labelled(&paint::warn("Not confirmed:"), &format!("{what}."), "  ");
+    let mut text = labelled(
+        &paint::warn("Pending confirmation:"),
+        &format!("{what}."),
+        "  ",
+    );
     text.push_str(&labelled(
-        "  Each host undoes it at",
+        "  Each host rolls it back at",
         &format!(
-            "{}, unless you end it first, from any machine with this inventory and access:",
+            "{}, unless you decide first, from any machine with this inventory and access:",
             paint::strong(deadline)
         ),
         "  ",
     ));
-    text.push_str("    hactl confirm    keeps it\n    hactl cancel     undoes it now\n");
+    text.push_str("    hactl confirm    keeps it\n    hactl cancel     rolls it back now\n");
     text
 }
 
@@ -204,7 +207,7 @@ pub(super) fn state_line(label: &str, words: &str) -> String {
     labelled(&paint::strong(label), words, "  ")
 }
 
-/// The same for programs.
+/// The outcome as JSON.
 pub(super) fn outcome_record(report: &ApplyReport) -> ChangeOutcome<'_> {
     let Some(outcome) = &report.outcome else {
         return ChangeOutcome {

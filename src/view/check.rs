@@ -1,4 +1,4 @@
-//! What check found.
+//! Output of `check`.
 
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ impl Show for CheckReport {
     }
 }
 
-/// Every finding, what faults would cost, then the sum.
+/// All findings, the predicted outages, then the totals.
 pub(super) fn check_text(report: &CheckReport, unicode: bool) -> String {
     let source = &report.inventory.source;
     let mut expected = expected_text(&report.expected);
@@ -49,7 +49,7 @@ pub(super) fn check_text(report: &CheckReport, unicode: bool) -> String {
     )
 }
 
-/// That there are warnings, for verbs that are not about them.
+/// One line that counts the warnings, for verbs other than `check`.
 pub(super) fn warnings_text(findings: &[Finding]) -> String {
     let is_one = |finding: &&Finding| finding.severity() == Severity::Warning;
     match findings.iter().filter(is_one).count() {

@@ -1,8 +1,8 @@
-//! The one form in which everything that went wrong is told.
+//! The format of every error.
 //!
 //! ```text
 //! error: what failed, and where
-//!   what others said about it
+//!   output of a daemon, ssh or sudo
 //!
 //! help: what to do
 //! ```
@@ -19,11 +19,11 @@ use crate::report::{ErrorRecord, Mistake, PlacedFinding};
 
 use super::findings::{findings_text, inventory_errors_text};
 
-/// Something that went wrong.
+/// An error as the user sees it.
 #[derive(Debug, Clone, Default)]
 pub struct Complaint {
     nodes: Vec<NodeName>,
-    /// What its only host is called in its advice.
+    /// The names under which its hints refer to the host.
     names: Vec<String>,
     message: String,
     details: Vec<String>,
@@ -31,20 +31,18 @@ pub struct Complaint {
     mistakes: Mistakes,
 }
 
-/// Mistakes that have their place in the inventory.
+/// Errors that point to a place in the inventory.
 #[derive(Debug, Clone, Default)]
 enum Mistakes {
-    /// None.
     #[default]
     None,
-    /// It cannot be understood.
+    /// The inventory cannot be parsed or resolved.
     Errors(InventoryErrors),
-    /// It breaks rules.
+    /// The inventory violates rules of `check`.
     Findings(Vec<Finding>, Source),
 }
 
 impl Complaint {
-    /// A complaint that says `message`.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -52,7 +50,7 @@ impl Complaint {
         }
     }
 
-    /// Adds what others said about it.
+    /// Adds output of a daemon, ssh or sudo, without log prefixes.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -63,7 +61,7 @@ impl Complaint {
         self
     }
 
-    /// Adds what to do; the same advice is given once.
+    /// Adds a hint, unless it is there already.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         let help = help.into();
@@ -73,7 +71,6 @@ impl Complaint {
         self
     }
 
-    /// What an operation failed of.
     pub fn of_ops(error: &OpsError) -> Self {
         match error {
             OpsError::Inventory(errors) => Self {
@@ -131,10 +128,10 @@ impl Complaint {
         }
     }
 
-    /// One host's trouble as itself; several hosts' as a list, with each advice once.
+    /// One host's error as it is. Several become a list that gives each hint once.
     fn of_hosts(errors: &[AgentError]) -> Self {
         if let [error] = errors {
-            // The one host's own name can stand in the advice, to be copied.
+            // With one host, the hint can name it, so that its command can be copied.
             return Self::new(error.to_string())
                 .detail(error.detail())
                 .help(error.hint())
@@ -145,7 +142,7 @@ impl Complaint {
         })
     }
 
-    /// One complaint as itself; several under a heading.
+    /// A single complaint as it is, several under a heading.
     fn of_all(all: Vec<Self>, heading: impl Fn() -> String) -> Self {
         let all = merged(all);
         if let [only] = all.as_slice() {
@@ -164,7 +161,6 @@ impl Complaint {
         complaint
     }
 
-    /// One host's trouble.
     pub(super) fn of_agent(error: &AgentError) -> Self {
         let host = match error {
             AgentError::Remote(error) => error.host(),
@@ -180,7 +176,7 @@ impl Complaint {
         }
     }
 
-    /// The same, about `node`, whose name its message may begin with.
+    /// Attributes it to `node`, and removes that name from the start of the message.
     #[must_use]
     pub(super) fn on(mut self, node: &NodeName) -> Self {
         if let Some(rest) = self.message.strip_prefix(&format!("{node}: ")) {
@@ -190,7 +186,7 @@ impl Complaint {
         self
     }
 
-    /// What is wrong, and on which nodes.
+    /// The message after the names of its nodes.
     fn subject(&self) -> String {
         if self.nodes.is_empty() {
             self.message.clone()
@@ -199,14 +195,13 @@ impl Complaint {
         }
     }
 
-    /// What a lab failed of: its messages say what to do themselves.
+    /// Errors of labs carry their hint in the message.
     pub fn of_lab(error: &LabError) -> Self {
         let text = error.to_string();
         let (message, detail) = text.split_once('\n').unwrap_or((&text, ""));
         Self::new(message).detail(detail)
     }
 
-    /// As it is printed.
     pub(super) fn text(&self, unicode: bool) -> String {
         let mut text = match &self.mistakes {
             Mistakes::None => String::new(),
@@ -231,7 +226,7 @@ impl Complaint {
         text
     }
 
-    /// For programs.
+    /// The JSON form.
     pub(super) fn record(&self) -> ErrorRecord {
         let (file, mistakes, findings) = match &self.mistakes {
             Mistakes::None => (None, None, None),
@@ -259,7 +254,7 @@ impl Complaint {
     }
 }
 
-/// The same trouble on several nodes as one.
+/// Merges the same error of several nodes into one.
 pub(super) fn merged(complaints: Vec<Complaint>) -> Vec<Complaint> {
     let general_helps = |complaint: &Complaint| -> Vec<String> {
         let helps = complaint.helps.iter();
@@ -286,7 +281,7 @@ pub(super) fn merged(complaints: Vec<Complaint>) -> Vec<Complaint> {
     merged
 }
 
-/// Advice for any host: one that names its own would be another one for every host.
+/// Replaces host names in a hint with HOST, so that the hints of different hosts compare equal.
 fn general(help: &str, names: &[String]) -> String {
     names.iter().fold(help.to_owned(), |help, name| {
         help.replace(&format!("ssh {name}"), "ssh HOST")
@@ -294,7 +289,7 @@ fn general(help: &str, names: &[String]) -> String {
     })
 }
 
-/// Findings with their places.
+/// Findings with their positions in the inventory file.
 pub(super) fn placed(findings: &[Finding], source: &Source) -> Vec<PlacedFinding> {
     let one = |finding: &Finding| PlacedFinding {
         finding: finding.clone(),

@@ -1,4 +1,4 @@
-//! The demo's narration: why, what is typed, and then the command's own words.
+//! Narration of the demo: the reason for each step and its command line. The command prints its own output.
 
 use std::process::ExitStatus;
 use std::time::Instant;
@@ -19,7 +19,6 @@ pub struct DemoView {
 }
 
 impl Ui {
-    /// Narrates a demo.
     pub fn demo(&self) -> DemoView {
         DemoView {
             ui: self.clone(),
@@ -30,12 +29,12 @@ impl Ui {
 }
 
 impl DemoView {
-    /// The lab is up.
+    /// Presents the lab.
     pub fn lab(&self, lab: &LabStatus) {
         self.ui.data(&lab_text(lab));
     }
 
-    /// A command comes.
+    /// Announces the next command.
     pub fn command(&mut self, why: &str, args: &[String]) {
         self.step += 1;
         self.ui.data(&step_text(
@@ -45,7 +44,7 @@ impl DemoView {
         ));
     }
 
-    /// The inventory is edited.
+    /// Shows an edit of the inventory.
     pub fn edit(&mut self, why: &str, lab: &LabStatus, from: &str, to: &str) {
         self.step += 1;
         let command = format!("$EDITOR {}", lab.inventory.display());
@@ -57,7 +56,7 @@ impl DemoView {
         ));
     }
 
-    /// A command failed.
+    /// Reports that a command failed.
     pub fn stopped(&self, lab: &LabStatus, args: &[String], status: ExitStatus) {
         let complaint = Complaint::new(format!("hactl {} ended with {status}", args.join(" ")));
         self.ui.complain(&complaint.help(format!(
@@ -66,7 +65,7 @@ impl DemoView {
         )));
     }
 
-    /// The user has seen enough.
+    /// Reports that the user interrupted the demo.
     pub fn interrupted(&self, lab: &LabStatus) {
         self.ui.status(&format!(
             "Stopped. The lab is still up; to remove it: hactl lab down{}\n",
@@ -74,7 +73,6 @@ impl DemoView {
         ));
     }
 
-    /// It is over.
     pub fn end(&self, lab: &LabStatus) {
         self.ui.data(&format!(
             "\n{} in {}. The lab is still up:\n\n{}",

@@ -1,5 +1,5 @@
-//! Diffs: the same change on several nodes only once, and a new file that differs a little from
-//! another node's by its differences.
+//! Diffs of a plan. A change that several nodes share is shown once, and a new file that resembles another
+//! node's is shown as a diff against that one.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,9 @@ use super::paint;
 use super::text::{comma, indent, width, wrap};
 use crate::plan::{FileAction, FileChange, Goal, NodePlan, Plan};
 
-/// What all lines of a diff stand behind.
 const INDENT: &str = "    ";
 
-/// One change of one file, and the nodes that it happens on.
+/// A change of one file, and the nodes that share it.
 struct Shared<'a> {
     change: &'a FileChange,
     hunks: Hunks,
@@ -35,7 +34,7 @@ impl Shared<'_> {
     }
 }
 
-/// Every distinct change of a plan, by path; what differs only in hactl's stamp is named at the end.
+/// Every distinct change, ordered by path. Files in which only hactl's stamp changes come last.
 pub(super) fn diffs_text(plan: &Plan) -> String {
     let mut shared = shared(plan);
     shared.sort_by(|a, b| a.change.path.cmp(&b.change.path));
@@ -100,9 +99,9 @@ fn header(shared: &Shared<'_>, goal: Goal, model: Option<&Shared<'_>>) -> String
     let change = shared.change;
     let mut words = format!("{}: {}", names(shared), cause_words(change, goal));
     if let Some(model) = model {
-        let _ = write!(words, ", as on {} but for this:", names(model));
+        let _ = write!(words, ", as on {} except for this:", names(model));
     } else if change.diff.is_empty() && change.permissions.is_none() {
-        words.push_str(", empty or not to be shown");
+        words.push_str(", with no diff to show (empty or secret)");
     }
     let path = format!(
         "{} {}",
@@ -132,7 +131,7 @@ fn whole(shared: &Shared<'_>) -> String {
         FileAction::Create | FileAction::Delete
     );
     for hunk in &shared.hunks.list {
-        // Of a whole file, the line numbers tell nothing.
+        // Line numbers mean nothing when the whole file is new or removed.
         if !is_new {
             push(&mut text, &paint::accent(&hunk.header));
         }
@@ -147,7 +146,7 @@ fn whole(shared: &Shared<'_>) -> String {
     text
 }
 
-/// What a new file has in place of what the same file has on other nodes.
+/// A new file as a diff against the same file on other nodes.
 fn differences(model: &Shared<'_>, this: &Shared<'_>) -> String {
     let content = |shared: &Shared<'_>| {
         let created = shared.hunks.created();

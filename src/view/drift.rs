@@ -1,4 +1,4 @@
-//! Running state that differs from its file, and what hosts tell of earlier changes, in words.
+//! Text for drift, and for what hosts report about earlier changes.
 
 use super::findings::with_rule;
 use super::text::comma;
@@ -8,7 +8,7 @@ use crate::model::NodeName;
 use crate::ops::Notice;
 use crate::plan::RunningDrift;
 
-/// One sentence, with its rule.
+/// One sentence, with the id of its rule.
 pub(super) fn drift_words(drift: &RunningDrift) -> String {
     with_rule(words(drift), Rule::of_drift(drift))
 }
@@ -23,7 +23,7 @@ fn words(drift: &RunningDrift) -> String {
         RunningDrift::Sysctl { key, applied, .. } => {
             format!("the kernel has no {key} any more, though {applied} was applied")
         }
-        // The identities themselves tell nobody anything, and differ on every node; JSON has them.
+        // The identities differ on every node and mean nothing to a reader. The JSON output has them.
         RunningDrift::Loaded { unit, loaded, .. } => match loaded {
             Some(_) => format!(
                 "{unit} runs another configuration than the one that was applied: a reload failed"
@@ -33,7 +33,7 @@ fn words(drift: &RunningDrift) -> String {
         RunningDrift::Unwatched { file } => format!(
             "keepalived no longer watches {file}, which somebody removed: a dead nginx is noticed late"
         ),
-        RunningDrift::Down { unit, state } => format!("{unit} does not run ({state})"),
+        RunningDrift::Down { unit, state } => format!("{unit} is not running ({state})"),
         RunningDrift::Masked { unit } => {
             format!("{unit} is masked: systemd neither starts nor reloads it")
         }
@@ -57,7 +57,7 @@ fn drilling_words(name: &str, since: &str, seconds_left: u64) -> String {
     )
 }
 
-/// The node, and one sentence.
+/// The node, and one sentence about it.
 pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
     match notice {
         Notice::Unfinished {
@@ -66,7 +66,7 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
             phase,
             deadline,
         } => {
-            // Once it is being ended, the time that it was given is past.
+            // Once the change is being ended, its deadline has passed.
             let is_waiting = phase.waits() || *phase == Phase::Activating;
             let deadline = deadline
                 .as_ref()
@@ -134,14 +134,14 @@ pub(super) fn notice_words(notice: &Notice) -> (&NodeName, String) {
         } => (
             node,
             format!(
-                "it has generation {generation}, though generation {newest} was made on it, too: was it \
-                 brought back from a backup? `hactl apply` brings it up to date"
+                "it has generation {generation}, although generation {newest} was applied to it: was it \
+                 restored from a backup? `hactl apply` brings it up to date"
             ),
         ),
         Notice::Locked { node, lock } => (node, lock.words()),
         Notice::NotSeen { node, why } => (
             node,
-            format!("it is left out and could not be looked at: {why}"),
+            format!("it is left out and could not be inspected: {why}"),
         ),
     }
 }
@@ -154,7 +154,7 @@ fn told_at(time: &str) -> String {
     }
 }
 
-/// `lb1, lb3: words`, each words once.
+/// Groups nodes with equal sentences: `lb1, lb3: words`.
 pub(super) fn by_words<'a>(said: impl IntoIterator<Item = (&'a NodeName, String)>) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&NodeName>)> = Vec::new();
     for (node, words) in said {

@@ -1,4 +1,4 @@
-//! Drills: what they will do, how far they are, and what users saw of them.
+//! Output of failover drills: the announcement, the progress, and the client impact.
 
 mod glance;
 mod junit;
@@ -29,53 +29,49 @@ use crate::ops::{CutShort, DrillIntent, DrillProgress, Recovery, Stamped};
 use crate::report::{Declined, DrillsBody};
 
 impl Ui {
-    /// Says what will be done before it is done.
+    /// Prints the recovery and the drills to come.
     pub fn announce_drills(&self, intents: &[DrillIntent], recovery: &Recovery) {
         self.status(&recovery_text(recovery));
         self.status(&intents_text(intents));
     }
 
-    /// Asks whether to do it.
     pub fn ask_drills(&self, intents: &[DrillIntent], is_stopped: &dyn Fn() -> bool) -> bool {
         let what = match intents {
-            [one] => format!("Do {} to {}?", one.drill.spec().name, one.node),
-            several => format!("Do these {}?", count(several.len(), "drill")),
+            [one] => format!("Run {} on {}?", one.drill.spec().name, one.node),
+            several => format!("Run these {}?", count(several.len(), "drill")),
         };
         self.ask(&format!("{} [y/N] ", paint::strong(what)), is_stopped)
     }
 
-    /// Tells how far a drill is.
     pub fn drill_progress(&self, verb: &'static str, progress: &Stamped<DrillProgress>) {
         self.event(verb, progress);
         self.status(&progress_line(&progress.event));
     }
 
-    /// Tells that the drill under way ends early.
+    /// Called on the first Ctrl-C.
     pub fn tell_drill_stops(&self) {
         self.status(
-            "Stopping: the fault is ended, and the cluster looked at. A host that can't be\n\
-             reached ends it on its own when its time is over. Ctrl-C again leaves at once;\n\
-             then every host does so.\n",
+            "Stopping: hactl ends the fault and checks the cluster. A host out of its reach\n\
+             ends the fault on its own. Press Ctrl-C again to quit at once: then every host\n\
+             does so.\n",
         );
     }
 
-    /// Tells why drills ended before the last one.
+    /// Reports why the remaining drills do not run.
     pub fn tell_cut_short(&self, cut_short: &CutShort) {
         self.raw_error(&cut_short_text(cut_short));
     }
 
-    /// Tells where the results are kept.
+    /// Reports where the results were saved.
     pub fn tell_kept(&self, path: &Utf8Path) {
         self.status(&format!("Kept as {path}\n"));
     }
 }
 
-/// What users saw, beside what they saw earlier; no report where nobody agreed.
+/// Results of drills, compared with earlier ones. There is no report if the user declined.
 #[derive(Debug)]
 pub struct Drills<'a> {
-    /// What they saw.
     pub report: Option<&'a DrillReport>,
-    /// The same beside earlier results.
     pub comparison: Option<&'a Comparison>,
 }
 
@@ -101,13 +97,13 @@ impl Show for Drills<'_> {
     }
 }
 
-/// What each drill will do, to whom, and what is expected of it.
+/// What each drill does, to which node, and whether an outage is expected.
 pub(super) fn intents_text(intents: &[DrillIntent]) -> String {
     let mut text: String = intents.iter().map(intent_text).collect();
     let several = intents.len() > 1 || intents.iter().any(|intent| intent.times > 1);
     if several && intents.iter().any(|intent| intent.owner_stays) {
-        let words = "The VIP stays where it goes (`preempt: false`): from the second fault on, it is done to \
-                     whoever has the VIP then.";
+        let words = "The VIP does not move back (`preempt: false`): from the second fault on, the fault hits \
+                     whichever node owns the VIP then.";
         text.push_str(&wrap(words, 0, ""));
         text.push('\n');
     }
@@ -166,8 +162,8 @@ pub(super) fn progress_line(progress: &DrillProgress) -> String {
             )
         }
         DrillProgress::LockReleased { node, holder } => released_text(node, holder),
-        DrillProgress::Ordered { node } => format!("  the fault comes to {node}\n"),
-        DrillProgress::Settling => "  waiting until the cluster is whole again\n".to_owned(),
+        DrillProgress::Ordered { node } => format!("  injecting the fault on {node}\n"),
+        DrillProgress::Settling => "  waiting for the cluster to recover\n".to_owned(),
     }
 }
 
@@ -179,14 +175,14 @@ pub(super) fn cut_short_text(cut_short: &CutShort) -> String {
         CutShort::Stopped { left, within } => {
             let names: Vec<&str> = left.iter().map(NodeName::as_str).collect();
             let words = format!(
-                "Stopped on request. {} could not be told to end the fault, and ends it on its own within {}.",
+                "Stopped on request. hactl could not tell {} to end the fault; it ends on its own within {}.",
                 names.join(" and "),
                 elapsed(*within)
             );
             format!("{}\n", paint::bad(wrap(&words, 0, "")))
         }
         CutShort::NotRecovered { why } => {
-            let words = format!("The cluster is not whole again: {why}. Look: hactl status");
+            let words = format!("The cluster has not recovered: {why}. See `hactl status`");
             format!("{}\n", paint::bad(wrap(&words, 0, "")))
         }
     }

@@ -1,4 +1,4 @@
-//! What a change does to the service, in words.
+//! Text for the impact of a change on the service.
 
 use crate::agent::UnitAction;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::model::{NodeName, UnitId};
 use crate::plan::{Course, NodePlan, Plan, Strategy, VipCourse};
 use crate::units;
 
-/// What happens to a daemon, as a verb for one and for two.
+/// The verb for an action on a daemon, singular and plural.
 fn verbs(action: UnitAction) -> (&'static str, &'static str) {
     match action {
         UnitAction::None => ("runs on untouched", "run on untouched"),
@@ -33,7 +33,7 @@ fn painted(action: UnitAction, words: String) -> String {
 pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
     let of_unit = |id: UnitId| (id, by_action(nodes, id));
     let units: Vec<_> = units::ids().map(of_unit).collect();
-    // What happens to all of them alike is said once.
+    // An action that all units share is said once.
     if let Some((action, reason)) = shared(&units, nodes) {
         let names: Vec<&str> = units::ids().map(UnitId::name).collect();
         let words = format!("{} {}", and(&names), verbs(action).1);
@@ -43,7 +43,7 @@ pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
         .into_iter()
         .flat_map(|(id, groups)| {
             let everywhere = groups.len() == 1;
-            // Where something happens to a daemon on some nodes, the others need no words.
+            // If a daemon is touched on some nodes only, the others go without saying.
             let spoken = groups
                 .into_iter()
                 .filter(move |(action, _)| everywhere || *action != UnitAction::None);
@@ -62,7 +62,7 @@ pub(super) fn service_words(nodes: &[&NodePlan]) -> String {
 
 type Groups<'a> = Vec<(UnitAction, Vec<&'a NodePlan>)>;
 
-/// What happens to every unit on all of `nodes`, for one reason at most.
+/// The action that all units share on all of `nodes`, with at most one reason.
 fn shared<'a>(
     units: &[(UnitId, Groups<'_>)],
     nodes: &[&'a NodePlan],
@@ -78,7 +78,7 @@ fn shared<'a>(
     is_shared.then(|| (*first, reasons.pop()))
 }
 
-/// Why a unit restarts, which costs connections; of a reload the files say it.
+/// Why a unit restarts, which drops connections. A reload needs no reason: the list of files gives it.
 fn restart_reasons<'a>(nodes: &[&'a NodePlan], id: UnitId) -> Vec<&'a str> {
     let restart = |node: &&'a NodePlan| {
         let change = node.unit_change(id)?;
@@ -115,7 +115,7 @@ fn time_without_owner(plan: &Plan) -> Option<Duration> {
     }
 }
 
-/// The node that goes on alone, where nobody can answer for its nginx.
+/// The keeper, if its nginx restarts while no other node can take over.
 fn keepers_nginx_restarts(plan: &Plan) -> Option<&NodeName> {
     let keeper = plan.keeper()?;
     let mut nodes = plan.nodes.iter();
@@ -123,16 +123,16 @@ fn keepers_nginx_restarts(plan: &Plan) -> Option<&NodeName> {
     (own.unit(UnitId::NGINX) == UnitAction::Restart).then_some(keeper)
 }
 
-/// True where VIPs have no owner until the node that goes on alone is elected again.
+/// True when VIPs have no owner until the keeper is elected again.
 pub(super) fn has_election(plan: &Plan) -> bool {
     plan.strategy != Strategy::Rolling && time_without_owner(plan) != Some(Duration::ZERO)
 }
 
-/// What becomes of the VIPs, over all nodes of a plan. Of one of which that cannot be told nothing is said.
+/// What happens to the VIPs across all nodes. VIPs whose new owner cannot be predicted are left out.
 pub(super) fn vip_words(plan: &Plan) -> String {
     let mut courses: Vec<(Vec<NodeName>, Course, Vec<IpAddr>)> = Vec::new();
     for VipCourse { vip, from, course } in plan.courses() {
-        // Where it stays, it does not matter where that is.
+        // For a VIP that stays, its owner does not matter.
         let from = if course == Course::Stays {
             Vec::new()
         } else {
@@ -176,7 +176,7 @@ fn course_words(from: &[NodeName], course: &Course, vips: &[IpAddr]) -> String {
             "{vips_are} leave{s} {from} meanwhile, and return{s}."
         )),
         Course::Leaves => paint::warn(format!("{vips_are} move{s} from {from} to another node.")),
-        Course::Ends => paint::warn(format!("Nobody holds {vips_are} afterwards.")),
+        Course::Ends => paint::warn(format!("Afterwards nobody owns {vips_are}.")),
         Course::Unknown => String::new(),
     }
 }
@@ -195,7 +195,7 @@ fn election_words(plan: &Plan, vips: &[IpAddr]) -> String {
     )
 }
 
-/// What others have on nodes whose keepalived is stopped while all change at once.
+/// VIPs outside hactl's control on nodes whose keepalived is stopped while all nodes change at once.
 pub(super) fn displaced_words(plan: &Plan) -> String {
     let of_node = |node: &NodePlan| {
         let is = if node.displaces.len() == 1 {

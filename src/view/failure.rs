@@ -1,4 +1,4 @@
-//! What made a change fail.
+//! Text for the causes of a failed change.
 
 use super::complaint::{Complaint, merged};
 use super::findings::with_rule;
@@ -8,25 +8,25 @@ use crate::check::Rule;
 use crate::health::{FaultCause, Problem};
 use crate::report::{FailureRecord, ProblemRecord};
 
-/// A cause as a complaint.
 fn complaint(cause: &FailureCause) -> Complaint {
     let plain = Complaint::new(cause.to_string());
     match cause {
         FailureCause::Agent(error) => Complaint::of_agent(error),
-        FailureCause::Refused { node, unit, output } => {
-            Complaint::new(with_rule(cause.to_string(), Rule::of_test(*unit)))
-                .on(node)
-                .detail(output)
-                .help("correct what it names; `hactl plan` tests it without touching anything")
-        }
+        FailureCause::Refused { node, unit, output } => Complaint::new(with_rule(
+            cause.to_string(),
+            Rule::of_test(*unit),
+        ))
+        .on(node)
+        .detail(output)
+        .help("correct what the daemon names; test it with `hactl plan`, which changes nothing"),
         FailureCause::NotProven { problems } => plain.help(proof_help(problems)),
         FailureCause::Unfinished { node, .. } => plain
             .on(node)
-            .help("its host undoes it when its timer ends; `hactl status` tells when that is over"),
-        FailureCause::OutOfTime => plain.help("allow more time: --confirm-timeout"),
-        FailureCause::KeptSilent { node } => plain.on(node).help(
-            "its host starts it when its timer has ended; `hactl status` tells when that is over",
-        ),
+            .help("wait for its host to roll it back when its timer ends; see `hactl status`"),
+        FailureCause::OutOfTime => plain.help("allow more time with `--confirm-timeout`"),
+        FailureCause::KeptSilent { node } => plain
+            .on(node)
+            .help("wait for its host to start it when its timer ends; see `hactl status`"),
         FailureCause::Interrupted => plain,
     }
 }
@@ -51,14 +51,14 @@ fn of_cause(cause: &FaultCause) -> &'static str {
     }
 }
 
-/// What to look at, by the first thing that was seen from outside, or else for who owns what.
+/// The hint for the first problem that has one of its own, else the fix of its rule.
 fn proof_help(problems: &[Problem]) -> &'static str {
     let of_problem = |problem: &Problem| match problem {
         Problem::SourceMissing { .. } => Some(NO_ADDRESS),
         Problem::NotElectable { causes, .. } => causes.first().map(of_cause),
         Problem::WrongHardware { .. } => Some(
-            "the owner has announced itself and is not heard: look for another host with that hardware \
-             address, and at what the switch filters (port security, ARP inspection)",
+            "look for another host with that hardware address, and for filters on the switch (port security, \
+             ARP inspection): the owner announced itself and was not heard",
         ),
         Problem::NotReached { .. } => Some(
             "open that port on the owner for the other nodes, too (`nft list ruleset` there): they look as \
@@ -78,12 +78,12 @@ fn proof_help(problems: &[Problem]) -> &'static str {
     };
     let first = problems.iter().find_map(of_problem).or_else(of_rule);
     first.unwrap_or(
-        "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other \
+        "read `journalctl -u keepalived` on the nodes, and check that they hear each other \
          (IP protocol 112)",
     )
 }
 
-/// Nodes that only waited for one that failed are not named beside it.
+/// Leaves out nodes that stopped only because another one failed, unless no other cause is known.
 fn complaints(failure: &Failure) -> Vec<Complaint> {
     let follows = |cause: &&FailureCause| matches!(cause, FailureCause::Agent(error) if error.code() == Some(FailureCode::CalledOff));
     let all = || failure.errors.iter();
@@ -92,7 +92,7 @@ fn complaints(failure: &Failure) -> Vec<Complaint> {
     merged(shown.map(complaint).collect())
 }
 
-/// Every cause, the same on several nodes once.
+/// Every cause, with those that several nodes share merged.
 pub(super) fn failure_text(failure: &Failure, unicode: bool) -> String {
     let texts = complaints(failure)
         .into_iter()
@@ -100,7 +100,7 @@ pub(super) fn failure_text(failure: &Failure, unicode: bool) -> String {
     texts.collect::<Vec<_>>().concat()
 }
 
-/// The same for programs.
+/// The failure as JSON.
 pub(super) fn failure_record(failure: &Failure) -> FailureRecord<'_> {
     let problems = failure.errors.iter().filter_map(|cause| match cause {
         FailureCause::NotProven { problems } => Some(problems),

@@ -1,4 +1,4 @@
-//! Mistakes and broken rules, each under the line of the inventory that it is about.
+//! Inventory errors and findings, each with the line of the inventory that it is about.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::text::{labelled, lines, width};
 use crate::check::{Finding, Rule, Severity};
 use crate::inventory::{InventoryError, InventoryErrors, Source};
 
-/// How wide miette may draw: it only draws the quoted lines, and those are not to be broken.
+/// Wide enough that miette never wraps the quoted lines, which are all it draws here.
 const QUOTE_WIDTH: usize = 1000;
 
-/// Every mistake, with a line between two.
+/// Every error, separated by blank lines.
 pub(super) fn inventory_errors_text(errors: &InventoryErrors, unicode: bool) -> String {
     let quotes = handler(unicode);
     let one = |error: &InventoryError| {
@@ -26,8 +26,8 @@ pub(super) fn inventory_errors_text(errors: &InventoryErrors, unicode: bool) -> 
     errors.errors().iter().map(one).collect()
 }
 
-/// Every finding, the worst last: that is what a terminal still shows. Without a source, no line of the inventory is
-/// quoted.
+/// Every finding, the most severe last, where it stays visible on a terminal. Without a source, no line of the
+/// inventory is quoted.
 pub(super) fn findings_text(
     findings: &[Finding],
     source: Option<&Source>,
@@ -50,7 +50,7 @@ pub(super) fn findings_text(
     sorted.into_iter().map(one).collect()
 }
 
-/// `words`, with the id of the rule that they are about.
+/// Appends the id of the rule.
 pub(super) fn with_rule(words: String, rule: Option<&Rule>) -> String {
     match rule {
         Some(rule) => format!("{words} ({})", rule.id),
@@ -58,7 +58,7 @@ pub(super) fn with_rule(words: String, rule: Option<&Rule>) -> String {
     }
 }
 
-/// The message, the place, and what to do.
+/// The message, the quoted lines and the hint.
 fn block(label: &str, message: &str, quote: &str, advice: Option<&str>) -> String {
     let hanging = " ".repeat(width(label) + 1);
     let mut text = labelled(label, message, &hanging);
@@ -70,13 +70,13 @@ fn block(label: &str, message: &str, quote: &str, advice: Option<&str>) -> Strin
     text
 }
 
-/// The lines that it is about, with what is wrong underlined; nothing where they can't be shown.
+/// The lines in question with the error underlined. Empty if they cannot be shown.
 fn quote(report: &GraphicalReportHandler, diagnostic: &dyn Diagnostic) -> String {
     let mut text = String::new();
     if report.render_report(&mut text, &Quote(diagnostic)).is_err() {
         return String::new();
     }
-    // The first line is the message, which is worded and broken here as everywhere else.
+    // The first line is the message, which is formatted here as everywhere else.
     let quoted = text
         .lines()
         .map(str::trim_end)
@@ -100,7 +100,7 @@ fn handler(unicode: bool) -> GraphicalReportHandler {
         .with_links(false)
 }
 
-/// The places of a diagnostic without its words.
+/// A diagnostic's labels without its message.
 #[derive(Debug)]
 struct Quote<'a>(&'a dyn Diagnostic);
 
@@ -126,7 +126,7 @@ impl Diagnostic for Quote<'_> {
     }
 }
 
-/// A finding as miette wants it.
+/// A finding as a diagnostic of miette's.
 struct Shown<'a> {
     finding: &'a Finding,
     source: &'a Source,

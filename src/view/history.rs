@@ -1,4 +1,4 @@
-//! The cluster's generations.
+//! Output of `history`.
 
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ fn row(entry: &HistoryEntry) -> Vec<String> {
         }
     };
     let (at, by) = if entry.generation == 0 {
-        // It is older than hactl, so hactl cannot know.
+        // Generation 0 predates hactl, so its time and author are unknown.
         (String::new(), "(before hactl)".to_owned())
     } else {
         (minutes(&entry.at), entry.by.clone())

@@ -1,39 +1,38 @@
-//! Unified diffs taken apart: what really changes, apart from what differs on every node anyway.
+//! Parses unified diffs and separates real changes from those of hactl's stamp.
 //!
-//! Two of the rendered files carry the identity of their daemon's configuration, hactl's stamp. It
-//! changes with every change of anything, and differs on every node. Shown as it is, it would hide the
-//! one line that matters, and keep equal changes on several nodes from being shown once.
+//! Two of the rendered files carry the identity of their daemon's configuration, hactl's stamp. It changes with
+//! every edit, and differs on every node. Left in, it would bury the one line that matters, and equal changes
+//! on several nodes could not be shown as one.
 
 use super::text::lines;
 use crate::plan::NodePlan;
 
-/// How long a stamp is: lowercase hexadecimal.
+/// Length of a stamp in lowercase hexadecimal digits.
 const STAMP: usize = 12;
-/// The most lines of a hunk that are looked through for a stamp's pair.
+/// A hunk with more lines that contain the stamp is left as it is.
 const MAX_STAMPED: usize = 16;
 
-/// One hunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hunk {
-    /// Its `@@` line.
+    /// The `@@` line.
     pub(super) header: String,
-    /// Its lines with their marks.
+    /// The lines, each with its leading space, `+` or `-`.
     pub(super) lines: Vec<String>,
 }
 
-/// A diff without what differs everywhere.
+/// A diff without changes of the stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hunks {
-    /// What is left.
+    /// The hunks with real changes.
     pub(super) list: Vec<Hunk>,
-    /// The stamp changes, too.
+    /// True if the stamp changes as well.
     pub(super) stamped: bool,
-    /// The changed lines, with a placeholder for the stamp: what two nodes' diffs are compared by.
+    /// The changed lines with a placeholder for the stamp, to compare the diffs of two nodes.
     pub(super) key: Vec<String>,
 }
 
 impl Hunks {
-    /// Takes `diff`, of a file of `node`'s, apart.
+    /// Parses `diff`, which is of a file on `node`.
     pub(super) fn of(diff: &str, node: &NodePlan) -> Self {
         let stamps = stamps(node);
         let mut stamped = false;
@@ -59,7 +58,7 @@ impl Hunks {
         }
     }
 
-    /// The content of a file that comes into being.
+    /// The content of a file that is created.
     pub(super) fn created(&self) -> String {
         let all = self.list.iter().flat_map(|hunk| &hunk.lines);
         lines(all.filter_map(|line| line.strip_prefix('+')))
@@ -85,7 +84,7 @@ fn is_change(line: &str) -> bool {
     line.starts_with(['+', '-'])
 }
 
-/// The identities that the files to come on `node` carry.
+/// The stamps in the new files of `node`.
 fn stamps(node: &NodePlan) -> Vec<String> {
     let Some(ids) = &node.ids else {
         return Vec::new();
@@ -93,11 +92,11 @@ fn stamps(node: &NodePlan) -> Vec<String> {
     ids.iter().map(|(_, id)| id.to_string()).collect()
 }
 
-/// Every pair of lines that differ in their stamp only becomes one line of context.
+/// Turns each pair of lines that differ only in the stamp into one line of context.
 fn without_stamps(lines: &[String], stamps: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = lines.to_vec();
     for stamp in stamps {
-        // hactl's files carry it once. A host's copy may carry it as often as it likes.
+        // hactl's files contain it once. A host's copy may contain it any number of times.
         if kept.iter().filter(|line| line.contains(stamp)).count() > MAX_STAMPED {
             continue;
         }
@@ -109,7 +108,7 @@ fn without_stamps(lines: &[String], stamps: &[String]) -> Vec<String> {
     kept
 }
 
-/// A removed and an added line that differ in their stamp only.
+/// The indices of a removed and an added line that differ only in the stamp.
 fn stamp_pair(lines: &[String], stamp: &str) -> Option<(usize, usize)> {
     for (new, line) in lines.iter().enumerate() {
         let Some(added) = line.strip_prefix('+').filter(|line| line.contains(stamp)) else {
@@ -136,7 +135,7 @@ fn is_stamped_as(removed: &str, added: &str, stamp: &str) -> bool {
         .is_some_and(|old| old.len() == STAMP && old.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// `text` with a placeholder where it carries a stamp: of no use to a reader, whoever's it is.
+/// Replaces the stamps of `node` with a placeholder.
 pub(super) fn without_stamp(text: &str, node: &NodePlan) -> String {
     let mut text = text.to_owned();
     for stamp in stamps(node) {

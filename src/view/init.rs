@@ -1,4 +1,4 @@
-//! A first inventory: the questions for it, and what was written.
+//! Prompts and output of `init`.
 
 use std::net::IpAddr;
 
@@ -17,14 +17,14 @@ use crate::model::{ClusterName, InterfaceName, NodeName, ServerAddress};
 use crate::ops::InitReport;
 use crate::report::InitBody;
 
-/// A question that was not answered.
+/// The user gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unanswered;
 
 type Answer<T> = Result<T, Unanswered>;
 
 impl Ui {
-    /// Asks for everything that a first inventory needs; every answer is checked as it is given.
+    /// Asks for everything that a starter inventory needs, and validates each answer.
     pub fn ask_for_inventory(&self) -> Answer<StarterOptions> {
         self.status(
             "A few questions for a first inventory; Enter takes what stands in brackets.\n\n",
@@ -135,7 +135,7 @@ fn list(text: &str) -> Vec<String> {
 
 pub(super) fn init_text(report: &InitReport, unicode: bool) -> String {
     let cluster = &report.inventory.cluster;
-    // A note asks for nothing to be done, and a first inventory's writer has enough to read.
+    // Notes need no action, and a new user has enough to read.
     let is_worth_a_word = |finding: &&Finding| finding.severity() > Severity::Note;
     let findings: Vec<Finding> = report
         .findings

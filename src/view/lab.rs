@@ -1,4 +1,4 @@
-//! Labs.
+//! Output of `lab`.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use super::ui::Ui;
 use crate::lab::{LabStatus, NodeState};
 use crate::report::{LabDownBody, LabStatusBody, LabUpBody};
 
-/// A lab that has just come up, and how it is used.
+/// Output of `lab up`.
 #[derive(Debug)]
 pub struct LabUp<'a>(pub &'a LabStatus);
 
@@ -23,12 +23,11 @@ impl Show for LabUp<'_> {
     }
 }
 
-/// The labs that were removed: of one name, or all.
+/// Output of `lab down`.
 #[derive(Debug)]
 pub struct LabDown<'a> {
-    /// The name that was asked for.
+    /// The requested lab. `None` means all.
     pub name: Option<&'a str>,
-    /// What was removed.
     pub removed: &'a [String],
 }
 
@@ -48,7 +47,7 @@ impl Show for LabDown<'_> {
     }
 }
 
-/// Labs as they are.
+/// Output of `lab status`.
 #[derive(Debug)]
 pub struct Labs<'a>(pub &'a [LabStatus]);
 
@@ -75,7 +74,7 @@ pub(super) fn name_option(lab: &LabStatus) -> String {
     }
 }
 
-/// What can be done with a lab, as it is typed.
+/// Commands to try on a lab.
 pub(super) fn uses(lab: &LabStatus) -> String {
     let name = name_option(lab);
     let rows = [

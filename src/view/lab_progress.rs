@@ -1,11 +1,10 @@
-//! A lab coming up.
+//! Progress while a lab is created.
 
 use super::text::{comma, elapsed, wrap};
 use super::ui::Ui;
 use crate::lab::{ImageLayer, LabEvent, Release};
 use crate::ops::Stamped;
 
-/// Shows what happens while a lab is made.
 #[derive(Debug)]
 pub struct LabProgress {
     ui: Ui,
@@ -13,7 +12,6 @@ pub struct LabProgress {
 }
 
 impl Ui {
-    /// Follows a lab that is being made by `verb`.
     pub fn lab_progress(&self, verb: &'static str) -> LabProgress {
         LabProgress {
             ui: self.clone(),
@@ -23,7 +21,6 @@ impl Ui {
 }
 
 impl LabProgress {
-    /// Shows one event.
     pub fn event(&self, event: &Stamped<LabEvent>) {
         self.ui.event(self.verb, event);
         if let Some(line) = event_line(&event.event) {
@@ -39,7 +36,6 @@ fn layer_words(layer: ImageLayer, release: Release) -> String {
     }
 }
 
-/// An event as a line.
 pub(super) fn event_line(event: &LabEvent) -> Option<String> {
     let words = match event {
         LabEvent::PrerequisitesMissing { packages } => {

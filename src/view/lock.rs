@@ -1,4 +1,4 @@
-//! Who works on the nodes.
+//! Output of `lock show` and `lock break`.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::agent::{Deadline, Journal, Phase};
 use crate::ops::{LockReport, NodeLock};
 use crate::report::LocksBody;
 
-/// Locks as they are.
+/// Output of `lock show`.
 #[derive(Debug)]
 pub struct Locks<'a>(pub &'a LockReport);
 
@@ -28,7 +28,7 @@ impl Show for Locks<'_> {
     }
 }
 
-/// Which locks were broken.
+/// Output of `lock break`.
 #[derive(Debug)]
 pub struct BrokenLocks<'a>(pub &'a LockReport);
 
@@ -46,27 +46,25 @@ impl Show for BrokenLocks<'_> {
 }
 
 impl Ui {
-    /// The same before they are broken.
+    /// Prints the locks that would be broken.
     pub fn show_locks_to_break(&self, report: &LockReport) {
         self.status(&locks_text(report));
         self.status("\n");
     }
 
-    /// Asks whether to break them.
     pub fn agree_to_break(&self, report: &LockReport, is_stopped: &dyn Fn() -> bool) -> bool {
         self.ask(&break_question(report), is_stopped)
     }
 }
 
-/// What is asked before they are broken.
 pub(super) fn break_question(report: &LockReport) -> String {
     let locked: Vec<_> = locked(report).map(|node| &node.node).collect();
     let under_way = locked_changes(report);
     let mut text = String::new();
     if under_way {
         text.push_str(&wrap(
-            "A change is under way. Without its lock others can work on these nodes; what is not \
-             confirmed is still undone by each host, when its timer ends.",
+            "A change is in progress. Without its lock, others can change these nodes. Unless it is \
+             confirmed, each host still rolls it back when its timer ends.",
             0,
             "",
         ));
@@ -118,7 +116,7 @@ pub(super) fn locks_text(report: &LockReport) -> String {
     }
     for deadline in undone(report) {
         said.push(format!(
-            "The change is undone by its hosts at {deadline}, unless it is confirmed"
+            "The hosts roll the change back at {deadline}, unless it is confirmed"
         ));
     }
     format!(
@@ -128,7 +126,7 @@ pub(super) fn locks_text(report: &LockReport) -> String {
     )
 }
 
-/// When changes are undone, each time once.
+/// The distinct rollback deadlines.
 fn undone(report: &LockReport) -> Vec<&Deadline> {
     let mut found: Vec<&Deadline> = Vec::new();
     let journals = report.nodes.iter().filter_map(|node| node.journal.as_ref());
@@ -176,7 +174,7 @@ fn change_words(journal: &Journal) -> String {
     }
 }
 
-/// Which locks are gone, and why others are not.
+/// Which locks were broken, and why others could not be.
 pub(super) fn broken_text(report: &LockReport, unicode: bool) -> String {
     if locked(report).next().is_none() {
         return "No node is locked.\n".to_owned();
@@ -190,13 +188,13 @@ pub(super) fn broken_text(report: &LockReport, unicode: bool) -> String {
         return text;
     }
     let what = if locked_changes(report) {
-        "the change under way there is still undone by each host, unless it is confirmed"
+        "each host still rolls the change in progress back, unless it is confirmed"
     } else {
-        "no change was under way, and nothing live was touched"
+        "no change was in progress, and nothing live was touched"
     };
     text.push_str(&labelled(
         &paint::good("Done:"),
-        &format!("{} can be worked on again; {what}.", and(&report.broken)),
+        &format!("the lock is broken on {}; {what}.", and(&report.broken)),
         "      ",
     ));
     text

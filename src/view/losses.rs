@@ -1,13 +1,13 @@
-//! What a plan would stop serving, in a list whose names can be typed.
+//! What a plan would stop serving, listed by the names that `--stop-serving` takes.
 
 use super::paint;
 use super::text::{and, comma, indent, width, wrap};
 use crate::plan::{Loss, LostService};
 
-/// A name is no longer than this in the first column; a longer one has a line of its own.
+/// Maximum width of the column of names. Longer names get a line of their own.
 const NAME_WIDTH: usize = 28;
 
-/// The losses of several nodes as one, each with what it is and where.
+/// The name of each loss, and what it is and where. Losses that several nodes share are merged.
 fn rows(losses: &[Loss]) -> Vec<(String, String)> {
     let mut groups: Vec<Vec<&Loss>> = Vec::new();
     for loss in losses {
@@ -60,7 +60,7 @@ fn list(losses: &[Loss]) -> String {
     rows.iter().map(row).collect()
 }
 
-/// The part of a plan's summary; empty where nothing is lost.
+/// The section in the summary of a plan. Empty if nothing is lost.
 pub(super) fn losses_text(losses: &[Loss]) -> String {
     if losses.is_empty() {
         return String::new();
@@ -68,7 +68,7 @@ pub(super) fn losses_text(losses: &[Loss]) -> String {
     format!("{}\n{}", paint::warn_label("Stops serving:"), list(losses))
 }
 
-/// The question of its own before anything is done.
+/// The separate prompt before a change starts.
 pub(super) fn losses_question(losses: &[Loss]) -> String {
     let list = indent(&list(losses), "");
     format!(

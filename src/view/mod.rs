@@ -1,8 +1,8 @@
 //! The only place that prints.
 //!
-//! Every text is made by a function from data to a `String` with colours in it, so that it can be
-//! looked at in a test without a host; [`Ui`] writes it, without colours where there are to be none.
-//! Data goes to standard output; progress, status, logs and complaints go to standard error.
+//! Every text comes from a function that turns data into a `String` with colours, so tests need no host. [`Ui`]
+//! writes it, and strips the colours where they are unwanted. Data goes to standard output. Progress, status,
+//! logs and errors go to standard error.
 
 mod ask;
 mod ask_secret;

@@ -1,4 +1,4 @@
-//! What happens on a node; nodes on which the same happens share a block.
+//! What a plan does on each node. Nodes with the same changes share a block.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::check::Rule;
 use crate::plan::{Change, Course, FileChange, NodePlan, Plan, SysctlChange};
 use crate::units;
 
-/// Where a row's words begin.
+/// The column in which the text of a row starts.
 const LABEL: usize = 12;
 
 /// The blocks of all nodes that change or drift.
@@ -60,7 +60,7 @@ fn generation_words(nodes: &[&NodePlan], plan: &Plan) -> String {
     }
 }
 
-/// Everything but the names and the VIPs; empty when nothing happens and nothing is wrong.
+/// Everything but the names and the VIPs. Empty when nothing changes and nothing is wrong.
 fn body(node: &NodePlan, plan: &Plan) -> String {
     let mut text = String::new();
     let mut rows = |label: &str, lines: Vec<String>| {
@@ -80,7 +80,7 @@ fn body(node: &NodePlan, plan: &Plan) -> String {
         rows(
             "packages",
             vec![format!(
-                "{} {} and what they need",
+                "{} {} and dependencies",
                 paint::good("+"),
                 and(&packages)
             )],
@@ -105,7 +105,7 @@ fn body(node: &NodePlan, plan: &Plan) -> String {
 }
 
 fn sysctl_words(sysctl: &SysctlChange) -> String {
-    // Some keys have no value until they get one; others come with a module of the kernel.
+    // Some keys are unset by default, others appear with a kernel module.
     let value = |value: Option<&str>| {
         value
             .filter(|value| *value != "-")
@@ -116,7 +116,7 @@ fn sysctl_words(sysctl: &SysctlChange) -> String {
     format!("{} {now} -> {wanted}", sysctl.key)
 }
 
-/// The files, under the cause that they share.
+/// The files, grouped by cause.
 fn file_lines(node: &NodePlan, plan: &Plan) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&FileChange>)> = Vec::new();
     for file in node.files() {
@@ -147,7 +147,7 @@ fn row(label: &str, words: &str) -> String {
     format!("  {label:<width$}{words}\n", width = LABEL - 2)
 }
 
-/// Who holds what, and whether that changes.
+/// The VIPs that the nodes hold, and what happens to them.
 fn vip_row(nodes: &[&NodePlan], plan: &Plan) -> String {
     let words: Vec<String> = nodes
         .iter()
@@ -187,7 +187,7 @@ fn held_words(node: &NodePlan, plan: &Plan) -> Vec<String> {
     groups.iter().map(of_group).collect()
 }
 
-/// One line for those that passed, a daemon's own words when it refuses.
+/// One line for the tests that passed, and the daemon's output for each that failed.
 fn tests_text(node: &NodePlan) -> String {
     let passed: Vec<&str> = node
         .tests

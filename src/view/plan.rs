@@ -1,4 +1,4 @@
-//! A plan, for people and as JSON.
+//! Output of `plan`.
 
 use camino::Utf8Path;
 use serde::Serialize;
@@ -21,13 +21,12 @@ use crate::ops::{Notice, PlanReport};
 use crate::plan::{Goal, NodePlan, Plan, Strategy};
 use crate::report::PlanBody;
 
-/// What `plan` found, and how much of it is shown.
+/// Output of `plan`.
 pub struct Planned<'a> {
-    /// What it found.
     pub report: &'a PlanReport,
-    /// How much of it people see.
+    /// How much of the plan is shown as text.
     pub detail: PlanDetail,
-    /// Where it was saved.
+    /// The plan file, if one was written.
     pub saved: Option<&'a Utf8Path>,
 }
 
@@ -58,8 +57,8 @@ impl Show for Planned<'_> {
         ui.status(&findings_text(findings, Some(source), Ui::is_unicode()));
         ui.data(&plan_text(&report.plan, self.detail));
         if !report.plan.is_empty() && leaves_elections_alone(&report.plan) {
-            let words = "No file that failover depends on changes, so its predicted times stay as they are: \
-                         hactl check";
+            let words = "No file that affects failover changes, so the predicted times stay the same: \
+                         see `hactl check`";
             ui.data(&format!("\n{}\n", paint::faint(wrap(words, 0, ""))));
         } else if let (false, Some(expected)) = (report.plan.is_empty(), &report.expected) {
             ui.data(&format!("\n{}", expected_text(expected)));
@@ -70,7 +69,7 @@ impl Show for Planned<'_> {
     }
 }
 
-/// What hosts tell of earlier changes.
+/// What hosts report about earlier changes.
 pub(super) fn notices_text(notices: &[Notice]) -> String {
     let label = paint::warn_label("notice:");
     let texts = by_words(notices.iter().map(notice_words))
@@ -83,15 +82,14 @@ pub(super) fn notices_text(notices: &[Notice]) -> String {
 /// How much of a plan is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlanDetail {
-    /// Its sum and its order, where the rest was shown before.
+    /// The summary and the order, if the rest was shown before.
     Summary,
     /// What changes on every node.
     Nodes,
-    /// That, and the diff of every file.
+    /// The same, and the diff of every file.
     Diffs,
 }
 
-/// The plan, in that detail.
 pub(super) fn plan_text(plan: &Plan, detail: PlanDetail) -> String {
     let mut text = String::new();
     if detail >= PlanDetail::Diffs {
@@ -104,7 +102,7 @@ pub(super) fn plan_text(plan: &Plan, detail: PlanDetail) -> String {
     text
 }
 
-/// True when only nginx's own files change, on which no election depends.
+/// True when only nginx's own files change. No election depends on those.
 fn leaves_elections_alone(plan: &Plan) -> bool {
     let is_first = plan.nodes.iter().any(|node| node.generation.is_none());
     let mut files = plan.nodes.iter().flat_map(NodePlan::files);
@@ -166,7 +164,7 @@ fn summary(plan: &Plan) -> String {
     text
 }
 
-/// One after the other, or all at once and why.
+/// The order of the nodes, or why all change at once.
 fn order(plan: &Plan, changing: &[&NodePlan]) -> String {
     if changing.len() == 1 {
         return String::new();

@@ -140,11 +140,11 @@ fn a_restart_says_why_and_where_the_vip_goes() {
     }
     assert_snapshot!(plain(&plan_text(&plan, PlanDetail::Nodes)));
     for node in &mut plan.nodes {
-        let why = "a reload would end it, since its file has an error: SECURITY VIOLATION";
+        let why = "a reload would make it exit, since its file has an error: SECURITY VIOLATION";
         node.set_unit(UnitId::KEEPALIVED, UnitAction::Restart, why);
     }
     let text = plain(&plan_text(&plan, PlanDetail::Summary)).replace("\n       ", " ");
-    let words = "keepalived restarts (a reload would end it, since its file has an error: SECURITY VIOLATION)";
+    let words = "keepalived restarts (a reload would make it exit, since its file has an error: SECURITY VIOLATION)";
     assert!(text.contains(words), "{text}");
 }
 
@@ -208,7 +208,7 @@ fn where_every_vip_goes_is_said() {
             next(plan, Some("lb3"));
             plan.strategy = at_once(160);
         }),
-        // Nobody knows; two own it; one is given up, one is restarted.
+        // The next owner is unknown. Two nodes own the VIP. One VIP is lost while nginx restarts.
         said(&|plan| next(plan, None)),
         said(&|plan| {
             plan.nodes
@@ -354,7 +354,7 @@ fn how_an_interrupted_change_ended_is_told() {
     assert_snapshot!(plain(&notices_text(&all)));
 }
 
-/// Everything that can be lost, on one node and on several.
+/// Every kind of loss, on one node and on several.
 fn losing() -> Plan {
     let loss = |node: &str, what: &str, service| Loss {
         node: name(node),

@@ -1,4 +1,4 @@
-//! What faults are predicted to cost, as a table.
+//! The predicted cost of faults, as a table.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::text::{columns, comma, indent, wrap};
 use crate::check::{Cost, Fault, Gap, Prediction};
 use crate::ops::Expected;
 
-/// The table of each group of virtual IPs; with what holds now beside it, where the change alters that.
+/// One table per group of VIPs, with the current values alongside if the change alters them.
 pub(super) fn expected_text(expected: &Expected) -> String {
     let mut text = String::new();
     for after in &expected.predictions {
@@ -17,8 +17,8 @@ pub(super) fn expected_text(expected: &Expected) -> String {
     }
     if !text.is_empty() {
         let note = format!(
-            "By VRRP's timers and the checks' settings (keepalived {}). What machines, \
-             network and ARP caches take comes on top: docs/failover.md has measurements.",
+            "Computed from VRRP's timers and the check settings (keepalived {}). Machines, \
+             network and ARP caches add to it: docs/failover.md has measurements.",
             expected.keepalived
         );
         text.push_str(&paint::faint(wrap(&note, 0, "")));
@@ -81,7 +81,7 @@ fn cost_words(cost: Cost) -> String {
             if first == last {
                 return last;
             }
-            // One unit for both, where they have the same.
+            // A unit that both share is printed once.
             match (first.rsplit_once(' '), last.rsplit_once(' ')) {
                 (Some((number, unit)), Some((_, last_unit))) if unit == last_unit => {
                     format!("{number} to {last}")
@@ -93,7 +93,7 @@ fn cost_words(cost: Cost) -> String {
     }
 }
 
-/// `none`, `<1 ms`, `151 ms`, `3.1 s`: rounded up, since a promise must hold.
+/// `none`, `<1 ms`, `151 ms`, `3.1 s`: rounded up, so that the prediction still holds.
 pub(super) fn time_words(time: Duration) -> String {
     let micros = time.as_micros();
     match micros {

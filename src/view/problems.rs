@@ -1,11 +1,11 @@
-//! What keeps nodes from serving or taking over, around a change.
+//! Text for what keeps nodes from serving or taking over, before and after a change.
 
 use super::paint;
 use super::text::labelled;
 use crate::check::Rule;
 use crate::health::Problem;
 
-/// A problem, with its rule and what that says to do.
+/// A problem, with the id of its rule and the fix.
 pub(super) fn problem_words(problem: &Problem) -> String {
     match Rule::of_problem(problem) {
         Some(rule) => format!("{problem} ({}: {})", rule.id, rule.fix),
@@ -13,7 +13,7 @@ pub(super) fn problem_words(problem: &Problem) -> String {
     }
 }
 
-/// What is wrong now. Daemons that do not run are drift, and shown as that.
+/// Current problems. Daemons that are down count as drift, and are shown there.
 pub(super) fn problems_text(problems: &[Problem]) -> String {
     let label = paint::warn_label("problem:");
     let is_drift = |problem: &&Problem| matches!(problem, Problem::DaemonDown { .. });
@@ -23,7 +23,7 @@ pub(super) fn problems_text(problems: &[Problem]) -> String {
         .collect()
 }
 
-/// What was wrong before the change, and still is.
+/// Problems that existed before the change and persist.
 pub(super) fn remaining_text(problems: &[Problem]) -> String {
     let label = paint::warn("Still wrong, as before:");
     problems

@@ -7,17 +7,15 @@ use crate::apply::Event;
 use crate::ops::Stamped;
 use crate::plan::Plan;
 
-/// Shows events as they come.
 #[derive(Debug)]
 pub(super) enum Progress {
     /// On a terminal.
     Bars(Bars),
-    /// In a pipe, or between logs.
+    /// In a pipe, or if logs go to standard error too.
     Lines(Ui, Lines),
 }
 
 impl Progress {
-    /// Progress of `plan`.
     pub(super) fn new(ui: &Ui, plan: &Plan) -> Self {
         match ui.bars() {
             Some(bars) => Self::Bars(Bars::new(bars, plan, ui.colours_err())),
@@ -25,19 +23,18 @@ impl Progress {
         }
     }
 
-    /// The same as lines, also on a terminal.
+    /// Lines, even on a terminal.
     pub(super) fn log(ui: &Ui, plan: &Plan) -> Self {
         Self::Lines(ui.clone(), Lines::new(plan))
     }
 
-    /// It is over: shows what is left to show.
+    /// Prints what is still held back.
     pub(super) fn finish(self) {
         if let Self::Lines(ui, mut lines) = self {
             ui.status(&lines.finish());
         }
     }
 
-    /// Shows one event.
     pub(super) fn event(&mut self, event: &Stamped<Event>) {
         match self {
             Self::Bars(bars) => bars.event(event),

@@ -1,4 +1,4 @@
-//! A line per node with its step and how far it is; gone when it is over.
+//! A progress bar per node, cleared at the end.
 
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use crate::plan::Plan;
 pub(super) struct Bars(Vec<(NodeName, ProgressBar)>);
 
 impl Bars {
-    /// Bars for the nodes of `plan`.
     pub(super) fn new(screen: &MultiProgress, plan: &Plan, coloured: bool) -> Self {
         let nodes: Vec<&NodeName> = plan.changing().map(|node| &node.node).collect();
         let widest = nodes.iter().map(|node| width(node.as_str())).max();
@@ -29,7 +28,6 @@ impl Bars {
         Self(nodes.into_iter().map(bar).collect())
     }
 
-    /// Shows one event.
     pub(super) fn event(&self, event: &Stamped<Event>) {
         match &event.event {
             Event::StepStarted { step, .. } => {
@@ -45,17 +43,17 @@ impl Bars {
                 bar.set_message(note.clone().unwrap_or_else(|| done(*step).to_owned()));
             }),
             Event::Activating { node, .. } => self.on(node, |bar| bar.set_message("activating")),
-            Event::Reverting { node } => self.on(node, |bar| bar.set_message("undoing")),
-            Event::Reverted { node } => self.on(node, |bar| bar.set_message("as it was")),
+            Event::Reverting { node } => self.on(node, |bar| bar.set_message("rolling back")),
+            Event::Reverted { node } => self.on(node, |bar| bar.set_message("rolled back")),
             Event::RevertFailed { node, .. } => {
-                self.on(node, |bar| bar.set_message("could not be undone"));
+                self.on(node, |bar| bar.set_message("could not be rolled back"));
             }
             Event::Failed { .. } | Event::Interrupted => {
                 for (_, bar) in &self.0 {
                     bar.set_message("stopped");
                 }
             }
-            // Told as lines: they concern nodes that need not be in the plan.
+            // Recovery is printed as lines, since its nodes may be outside the plan.
             Event::RecoveryStarted { .. }
             | Event::RecoveryFinished { .. }
             | Event::LockReleased { .. }

@@ -1,4 +1,4 @@
-//! A line per step, stable enough for a log: nodes that did the same are named in one line.
+//! A line per step, stable enough for a log. Nodes that report the same share a line.
 
 use std::net::IpAddr;
 
@@ -12,11 +12,11 @@ use crate::ops::Stamped;
 use crate::plan::Plan;
 use crate::units;
 
-/// Makes lines of events.
+/// Turns events into lines.
 #[derive(Debug)]
 pub(super) struct Lines {
     installs: Vec<String>,
-    /// The step that all nodes take at a time.
+    /// The step that all nodes are currently in.
     step: Option<Step>,
     done: Vec<(NodeName, Option<String>)>,
     tested: Vec<UnitId>,
@@ -25,7 +25,6 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Lines about `plan`.
     pub(super) fn new(plan: &Plan) -> Self {
         let mut installs: Vec<String> = plan
             .changing()
@@ -50,7 +49,7 @@ impl Lines {
         }
     }
 
-    /// What there is to say now; nothing, often.
+    /// The text to print for an event, often empty.
     pub(super) fn event(&mut self, event: &Stamped<Event>) -> String {
         let is_last = event.progress.is_some_and(Progress::is_step_done);
         let event = &event.event;
@@ -92,7 +91,7 @@ impl Lines {
             Event::ProblemsRemain { .. } => String::new(),
             Event::Failed { step, message } => {
                 let before = self.flush();
-                // All that failed is told at the end; here, that something did, and what first.
+                // The outcome lists every failure. Only the first of a step is printed here.
                 if self.failed.replace(*step) == Some(*step) {
                     return before;
                 }
@@ -109,18 +108,18 @@ impl Lines {
             ),
             Event::LockNotHandedOver { node, message } => format!(
                 "{node}: {} {message}\n",
-                paint::bad("cannot tell the lock that the change waits:")
+                paint::bad("cannot hand the lock over to the pending change:")
             ),
-            Event::Reverting { node } => format!("{node}: undoing\n"),
-            Event::Reverted { node } => format!("{node}: as it was\n"),
+            Event::Reverting { node } => format!("{node}: rolling back\n"),
+            Event::Reverted { node } => format!("{node}: rolled back\n"),
             Event::RevertFailed { node, message } => format!(
                 "{node}: {}\n",
-                paint::bad(format!("could not be undone: {message}"))
+                paint::bad(format!("could not be rolled back: {message}"))
             ),
         }
     }
 
-    /// What was done and not said yet: a step that did not end on all nodes.
+    /// Prints what some nodes did in a step that did not complete on all of them.
     pub(super) fn finish(&mut self) -> String {
         self.flush()
     }
@@ -133,7 +132,7 @@ impl Lines {
         }
     }
 
-    /// Who owns what is said when it is news.
+    /// Reports owners that have changed.
     fn owners_seen(&mut self, owners: &[(IpAddr, NodeName)]) -> String {
         let news: Vec<String> = owners
             .iter()
@@ -144,7 +143,7 @@ impl Lines {
         news.concat()
     }
 
-    /// What the nodes of a step have done so far, in one line per note.
+    /// What the nodes have done so far in this step, one line per note.
     fn flush(&mut self) -> String {
         let Some(step) = self.step.take() else {
             return String::new();
@@ -172,7 +171,7 @@ impl Lines {
         Some(match step {
             Step::Lock => "locked".to_owned(),
             Step::Stage => "files sent".to_owned(),
-            // Only what the daemons have been asked is said of them.
+            // Only tests that were run are reported.
             Step::Validate if !self.tested.is_empty() => {
                 let tests = units::all().filter(|unit| self.tested.contains(&unit.id));
                 let tests: Vec<&str> = tests.map(|unit| unit.test_command).collect();

@@ -1,4 +1,4 @@
-//! What has to be ended before a change of one's own, and that it was.
+//! Text for the recovery of an interrupted change, which precedes a new one.
 
 use super::paint;
 use super::text::{and, labelled};
@@ -6,7 +6,7 @@ use crate::apply::{Event, RecoveryDirection};
 use crate::model::NodeName;
 use crate::ops::{InterruptedChange, Recovery};
 
-/// What will be done first, and why.
+/// What will be recovered first, and why.
 pub(super) fn recovery_text(recovery: &Recovery) -> String {
     let label = paint::warn_label("first:");
     let line = |words: String| labelled(&label, &words, "       ");
@@ -46,7 +46,7 @@ fn change_words(change: &InterruptedChange) -> String {
     }
 }
 
-/// What agreeing to it means, for the question: `roll back the interrupted change`.
+/// The clause for the prompt: `roll back the interrupted change`.
 pub(super) fn recovery_agreement(recovery: &Recovery) -> Option<String> {
     let has = |direction| {
         let mut changes = recovery.changes.iter();
@@ -65,7 +65,7 @@ pub(super) fn recovery_agreement(recovery: &Recovery) -> Option<String> {
     (!parts.is_empty()).then(|| and(&parts))
 }
 
-/// What happens while it is done; nothing for other events.
+/// Progress of the recovery. `None` for other events.
 pub(super) fn recovery_event_text(event: &Event) -> Option<String> {
     Some(match event {
         Event::RecoveryStarted {
@@ -87,7 +87,6 @@ pub(super) fn recovery_event_text(event: &Event) -> Option<String> {
     })
 }
 
-/// A lock is free.
 pub(super) fn released_text(node: &NodeName, holder: &str) -> String {
     format!("{node}: released the stale lock of {holder}\n")
 }

@@ -1,4 +1,4 @@
-//! What render wrote.
+//! Output of `render`.
 
 use camino::Utf8Path;
 use serde::Serialize;
@@ -10,11 +10,9 @@ use super::ui::Ui;
 use crate::ops::RenderReport;
 use crate::report::RenderBody;
 
-/// What `render` wrote to a folder.
+/// Output of `render`.
 pub struct Rendered<'a> {
-    /// The folder.
     pub folder: &'a Utf8Path,
-    /// What was written.
     pub report: &'a RenderReport,
 }
 

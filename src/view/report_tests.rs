@@ -271,7 +271,7 @@ fn findings_point_into_the_inventory() {
     assert_snapshot!("findings_in_ascii", plain(&check_text(&report, false)));
 }
 
-/// The error as programs are told it.
+/// The error as JSON.
 fn failed(complaint: &Complaint) -> serde_json::Value {
     let ui = Ui::captured(Format::Json);
     ui.fail("plan", complaint, 3);

@@ -1,4 +1,4 @@
-//! Plans, outcomes and reports built by hand, for the snapshots.
+//! Hand-made plans, outcomes and reports for the snapshots.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::remote::RemoteError;
 use crate::render::{ConfigId, ConfigIds};
 use crate::units;
 
-/// `text` as a terminal without colours shows it; every line must fit, but for those of a diff.
+/// `text` without colours. Asserts that every line fits, except in diffs and quotes.
 pub(super) fn plain(text: &str) -> String {
     let text = unbroken(text);
     for line in text.lines() {
@@ -36,7 +36,7 @@ pub(super) fn plain(text: &str) -> String {
     text
 }
 
-/// The same of what may be wider.
+/// The same, without a limit on the width.
 pub(super) fn unbroken(text: &str) -> String {
     let text = anstream::adapter::strip_str(text).to_string();
     for line in text.lines() {
@@ -45,7 +45,7 @@ pub(super) fn unbroken(text: &str) -> String {
     text
 }
 
-/// `text` with its colours made visible.
+/// `text` with visible colour codes.
 pub(super) fn coloured(text: &str) -> String {
     text.replace('\u{1b}', "^")
 }
@@ -113,7 +113,7 @@ pub(super) fn file(path: &str, cause: Cause, before: &str, after: &str) -> FileC
     }
 }
 
-/// Files, and what happens to nginx and keepalived for them.
+/// Changes of files, and the actions on nginx and keepalived that they need.
 pub(super) fn changes(files: Vec<FileChange>, actions: [UnitAction; 2]) -> Vec<Change> {
     let unit = |(unit, action)| UnitChange {
         unit,
@@ -126,7 +126,7 @@ pub(super) fn changes(files: Vec<FileChange>, actions: [UnitAction; 2]) -> Vec<C
     files.into_iter().map(Change::File).chain(units).collect()
 }
 
-/// An upstream's server is added; both stamps change.
+/// Adds a server to an upstream, which changes both stamps.
 pub(super) fn upstream_change() -> Plan {
     let nodes = ["lb2", "lb3", "lb1"].map(|which| {
         let upstream = |servers: &str, stamp: &str| {
@@ -167,7 +167,7 @@ pub(super) fn upstream_change() -> Plan {
     plan(nodes.into())
 }
 
-/// Three hosts that hactl has never seen.
+/// The plan for three hosts that hactl has never touched.
 pub(super) fn first_plan() -> Plan {
     let nodes = [("lb1", 254), ("lb2", 252), ("lb3", 250)].map(|(which, priority)| {
         let keepalived = format!(
@@ -240,7 +240,7 @@ pub(super) fn unreachable(node: &str) -> AgentError {
     })
 }
 
-/// The port that a reload needs is taken.
+/// nginx fails to reload because the port is taken.
 pub(super) fn stale(node: &str) -> AgentError {
     AgentError::Failed {
         node: name(node),
@@ -257,7 +257,7 @@ pub(super) fn failure(step: Step, errors: Vec<FailureCause>) -> Failure {
     Failure { step, errors }
 }
 
-/// `events` as one run tells them.
+/// `events` stamped as in one run.
 pub(super) fn stamped(events: &[Event]) -> Vec<Stamped<Event>> {
     let told = Events::new(&|_| ());
     for event in events {
@@ -266,7 +266,7 @@ pub(super) fn stamped(events: &[Event]) -> Vec<Stamped<Event>> {
     told.all()
 }
 
-/// What `verb` prints for programs.
+/// The JSON document that `verb` prints.
 pub(super) fn document(verb: &'static str, exit_code: u8, report: &impl Show) -> serde_json::Value {
     let ui = Ui::captured(Format::Json);
     ui.show(verb, exit_code, report);
@@ -300,7 +300,7 @@ pub(super) fn deadline() -> Deadline {
     }
 }
 
-/// A lock; without a process, it is a change's that waits.
+/// A lock. Without a pid, it is that of a change pending confirmation.
 pub(super) fn lock(pid: &str) -> LockInfo {
     LockInfo {
         tx: "20261122T165000Z-1-00000000".to_owned(),
@@ -312,7 +312,7 @@ pub(super) fn lock(pid: &str) -> LockInfo {
     }
 }
 
-/// Of a service in this state; an empty one means that systemd has no such service.
+/// A service in this state. Empty means that systemd has no such unit.
 pub(super) fn unit_status(active: &str) -> UnitStatus {
     let load = if active.is_empty() { "" } else { "loaded" };
     UnitStatus {

@@ -1,4 +1,4 @@
-//! Confirming and cancelling a change that waits.
+//! Output of `confirm` and `cancel`.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::model::NodeName;
 use crate::ops::{SettleEnd, SettleReport, Stamped};
 use crate::report::{SettleBody, SettleOutcome, SettleResult};
 
-/// Shows one change being ended.
+/// The view of a pending change that is confirmed or cancelled.
 #[derive(Debug)]
 pub struct SettleView {
     ui: Ui,
@@ -22,7 +22,6 @@ pub struct SettleView {
 }
 
 impl Ui {
-    /// Follows a change being ended.
     pub fn follow_settling(&self, verb: SettleVerb) -> SettleView {
         SettleView {
             ui: self.clone(),
@@ -39,27 +38,25 @@ fn name(verb: SettleVerb) -> &'static str {
 }
 
 impl SettleView {
-    /// Something happened.
     pub fn event(&self, event: &Stamped<Event>) {
         self.ui.event(name(self.verb), event);
         self.ui.status(&event_text(&event.event));
     }
 
-    /// The user wants it to stop.
+    /// Called on the first Ctrl-C.
     pub fn stopping(&self) {
         self.ui.status(match self.verb {
             SettleVerb::Confirm => {
                 "Stopping: if a confirmation was sent, all nodes are confirmed first.\n\
-                 Ctrl-C again leaves it at once: the nodes settle it among themselves.\n"
+                 Press Ctrl-C again to quit: the nodes then decide among themselves.\n"
             }
             SettleVerb::Cancel => {
-                "Stopping: if the change was withdrawn, all nodes are brought back first.\n\
-                 Ctrl-C again leaves it at once: each host undoes it when its timer ends.\n"
+                "Stopping: if the change was withdrawn, all nodes are rolled back first.\n\
+                 Press Ctrl-C again to quit: each host rolls it back when its timer ends.\n"
             }
         });
     }
 
-    /// It is over.
     pub fn end(&self, report: &SettleReport, exit_code: u8) {
         self.ui.show(name(self.verb), exit_code, report);
     }
@@ -79,18 +76,17 @@ impl Show for SettleReport {
     }
 }
 
-/// A line for what is worth one.
+/// One line per notable event.
 fn event_text(event: &Event) -> String {
     match event {
         Event::NodeDone { node, .. } => format!("  {node}: confirmed\n"),
-        Event::Reverted { node } => format!("  {node}: as before\n"),
+        Event::Reverted { node } => format!("  {node}: rolled back\n"),
         Event::RevertFailed { message, .. } => format!("  {}\n", paint::bad(message)),
         Event::Failed { message, .. } => format!("  {}\n", paint::warn(message)),
         _ => String::new(),
     }
 }
 
-/// The last words.
 pub(super) fn settled_text(report: &SettleReport, unicode: bool) -> String {
     let took = elapsed(report.elapsed);
     let Some(change) = &report.change else {
@@ -181,7 +177,7 @@ fn sorted(mut nodes: Vec<&NodeName>) -> String {
     and(&nodes)
 }
 
-/// None was under way: then how the last one ended is what counts.
+/// No change is pending, so the end of the last one is shown instead.
 fn nothing_text(report: &SettleReport) -> String {
     let SettleEnd::Nothing { last } = &report.end else {
         return String::new();
@@ -211,7 +207,7 @@ fn nothing_text(report: &SettleReport) -> String {
     text
 }
 
-/// The same for programs.
+/// The outcome as JSON.
 pub(super) fn settled_record(report: &SettleReport) -> SettleOutcome<'_> {
     let result = match &report.end {
         SettleEnd::Nothing { last } => SettleResult::NothingUnderWay {

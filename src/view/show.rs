@@ -1,4 +1,4 @@
-//! The one place that decides between text for people and documents for programs.
+//! The one place that chooses between text and JSON.
 
 use serde::Serialize;
 
@@ -8,17 +8,17 @@ use crate::model::harmless_json;
 use crate::ops::Stamped;
 use crate::report::{Document, EventLine, FailedBody, ReportLine};
 
-/// Every test that prints for programs is held to the schemas.
+/// Validates the JSON of every test against the schemas.
 #[cfg(test)]
 #[path = "../../tests/support/documents.rs"]
 mod documents;
 
-/// What a verb ends with.
+/// The result of a verb.
 pub trait Show {
-    /// The same for programs.
+    /// The body of the JSON document.
     fn body(&self) -> impl Serialize;
 
-    /// Prints it for people.
+    /// Prints it as text.
     fn print(&self, ui: &Ui, exit_code: u8);
 }
 
@@ -33,7 +33,7 @@ impl<T: Show> Show for &T {
 }
 
 impl Ui {
-    /// Shows what `verb` ends with.
+    /// Prints the result of `verb` in the requested format.
     pub fn show(&self, verb: &'static str, exit_code: u8, report: &impl Show) {
         if self.format() == Format::Human {
             report.print(self, exit_code);
@@ -42,7 +42,7 @@ impl Ui {
         }
     }
 
-    /// Ends a verb that failed: the complaint, and the document that whoever asked for one waits for.
+    /// Reports that a verb failed: as text on standard error, and as JSON if that was requested.
     pub fn fail(&self, verb: &'static str, complaint: &Complaint, exit_code: u8) {
         self.complain(complaint);
         if self.format() != Format::Human {
@@ -53,7 +53,7 @@ impl Ui {
         }
     }
 
-    /// Writes an event where every one is a line of its own.
+    /// Writes an event if the format is NDJSON.
     pub fn event<E: Serialize>(&self, verb: &'static str, event: &Stamped<E>) {
         if self.format() == Format::Ndjson {
             self.json(&EventLine::new(verb, event));
@@ -68,7 +68,7 @@ impl Ui {
         }
     }
 
-    /// Writes a value, on one line where every value has its own.
+    /// Writes a value, on a single line if the format is NDJSON.
     fn json(&self, value: &impl Serialize) {
         let text = match self.format() {
             Format::Ndjson => serde_json::to_string(value),

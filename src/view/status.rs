@@ -1,4 +1,4 @@
-//! What every node is and does.
+//! Output of `status`.
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ impl Show for StatusReport {
     }
 }
 
-/// A row per node, the VIPs, and everything that is not as it should be.
+/// A row per node, the VIPs, and everything that is wrong.
 pub(super) fn status_text(report: &StatusReport) -> String {
     let titles = ["NODE", "VIP", "VRRP"].map(str::to_owned).into_iter();
     let titles = titles
@@ -49,7 +49,7 @@ pub(super) fn status_text(report: &StatusReport) -> String {
     let mut blocks: Vec<_> = known.chain(silent).collect();
     blocks.sort_by_key(|(place, _)| *place);
     rows.extend(blocks.into_iter().flat_map(|(_, rows)| rows));
-    // A finding about a VIP tells who owns it, and what to do.
+    // A finding about a VIP already names its owners and the fix.
     let is_told = |vip: &&VipOwners| {
         let mut about = report.findings.iter().map(|finding| finding.vip);
         vip.sole().is_none() && about.any(|about| about == Some(vip.address))
@@ -68,7 +68,7 @@ pub(super) fn status_text(report: &StatusReport) -> String {
     )
 }
 
-/// What `apply` would be refused for, as it says it.
+/// The errors with which `apply` would refuse to run.
 pub(super) fn refusals_text(report: &StatusReport) -> String {
     let one =
         |refusal: Refusal| Complaint::new(refusal.message).help(refusal.help.unwrap_or_default());
@@ -138,14 +138,14 @@ fn vip_line(vip: &VipOwners) -> String {
     }
 }
 
-/// Everything that is not as it should be, the same on several nodes once.
+/// Everything that is wrong, with what several nodes share merged.
 fn troubles(report: &StatusReport) -> Vec<String> {
     let notices = report.notices.iter().map(notice_words);
     let mut said: Vec<(&NodeName, String)> = notices
         .map(|(node, words)| (node, paint::warn(words)))
         .collect();
     for node in &report.unreachable {
-        // The sentence begins with the node's name, as does the line that it becomes.
+        // The sentence starts with the node's name, which the line adds anyway.
         let why = node
             .why
             .trim_start_matches(node.node.as_str())
@@ -185,7 +185,7 @@ fn troubles(report: &StatusReport) -> Vec<String> {
         if !node.pending.is_empty() {
             let files = count(node.pending.len(), "file");
             say(format!(
-                "{files} would change with the next apply: hactl plan"
+                "{files} would change with the next apply: see `hactl plan`"
             ));
         }
     }

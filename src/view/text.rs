@@ -1,12 +1,12 @@
-//! Shaping lines: widths without colours, columns, indents, lists, times.
+//! Text layout: visible widths, columns, wrapping, lists, times.
 
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-/// What fits everywhere.
+/// The width that output is wrapped to.
 pub(super) const WIDTH: usize = 80;
 
-/// How many columns `text` takes on a screen.
+/// Columns that `text` takes on screen, not counting colour codes.
 pub(super) fn width(text: &str) -> usize {
     anstream::adapter::strip_str(text)
         .to_string()
@@ -14,13 +14,13 @@ pub(super) fn width(text: &str) -> usize {
         .count()
 }
 
-/// `text` filled with spaces to `columns`.
+/// Pads `text` with spaces to `columns`.
 pub(super) fn pad(text: &str, columns: usize) -> String {
     let missing = columns.saturating_sub(width(text));
     format!("{text}{}", " ".repeat(missing))
 }
 
-/// Every line of `text` behind `indent`.
+/// Puts `indent` in front of every non-empty line.
 pub(super) fn indent(text: &str, indent: &str) -> String {
     let line = |line: &str| {
         if line.is_empty() {
@@ -32,19 +32,18 @@ pub(super) fn indent(text: &str, indent: &str) -> String {
     text.lines().map(line).collect()
 }
 
-/// `label text`, the text's further lines under its first.
+/// `label text`, with `hanging` in front of further lines.
 pub(super) fn labelled(label: &str, text: &str, hanging: &str) -> String {
     format!("{label} {}\n", wrap(text, width(label) + 1, hanging))
 }
 
-/// `text` broken at spaces so that it stays within [`WIDTH`]: its first line begins in column `used`,
-/// every other one behind `hanging`. A word that is longer than a line stays whole: a path or a
-/// command must be there to be copied.
+/// Wraps `text` at spaces to [`WIDTH`]. The first line starts in column `used`, the others after `hanging`.
+/// Words longer than a line stay whole, so that paths and commands can be copied.
 pub(super) fn wrap(text: &str, used: usize, hanging: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.split('\n') {
         let words = line.trim_start_matches(' ');
-        // What a line was indented by, all that become of it are.
+        // Wrapped lines keep the indentation of their line.
         let own = &line[..line.len() - words.len()];
         let mut current = String::new();
         for word in phrases(words) {
@@ -68,7 +67,7 @@ pub(super) fn wrap(text: &str, used: usize, hanging: &str) -> String {
     lines.join(&format!("\n{hanging}"))
 }
 
-/// The words of a line; `hactl` and its verb are one, to be read and copied as one.
+/// The words of a line. `hactl` and its verb stay together, so that the command can be copied.
 fn phrases(line: &str) -> Vec<String> {
     let mut phrases: Vec<String> = Vec::new();
     for word in line.split(' ') {
@@ -83,7 +82,7 @@ fn phrases(line: &str) -> Vec<String> {
     phrases
 }
 
-/// Rows in columns as wide as their widest cell, two spaces between, none at a line's end.
+/// Aligns rows in columns, two spaces apart, without trailing spaces.
 pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest = |column: usize| {
@@ -93,7 +92,7 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..count).map(widest).collect();
     let mut text = String::new();
     for row in rows {
-        // What is empty at a row's end, a colour around nothing included, leaves no spaces.
+        // Empty cells at the end of a row, including those with colour codes only, leave no spaces.
         let last = row.iter().rposition(|cell| width(cell) > 0);
         let cells = row
             .iter()
@@ -143,7 +142,6 @@ pub(super) fn without_log_prefix(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// One line each.
 pub(super) fn lines<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut text = String::new();
     for item in items {
@@ -179,7 +177,7 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     }
 }
 
-/// A time as documents have it.
+/// Whole milliseconds, for JSON.
 pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Writing: to which stream, with colours or without, and what becomes of a failure.
+//! Output streams, colours, and write errors.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,19 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use super::complaint::Complaint;
 use crate::model::is_harmful;
 
-/// What standard output gets.
+/// Format of standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Text for people.
+    /// Human-readable text.
     #[default]
     Human,
     /// One JSON document.
     Json,
-    /// A JSON object a line: events as they happen, then the report.
+    /// One JSON object per line: events as they happen, then the report.
     Ndjson,
 }
 
-/// When there are colours.
+/// When to use colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set.
@@ -33,21 +33,19 @@ pub enum ColorChoice {
     Never,
 }
 
-/// How the user wants to be shown things.
+/// Output options from the command line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UiOptions {
-    /// What standard output gets.
     pub format: Format,
-    /// When there are colours.
     pub color: ColorChoice,
-    /// No progress and no status.
+    /// Suppresses progress and status.
     pub quiet: bool,
-    /// Logs go to standard error: then progress comes as lines between them, not as bars.
+    /// Logs go to standard error, so progress comes as lines between them instead of as bars.
     pub logs: bool,
 }
 
 impl UiOptions {
-    /// What can be known of a command line that could not be parsed.
+    /// Finds `--color` on a command line that could not be parsed.
     pub fn before_parsing(arguments: impl Iterator<Item = String>) -> Self {
         let mut options = Self::default();
         let mut words = arguments.peekable();
@@ -68,10 +66,10 @@ struct Inner {
     format: Format,
     quiet: bool,
     colours: Colours,
-    /// Only where bars are drawn.
+    /// `None` unless progress bars are drawn.
     bars: Option<MultiProgress>,
     lost: Mutex<Option<io::Error>>,
-    /// Where everything goes instead of to the streams.
+    /// Captures all output instead of writing it.
     captured: Option<Mutex<String>>,
 }
 
@@ -81,12 +79,12 @@ struct Colours {
     err: bool,
 }
 
-/// Where everything is shown. Clones share one screen.
+/// Writes all output. Clones share one screen.
 #[derive(Debug, Clone)]
 pub struct Ui(Arc<Inner>);
 
 impl Ui {
-    /// A view on this process's own streams.
+    /// Writes to the standard streams of this process.
     pub fn new(options: &UiOptions) -> Self {
         let err_is_terminal = io::stderr().is_terminal();
         let draws_bars = err_is_terminal && !options.quiet && !options.logs && !is_dumb();
@@ -103,8 +101,7 @@ impl Ui {
         }))
     }
 
-    /// A view that shows nothing and keeps everything, with its colours and before the last gate, for
-    /// who wants to look at it as data: tests.
+    /// For tests: captures all output, with colours and before control characters are escaped.
     pub fn captured(format: Format) -> Self {
         Self(Arc::new(Inner {
             format,
@@ -119,7 +116,7 @@ impl Ui {
         }))
     }
 
-    /// What a view made by [`Ui::captured`] was given to show.
+    /// Everything that a [`Ui::captured`] has captured.
     pub fn what_was_captured(&self) -> String {
         let captured = self.0.captured.as_ref();
         captured.map_or_else(String::new, |text| {
@@ -127,7 +124,7 @@ impl Ui {
         })
     }
 
-    /// True when `text` was kept rather than to be shown.
+    /// True when `text` was captured instead of written.
     fn is_kept(&self, text: &str) -> bool {
         let Some(captured) = &self.0.captured else {
             return false;
@@ -137,7 +134,7 @@ impl Ui {
         true
     }
 
-    /// Does `work` while no bar is on the screen.
+    /// Runs `work` with the progress bars hidden.
     fn between_bars<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.0.bars {
             Some(bars) => bars.suspend(work),
@@ -145,17 +142,15 @@ impl Ui {
         }
     }
 
-    /// What standard output gets.
     pub fn format(&self) -> Format {
         self.0.format
     }
 
-    /// True when somebody can be asked.
+    /// True when the user can be prompted.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Where bars are drawn, if they are.
     pub(super) fn bars(&self) -> Option<&MultiProgress> {
         self.0.bars.as_ref()
     }
@@ -194,19 +189,19 @@ impl Ui {
         });
         match result {
             Ok(()) => {}
-            // Who closes a pipe has seen enough; what hactl does to hosts must go on to its end.
+            // The reader of a pipe may close it early. What hactl does to hosts must still run to its end.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => self.lose(error),
         }
     }
 
-    /// Data could not be written.
+    /// Remembers the first write error for [`Ui::finish`].
     pub(super) fn lose(&self, error: io::Error) {
         let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.get_or_insert(error);
     }
 
-    /// Writes how a verb ended: as data, unless it failed.
+    /// Writes the outcome of a verb: to standard output, or to standard error if it failed.
     pub(super) fn end(&self, text: &str, exit_code: u8) {
         if exit_code == 0 {
             self.data(text);
@@ -215,14 +210,14 @@ impl Ui {
         }
     }
 
-    /// Writes progress or status to standard error, unless the user wants it quiet.
+    /// Writes progress or status to standard error, unless `--quiet` is given.
     pub fn status(&self, text: &str) {
         if !self.0.quiet {
             self.raw_error(text);
         }
     }
 
-    /// Writes to standard error. That nobody can read it is no reason to stop.
+    /// Writes to standard error. Write errors are ignored: they must not stop a change.
     pub fn raw_error(&self, text: &str) {
         if self.is_kept(text) {
             return;
@@ -233,29 +228,27 @@ impl Ui {
         });
     }
 
-    /// Writes a complaint.
     pub fn complain(&self, complaint: &Complaint) {
         self.raw_error(&complaint.text(Self::is_unicode()));
     }
 
-    /// Whether everything that was to be shown could be written.
+    /// The first error in writing data, if any.
     pub fn finish(&self) -> io::Result<()> {
         let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.take().map_or(Ok(()), Err)
     }
 
-    /// Where logs go: to standard error, like everything else that is no data.
+    /// A writer to standard error for logs.
     pub fn log_writer(&self) -> LogWriter {
         LogWriter(self.clone())
     }
 }
 
-/// Standard error for logs, in step with the bars.
+/// Writes logs to standard error without disturbing the progress bars.
 #[derive(Debug, Clone)]
 pub struct LogWriter(Ui);
 
 impl LogWriter {
-    /// Whether it takes colours.
     pub fn is_coloured(&self) -> bool {
         self.0.colours_err()
     }
@@ -295,9 +288,8 @@ fn is_coloured(choice: ColorChoice, is_terminal: bool) -> bool {
     }
 }
 
-/// What is written: the colours if there are to be some, and nothing else that a terminal obeys. What
-/// comes from hosts is made harmless where it comes in; this is the gate behind it, for whatever was
-/// forgotten.
+/// Removes colours unless `coloured`, and escapes everything else that a terminal would interpret. Text from
+/// hosts is sanitised where it is read. This is the second line of defence.
 fn plain_unless(coloured: bool, text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -319,7 +311,7 @@ fn plain_unless(coloured: bool, text: &str) -> String {
     shown + rest
 }
 
-/// How many bytes of `text` are one sequence that sets a colour or a weight: `ESC [ 1 ; 31 m`.
+/// Length in bytes of a sequence at the start that sets a colour or a weight, such as `ESC [ 1 ; 31 m`, else 0.
 fn colour_at(text: &str) -> usize {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else {
         return 0;

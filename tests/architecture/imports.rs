@@ -1,26 +1,27 @@
-//! Which file of a module imports which, as the compiler resolves the paths: an item that a parent
-//! re-exports is an import of the file that defines it, and so is one through the name of a module.
+//! The imports among the files of a module, as the compiler resolves them: importing an item that a
+//! parent re-exports counts as importing the file that defines it, and so does a path through a
+//! module's name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{Source, is_word};
 
-/// A path as its words.
+/// A path, split at `::`.
 type Words = Vec<String>;
 
-/// What `use` brings into a file.
+/// The names that a file's `use` declarations bring into scope.
 #[derive(Default)]
 struct Names {
     /// The path behind each name.
     named: BTreeMap<String, Words>,
-    /// The modules of which everything is taken (`use a::*`).
+    /// The modules of glob imports (`use a::*`).
     all_of: Vec<Words>,
 }
 
-/// The imports among the files of each module: from, to, and the items that are imported.
+/// Imports among the files of each module: from, to, and the imported items.
 pub(crate) type Edges = BTreeMap<(String, String), BTreeSet<String>>;
 
-/// The sources by the paths of their modules.
+/// The sources, by module path.
 struct Tree<'a> {
     sources: &'a [Source],
     modules: BTreeMap<Words, usize>,
@@ -71,8 +72,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// True when a path in the code of `file` begins at a module, rather than at an item that a `use`
-    /// has brought, which is counted there.
+    /// Whether a path in the code of `file` starts at a module. If it starts at an imported item,
+    /// the `use` counts already.
     fn leads_out(&self, file: usize, path: &[String]) -> bool {
         let first = path[0].as_str();
         let own = self.sources[file].words();
@@ -86,13 +87,14 @@ impl<'a> Tree<'a> {
             || through_name().is_some()
     }
 
-    /// The module that a path from `base` is, if it is one.
+    /// The module at `path`, relative to `base`, if it is one.
     fn module(&self, base: &[String], path: &[String]) -> Option<Words> {
         let (module, rest) = self.descend(base, path);
         rest.is_empty().then_some(module)
     }
 
-    /// As far down the modules as `path` leads from `base`, and what remains of it.
+    /// Descends from `base` along `path` as far as there are modules. Returns the last module and
+    /// the rest of the path.
     fn descend<'p>(&self, base: &[String], path: &'p [String]) -> (Words, &'p [String]) {
         let mut at = base.to_vec();
         for (place, word) in path.iter().enumerate() {
@@ -114,8 +116,8 @@ impl<'a> Tree<'a> {
         (at, &[])
     }
 
-    /// The file that defines the item at `path` as seen from the module `base`; `None` for a module, whose
-    /// use is what counts, and for what is none of these sources.
+    /// The file that defines the item at `path`, seen from the module `base`. `None` for a module,
+    /// since only uses of its items count, and for anything outside of these sources.
     fn defines(&self, base: &[String], path: &[String]) -> Option<usize> {
         self.defines_within(base, path, 0)
     }
@@ -127,7 +129,7 @@ impl<'a> Tree<'a> {
         }
         let (module, rest) = self.descend(base, path);
         let Some(item) = rest.first() else {
-            // A function may have the name of its module: `use super::run` brings both.
+            // A function may have the same name as its module: `use super::run` imports both.
             let (name, parent) = module.split_last()?;
             let file = *self.modules.get(parent)?;
             let behind = self.names[file].named.get(name)?;
@@ -152,7 +154,7 @@ impl<'a> Tree<'a> {
         let through_all = names.all_of.iter().find_map(|all_of| {
             let module = self.module(&module, all_of)?;
             let file = *self.modules.get(&module)?;
-            // A word is enough: a macro may declare the item.
+            // Finding the word suffices, since a macro may declare the item.
             self.sources[file].has_word(item).then_some(file)
         });
         Some(through_all.unwrap_or(file))
@@ -160,7 +162,7 @@ impl<'a> Tree<'a> {
 }
 
 impl Source {
-    /// The path of its module, without `crate`.
+    /// The path of the file's module, without `crate`.
     fn words(&self) -> Words {
         let path = self.path.trim_end_matches(".rs");
         let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -174,7 +176,7 @@ impl Source {
             .any(|kind| self.has_word(&format!("{kind} {item}")))
     }
 
-    /// The macros that it defines.
+    /// The macros that the file defines.
     fn macros(&self) -> Vec<&str> {
         let after = self.code.split("macro_rules! ").skip(1);
         after
@@ -182,7 +184,7 @@ impl Source {
             .collect()
     }
 
-    /// Its code in statements of `use`, and the rest of it.
+    /// The `use` declarations in the code, and the rest of the code.
     fn split_uses(&self) -> (Vec<&str>, String) {
         let mut uses = Vec::new();
         let mut others = String::new();
@@ -201,7 +203,7 @@ impl Source {
         (uses, others)
     }
 
-    /// What its statements of `use` bring.
+    /// The names that the file's `use` declarations import.
     fn names(&self) -> Names {
         let mut names = Names::default();
         for tree in self.split_uses().0 {
@@ -210,7 +212,7 @@ impl Source {
         names
     }
 
-    /// The paths in its code outside of `use`, but for those that only say who may see an item.
+    /// The paths in the code outside of `use`, except those in visibilities.
     fn chains(&self) -> Vec<Words> {
         let (_, code) = self.split_uses();
         let mut found = Vec::new();
@@ -230,7 +232,7 @@ impl Source {
     }
 }
 
-/// Reads the tree of a `use` that stands behind `before`.
+/// Reads a `use` tree whose path so far is `before`.
 fn leaves(tree: &str, before: &[String], names: &mut Names) {
     let words = |path: &str| {
         let path = path.replace(['$', ' ', '\n'], "");
@@ -267,7 +269,7 @@ fn leaves(tree: &str, before: &[String], names: &mut Names) {
     }
 }
 
-/// What stands between the commas of a tree's level.
+/// The elements of a `use` tree's level, between commas.
 fn parts(inside: &str) -> Vec<&str> {
     let mut depth = 0_usize;
     inside
@@ -283,7 +285,7 @@ fn parts(inside: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The sets of files that import each other, directly or through others of the set.
+/// The sets of files that import each other, directly or indirectly.
 pub(crate) fn circles(edges: &Edges) -> Vec<BTreeSet<String>> {
     let files: BTreeSet<&String> = edges.keys().flat_map(|(from, to)| [from, to]).collect();
     let reached: BTreeMap<_, _> = (files.iter())

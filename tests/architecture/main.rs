@@ -1,5 +1,5 @@
-//! The rules of `docs/architecture.md`, held to the sources. The table of imports is read from that
-//! page, so that the page cannot say anything else than what is so.
+//! Enforces the rules in `docs/architecture.md`. The table of imports is read from that page, so
+//! that the page cannot differ from the code.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
 mod imports;
@@ -11,20 +11,20 @@ use std::path::Path;
 
 use source::{Source, sources};
 
-/// What a module imports from another: everything, or its types only.
+/// The extent of a module's imports from another: everything, or types only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     All,
     Types,
 }
 
-/// One row of the page's table.
+/// One row of the table.
 struct Row {
     module: String,
     imports: BTreeMap<String, Extent>,
 }
 
-/// The table under "Modules", in its order.
+/// The rows of the table under "Modules".
 fn table() -> Vec<Row> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
     let page = std::fs::read_to_string(page).unwrap();
@@ -44,7 +44,7 @@ fn table() -> Vec<Row> {
     .collect()
 }
 
-/// `` `agent` (types) `` or `` `model` ``.
+/// Parses a cell such as `` `agent` (types) `` or `` `model` ``.
 fn import(cell: &str) -> Option<(String, Extent)> {
     let mut parts = cell.trim().split('`').skip(1);
     let module = parts.next()?.to_owned();
@@ -56,7 +56,7 @@ fn import(cell: &str) -> Option<(String, Extent)> {
     Some((module, extent))
 }
 
-/// Types that do something rather than say something: they are not what "types" means.
+/// Types with behaviour or effects, which the table's "types" does not include.
 const ACTORS: [&str; 12] = [
     "Agent",
     "Connector",
@@ -72,7 +72,7 @@ const ACTORS: [&str; 12] = [
     "Output",
 ];
 
-/// Functions without any effect that come along with the types.
+/// Pure functions that count as types.
 const PURE: [&str; 1] = ["sha256_hex"];
 
 fn is_type(path: &[String]) -> bool {
@@ -83,7 +83,7 @@ fn is_type(path: &[String]) -> bool {
     (is_named_like_one && !ACTORS.contains(&name.as_str())) || PURE.contains(&name.as_str())
 }
 
-/// What every module really imports, and where.
+/// The actual imports of every module, with one place each.
 fn real_imports(sources: &[Source]) -> BTreeMap<String, BTreeMap<String, (Extent, String)>> {
     let mut real: BTreeMap<_, BTreeMap<String, (Extent, String)>> = BTreeMap::new();
     for source in sources {
@@ -132,7 +132,7 @@ fn the_table_of_imports_is_true() {
                     "`{}` does not import `{from}`: the table is stale",
                     row.module
                 )),
-                // All of model says rather than does, and cli is there to use the view.
+                // All of model is data, and cli exists to use the view.
                 Some(_) if matches!(from.as_str(), "model" | "view") => {}
                 Some((Extent::Types, _)) if *listed == Extent::All => wrong.push(format!(
                     "`{}` imports types of `{from}` only: write (types)",
@@ -145,7 +145,7 @@ fn the_table_of_imports_is_true() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The page names functions that are there, so that whoever follows it arrives.
+/// The page names only functions that exist, so that readers can follow it.
 #[test]
 fn the_way_of_an_apply_leads_through_functions_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -206,7 +206,7 @@ fn no_files_of_a_module_import_each_other_in_a_circle() {
     assert!(told.is_empty(), "{told}");
 }
 
-/// A module's imports are the `crate::` paths in it: nothing goes around them.
+/// A module's only imports are its `crate::` paths.
 #[test]
 fn nobody_climbs_out_of_a_module_by_super() {
     for source in sources() {
@@ -246,7 +246,7 @@ fn only_view_prints() {
     }
 }
 
-/// The lab starts machines, and its verbs what is to run in them.
+/// The lab starts machines, and its verbs start programs in them.
 fn may_start_programs(source: &Source) -> bool {
     let of_the_lab = ["ops/lab", "cli/lab"];
     matches!(source.module(), "remote" | "lab")
@@ -273,7 +273,7 @@ fn only_remote_and_the_lab_start_programs() {
     }
 }
 
-/// Where connections are made and ended: work gets them from there, and they end with it.
+/// The only file that opens and closes connections. The work gets them from there.
 const SCOPE: &str = "apply/fleet.rs";
 
 #[test]
@@ -284,7 +284,7 @@ fn connections_are_made_and_ended_by_their_scope_alone() {
         used.collect::<Vec<_>>()
     };
     let sources = sources();
-    // `agent` and `remote` are what is connected; a drill's load connects to a VIP as a user does.
+    // `agent` and `remote` implement connections, and a drill's load connects to a VIP as a client.
     let is_held =
         |source: &&Source| matches!(source.module(), "apply" | "ops" | "report" | "view" | "cli");
     for source in sources.iter().filter(is_held) {
@@ -304,7 +304,7 @@ fn apply_asks_the_plan_and_not_where_it_leads() {
     }
 }
 
-/// Modules whose answer depends on what they are given, and on nothing else.
+/// Modules whose results depend only on their arguments.
 const PURE_PLACES: [&str; 10] = [
     "health/",
     "conf/",

@@ -1,4 +1,4 @@
-//! The sources as a reader of imports sees them: without comments, texts and tests.
+//! The sources as the import tests see them: without comments, strings and tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Source {
     /// Its path below `src/`, such as `plan/build.rs`.
     pub(crate) path: String,
-    /// Its code, with comments, texts and tests blanked out.
+    /// Its code, with comments, strings and tests blanked out.
     pub(crate) code: String,
 }
 
@@ -19,7 +19,7 @@ impl Source {
         first.trim_end_matches(".rs")
     }
 
-    /// How deep its own module lies below the crate's root.
+    /// The depth of its module below the crate's root.
     fn depth(&self) -> usize {
         let parts = self.path.split('/').count();
         if self.path.ends_with("/mod.rs") {
@@ -29,8 +29,8 @@ impl Source {
         }
     }
 
-    /// Every path in it that begins with one of `roots`, such as `crate::model::Node` from
-    /// `use crate::{model::{Node, …}, …}`, as its words.
+    /// Every path that starts with one of `roots`, split at `::`, such as `crate::model::Node` from
+    /// `use crate::{model::{Node, …}, …}`.
     pub(crate) fn paths(&self, roots: &[&str]) -> Vec<Vec<String>> {
         let mut found = Vec::new();
         for root in roots {
@@ -49,13 +49,13 @@ impl Source {
         found
     }
 
-    /// True when a chain of `super` in it leads to the crate's root, past its own module.
+    /// Whether a chain of `super` leads past the file's own module to the crate's root.
     pub(crate) fn climbs_out(&self) -> bool {
         let chain = vec!["super::"; self.depth()].concat();
         self.code.contains(&chain)
     }
 
-    /// The positions of `word` in it, where it is a word of its own.
+    /// Whether `word` occurs as a whole word.
     pub(crate) fn has_word(&self, word: &str) -> bool {
         self.code.match_indices(word).any(|(at, _)| {
             let before = self.code[..at].chars().next_back();
@@ -71,7 +71,7 @@ pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Reads what follows `a::` in a path or in the tree of a `use`.
+/// Reads the rest of a path, or of a `use` tree, after `a::`.
 fn read_tree(rest: &mut &str, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     *rest = rest.trim_start();
     if let Some(inside) = rest.strip_prefix('{') {
@@ -111,7 +111,7 @@ fn read_tree(rest: &mut &str, path: &mut Vec<String>, found: &mut Vec<Vec<String
     path.pop();
 }
 
-/// All of `src/` but for files that only tests have.
+/// All files in `src/`, except those that only tests include.
 pub(crate) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -136,7 +136,7 @@ pub(crate) fn sources() -> Vec<Source> {
         found.push((file, code));
     }
     let is_test = |file: &Path| {
-        // A module with a `#[path]` of its own, as files of tests beside the tested one have.
+        // Test modules beside the tested file, included by `#[path]`.
         let is_named_so = file.to_string_lossy().ends_with("_tests.rs");
         is_named_so || of_tests.iter().any(|of_test| file.starts_with(of_test))
     };
@@ -161,7 +161,7 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The code without what comments and texts say.
+/// The code with comments and literals blanked out.
 fn blank(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
@@ -190,7 +190,7 @@ fn blank(text: &str) -> String {
     code
 }
 
-/// The length of a raw text such as `r#"…"#` that begins here.
+/// The length of a raw string such as `r#"…"#` that starts here.
 fn raw_text(rest: &str, before: &str) -> Option<usize> {
     let hashes = rest.strip_prefix('r')?;
     if before
@@ -220,7 +220,7 @@ fn quoted(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a character such as `'"'`; 0 for a lifetime.
+/// The length of a character literal such as `'"'`, or 0 for a lifetime.
 fn character(rest: &str) -> usize {
     let body = &rest[1..];
     if let Some(escaped) = body.strip_prefix('\\') {
@@ -236,7 +236,7 @@ fn character(rest: &str) -> usize {
     }
 }
 
-/// Blanks every item under `#[cfg(test)]`, and returns the modules that have files of their own.
+/// Removes every item under `#[cfg(test)]`, and returns the names of its external modules.
 fn without_tests(code: &mut String) -> Vec<String> {
     const MARK: &str = "#[cfg(test)]";
     let mut modules = Vec::new();
@@ -254,7 +254,7 @@ fn without_tests(code: &mut String) -> Vec<String> {
     modules
 }
 
-/// Where the item that begins here ends: at its `;` or its closing brace.
+/// The end of the item that starts here: its `;` or its closing brace.
 fn end_of_item(text: &str) -> usize {
     let mut depth = 0_usize;
     for (at, c) in text.char_indices() {

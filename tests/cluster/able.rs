@@ -1,5 +1,6 @@
-//! Proved means able to serve and to take over: what keeps a node from it fails the change that brings
-//! it, is named by `status`, and does not keep a later change from the others.
+//! Proven means able to serve and to take over. If a change makes a node unable to, the change
+//! fails. If a node was unable before, `status` names it, and later changes to the other nodes
+//! still succeed.
 
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ const FIREWALL: &str = "nft add table inet t
     nft add chain inet t i '{ type filter hook input priority 0; }'
     nft add rule inet t i iifname eth0 tcp dport 80 drop";
 
-/// The problems of a status report.
+/// The problems in a status report.
 fn problems_of(ended: &Ended) -> Vec<Value> {
     let json = ended.json();
     json["problems"].as_array().unwrap().clone()
@@ -31,7 +32,7 @@ pub(crate) fn whole(cluster: &Cluster) {
     });
 }
 
-/// The one problem of the cluster, once it is seen.
+/// Waits for the given problem to be the cluster's only one, and returns it.
 #[track_caller]
 fn the_problem(cluster: &Cluster, kind: &str) -> Value {
     let mut found = Value::Null;
@@ -48,7 +49,7 @@ fn the_problem(cluster: &Cluster, kind: &str) -> Value {
     found
 }
 
-/// What a report says by `rule`.
+/// The findings of `rule` in a report.
 pub(crate) fn findings_of(ended: &Ended, rule: &str) -> Vec<Value> {
     let json = ended.json();
     let all = json["findings"]
@@ -60,7 +61,8 @@ pub(crate) fn findings_of(ended: &Ended, rule: &str) -> Vec<Value> {
         .collect()
 }
 
-/// What `status` and `plan` both say by `rule` of one node, once it is seen.
+/// Waits for a finding of `rule` about one node that both `status` and `plan` report, and returns
+/// it.
 #[track_caller]
 pub(crate) fn the_finding(cluster: &Cluster, rule: &str, node: &str) -> Value {
     let is_it = |finding: &Value| finding["node"] == node;
@@ -71,7 +73,7 @@ pub(crate) fn the_finding(cluster: &Cluster, rule: &str, node: &str) -> Value {
     let planned = findings_of(&plan, rule);
     let ended = status(cluster);
     let mut told = findings_of(&ended, rule);
-    // What counts something counts it anew.
+    // Compare nodes only: counters in the findings may have moved on.
     let nodes = |findings: &[Value]| -> Vec<Value> {
         findings.iter().map(|one| one["node"].clone()).collect()
     };
@@ -92,7 +94,7 @@ fn status_names_what_keeps_a_backup_from_taking_over() {
     cluster.apply();
     whole(&cluster);
 
-    // A firewall before nginx, on a node that nobody asks as long as it is a backup.
+    // A firewall in front of nginx, on a node that gets no requests while it is a backup.
     cluster.on("lb2", FIREWALL);
     let problem = the_problem(&cluster, "unreachable");
     assert_eq!(problem["node"], "lb2");
@@ -101,7 +103,7 @@ fn status_names_what_keeps_a_backup_from_taking_over() {
     cluster.on("lb2", "nft delete table inet t");
     whole(&cluster);
 
-    // A hook that is gone.
+    // A missing hook.
     let hook = "/etc/keepalived/notify.sh";
     cluster.on("lb3", &format!("chmod a-x {hook}"));
     let finding = the_finding(&cluster, "KA040", "lb3");
@@ -112,7 +114,7 @@ fn status_names_what_keeps_a_backup_from_taking_over() {
     cluster.on("lb3", &format!("chmod a+x {hook}"));
     whole(&cluster);
 
-    // A check that fails for a reason of its own.
+    // A check script that always fails.
     let check = "/etc/keepalived/check_nginx.sh";
     cluster.on(
         "lb3",
@@ -134,7 +136,7 @@ fn status_names_what_keeps_a_backup_from_taking_over() {
     whole(&cluster);
 }
 
-/// Applies, and returns why it was undone.
+/// Applies a change that must be rolled back, and returns the problems.
 #[track_caller]
 fn undone(cluster: &Cluster) -> Vec<Value> {
     let before = cluster.all_etc();
@@ -156,7 +158,7 @@ fn a_change_that_leaves_a_node_unable_is_undone() {
     whole(&cluster);
     let inventory = cluster.inventory();
 
-    // A port that the change opens, and a firewall on a backup drops.
+    // A port that the change opens, but a firewall on a backup drops.
     let listen = "listen: [80]";
     cluster.on("lb2", &FIREWALL.replace("dport 80 ", "dport 8088 "));
     cluster.edit(listen, "listen: [80, 8088]");
@@ -172,7 +174,7 @@ fn a_change_that_leaves_a_node_unable_is_undone() {
     cluster.set_inventory(&inventory);
     cluster.on("lb2", "nft delete table inet t");
 
-    // Adverts that a backup does not hear.
+    // A backup that receives no adverts.
     cluster.on(
         "lb3",
         &FIREWALL.replace("tcp dport 80 drop", "ip protocol 112 drop"),
@@ -189,7 +191,7 @@ fn a_change_that_leaves_a_node_unable_is_undone() {
     cluster.on("lb3", "nft delete table inet t");
 }
 
-/// Neither plan nor apply goes on, and nothing is touched.
+/// Both plan and apply refuse, and nothing is touched.
 #[track_caller]
 fn refused(cluster: &Cluster, words: &str) {
     let before = cluster.all_etc();
@@ -209,7 +211,7 @@ fn what_a_host_lacks_is_seen_before_anything_is_changed() {
     whole(&cluster);
     let inventory = cluster.inventory();
 
-    // An address for adverts that lb3 lacks.
+    // A VRRP address that lb3 does not have.
     cluster.edit(
         "name: lb3, address: 10.0.0.13",
         "name: lb3, host: 10.0.0.13, address: 10.0.0.63",
@@ -219,7 +221,7 @@ fn what_a_host_lacks_is_seen_before_anything_is_changed() {
         "lb3: the host does not have its address 10.0.0.63",
     );
 
-    // A hook that one node does not have.
+    // A hook that is missing on one node.
     cluster.set_inventory(&format!(
         "{inventory}notify: {{ hook: /usr/local/bin/page }}\n"
     ));
@@ -234,7 +236,7 @@ fn what_a_host_lacks_is_seen_before_anything_is_changed() {
     cluster.apply();
     whole(&cluster);
 
-    // One that went since is said, and stops no other change.
+    // A hook that has disappeared since is reported, but blocks no other change.
     cluster.on("lb3", "rm /usr/local/bin/page");
     cluster.edit("192.168.1.12:8080", "192.168.1.12:8081");
     cluster
@@ -253,7 +255,8 @@ fn a_firewall_is_named_where_sites_listen_at_the_vip_alone() {
     cluster.apply();
     whole(&cluster);
 
-    // On a backup, where nobody can connect to the VIP. It is no reason to undo another change.
+    // On a backup, where nobody can connect to the VIP. That is no reason to roll back an unrelated
+    // change.
     let firewall = FIREWALL.replace("iifname eth0 ", "");
     cluster.on("lb2", &firewall);
     let problem = the_problem(&cluster, "dropped");
@@ -267,7 +270,7 @@ fn a_firewall_is_named_where_sites_listen_at_the_vip_alone() {
         .exits(0)
         .says("Still wrong, as before: lb2: 10.0.0.12 port 80");
 
-    // There it may be meant for all addresses but the VIP.
+    // There, the rule may be meant for all addresses except the VIP.
     for node in ["lb1", "lb3"] {
         cluster.on(
             node,
@@ -318,7 +321,7 @@ fn an_owner_that_cannot_connect_to_its_own_vip_either_is_named() {
         (&owner.as_str().into(), &VIP.into(), &80.into())
     );
     assert_eq!(problem["listens"], true);
-    // Its own address is as silent.
+    // Its own address is silent, too.
     assert_eq!(of_kind("dropped").unwrap()["node"], owner.as_str());
     assert_eq!(found.len(), 2, "{ended}");
     cluster.on(&owner, "nft delete table inet t");
@@ -333,7 +336,7 @@ fn a_node_that_was_not_well_before_fails_no_change_but_for_what_it_adds() {
     cluster.apply();
     whole(&cluster);
 
-    // A fault that this change is not about.
+    // A fault unrelated to the change.
     cluster.on("lb3", "echo -254 >/run/hactl/nginx");
     let problem = the_problem(&cluster, "not_electable");
     assert_eq!(problem["causes"][0]["cause"], "tracked_file");
@@ -356,7 +359,7 @@ fn a_node_that_was_not_well_before_fails_no_change_but_for_what_it_adds() {
     assert_eq!(remains["problems"][0]["node"], "lb3", "{ended}");
     assert_eq!(cluster.owner(VIP), "lb1");
 
-    // One that adds a cause of its own to that node, which only shows when it runs.
+    // A change that adds another fault to that node, visible only once it is active.
     cluster.on("lb3", &FIREWALL.replace("dport 80 ", "dport 8088 "));
     cluster.edit("listen: [80]", "listen: [80, 8088]");
     let problems = undone(&cluster);
@@ -367,7 +370,7 @@ fn a_node_that_was_not_well_before_fails_no_change_but_for_what_it_adds() {
     cluster.on("lb3", "echo 0 >/run/hactl/nginx");
     whole(&cluster);
 
-    // One that repairs it.
+    // A change that repairs the node.
     cluster.on(
         "lb3",
         "printf '#!/bin/sh\nexit 3\n' >/etc/keepalived/check_nginx.sh",
@@ -385,7 +388,7 @@ fn a_node_that_was_not_well_before_fails_no_change_but_for_what_it_adds() {
     whole(&cluster);
 }
 
-/// How long it takes until another node than lb1 owns the VIP, once lb1's nginx is killed.
+/// Kills lb1's nginx, and returns how long another node takes to own the VIP.
 fn takeover(cluster: &Cluster) -> std::time::Duration {
     let killed = std::time::Instant::now();
     cluster.on("lb1", "systemctl kill -s KILL nginx.service");
@@ -408,7 +411,8 @@ fn a_tracked_file_that_is_not_watched_any_more_is_named_and_watched_again() {
         let lb1 = nodes.iter().find(|node| node["node"] == "lb1").unwrap();
         lb1["drift"].to_string().contains("unwatched")
     };
-    // A cleaner; and one after which nginx has written the file again, so that it looks as before.
+    // Once with the file simply removed, and once after nginx has written it again, so that it
+    // looks untouched.
     for what in [
         "rm /run/hactl/nginx",
         "rm -r /run/hactl",

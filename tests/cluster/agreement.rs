@@ -1,5 +1,5 @@
-//! Changes of how nodes hear each other, of who belongs to the cluster, and of some of its nodes only: on
-//! clusters that run, with users, and with the VIP's owners looked at from outside all the while.
+//! Changes to peering, to the cluster's membership, and to only some nodes: on live clusters under
+//! load, while the VIP's owners are watched from outside.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::clients::Load;
 use crate::cluster::{Cluster, Ended, VIP, machines};
 
-/// Runs `work`, and tells when several nodes had the VIP meanwhile: each time in two looks in a row, since
-/// the nodes of one look are not looked at in the same instant.
+/// Runs `work`, and records when several nodes had the VIP meanwhile. Only two such observations in
+/// a row count, since one observation does not query all nodes at the same instant.
 fn two_owners_during(cluster: &Cluster, work: impl FnOnce() -> Ended) -> (Ended, Vec<String>) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -32,7 +32,7 @@ fn two_owners_during(cluster: &Cluster, work: impl FnOnce() -> Ended) -> (Ended,
     })
 }
 
-/// The order in which a plan would change the nodes.
+/// The strategy by which a plan would change the nodes.
 fn strategy(cluster: &Cluster) -> String {
     let plan = cluster.run(&["plan", "--format", "json"]).exits(0);
     let json = plan.json();
@@ -40,7 +40,7 @@ fn strategy(cluster: &Cluster) -> String {
     kind.as_str().unwrap_or_else(|| panic!("{plan}")).to_owned()
 }
 
-/// Applies under load what must reach all nodes at once.
+/// Applies a change that must reach all nodes at once, under load.
 #[track_caller]
 fn applies_without_a_second_owner(cluster: &Cluster, what: &str) {
     assert_eq!(strategy(cluster), "at_once", "{what}");
@@ -51,7 +51,7 @@ fn applies_without_a_second_owner(cluster: &Cluster, what: &str) {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
 }
 
-/// Those who send to the VIP send to its owner.
+/// Every node that sends to the VIP, and the controller, sends to its owner.
 #[track_caller]
 fn everybody_knows(cluster: &Cluster, owner: &str) {
     let own = cluster.on(owner, "cat /sys/class/net/eth0/address");
@@ -61,7 +61,7 @@ fn everybody_knows(cluster: &Cluster, owner: &str) {
     let mut known: Vec<String> = others.map(|node| cluster.on(node, &show)).collect();
     known.push(cluster.on_controller("ip", &["neigh", "show", "to", VIP]));
     for known in known {
-        // A node that never sent anything there knows nobody.
+        // A node that never sent anything to the VIP has no entry.
         let is_right = known.is_empty() || known.contains(own.trim());
         assert!(is_right, "{known} is not {own}");
     }
@@ -126,7 +126,7 @@ fn a_node_joins_and_leaves_and_is_never_a_second_owner() {
     load.wait_for_answers(20);
     load.end_without_failures();
 
-    // A backup, then the owner, is only taken out of the inventory.
+    // A backup, then the owner, disappears from the inventory without being stopped.
     let etc = cluster.all_etc();
     cluster.set_inventory(&without("lb3"));
     for verb in [&["plan"][..], &["apply", "--yes"]] {
@@ -141,7 +141,7 @@ fn a_node_joins_and_leaves_and_is_never_a_second_owner() {
     refused.says(&format!("lb1 (10.0.0.11) has {VIP}"));
     cluster.assert_etc(&etc);
 
-    // One that only says so of itself is looked at.
+    // hactl checks the node instead of trusting `--forget`.
     cluster.set_inventory(&without("lb3"));
     for (state, said) in [
         (":", "its keepalived runs"),
@@ -161,7 +161,7 @@ fn a_node_joins_and_leaves_and_is_never_a_second_owner() {
     cluster.on("lb3", "systemctl disable -q --now keepalived nginx");
     let done = cluster.run(&["apply", "--yes", "--forget", "lb3"]);
     done.exits(0);
-    // From then on nobody is missing.
+    // From then on, no node is missing.
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.run(&["plan", "--forget", "lb3"]).exits(64);
     assert_eq!(cluster.owners(VIP), ["lb1"]);
@@ -196,7 +196,7 @@ fn some_nodes_are_changed_and_the_others_only_looked_at() {
         .never_says("would change, too");
     cluster.assert_etc(&etc);
 
-    // A change that all must agree on is refused before anything is sent.
+    // A change that all nodes have to agree on is refused before anything is sent.
     let plain = cluster.inventory();
     cluster.set_inventory(&format!("{plain}vrrp: {{ peering: multicast }}\n"));
     for verb in [&["plan"][..], &["apply", "--yes"]] {
@@ -205,7 +205,8 @@ fn some_nodes_are_changed_and_the_others_only_looked_at() {
     }
     cluster.assert_etc(&etc);
 
-    // With a node down, the others can be changed, but not in what all must agree on.
+    // With a node down, the others can be changed, except for settings that all nodes have to agree
+    // on.
     cluster.power_off("lb3").unwrap();
     let refused = cluster
         .run(&["apply", "--yes", "--connect-timeout", "3s"])

@@ -1,4 +1,4 @@
-//! One change at a time, and none that is left half done when hactl dies.
+//! One change at a time, and no half-done change when hactl dies.
 
 use std::process::Child;
 
@@ -24,7 +24,7 @@ fn of_two_applies_at_once_one_works_and_the_other_says_who_is_at_it() {
     let both = [(); 2].map(|()| cluster.start(&["apply", "--yes"]));
     let mut codes: Vec<_> = both.map(|child| ended(child).code()).into();
     codes.sort_unstable();
-    // The second may have come so late that it found everything done.
+    // The second may have started so late that everything was already done.
     assert!(
         codes[0] == Some(0) && matches!(codes[1], Some(0 | 6)),
         "{codes:?}"
@@ -32,7 +32,7 @@ fn of_two_applies_at_once_one_works_and_the_other_says_who_is_at_it() {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.assert_no_traces();
 
-    // One that is in the midst of it, for as long as it takes the other to notice.
+    // Pause one apply in the middle, until the other has noticed it.
     for round in 0..2 {
         let (from, to) = ("192.168.1.12:8080", "192.168.1.13:8080");
         let (from, to) = if round == 0 { (from, to) } else { (to, from) };
@@ -66,7 +66,7 @@ fn hosts_undo_what_a_killed_hactl_left_unconfirmed() {
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
 
     let mut killed = cluster.start(&["apply", "--yes", "--confirm-timeout", "12s"]);
-    // Activated on lb2, which comes first, and on its way to lb3.
+    // lb2 comes first and is activated, and lb3 is next.
     let journal = cluster.node_root("lb2").join("var/lib/hactl/journal");
     wait_for("the first activation", || {
         std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("phase\tactivated"))

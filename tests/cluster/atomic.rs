@@ -1,10 +1,10 @@
-//! All nodes end on the same side, also when the operator's machine dies between two confirmations.
+//! All nodes end on the same side, even if the operator's machine dies between two confirmations.
 
 use crate::cluster::{Cluster, VIP, machines};
 use crate::lab::wait_for;
 
-/// Refuses new ssh connections and leaves those that are open alone: hactl can finish its work on the
-/// node, and cannot confirm it, which takes a fresh one.
+/// Refuses new ssh connections but keeps open ones: hactl can finish its work on the node but
+/// cannot confirm it, since confirmation uses a fresh connection.
 const NO_NEW_SSH: &str =
     "nft 'add table inet shut; add chain inet shut in { type filter hook input priority 0; }
     add rule inet shut in tcp dport 22 tcp flags & (syn | ack) == syn drop'";
@@ -22,7 +22,7 @@ fn nodes_that_hactl_could_not_confirm_before_it_died_learn_from_one_that_it_had(
         let text = std::fs::read_to_string(outcome).unwrap_or_default();
         (!journal.exists() && text.contains("result\tconfirmed")).then_some(text)
     };
-    // lb2 is activated and confirmed first; the other two cannot be reached any more by then.
+    // lb2 is activated and confirmed first. By then, the other two are unreachable.
     let mut hactl = cluster.start(&["apply", "--yes", "--confirm-timeout", "15s"]);
     cluster.wait_for_file("lb1", "/var/lib/hactl/lock", true);
     cluster.on("lb1", NO_NEW_SSH);
@@ -37,7 +37,7 @@ fn nodes_that_hactl_could_not_confirm_before_it_died_learn_from_one_that_it_had(
         cluster.wait_for_file(node, "/var/lib/hactl/journal", true);
     }
 
-    // Their timers end, and they ask.
+    // Their timers expire, and they query their peers.
     for node in ["lb1", "lb3"] {
         wait_for(&format!("{node} to decide"), || confirmed(node).is_some());
         let outcome = confirmed(node).unwrap();
@@ -51,7 +51,7 @@ fn nodes_that_hactl_could_not_confirm_before_it_died_learn_from_one_that_it_had(
     for node in cluster.nodes() {
         cluster.wait_for_file(&node, "/var/lib/hactl/lock", false);
     }
-    // They go on answering each other for a while, which is in nobody's way.
+    // The nodes keep answering each other for a while, which must not block the next change.
     cluster.edit("192.168.1.13:8080", "192.168.1.12:8080");
     cluster.apply();
     cluster.assert_no_traces();

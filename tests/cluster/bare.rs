@@ -1,4 +1,4 @@
-//! The guide's cluster: from bare machines to one that serves, and back.
+//! The guide's cluster, from bare machines to a serving cluster and back.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use hactl::lab::Image;
 use crate::cluster::{Cluster, GUIDE, VIP, machines};
 use crate::snapshot::{Detail, assert_same, snapshot};
 
-/// What hactl brings, with the mode that each file must have.
+/// The files that hactl installs, with their modes.
 const FILES: [(&str, &str); 9] = [
     ("keepalived/check_nginx.sh", "file 755 0:0"),
     ("keepalived/keepalived.conf", "file 644 0:0"),
@@ -42,7 +42,7 @@ fn the_guides_cluster_from_bare_machines_to_one_that_serves_and_back() {
     cluster
         .run(&["plan"])
         .exits(0)
-        .says("nginx and keepalived and what they need");
+        .says("nginx and keepalived and dependencies");
 
     cluster.apply().says("generation 1 is live");
     serves_through_all_backends(&cluster);

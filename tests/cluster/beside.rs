@@ -1,5 +1,5 @@
-//! hactl beside what others manage on the same nodes: their site and their virtual IP are served before,
-//! meanwhile and afterwards, and their files are theirs.
+//! hactl next to other software on the same nodes: its site and VIP are served before, during and
+//! after changes, and its files are left alone.
 
 use crate::clients::Load;
 use crate::cluster::{Cluster, VIP, machines};
@@ -9,7 +9,7 @@ const THEIR_VIP: &str = "10.0.0.50";
 const NGINX: &str = "/etc/nginx/nginx.conf";
 const KEEPALIVED: &str = "/etc/keepalived/keepalived.conf";
 
-/// What somebody else runs here: a site, and a virtual router in a file without an include.
+/// The other software: a site, and a VRRP instance in a keepalived.conf without an include.
 const FURNISH: &str = r"
 cat >/etc/nginx/sites-available/shop <<'END'
 server {
@@ -37,7 +37,8 @@ END
 chmod 640 /etc/keepalived/keepalived.conf
 systemctl enable -q nginx keepalived && systemctl restart nginx keepalived";
 
-/// Two nodes that serve others, and an inventory that shares both daemons with them. Lost requests are counted.
+/// Two nodes with the other software, and an inventory that shares both daemons with it. Lost
+/// requests are counted.
 fn up() -> Option<Cluster> {
     let mut spec = machines();
     spec.nodes = 2;
@@ -70,14 +71,14 @@ fn own_users(cluster: &Cluster) -> Load {
     Load::start(&cluster.netns("ctl"), &format!("{VIP}:80"), 6)
 }
 
-/// When each node's daemons were started: neither was restarted, or killed.
+/// The PIDs of each node's daemons, which show whether any was restarted or killed.
 fn since(cluster: &Cluster) -> Vec<String> {
     let pids = "systemctl show -p MainPID --value nginx keepalived";
     let nodes = cluster.nodes();
     nodes.iter().map(|node| cluster.on(node, pids)).collect()
 }
 
-/// Their two files, with mode and owner.
+/// The other software's two files, with mode and owner.
 fn theirs(cluster: &Cluster) -> Vec<String> {
     let look = format!("stat -c '%a %U %G %i' {NGINX} {KEEPALIVED}; cat {NGINX} {KEEPALIVED}");
     let nodes = cluster.nodes();
@@ -114,7 +115,7 @@ fn what_others_serve_is_served_before_meanwhile_and_after() {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.run(&["status"]).exits(0);
 
-    // What they change is theirs to change: no drift, and nothing that an apply would undo.
+    // Others may change their own files: that is no drift, and apply does not revert it.
     for node in cluster.nodes() {
         let add = "echo 'server { listen 8089; return 200 more; }' >/etc/nginx/sites-enabled/more
             sed -i 's/# server_tokens off/server_tokens off/' /etc/nginx/nginx.conf
@@ -131,7 +132,7 @@ fn what_others_serve_is_served_before_meanwhile_and_after() {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.run(&["status"]).exits(0);
 
-    // A change of ours, under load of ours.
+    // A change to hactl's part, under load.
     let own = own_users(&cluster);
     own.wait_for_answers(20);
     cluster.edit("listen: [80]", "listen: [80, 8080]");
@@ -142,7 +143,8 @@ fn what_others_serve_is_served_before_meanwhile_and_after() {
     assert_eq!(since(&cluster), daemons);
     println!("their users, meanwhile: {:?}", users.end_without_failures());
 
-    // A change of all nodes stops keepalived on those that do not go on alone, and what others have there moves.
+    // A simultaneous change stops keepalived on all nodes but the keeper, and others' VIPs there
+    // move.
     cluster.on(
         "lb2",
         "sed -i 's/priority .*/priority 110/' /etc/keepalived/keepalived.conf && systemctl reload keepalived",
@@ -170,7 +172,7 @@ fn what_others_serve_is_served_before_meanwhile_and_after() {
         cluster.owner_now(THEIR_VIP).as_deref() == Some("lb1")
     });
 
-    // nginx serves both, so a drill that kills it is one for them, too.
+    // nginx serves both, so a drill that kills it affects the other site, too.
     let drill = ["failover-test", "--drill", "nginx-kill", "--yes"];
     println!("{}", cluster.run(&drill).exits(0).stdout);
     wait_for("both VIPs", || {
@@ -238,7 +240,7 @@ fn what_stands_in_the_others_way_is_named_and_nothing_is_changed() {
             "add `include /etc/nginx/conf.d/*.conf;` to the http block",
         ],
     );
-    // What nginx itself finds, in its own words.
+    // Conflicts that nginx itself finds, in its own words.
     refuses(
         "echo 'upstream backend { server 10.9.9.9; }' >/etc/nginx/conf.d/theirs.conf",
         "rm /etc/nginx/conf.d/theirs.conf",
@@ -268,7 +270,7 @@ fn from_shared_to_owned_loses_no_request_and_back_only_over_the_hosts_own_files(
     let users = own_users(&cluster);
     users.wait_for_answers(20);
     cluster.edit("nginx: shared", "nginx: owned");
-    // It takes over what others have there, and so asks for it by name.
+    // Owning the file would stop the others' site, so hactl requires `--stop-serving` for it.
     cluster.run(&["apply", "--yes"]).exits(1);
     cluster
         .run(&["apply", "--yes", "--stop-serving", ":8088"])

@@ -1,4 +1,4 @@
-//! Changes that the operator confirms, and locks: several machines work on one cluster.
+//! Manual confirmation, and locks: several machines work on one cluster.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Cluster, Ended, VIP, machines};
 use crate::lab::wait_for;
 
-/// A cluster with a change about to be applied.
+/// A cluster with a change that is ready to be applied.
 fn with_a_change() -> Option<Cluster> {
     let cluster = Cluster::up(&machines())?;
     cluster.apply();
@@ -14,10 +14,10 @@ fn with_a_change() -> Option<Cluster> {
     Some(cluster)
 }
 
-/// How long a change waits in these tests: long enough to be made on a busy machine.
+/// The confirmation timeout in these tests, long enough for activation on a busy machine.
 const SHORT: &str = "45s";
 
-/// Waits until no node has a change under way: its timer ends, and then it is undone.
+/// Waits until the timers have expired and no node has a change in flight.
 fn wait_for_the_timers(cluster: &Cluster) {
     let started = Instant::now();
     let is_under_way = |node: &String| {
@@ -34,7 +34,7 @@ fn wait_for_the_timers(cluster: &Cluster) {
     }
 }
 
-/// hactl as another person runs it, with nothing but a copy of the inventory.
+/// hactl as another operator runs it, with nothing but a copy of the inventory.
 fn elsewhere(cluster: &Cluster, folder: &tempfile::TempDir, arguments: &[&str]) -> Command {
     let inventory = folder.path().join("hactl.yml");
     std::fs::copy(cluster.inventory_path(), &inventory).unwrap();
@@ -65,14 +65,14 @@ fn a_change_that_waits_is_confirmed_from_another_machine() {
     cluster
         .run(&["apply", "--yes", "--confirm", "manual"])
         .exits(0)
-        .says("Not confirmed: generation 2 is live on lb1, lb2 and lb3")
-        .says("Each host undoes it at")
+        .says("Pending confirmation: generation 2 is live on lb1, lb2 and lb3")
+        .says("Each host rolls it back at")
         .says("(in ")
         .says("hactl confirm keeps it")
-        .says("hactl cancel undoes it now");
+        .says("hactl cancel rolls it back now");
     assert_ne!(cluster.all_served(), old);
 
-    // Nobody else changes anything meanwhile, and everybody is told what waits.
+    // Meanwhile nobody else can change anything, and every verb reports the pending change.
     run_elsewhere(&cluster, &["apply", "--yes"])
         .exits(6)
         .says("a change by tester@")
@@ -92,8 +92,8 @@ fn a_change_that_waits_is_confirmed_from_another_machine() {
         .says("to be confirmed");
     run_elsewhere(&cluster, &["lock", "break", "--yes"])
         .exits(1)
-        .says("a change is under way there")
-        .says("`hactl confirm` or `hactl cancel` end it");
+        .says("it belongs to a change in progress")
+        .says("end the change with `hactl confirm` or `hactl cancel`");
     run_elsewhere(&cluster, &["confirm", "--limit", "lb1"]).exits(64);
 
     let ended = run_elsewhere(&cluster, &["confirm", "--format", "json"]).exits(0);
@@ -108,7 +108,7 @@ fn a_change_that_waits_is_confirmed_from_another_machine() {
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.run(&["status"]).exits(0);
     cluster.owner(VIP);
-    // The next change finds free locks.
+    // The next change finds the locks free.
     cluster.edit("192.168.1.13:8080", "192.168.1.12:8080");
     cluster.apply().says("generation 3 is live");
     cluster.assert_no_traces();
@@ -134,7 +134,7 @@ fn a_node_that_is_asked_when_the_change_ends_keeps_no_unit_of_it() {
         let list = "systemctl list-units --all --plain --no-legend 'hactl-*'";
         cluster.on("lb2", list)
     };
-    // Another node that has connected and is slow to ask.
+    // Another node that connects but sends no query for a while.
     cluster.on(
         "lb3",
         "systemd-run -q --collect bash -c 'exec 3<>/dev/tcp/10.0.0.12/112; sleep 40'",
@@ -169,7 +169,7 @@ fn a_change_that_waits_is_cancelled_to_the_byte() {
     cluster.assert_etc(&before);
     assert_eq!(cluster.all_served(), served);
     cluster.assert_no_traces();
-    // Its maker comes back, is told, and told once.
+    // The operator that applied it is told once.
     cluster.run(&["confirm"]).exits(1).says("cancelled by bob@");
     cluster.run(&["cancel"]).exits(0).says("nothing to cancel");
     cluster.run(&["plan"]).exits(0).says("cancelled by bob@");
@@ -234,7 +234,7 @@ fn one_that_confirms_and_one_that_cancels_at_the_same_time_agree() {
         assert!(served.iter().all(|id| *id == served[0]), "{served:?}");
         let is_confirmed = codes[0] == 0;
         if is_confirmed {
-            // The other one saw it happen, or came when it was over.
+            // The canceller saw the confirmation happen, or came too late.
             assert_eq!(codes[1], 1, "{round}: {}", ended[1]);
         } else {
             assert!(matches!(codes[0], 1 | 4), "{round}: {}", ended[0]);
@@ -258,12 +258,12 @@ fn the_lock_of_a_killed_hactl_is_free_at_once_where_it_ran() {
     let Some(cluster) = with_a_change() else {
         return;
     };
-    // Killed with its lock, before it touches anything.
+    // Killed while holding its lock, before any change.
     let mut hactl = cluster.start(&["apply", "--yes"]);
     cluster.wait_for_file("lb1", "/var/lib/hactl/lock", true);
     hactl.kill().unwrap();
     hactl.wait().unwrap();
-    // Killed at once, it may have left any number of nodes locked, and may have got further.
+    // It may have locked any number of nodes and got any distance.
     let started = Instant::now();
     cluster.apply().says("generation 2 is live");
     assert!(
@@ -272,7 +272,7 @@ fn the_lock_of_a_killed_hactl_is_free_at_once_where_it_ran() {
     );
     cluster.assert_no_traces();
 
-    // Somebody who runs it elsewhere cannot know that it is dead.
+    // From another machine, nobody can know that the holder is dead.
     let lock = "read -r up _ </proc/uptime
         printf 'tx\\tsome-tx\\nholder\\talice@desk\\npid\\t4711\\norigin\\telsewhere/1\\nsince\\t2026-01-02T03:04:05Z\\nboot\\t%s\\nuntil\\t%s\\n' \
             \"$(cat /proc/sys/kernel/random/boot_id)\" $((${up%%.*} + 600)) >/var/lib/hactl/lock";
@@ -290,7 +290,7 @@ fn the_lock_of_a_killed_hactl_is_free_at_once_where_it_ran() {
         .run(&["lock", "break", "--yes"])
         .exits(0)
         .says("alice@desk")
-        .says("lb2 can be worked on again");
+        .says("the lock is broken on lb2");
     cluster
         .run(&["lock", "break", "--yes"])
         .exits(0)
@@ -316,8 +316,8 @@ fn a_lock_broken_during_a_change_leaves_it_to_its_timers() {
     cluster
         .run(&["lock", "break", "--yes", "--force"])
         .exits(0)
-        .says("the change under way there is still undone by each host");
-    // Whoever comes now is told what waits, lock or not.
+        .says("each host still rolls the change in progress back");
+    // The next caller is told about the pending change, with or without a lock.
     cluster
         .run(&["apply", "--yes"])
         .exits(6)
@@ -340,7 +340,7 @@ fn what_a_killed_hactl_has_activated_is_cancelled_or_ended_by_the_next_apply() {
         hactl.kill().unwrap();
         hactl.wait().unwrap();
         if verb == "cancel" {
-            // Not before it was proven.
+            // Before it is proven, it cannot be confirmed.
             cluster
                 .run(&["confirm"])
                 .exits(1)
@@ -375,7 +375,7 @@ fn ctrl_c_during_a_change_that_is_to_wait_undoes_it() {
     }
     cluster.assert_no_traces();
 
-    // Twice: it is left to the timers, which do the same.
+    // On a second signal hactl leaves it to the timers, with the same result.
     let args = [
         "apply",
         "--yes",
@@ -393,7 +393,7 @@ fn ctrl_c_during_a_change_that_is_to_wait_undoes_it() {
     }
     let ended = Ended::new(&["apply"], hactl.wait_with_output().unwrap());
     if ended.code() == Some(5) {
-        ended.says("each host undoes what was not confirmed when its timer ends");
+        ended.says("hosts roll an unconfirmed change back when their timers end");
     }
     wait_for_the_timers(&cluster);
     cluster.assert_etc(&before);

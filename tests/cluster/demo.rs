@@ -1,10 +1,10 @@
-//! `hactl lab demo`: short enough to be read.
+//! `hactl lab demo` is short enough to read.
 
 use std::process::Command;
 
 use crate::lab::{TestLab, skipped, slot};
 
-/// The demo's lab goes when the test ends, however it ends.
+/// Removes the demo's lab at the end of the test, however it ends.
 struct Gone(String);
 
 impl Drop for Gone {
@@ -31,12 +31,12 @@ fn the_whole_demo_is_read_in_a_few_minutes() {
     assert!(ended.status.success(), "{said}");
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines.len() < 200, "{} lines:\n{said}", lines.len());
-    // Text is broken at 80 columns; quoted lines of files and paths keep theirs.
+    // Prose is wrapped at 80 columns. Quoted lines of files and paths are not.
     let wide =
         |line: &&&str| line.chars().count() > 80 && line.contains(' ') && !line.contains('/');
     let wide: Vec<_> = lines.iter().filter(wide).collect();
     assert!(wide.is_empty(), "{wide:#?}");
-    // Each step has had its effect.
+    // Each step had its effect.
     for words in [
         "generation 1 is live",
         "generation 2 is live",

@@ -1,4 +1,4 @@
-//! What happens to hosts behind hactl's back: each difference is named, and corrected by apply.
+//! Changes made outside of hactl: each difference is named, and apply corrects it.
 
 use crate::cluster::{Cluster, VIP, machines};
 
@@ -46,7 +46,7 @@ fn every_difference_between_file_kernel_and_process_is_named_and_corrected() {
             .says("the kernel uses net.ipv4.tcp_fin_timeout = 60, though 30 was applied")
             .says("nginx runs another configuration than the one that was applied")
             .says("keepalived runs another configuration than the one that was applied")
-            .says("nginx.service does not run (inactive)")
+            .says("nginx.service is not running (inactive)")
             .says("keepalived.service would not start at boot")
             .says("/etc/systemd/system/keepalived.service.d/50-hactl.conf");
     }

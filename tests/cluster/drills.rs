@@ -1,4 +1,4 @@
-//! Drills on a cluster: made, measured, healed, and refused where they would be an outage.
+//! Drills on a cluster: injected, measured and healed, or refused where they would cause an outage.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::cluster::{Cluster, Ended, VIP, machines};
 use crate::lab::wait_for;
 
-/// The name of an event's kind, and its node.
+/// The kind of an event, and its node.
 fn event(event: &Value) -> (&str, &str) {
     let what = event["what"].as_str().or(event["what"]["what"].as_str());
     (what.unwrap(), event["node"].as_str().unwrap_or_default())
@@ -20,7 +20,7 @@ fn has(run: &Value, what: &str, node: &str) {
     assert!(found, "no {what} of {node} in {run:#}");
 }
 
-/// Nothing of a drill is left on any node.
+/// No trace of a drill is left on any node.
 fn assert_healed(cluster: &Cluster) {
     for node in cluster.nodes() {
         let left = cluster.on(
@@ -39,8 +39,8 @@ fn every_drill_is_made_measured_and_healed() {
     let Some(cluster) = Cluster::up_quietly(&machines()) else {
         return;
     };
-    // A machine that is busy with other tests may leave a node without time for 150 ms, which is a
-    // takeover without a cause: not what is asked here.
+    // On a machine that is busy with other tests, a node may be starved for 150 ms and cause a
+    // false takeover, which is not the subject here.
     cluster.set_inventory(&format!(
         "{}vrrp: {{ advert_interval: 200ms }}\nnginx: {{ worker_connections: 200 }}\n",
         cluster.inventory()
@@ -55,7 +55,7 @@ fn every_drill_is_made_measured_and_healed() {
         "--format",
         "json",
     ];
-    // Under a loss of packets a busy cluster may well fail over, which is judged as it should be.
+    // With packet loss, a busy cluster may fail over. The drill then rightly fails.
     let ended = cluster.run(&arguments);
     assert!(matches!(ended.code(), Some(0 | 7)), "{ended}");
     let document = ended.json();
@@ -109,7 +109,7 @@ fn a_drill_is_refused_where_it_would_be_an_outage() {
     });
 
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
-    refused("is not as the inventory says", "hactl apply");
+    refused("differs from the inventory", "hactl apply");
     cluster.edit("192.168.1.13:8080", "192.168.1.12:8080");
 
     let lock = "b=$(cat /proc/sys/kernel/random/boot_id)
@@ -123,7 +123,7 @@ fn a_drill_is_refused_where_it_would_be_an_outage() {
     cluster.run(&limited).exits(64).says("--limit");
     assert_eq!(cluster.masters(), 1, "a refused drill moved the VIP");
 
-    // What concerns a node that has not the VIP disturbs nobody.
+    // A drill on a node without the VIP disturbs no client.
     let other = [
         "failover-test",
         "--yes",
@@ -249,7 +249,7 @@ fn a_killed_keepalived_has_no_second_owner_beside_it_however_slow_the_adverts() 
             .as_f64()
             .unwrap()
     };
-    // Three adverts of a second, less the one that may just have come.
+    // Three adverts at one second each, less the one that may have just arrived.
     assert!(at("released", "lb1") < at("owns", "lb2"), "{run:#}");
     assert!(at("owns", "lb2") > 2000.0, "{run:#}");
     assert_healed(&cluster);
@@ -278,7 +278,7 @@ fn a_planned_stop_waits_for_the_next_owner_where_a_weight_lets_it_take_its_time(
         (&"lb2".into(), &"lb1".into()),
         "{run:#}"
     );
-    // More than 2 s, that is 400 requests, without the wait; a busy machine may lose one at each move.
+    // Without the wait, more than 2 s or 400 requests. A busy machine may lose one at each move.
     assert!(run["new"]["lost"].as_u64().unwrap() < 20, "{run:#}");
     assert_healed(&cluster);
 }
@@ -294,7 +294,7 @@ fn results_that_could_not_be_written_are_no_reason_for_an_outage() {
         ended
             .exits(1)
             .says("/nowhere/drill")
-            .never_says("the fault comes");
+            .never_says("injecting the fault");
     }
     cluster
         .run(&["failover-test", "--yes", "--interval=10m"])

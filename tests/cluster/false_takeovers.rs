@@ -1,11 +1,11 @@
-//! How often a healthy node loses its VIP, by profile: under packet loss in the switch, and with a CPU
-//! that others want. A measurement, run by hand:
+//! Measures how often a healthy node loses its VIP, by profile: with packet loss in the switch, and
+//! with a CPU under contention. Run it by hand:
 //!
 //!     cargo test --release --test cluster -- --ignored --nocapture false_takeovers
 //!
-//! `SECONDS_PER_CELL` (60) is how long each condition is watched, and `PROFILES` (all of them, by commas)
-//! which are. What it finds goes to
-//! `examples/false-takeovers.json`; docs/failover.md tells what to make of it.
+//! `SECONDS_PER_CELL` (60) sets the time per condition, and `PROFILES` (all of them) a
+//! comma-separated list of profiles. The results go to `examples/false-takeovers.json`, and
+//! docs/failover.md interprets them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,12 +20,12 @@ use crate::lab::{text, wait_for};
 
 const PROFILES: [&str; 3] = ["fast", "standard", "wan"];
 
-/// What the cluster has to bear.
+/// The disturbance.
 #[derive(Clone, Copy)]
 enum Load {
-    /// Of all packets through the switch, that many per cent are lost.
+    /// Percentage of packets dropped in the switch.
     Loss(u32),
-    /// That many endless loops for each core on the owner.
+    /// Busy loops per core, on the owner.
     Hogs(usize),
 }
 
@@ -82,19 +82,19 @@ impl Load {
     }
 }
 
-/// One profile under one load.
+/// The result for one profile under one disturbance.
 struct Cell {
     profile: &'static str,
     load: Load,
     watched: Duration,
-    /// How often a node became MASTER without need.
+    /// How often a node became MASTER needlessly.
     takeovers: usize,
 }
 
 impl Cell {
     fn measured(cluster: &Cluster, profile: &'static str, load: Load, watched: Duration) -> Self {
         wait_for("one owner", || cluster.owners(VIP) == ["lb1"]);
-        // What an earlier load left behind is over.
+        // Let the effects of the previous disturbance end.
         thread::sleep(Duration::from_secs(12));
         let before = cluster.masters();
         load.begin(cluster, "lb1");
@@ -102,7 +102,7 @@ impl Cell {
         thread::sleep(watched);
         let watched = begun.elapsed();
         load.end(cluster, "lb1");
-        // The owner that comes back is a takeover, too, and no false one.
+        // The owner's return is a takeover as well. It is excluded here.
         thread::sleep(Duration::from_secs(12));
         let entered = cluster.masters() - before;
         Self {

@@ -1,10 +1,10 @@
-//! A node answers for the VIP until the neighbours know its next owner, and is never taken for the owner
-//! meanwhile; and what it needs for that goes with hactl.
+//! A node answers for the VIP until the neighbours know the next owner, without posing as the owner
+//! meanwhile. Rolling hactl back removes everything needed for that.
 
 use crate::cluster::{Cluster, VIP, machines};
 use crate::lab::wait_for;
 
-/// The hardware address that the controller takes for the VIP's.
+/// The MAC address in the controller's neighbour table for the VIP.
 fn hardware(cluster: &Cluster) -> String {
     let said = cluster.on_controller("ip", &["neigh", "show", VIP]);
     let mut words = said.split_whitespace();
@@ -29,7 +29,7 @@ fn a_stopping_node_answers_until_the_neighbours_know_the_next_owner() {
     assert_eq!(cluster.owner(VIP), "lb1");
     assert_eq!(status(&cluster), "200");
     let of_lb1 = hardware(&cluster);
-    // Longer than systemd waits for a stop, so that it is killed in the middle.
+    // Longer than `TimeoutStopSec`, so that systemd kills the script halfway.
     cluster.on(
         "lb1",
         "sed -i 's/sleep 0.3/sleep 25/' /etc/keepalived/hand_over.sh; \
@@ -39,7 +39,7 @@ fn a_stopping_node_answers_until_the_neighbours_know_the_next_owner() {
     );
     wait_for("the VIP on lb2", || cluster.owners(VIP) == ["lb2"]);
 
-    // A client that has not heard of it: its packets go to lb1 as before.
+    // A client that missed the announcement still sends its packets to lb1.
     let pin = |mac: &str| {
         let words = ["neigh", "replace", VIP, "lladdr", mac, "dev", "eth0"];
         cluster.on_controller("ip", &words);
@@ -48,7 +48,7 @@ fn a_stopping_node_answers_until_the_neighbours_know_the_next_owner() {
         pin(&of_lb1);
         assert_eq!(status(&cluster), "200", "lb1 no longer answers");
     }
-    // One that asks learns of lb2 alone.
+    // A client that asks again learns only of lb2.
     for _ in 0..10 {
         cluster.on_controller("ip", &["neigh", "delete", VIP, "dev", "eth0"]);
         assert_eq!(status(&cluster), "200");
@@ -71,7 +71,7 @@ fn on_loopback(cluster: &Cluster, node: &str) -> bool {
     cluster.on(node, "ip -o addr show dev lo").contains(VIP)
 }
 
-/// Its ARP is the host's own again.
+/// Whether the node's ARP settings are back to the host's own.
 fn is_as_before(cluster: &Cluster, node: &str) -> bool {
     let settings = "cd /proc/sys/net/ipv4/conf/eth0; cat arp_ignore arp_announce; ls -R /run/hactl";
     let said = cluster.on(node, &format!("{settings}; :"));
@@ -92,7 +92,7 @@ fn the_owner_alone_has_the_vip_on_its_loopback_and_after_a_rollback_nobody() {
             .collect::<Vec<_>>()
     };
     let settles = |owner: &str| {
-        // Who owns another VIP is prepared, too.
+        // The owner of another VIP is prepared, too.
         let loopback = |node: &str| cluster.on(node, "ip -o addr show dev lo");
         let fits =
             |node: &str| is_as_before(&cluster, node) != loopback(node).contains("10.0.0.10");
@@ -125,7 +125,8 @@ fn the_owner_alone_has_the_vip_on_its_loopback_and_after_a_rollback_nobody() {
             == "active"
     });
     settles("lb1");
-    // A script that changes takes away first what only it knows of, and the new one begins anew.
+    // A script that is being replaced first removes the addresses that it added, and the new one
+    // starts over.
     let inventory = cluster.inventory();
     let more = inventory.replace(
         "10.0.0.100/24",
@@ -154,7 +155,8 @@ fn the_owner_alone_has_the_vip_on_its_loopback_and_after_a_rollback_nobody() {
     }
 }
 
-/// Without the VIP nothing leaves from it, and whoever waits for an answer would wait until it gives up.
+/// Nothing can be sent from the VIP once it is removed, so a client would wait for its answer until
+/// it times out.
 #[test]
 fn a_request_that_the_former_owner_has_is_answered_or_its_client_is_told() {
     let Some(cluster) = Cluster::up(&machines()) else {
@@ -170,7 +172,7 @@ fn a_request_that_the_former_owner_has_is_answered_or_its_client_is_told() {
         cluster.on("lb1", &format!("pkill -{signal} -u www-data nginx"));
     };
     let lingers = |vip: &str| cluster.on("lb1", "ip -o addr show dev lo").contains(vip);
-    // The kernel takes the requests, nginx does not answer them yet, and the VIPs leave.
+    // The kernel has accepted the requests, nginx does not answer yet, and the VIPs move.
     let moves_with_requests = || {
         for vip in vips {
             wait_for("the VIPs on lb1", || cluster.owners(vip) == ["lb1"]);
@@ -207,7 +209,7 @@ fn a_request_that_the_former_owner_has_is_answered_or_its_client_is_told() {
     };
 
     let clients = moves_with_requests();
-    // Longer than for the neighbours.
+    // Longer than the neighbours need.
     std::thread::sleep(std::time::Duration::from_millis(700));
     assert!(vips.into_iter().all(lingers));
     workers("CONT");

@@ -1,5 +1,6 @@
-//! Every drill's fault heals on its own, whatever becomes of hactl: the real binary begins it, is killed with
-//! SIGKILL in the middle, and from then on nobody calls. A new drill is covered by its row in the table.
+//! Every drill's fault heals on its own, whatever happens to hactl: the real binary starts the
+//! drill and is killed with SIGKILL, and nothing calls the hosts from then on. New drills are
+//! covered automatically, by the table of drills.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -10,7 +11,7 @@ use hactl::drill::{DRILLS, DrillSpec, Takeover};
 
 use crate::cluster::{Cluster, VIP, machines};
 
-/// A machine boots meanwhile, or a daemon starts again.
+/// Enough for a reboot, or for a daemon to restart.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
@@ -51,13 +52,13 @@ fn every_fault_heals_by_itself_when_hactl_is_killed() {
     cluster.run(&["status"]).exits(0);
 }
 
-/// Waits until nothing tells of the drill any more.
+/// Waits until no trace of the drill is left.
 fn healed(cluster: &Cluster, spec: &DrillSpec, before: &BTreeMap<String, String>, first: &str) {
     for (node, network) in before {
         wait(&format!("{}: {node} to heal", spec.name), || {
             ask(cluster, node, LEFT).map_or("it does not answer".to_owned(), |left| left)
         });
-        // The kernel takes its time to find out that nobody else has a link-local address.
+        // Duplicate address detection delays link-local addresses.
         wait(&format!("{}: {node}'s network", spec.name), || {
             let now = ask(cluster, node, NETWORK).unwrap_or_default();
             if now == *network { String::new() } else { now }
@@ -70,7 +71,7 @@ fn healed(cluster: &Cluster, spec: &DrillSpec, before: &BTreeMap<String, String>
             owners => format!("{owners:?}"),
         },
     );
-    // Whoever is preferred takes it back.
+    // The preferred node preempts.
     wait(&format!("{}: the first owner", spec.name), || {
         let owners = cluster.owners(VIP);
         if owners == [first] {
@@ -81,7 +82,7 @@ fn healed(cluster: &Cluster, spec: &DrillSpec, before: &BTreeMap<String, String>
     });
 }
 
-/// Who ends before it is killed has refused the drill, and says why.
+/// Fails if hactl ended before it was killed: then it has refused the drill.
 #[track_caller]
 fn assert_runs(hactl: &mut Child, spec: &DrillSpec) {
     if let Some(status) = hactl.try_wait().unwrap() {
@@ -93,7 +94,7 @@ fn assert_runs(hactl: &mut Child, spec: &DrillSpec) {
     }
 }
 
-/// A fault that was never made would heal, too.
+/// Waits for the fault to take effect, since a fault that is never injected would pass as healed.
 fn see_it_made(cluster: &Cluster, spec: &DrillSpec, node: &str, hactl: &mut Child) {
     let what = format!("{} on {node} to be seen", spec.name);
     wait(&what, || {
@@ -102,7 +103,7 @@ fn see_it_made(cluster: &Cluster, spec: &DrillSpec, node: &str, hactl: &mut Chil
             Takeover::Must => {
                 let owners = cluster.owners(VIP);
                 let mut others = owners.iter().filter(|owner| *owner != node);
-                // The next step of a cascade needs one owner, and a split brain has two.
+                // The next step of a cascade needs a single owner, but a split brain has two.
                 others.next().is_some() && (spec.two_owners.is_some() || owners.len() == 1)
             }
             Takeover::MustNot if spec.name == "overload" => ask(
@@ -121,7 +122,7 @@ fn see_it_made(cluster: &Cluster, spec: &DrillSpec, node: &str, hactl: &mut Chil
     });
 }
 
-/// Waits until `problem` has nothing to say.
+/// Waits until `problem` returns an empty string.
 fn wait(what: &str, mut problem: impl FnMut() -> String) {
     let started = Instant::now();
     loop {
@@ -137,7 +138,7 @@ fn wait(what: &str, mut problem: impl FnMut() -> String) {
     }
 }
 
-/// What a shell in a node answers; `None` if it fails, or if the node is off.
+/// The output of a shell script in a node, or `None` if it fails or the node is off.
 fn ask(cluster: &Cluster, node: &str, script: &str) -> Option<String> {
     let output = cluster
         .node(node, "sh")
@@ -165,13 +166,13 @@ fn serves(cluster: &Cluster) -> bool {
     curl.status().is_ok_and(|status| status.success())
 }
 
-/// Addresses and routes, but for the VIP's.
+/// Addresses and routes, except the VIP's.
 const NETWORK: &str = "for family in 4 6; do
     ip -o -$family addr show dev eth0 scope global | sed 's/^[0-9]*: //'
     ip -$family route show table all
 done | grep -vF 10.0.0.100 | sort";
 
-/// What is left of a drill, and what does not run.
+/// Remains of a drill, and units that are not running.
 const LEFT: &str =
     "ls -d /run/hactl-drill/armed /run/hactl-drill/agent /run/hactl-drill/before 2>/dev/null
 systemctl list-units --all --plain --no-legend 'hactl-drill*' 'hactl-heal*'

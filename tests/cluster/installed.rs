@@ -1,9 +1,9 @@
-//! Machines that have both packages already: what plan leaves alone, and every way back.
+//! Machines with both packages installed: plan changes nothing, and every rollback works.
 
 use crate::cluster::{Cluster, GUIDE, VIP, machines};
 use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
-/// What a login and the service manager itself write, whoever asks for what.
+/// Written by logins and by systemd at any time, independent of hactl.
 const NOT_HACTLS: [&str; 6] = [
     "var/log/journal",
     "var/log/wtmp",
@@ -39,7 +39,7 @@ fn generations_come_and_go_and_the_original_returns_to_the_byte() {
     cluster.assert_etc(&first);
     let kernel = cluster.on("lb3", "cat /proc/sys/net/ipv4/tcp_fin_timeout");
     assert_eq!(kernel, "30\n");
-    // Without a number: the generation before the live one, which is the third.
+    // Without a number, roll back to the generation before the live one: the third.
     cluster.run(&["rollback", "--yes"]).exits(0);
     cluster.assert_etc(&third);
     let history = cluster
@@ -57,7 +57,7 @@ fn generations_come_and_go_and_the_original_returns_to_the_byte() {
         .run(&["rollback", "--list"])
         .exits(0)
         .says("before hactl");
-    // The inventory still is what was applied third.
+    // The inventory still matches the third apply.
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     assert_eq!(cluster.get(&format!("http://{VIP}/health")), "ok\n");
 
@@ -67,7 +67,7 @@ fn generations_come_and_go_and_the_original_returns_to_the_byte() {
     cluster.assert_etc(&original);
     cluster.assert_no_traces();
     assert!(cluster.owners(VIP).is_empty());
-    // And once more from there.
+    // And again from there.
     cluster.apply();
     assert_eq!(cluster.get(&format!("http://{VIP}/health")), "ok\n");
     cluster.assert_etc(&third);
@@ -77,7 +77,7 @@ fn generations_come_and_go_and_the_original_returns_to_the_byte() {
     cluster.assert_etc(&original);
 }
 
-/// The disks, and what lies in memory but for what systemd keeps of logins.
+/// The disks, /run and /tmp, without systemd's records of logins.
 fn everything(cluster: &Cluster) -> Vec<(String, Snapshot)> {
     let mut found = Vec::new();
     for node in cluster.nodes() {

@@ -1,4 +1,4 @@
-//! A change while the cluster is in use.
+//! Changes while the cluster is in use.
 
 use std::sync::atomic::Ordering;
 
@@ -29,7 +29,7 @@ fn a_changed_upstream_under_load_fails_nobody_and_moves_no_vip() {
     cluster.apply().says("generation 3 is live");
     let alone = cluster.backend_requests("b3");
     load.wait_for_answers(200);
-    // keepalived reads its file again, too.
+    // This one makes keepalived reload, too.
     cluster.edit("garp_refresh: 30s", "garp_refresh: 20s");
     cluster.edit(
         "192.168.1.11:8080",
@@ -40,7 +40,7 @@ fn a_changed_upstream_under_load_fails_nobody_and_moves_no_vip() {
     let seen = load.end_without_failures();
     assert!(seen.held.load(Ordering::Relaxed) >= 600);
 
-    // The third server was really left out, and nothing else happened than two reloads.
+    // The third server was really removed, and nothing but two reloads happened.
     assert_eq!(cluster.backend_requests("b3"), alone);
     assert_eq!(cluster.owner(VIP), owner);
     assert_eq!(cluster.masters(), masters, "the VIP moved");
@@ -48,7 +48,7 @@ fn a_changed_upstream_under_load_fails_nobody_and_moves_no_vip() {
     assert_eq!(before, after, "a daemon was restarted");
 }
 
-/// On a busy host a daemon takes its time: that is no failure.
+/// A daemon may take its time on a busy host. That is not a failure.
 fn a_keepalived_that_answers_late_is_waited_for(cluster: &Cluster) {
     let child = "pgrep -P $(systemctl show -p MainPID --value keepalived)";
     cluster.set_inventory(&format!(

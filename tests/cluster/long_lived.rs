@@ -1,9 +1,9 @@
-//! A cluster that is years old: what its operators, its packages and time have done to it.
+//! Clusters that have been running for years: the traces of operators, packages and time.
 
 use crate::clients::Load;
 use crate::cluster::{Cluster, Ended, VIP, machines};
 
-/// sshd's bash reads `~/.bashrc` also for `bash -c`, whenever its standard input is a socket.
+/// bash reads `~/.bashrc` even for `bash -c` if its standard input is a socket, as under sshd.
 #[test]
 fn a_shell_that_greets_is_no_part_of_any_answer() {
     let mut spec = machines();
@@ -35,7 +35,7 @@ fn a_shell_that_greets_is_no_part_of_any_answer() {
     cluster.run(&test).exits(0);
 }
 
-/// Changed twice, the machine would have one node's files, and the other node's machine none.
+/// If both were changed, the one machine would get one node's files, and the other machine none.
 #[test]
 fn two_nodes_that_are_one_machine_are_refused() {
     let mut spec = machines();
@@ -55,8 +55,8 @@ fn two_nodes_that_are_one_machine_are_refused() {
     cluster.assert_etc(&before);
 }
 
-/// What operators and their tools do to hosts in some years. Whatever of it stands in a change's way is told
-/// before the change, and its users never notice.
+/// What operators and their tools do to hosts over the years. If any of it blocks a change, that is
+/// reported before the change starts, and clients never notice.
 #[test]
 fn what_years_have_done_to_hosts_is_told_before_a_change_meets_it() {
     let Some(cluster) = Cluster::up_quietly(&machines()) else {
@@ -77,7 +77,7 @@ fn what_years_have_done_to_hosts_is_told_before_a_change_meets_it() {
         ended
     };
 
-    // Files that somebody made safe.
+    // A file made immutable.
     cluster.on("lb2", "chattr +i /etc/nginx/nginx.conf");
     let why = "lb2: cannot replace /etc/nginx/nginx.conf: it is immutable (chattr +i)";
     refused(why).says("`chattr -i`");
@@ -85,14 +85,14 @@ fn what_years_have_done_to_hosts_is_told_before_a_change_meets_it() {
     cluster.run(&look).exits(1).says(why);
     cluster.on("lb2", "chattr -i /etc/nginx/nginx.conf");
 
-    // A unit that somebody masked, while it runs.
+    // A running unit that is masked.
     cluster.on("lb2", "systemctl mask nginx");
     refused("lb2: nginx.service is masked").says("`systemctl unmask nginx` on lb2");
     let status = cluster.run(&["status"]).exits(1);
     status.says("lb2: nginx.service is masked: systemd neither starts nor reloads it");
     cluster.on("lb2", "systemctl unmask nginx");
 
-    // An sshd that opens one session of a connection at a time.
+    // An sshd that allows one session per connection.
     for node in cluster.nodes() {
         let limit = "echo MaxSessions 1 >/etc/ssh/sshd_config.d/one.conf; systemctl restart ssh";
         cluster.on(&node, limit);
@@ -104,19 +104,20 @@ fn what_years_have_done_to_hosts_is_told_before_a_change_meets_it() {
     }
     cluster.apply();
 
-    // A node that was brought back from a backup.
+    // A node restored from a backup.
     cluster.on(
         "lb3",
         "rm -rf /var/lib/hactl /etc/nginx; mv /root/hactl /var/lib; mv /root/nginx /etc; systemctl reload nginx",
     );
     let status = cluster.run(&["status"]).exits(1);
-    status.says("lb3: it has generation 1, though generation 4 was made on it, too");
+    status.says("lb3: it has generation 1, although generation 4 was applied to it");
     cluster.apply();
     cluster.run(&["status"]).exits(0);
     users.end_without_failures();
 }
 
-/// Done means that the VIP is where it stays, and proven is the node that users will have.
+/// A change is done when the VIP is on its final owner, and that owner is the node that gets
+/// proven.
 #[test]
 fn a_change_that_prefers_another_node_is_over_when_that_has_the_vip() {
     let mut spec = machines();
@@ -148,7 +149,8 @@ fn a_change_that_prefers_another_node_is_over_when_that_has_the_vip() {
         .says("10.0.0.100 is on lb2.")
         .never_says("stays put");
 
-    // A second VIP is no problem for not being there yet, and is on its owner when the change is over.
+    // A new VIP is no problem while it is still missing, and is on its owner when the change is
+    // done.
     cluster.edit(
         "  - { address: 10.0.0.100/24 }",
         "  - { address: 10.0.0.100/24 }\n  - { address: 10.0.0.101/24, prefer: lb1 }",

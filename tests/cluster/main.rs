@@ -1,5 +1,5 @@
-//! hactl on real machines: the binary as its users run it, judged by what a lab's nodes look like
-//! from outside. One theme a module; one binary, so that labs of several themes are up at a time.
+//! hactl on real machines: the actual binary, judged by the state of a lab's nodes as seen from
+//! outside. One theme per module, in one binary, so that labs of several themes run in parallel.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
 #[path = "../support/load.rs"]

@@ -1,12 +1,13 @@
-//! Servers by DNS name: validation resolves them as the nginx that runs does, and a name that stops
-//! resolving is told before nginx has to start again.
+//! Upstream servers by DNS name: validation resolves names as the running nginx does, and a name
+//! that stops resolving is reported before nginx's next start.
 
 use std::fs;
 
 use crate::cluster::{Cluster, VIP, machines};
 use crate::dns::Dns;
 
-/// Listeners on the VIPs, which backups do not have; one name in an upstream, and one in a raw snippet.
+/// Listeners on VIPs, which backups do not have, a name in an upstream, and a name in a raw
+/// snippet.
 const INVENTORY: &str = r#"
 upstreams:
   backend: { servers: ["app.internal:8080", 192.168.1.11:8080] }
@@ -16,7 +17,7 @@ sites:
     raw: "access_log syslog:server=log.internal,facility=local7;"
 "#;
 
-/// A cluster whose nodes ask a DNS server for names, as /etc/resolv.conf tells them.
+/// A cluster whose nodes use a DNS server, configured in /etc/resolv.conf.
 fn cluster_with_names() -> Option<(Cluster, Dns)> {
     let cluster = Cluster::up(&machines())?;
     let dns = Dns::start(&cluster.netns("ctl"), "10.0.0.1");
@@ -45,7 +46,7 @@ fn servers_by_name_and_listeners_on_vips_go_together() {
     let Some((cluster, _dns)) = cluster_with_names() else {
         return;
     };
-    // The plan's test of the files is the same as that of apply.
+    // plan and apply run the same configuration test.
     let plan = cluster.run(&["plan", "--format", "json"]).exits(0).json();
     assert_eq!(plan["refused"], false, "{plan:#}");
     cluster.apply();
@@ -79,7 +80,7 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
     assert_eq!(names_in(&told), ["NG017"], "{told:#}");
     for node in told["nodes"].as_array().unwrap() {
         assert_eq!(node["unresolved"][0], "app.internal", "{node:#}");
-        // The running nginx has its addresses, and serves.
+        // The running nginx keeps its addresses and serves.
         assert_eq!(
             node["units"]["nginx"]["service"]["active"], "active",
             "{node:#}"
@@ -87,7 +88,7 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
     }
     assert!(!cluster.get(&format!("http://{VIP}/")).is_empty());
 
-    // No change is begun, and the finding says why.
+    // No change is started, and the finding gives the reason.
     let etc = cluster.all_etc();
     cluster.edit("192.168.1.11:8080", "192.168.1.12:8080");
     for arguments in [
@@ -106,7 +107,7 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
     }
     cluster.assert_etc(&etc);
 
-    // What was predicted is what happens: this node's nginx cannot start, the others still serve.
+    // The prediction holds: nginx on this node cannot start, and the other nodes still serve.
     let backup = cluster
         .nodes()
         .into_iter()
@@ -122,7 +123,7 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
     cluster.apply();
     assert!(names_in(&status().exits(0).json()).is_empty());
 
-    // A name in a raw snippet is resolved at the same time, and said in the same words.
+    // A name in a raw snippet is resolved along with the rest and reported in the same words.
     dns.set("log.internal", None);
     let told = status().exits(1).json();
     assert_eq!(names_in(&told), ["NG017"], "{told:#}");

@@ -1,11 +1,11 @@
-//! The view from outside: what hosts on the network make of a VIP, whatever the nodes say of themselves.
+//! The network's view of a VIP, independent of what the nodes report.
 
 use crate::cluster::{Cluster, Ended, VIP, machines};
 use crate::lab::wait_for;
 
 const VIP6: &str = "fd00:10::100";
 
-/// A cluster whose owner never announces itself but when it takes over.
+/// A cluster whose owner announces itself only at takeover.
 fn cluster() -> Option<Cluster> {
     let cluster = Cluster::up(&machines())?;
     let text = cluster.inventory().replace(
@@ -21,7 +21,7 @@ fn cluster() -> Option<Cluster> {
         cluster.owner_now(VIP).as_deref() == Some("lb1")
             && cluster.owner_now(VIP6).as_deref() == Some("lb2")
     });
-    // A user's host knows the way.
+    // The controller has learned both owners.
     cluster.get(&format!("http://{VIP}/"));
     cluster.get(&format!("http://[{VIP6}]/"));
     cluster.run(&["status"]).exits(0);
@@ -33,7 +33,7 @@ fn hardware(cluster: &Cluster, node: &str) -> String {
     text.trim().to_owned()
 }
 
-/// The hardware address that the controller takes for the owner's.
+/// The controller's neighbour entry for a VIP.
 fn known_to_users(cluster: &Cluster, vip: &str) -> String {
     cluster.on_controller("ip", &["neigh", "show", "to", vip])
 }
@@ -42,7 +42,7 @@ fn known_to(cluster: &Cluster, node: &str, vip: &str) -> String {
     cluster.on(node, &format!("ip neigh show to {vip}"))
 }
 
-/// What a node does that takes itself for the owner: it tells everybody so, in ARP's own words.
+/// Announces the VIP with gratuitous ARP, as a node does that takes itself for the owner.
 const ANNOUNCE: &str = r#"
 my $mac = pack("C6", map { hex } split(/:/, $ARGV[0]));
 my $vip = pack("C4", split(/\./, $ARGV[1]));
@@ -52,7 +52,7 @@ my $frame = pack("a6 a6 n n n C C n a6 a4 a6 a4 x18", $all, $mac, 0x0806, 1, 0x0
 send($s, $frame, 0, pack("S n i S C C a8", 17, 0x0806, $ARGV[2], 1, 0, 6, $all)) or die;
 "#;
 
-/// lb2 announces that it owns the VIP, and lb1 goes on owning it.
+/// Makes lb2 announce the VIP while lb1 still owns it.
 fn mislead(cluster: &Cluster) {
     let wrong = hardware(cluster, "lb2");
     let index = cluster.on("lb2", "cat /sys/class/net/eth0/ifindex");
@@ -74,7 +74,7 @@ fn status_tells_that_neighbours_send_to_the_wrong_node() {
     };
     mislead(&cluster);
     let ended = cluster.run(&["status", "--format", "json"]).exits(1);
-    // hactl runs beside the users.
+    // hactl runs on the controller, on the clients' segment.
     let found = ["lb3", "this machine"].map(|from| {
         serde_json::json!({
             "problem": "wrong_hardware", "from": from, "vip": VIP,
@@ -83,7 +83,7 @@ fn status_tells_that_neighbours_send_to_the_wrong_node() {
     });
     assert_eq!(problems(&ended), found, "{ended}");
     assert_eq!(ended.json()["healthy"], false);
-    // It looked, and corrected nobody.
+    // Looking corrects nobody.
     let wrong = hardware(&cluster, "lb2");
     assert!(known_to_users(&cluster, VIP).contains(&wrong));
 
@@ -92,9 +92,9 @@ fn status_tells_that_neighbours_send_to_the_wrong_node() {
     cluster
         .run(&["failover-test", "--drill", "nginx-stop", "--yes"])
         .exits(1)
-        .says("sends to 10.0.0.100 at");
+        .says("sends traffic for 10.0.0.100 to");
 
-    // So with IPv6.
+    // The same with IPv6.
     let right = hardware(&cluster, "lb1");
     cluster.on_node(
         "lb1",
@@ -131,7 +131,7 @@ fn a_change_ends_with_neighbours_that_know_the_owner() {
     let Some(cluster) = cluster() else {
         return;
     };
-    // On a busy machine a VIP may move meanwhile, and then it is another node that all must know.
+    // On a busy machine the VIP may move meanwhile. Then all have to know the new owner.
     let all_know_it = |what: &str| {
         let owner = cluster.owner(VIP);
         let right = hardware(&cluster, &owner);
@@ -149,11 +149,11 @@ fn a_change_ends_with_neighbours_that_know_the_owner() {
     cluster.apply();
     all_know_it("applied");
 
-    // lb1 comes last, and can't listen there: all are undone.
+    // lb1 comes last and cannot listen on the port, so all nodes are rolled back.
     cluster.on("lb1", "systemd-run --quiet --unit=taken -p Type=exec perl -MIO::Socket::INET -e \
         'my $s = IO::Socket::INET->new(LocalPort => 81, Listen => 1, ReuseAddr => 1) or die; sleep 3600'");
     cluster.edit("listen: [80]", "listen: [80, 81]");
-    // And it has the last program of those that can announce it.
+    // It also lacks perl, the last program on it that could announce the VIP.
     cluster.on("lb1", "mv /usr/bin/perl /usr/bin/perl.gone");
     mislead(&cluster);
     let before = cluster.all_etc();
@@ -169,7 +169,7 @@ fn a_change_ends_with_neighbours_that_know_the_owner() {
         "mv /usr/bin/perl.gone /usr/bin/perl; systemctl stop taken",
     );
 
-    // What a person cancels is undone likewise.
+    // A cancelled change is rolled back with the same result.
     cluster
         .run(&["apply", "--yes", "--confirm", "manual"])
         .exits(0);
@@ -178,7 +178,7 @@ fn a_change_ends_with_neighbours_that_know_the_owner() {
     all_know_it("cancelled");
     cluster.run(&["status"]).exits(0);
 
-    // And what hosts roll back on their own, without any hactl.
+    // The same when hosts roll back on their own, without hactl.
     let waiting = [
         "apply",
         "--yes",
@@ -221,7 +221,7 @@ fn what_users_cannot_reach_is_not_proven() {
     for from in ["lb2", "lb3", "this machine"] {
         assert!(is_of(from, VIP), "{ended}");
     }
-    // The rule drops what comes to the node's own address, too.
+    // The rule also drops packets to the node's own address.
     let is_shut = |problem: &serde_json::Value| {
         problem["problem"] == "unreachable" && problem["node"] == "lb1"
     };
@@ -253,14 +253,14 @@ fn what_this_machine_reached_before_a_change_it_reaches_after() {
         return;
     };
     let nft = |script: &str| cluster.on_controller("nft", &[script]);
-    // A firewall on the way of this machine's alone.
+    // A firewall that affects only this machine.
     nft(SHUT);
     let ended = cluster.run(&["status", "--format", "json"]).exits(1);
     let lost = serde_json::json!({
         "problem": "not_reached", "from": "this machine", "vip": VIP, "port": 80, "owner": "lb1",
     });
     assert_eq!(problems(&ended), std::slice::from_ref(&lost), "{ended}");
-    // It was there before: that is no reason to undo a change.
+    // The problem existed before, so it does not cause a rollback.
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     cluster.apply();
 
@@ -277,7 +277,8 @@ fn what_this_machine_reached_before_a_change_it_reaches_after() {
     let outcome = &ended.json()["outcome"];
     assert_eq!(outcome["failure"]["step"], "prove", "{ended}");
     cluster.assert_etc(&before);
-    // Nor is it as before.
+    // The rollback does not restore the previous state, either: this machine still cannot reach the
+    // VIP.
     assert!(
         outcome["problems"].to_string().contains("this machine"),
         "{ended}"

@@ -1,5 +1,5 @@
-//! Clients that use up nginx's connections: the VIP stays where it is, and what hangs is told from what is
-//! full.
+//! Clients that exhaust nginx's connections: the VIP stays with its owner, and hactl tells an
+//! overloaded nginx from one that hangs.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,12 +16,12 @@ use tokio::time::{sleep, timeout};
 use crate::cluster::{Cluster, VIP, machines};
 use crate::lab::wait_for;
 
-/// Many more than the nginx of these tests takes.
+/// Many more than nginx accepts in these tests.
 const CLIENTS: u32 = 400;
-/// As long as the first check that could fail takes until all three nodes would have resigned.
+/// If checks failed, all three nodes would have resigned by then.
 const WATCHED: Duration = Duration::from_secs(12);
 
-/// Clients that begin a request and never finish it, and come again when they are dropped.
+/// Clients that start a request, never finish it, and reconnect when dropped.
 struct SlowClients {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -33,7 +33,7 @@ impl SlowClients {
         let server: SocketAddr = format!("{VIP}:80").parse().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
-        // A thread has a network namespace of its own, and so has what it opens.
+        // Network namespaces are per thread, and apply to everything that the thread opens.
         let thread = std::thread::spawn(move || {
             setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,13 +96,13 @@ fn serves(cluster: &Cluster) -> bool {
 
 const JOURNAL: &str = "journalctl -q -t check_nginx -o cat --no-pager";
 
-/// Whether nginx is full, by the check's own word.
+/// Whether the check script reports nginx as overloaded.
 fn is_overloaded(cluster: &Cluster, node: &str) -> bool {
     let said = cluster.on(node, "/etc/keepalived/check_nginx.sh 2>&1; :");
     said.contains("check_nginx: overloaded: ")
 }
 
-/// The nodes of which `status` says that nginx is overloaded.
+/// The nodes whose nginx `status` reports as overloaded.
 fn overloaded(cluster: &Cluster) -> Vec<String> {
     let json = cluster.run(&["status", "--format", "json"]).json();
     let nodes = json["nodes"].as_array().unwrap().iter();
@@ -130,7 +130,7 @@ fn the_owner_keeps_the_vip(settings: &str) {
     }
     assert!(unserved > 0, "nginx was not full");
     assert!(is_overloaded(&cluster, &owner));
-    // Between two checks a slow client's connection ends, and another takes its place.
+    // At any moment a slow client may have just disconnected, so retry.
     wait_for("status to name the node that is full", || {
         overloaded(&cluster) == [owner.as_str()]
     });
@@ -143,7 +143,7 @@ fn the_owner_keeps_the_vip(settings: &str) {
     wait_for("the overload to be over", || {
         cluster.on(&owner, JOURNAL).contains("nginx answers again")
     });
-    // What lasted for many checks was said once, or a few times where the load came and went.
+    // An overload across many checks is logged once, or a few times if it came and went.
     let journal = cluster.on(&owner, JOURNAL);
     let said = journal.matches("nginx is overloaded").count();
     assert!((1..=3).contains(&said), "{journal}");
@@ -176,7 +176,8 @@ fn an_overloaded_nginx_that_hangs_loses_the_vip_once() {
     wait_for("nginx to be full", || is_overloaded(&cluster, "lb1"));
     cluster.on("lb1", "systemctl kill --signal=STOP nginx.service");
     wait_for("lb2 to take over", || cluster.owners(VIP) == ["lb2"]);
-    // Those whom lb1's kernel has answered wait for it. Others come, fill the next one, and it keeps the VIP.
+    // Clients that lb1's kernel has accepted keep waiting. New ones overload lb2, which keeps the
+    // VIP.
     let more = SlowClients::start(&cluster);
     wait_for("lb2 to be full", || is_overloaded(&cluster, "lb2"));
     let begun = Instant::now();

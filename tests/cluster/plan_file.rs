@@ -1,4 +1,4 @@
-//! A plan that was reviewed is what is applied, or nothing is.
+//! hactl applies exactly the plan that was reviewed, or nothing.
 
 use crate::cluster::{Cluster, machines};
 
@@ -32,7 +32,7 @@ fn a_saved_plan_is_carried_out_as_it_was_or_not_at_all() {
 
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     cluster.run(&["plan", "--out", second]).exits(0);
-    // Somebody is at a host meanwhile.
+    // A host is edited by hand meanwhile.
     cluster.on(
         "lb2",
         "cp -a /etc/nginx/nginx.conf /root; echo '# by hand' >>/etc/nginx/nginx.conf",
@@ -43,7 +43,7 @@ fn a_saved_plan_is_carried_out_as_it_was_or_not_at_all() {
     cluster.assert_etc(&by_hand);
     cluster.on("lb2", "cp -a /root/nginx.conf /etc/nginx");
 
-    // Or at the inventory: first at a part that makes no difference.
+    // The inventory is edited: first in a way that makes no difference.
     cluster.set_inventory(&format!("# a remark\n{}", cluster.inventory()));
     cluster
         .run(&["apply", second, "--yes", "--check-only"])

@@ -1,5 +1,5 @@
-//! Secrets that cannot be mistaken, by every kind of reference in every place that takes one, looked
-//! for in everything that hactl prints, writes and runs while it works with them.
+//! Distinctive secrets, by every kind of reference in every place that takes one. They are searched
+//! for in everything that hactl prints, writes and runs while it uses them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::cluster::{Cluster, Ended, VIP, machines};
 use crate::lab::text;
 
-/// One secret and every form in which it would be one still.
+/// One secret, in every form that would still disclose it.
 #[derive(Clone)]
 struct Poison {
     name: &'static str,
@@ -25,7 +25,7 @@ struct Poison {
 }
 
 impl Poison {
-    /// `parts` are what is secret of it: a password, or the lines of a key.
+    /// `parts` are its secret parts: a password, or the lines of a key.
     fn new(name: &'static str, parts: &[&str]) -> Self {
         let mut forms = Vec::new();
         for part in parts {
@@ -52,7 +52,7 @@ impl Poison {
             add("hexadecimal", hex.to_uppercase());
             add("URL-encoded", url);
             add("URL-encoded", encoded);
-            // Within a longer text, base64 has it in one of three ways.
+            // Inside a longer text, base64 can have it at any of three offsets.
             for before in 0..3 {
                 let mut longer = vec![b'x'; before];
                 longer.extend_from_slice(bytes);
@@ -65,7 +65,7 @@ impl Poison {
     }
 }
 
-/// All forms of all of them: everything is read once.
+/// All forms of all secrets, so that each text is searched only once.
 #[derive(Clone)]
 struct Poisons {
     names: Arc<[String]>,
@@ -88,7 +88,7 @@ impl Poisons {
     }
 }
 
-/// What is found of any of them in `bytes`.
+/// The first secret found in `bytes`, if any.
 fn found(poisons: &Poisons, bytes: &[u8]) -> Option<String> {
     let found = poisons.forms.find(bytes)?;
     Some(poisons.names[found.pattern().as_usize()].clone())
@@ -101,7 +101,7 @@ fn assert_clean(poisons: &Poisons, what: &str, bytes: &[u8]) {
     }
 }
 
-/// Reads every process's command line and environment, over and over, and what lies in a folder.
+/// Reads the command line and environment of every process in a loop, and the files in a folder.
 struct Watcher {
     stop: Arc<AtomicBool>,
     rounds: Arc<AtomicUsize>,
@@ -109,7 +109,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// `folder` is where hactl puts what it needs while it runs.
+    /// `folder` is where hactl keeps its temporary files.
     fn start(poisons: Poisons, folder: PathBuf) -> Self {
         let (stop, rounds) = (Arc::default(), Arc::default());
         let (stopped, round) = (Arc::clone(&stop), Arc::clone(&rounds));
@@ -148,8 +148,8 @@ fn processes(poisons: &Poisons) -> Vec<String> {
         }
         let read = |what: &str| fs::read(process.join(what)).unwrap_or_default();
         let mut command = read("cmdline");
-        // A program that is just being started has an environment before it has arguments, by which it is
-        // told from others. What ends before it has any cannot be told.
+        // A program that is just starting has an environment before it has arguments. Wait for the
+        // arguments, which identify it. One that exits before has to be skipped.
         for _ in 0..50 {
             if !command.is_empty() || read("environ").is_empty() {
                 break;
@@ -164,8 +164,8 @@ fn processes(poisons: &Poisons) -> Vec<String> {
         if let Some(found) = found(poisons, &command) {
             leaks.push(format!("{found} on the command line of {}", said()));
         }
-        // hactl itself is given some in its own environment: that is what `env` means. Whoever starts
-        // it is it, for a moment.
+        // Secrets referenced by `env` are in hactl's own environment by design, and for a moment in
+        // that of the process that starts it.
         let is_hactl = fs::read_link(process.join("exe")).is_ok_and(|exe| {
             let exe = exe.to_string_lossy().into_owned();
             exe == env!("CARGO_BIN_EXE_hactl") || command.ends_with(b"\0-vvv\0")
@@ -179,7 +179,7 @@ fn processes(poisons: &Poisons) -> Vec<String> {
     leaks
 }
 
-/// ssh's log and sockets, while they are there.
+/// ssh's logs and sockets, while they exist.
 fn control_folders(poisons: &Poisons, folder: &Path) -> Vec<String> {
     let is_meant = |path: &PathBuf| path.to_string_lossy().contains("/.ssh-connection");
     let folders = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -194,7 +194,6 @@ fn control_folders(poisons: &Poisons, folder: &Path) -> Vec<String> {
     files.filter_map(|entry| leak(entry.path())).collect()
 }
 
-/// Every regular file below `folder`.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     let mut open = vec![folder.to_owned()];
@@ -211,8 +210,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The files below `folder`, by their path in it, in which there is any of them. Each must be root's
-/// and readable by nobody else, or lie in a folder that is.
+/// The files below `folder` with a secret in them, by relative path. Each must be private to root,
+/// or be in a folder that is.
 #[track_caller]
 fn holders(poisons: &Poisons, folder: &Path) -> BTreeMap<String, String> {
     let mut holders = BTreeMap::new();
@@ -236,17 +235,17 @@ fn holders(poisons: &Poisons, folder: &Path) -> BTreeMap<String, String> {
     holders
 }
 
-/// True for the name of a key's file.
+/// Whether the path is a private key's.
 fn is_key(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|it| it == "key")
 }
 
-/// A key's lines but for the first and the last, which tell nothing.
+/// The secret lines of a PEM key, without header and footer.
 fn key_lines(key: &str) -> Vec<&str> {
     key.lines().filter(|line| !line.starts_with('-')).collect()
 }
 
-/// What is secret of one state of the inventory.
+/// The secrets in one state of the inventory.
 struct Secrets {
     password: String,
     certificate: String,
@@ -286,8 +285,8 @@ impl Secrets {
     }
 }
 
-/// The folder of what the references name. It is no part of the lab's folder, in which nothing secret
-/// may lie.
+/// The folder with the sources of secrets. It is outside of the lab's folder, which must not
+/// contain any.
 struct Sources(tempfile::TempDir);
 
 impl Sources {
@@ -313,10 +312,10 @@ impl Sources {
     }
 }
 
-/// hactl with what the inventory's references by environment need.
+/// Runs hactl with the environment variables that the inventory refers to.
 fn run(cluster: &Cluster, secrets: &Secrets, arguments: &[&str]) -> Ended {
     let inventory = cluster.inventory();
-    // The last word tells hactl from everything else, also before it is hactl.
+    // The last argument identifies hactl's process, even before its exec.
     let arguments: Vec<&str> = arguments.iter().copied().chain(["-vvv"]).collect();
     let mut command = cluster.command(&arguments);
     for (name, value) in [
@@ -343,7 +342,7 @@ fn a_secret_is_where_it_is_needed_and_nowhere_else() {
     let Some(cluster) = Cluster::up(&spec) else {
         return;
     };
-    // ssh logs as much as it can.
+    // Make ssh log as much as possible.
     let ssh_config = cluster.ssh_config_path();
     let chatty = fs::read_to_string(&ssh_config)
         .unwrap()
@@ -354,7 +353,8 @@ fn a_secret_is_where_it_is_needed_and_nowhere_else() {
     let outputs = tempfile::tempdir().unwrap();
     let out = |name: &str| outputs.path().join(name).to_str().unwrap().to_owned();
     let plain = cluster.inventory();
-    // Eight characters: more do not count. What stands between the letters is nowhere by chance.
+    // Eight characters, since VRRPv2 uses no more. The punctuation between the letters rules out
+    // matches by chance.
     let rounds = [
         ("env", "file", "command", "Qz%KW=vX"),
         ("file", "command", "env", "uJ+7*Rk%"),
@@ -443,7 +443,7 @@ fn a_secret_is_where_it_is_needed_and_nowhere_else() {
     on_the_nodes(&cluster, &all);
 }
 
-/// Of a change of nothing but secrets, a diff shows fingerprints.
+/// A diff of a change in secrets alone shows only fingerprints.
 #[track_caller]
 fn shows_that_it_changed_only(plan: &str) {
     let changes: Vec<&str> = plan
@@ -456,11 +456,11 @@ fn shows_that_it_changed_only(plan: &str) {
         .iter()
         .filter(|line| line.contains("<secret "))
         .collect();
-    // The password's two lines, and the key's.
+    // Two lines each for the password and the key.
     assert_eq!(secret.len(), 4, "{plan}");
     assert_ne!(secret[0][1..], secret[1][1..], "{plan}");
     let others = changes.iter().filter(|line| !line.contains("<secret "));
-    // A certificate is no secret.
+    // A certificate is not secret.
     let is_base64 = |line: &str| {
         !line.is_empty()
             && line
@@ -472,7 +472,7 @@ fn shows_that_it_changed_only(plan: &str) {
     }
 }
 
-/// The lab's folder is hactl's folder for temporary files, and has the inventory.
+/// The lab's folder is hactl's temporary folder, too, and contains the inventory.
 #[track_caller]
 fn on_the_controller(cluster: &Cluster, poisons: &Poisons) {
     let nodes = cluster.dir().join("nodes");
@@ -490,7 +490,7 @@ fn on_the_controller(cluster: &Cluster, poisons: &Poisons) {
 #[track_caller]
 fn on_the_nodes(cluster: &Cluster, poisons: &Poisons) {
     for node in cluster.nodes() {
-        // Everything that was ever written there, packages apart.
+        // Everything ever written there, except the packages.
         let upper = cluster.dir().join("nodes").join(&node).join("upper");
         assert!(upper.join("etc/keepalived").is_dir(), "{}", upper.display());
         let holders = holders(poisons, &upper);
@@ -511,7 +511,7 @@ fn on_the_nodes(cluster: &Cluster, poisons: &Poisons) {
             let journal = cluster.on(&node, &format!("journalctl -q --no-pager -o {format}"));
             assert_clean(poisons, &format!("{node}'s journal"), journal.as_bytes());
         }
-        // What is in memory only.
+        // Files in memory.
         let volatile = cluster.on(
             &node,
             "find /run /tmp /dev/shm -xdev -type f -size -4M -exec cat {} + 2>/dev/null; :",

@@ -1,6 +1,7 @@
-//! A VIP is alone on its interface, without its network's prefix, wherever the host has an address in that
-//! network: with the prefix it could become the first address of the two, and the kernel takes the
-//! host's own off together with it. Clusters that have it with the prefix move without a lost request.
+//! A VIP is added to its interface without the network's prefix (/32 or /128) if the host has an
+//! address in that network. With the prefix it could become the primary address, and removing it
+//! would also remove the host's own. Clusters with prefixed VIPs are migrated without a lost
+//! request.
 
 use std::fs;
 
@@ -10,15 +11,15 @@ use crate::clients::Load;
 use crate::cluster::{Cluster, VIP, machines};
 use crate::lab::wait_for;
 
-/// A node's addresses on eth0, as `ADDRESS/PREFIX`, the host's own first address before what is secondary.
+/// A node's addresses on eth0, as `ADDRESS/PREFIX`, with the primary address before secondary ones.
 fn addresses(cluster: &Cluster, node: &str) -> Vec<String> {
     let said = cluster.on(node, "ip -o addr show dev eth0 scope global");
     let address = |line: &str| line.split_whitespace().nth(3).unwrap().to_owned();
     said.lines().map(address).collect()
 }
 
-/// What a restart of the program that configures the network does: all addresses go, and the host's own
-/// come back. keepalived was quicker with the VIP.
+/// Simulates a restart of the network configuration: all addresses are removed and the host's own
+/// come back, but keepalived was faster with the VIP.
 fn addresses_are_flushed(cluster: &Cluster, node: &str) {
     let number = node.trim_start_matches("lb");
     cluster.on(
@@ -32,7 +33,7 @@ fn addresses_are_flushed(cluster: &Cluster, node: &str) {
     );
 }
 
-/// The addresses that the kernel would take away together with another one.
+/// The secondary addresses, which the kernel removes along with the primary one.
 fn secondary(cluster: &Cluster, node: &str) -> Vec<String> {
     let said = cluster.on(node, "ip -o -4 addr show dev eth0 secondary");
     let address = |line: &str| line.split_whitespace().nth(3).unwrap().to_owned();
@@ -58,14 +59,14 @@ fn an_owner_whose_addresses_were_flushed_keeps_its_own_when_the_vip_leaves() {
     assert!(left.contains(&"10.0.0.11/24".to_owned()), "{left:?}");
     assert!(!left.contains(&vip), "{left:?}");
     cluster.run(&["status"]).exits(1);
-    // What the plan wants does not depend on who has the VIP.
+    // The plan does not depend on who owns the VIP.
     cluster.on("lb1", "systemctl start keepalived");
     wait_for("the VIP on lb1", || cluster.owners(VIP) == ["lb1"]);
     let plan = cluster.run(&["plan", "--format", "json"]).exits(0).json();
     assert_eq!(plan["changes"], false, "{plan:#}");
 }
 
-/// Templates as they were: the VIP with its network's prefix, and another `hand_over.sh`.
+/// Older templates: the VIP with its network's prefix, and a different `hand_over.sh`.
 fn templates_of_before(cluster: &Cluster) -> String {
     let folder = cluster.dir().join("templates-of-before");
     fs::create_dir(&folder).unwrap();
@@ -90,7 +91,8 @@ fn a_cluster_that_has_its_vips_with_a_prefix_loses_it_and_gets_it_back_without_a
         "  - { address: 10.0.0.100/24 }",
         "  - { address: 10.0.0.100/24 }\n  - { address: \"fd00:10::100/64\" }",
     );
-    // Where the VIP is the first address, any takeover takes the host off the network; a busy machine has one.
+    // If the VIP is the primary address, any takeover takes the host off the network. On a busy
+    // machine `fast` may cause one.
     let standard = format!("{}vrrp: {{ failover: standard }}\n", cluster.inventory());
     cluster.set_inventory(&standard);
     let before = templates_of_before(&cluster);
@@ -146,7 +148,7 @@ fn a_cluster_that_has_its_vips_with_a_prefix_loses_it_and_gets_it_back_without_a
     is_with_prefix();
     end(load);
 
-    // The state in which the VIP's removal would take the node off the network.
+    // In this state, removing the VIP would take the node off the network.
     addresses_are_flushed(&cluster, &four);
     wait_for("the VIP", || cluster.owners(VIP) == [four.as_str()]);
     let own = format!("10.0.0.1{}/24", four.trim_start_matches("lb"));

@@ -1,5 +1,5 @@
-//! What only looks writes nothing, whatever state the hosts are in; and an interrupted change is ended only
-//! once its end was shown and agreed to.
+//! Read-only verbs write nothing, whatever state the hosts are in. An interrupted change is
+//! completed or rolled back only after that was shown and approved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use crate::cluster::{Cluster, changes_of, machines};
 use crate::lab::wait_for;
 use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
-/// What runs, as systemd and the kernel tell: units, the daemons' processes, kernel settings, addresses,
-/// rules and the neighbours that were put there by hand.
+/// The running state according to systemd and the kernel: units, the daemons' processes, sysctls,
+/// addresses and rules.
 const RUNS: &str = "systemctl list-units --all --plain --no-legend --type service,timer,socket 'nginx*' \
     'keepalived*' 'hactl*' 'policy*' | sort
     for unit in nginx keepalived; do
@@ -21,17 +21,17 @@ const RUNS: &str = "systemctl list-units --all --plain --no-legend --type servic
     cat /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/tcp_fin_timeout
     ip -o addr show; ip rule show; ls -l /tmp /run/hactl 2>/dev/null | grep -v -e '^total' -e ' check_nginx$'; :";
 
-/// The neighbours that were put there, each without its state. The others are the kernel's, which drops one
-/// that does not answer as soon as it knows many, also those of other network namespaces.
+/// The neighbour entries that the test added, without their states. The kernel manages all others,
+/// and may drop stale ones once there are many, counted across network namespaces.
 const NEIGHBOURS: &str =
     "ip neigh show | grep extern_learn | while read -r address _ interface _; do
         echo \"$address $interface\"
     done";
 
-/// Writes down what becomes of them.
+/// Logs changes of neighbour entries.
 const WATCH_NEIGHBOURS: &str = "setsid ip monitor neigh >/run/neighbours 2>&1 </dev/null &";
 
-/// Below these nothing may be written.
+/// Nothing may be written below these paths.
 const KEPT: [&str; 5] = [
     "etc",
     "var/lib",
@@ -40,7 +40,7 @@ const KEPT: [&str; 5] = [
     "usr/lib/systemd",
 ];
 
-/// systemd's own notes, written whenever it likes, and what keepalived's check notes on a busy machine.
+/// Files that systemd writes at any time, and notes of keepalived's check on a busy machine.
 const NOISE: [&str; 4] = [
     "systemd/timers",
     "systemd/random-seed",
@@ -65,7 +65,7 @@ fn neighbours(cluster: &Cluster, node: &str) -> BTreeSet<String> {
     known.lines().map(str::to_owned).collect()
 }
 
-/// Runs everything that only looks, and returns what plan and check told.
+/// Runs every read-only verb, and returns the reports of plan and check.
 #[track_caller]
 fn only_looks(cluster: &Cluster, when: &str) -> (Value, Value) {
     let before = look(cluster);
@@ -109,7 +109,7 @@ fn is_active(cluster: &Cluster, node: &str) -> bool {
     std::fs::read_to_string(journal).is_ok_and(|text| text.contains("phase\tactivated"))
 }
 
-/// Starts an apply and kills it once `when` is so.
+/// Starts an apply, and kills it as soon as `when` holds.
 fn kill_an_apply(cluster: &Cluster, when: impl Fn() -> bool) {
     let mut hactl = cluster.start(&["apply", "--yes", "--confirm-timeout", "10m"]);
     wait_for("the moment to kill it", when);
@@ -122,12 +122,13 @@ fn plan_status_and_check_only_write_nothing() {
     let Some(cluster) = Cluster::up(&machines()) else {
         return;
     };
-    // A machine that has just booted still looks whether its IPv6 addresses are free.
+    // A freshly booted machine is still doing duplicate address detection.
     for node in cluster.nodes() {
         wait_for("duplicate address detection to end", || {
             cluster.on(&node, "ip -o addr show tentative").is_empty()
         });
-        // A neighbour that had the VIP and is gone, which is neither forgotten nor taken for its owner.
+        // A neighbour entry of a former owner, which must neither be dropped nor be taken for the
+        // owner.
         cluster.on(
             &node,
             "ip neigh replace 10.0.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud stale extern_learn",
@@ -145,7 +146,7 @@ fn plan_status_and_check_only_write_nothing() {
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     only_looks(&cluster, "a change to make");
 
-    // A look that is cut off leaves no answer of keepalived's behind.
+    // An interrupted observation leaves none of keepalived's dumps behind.
     for moment in 1..=12 {
         let mut hactl = cluster.start(&["status"]);
         std::thread::sleep(std::time::Duration::from_millis(60 * moment));
@@ -160,7 +161,7 @@ fn plan_status_and_check_only_write_nothing() {
         });
     }
 
-    // Killed with a lock, and perhaps with something staged.
+    // Killed while holding a lock, perhaps with a staged tree.
     let lock = cluster.node_root("lb1").join("var/lib/hactl/lock");
     kill_an_apply(&cluster, || lock.exists());
     let (_, check) = only_looks(&cluster, "a stale lock");
@@ -203,7 +204,8 @@ fn an_interrupted_change_is_shown_first_and_ended_only_when_agreed_to() {
             .collect();
         nodes.sort_unstable();
         assert_eq!(nodes, left);
-        // As the hosts will be then: on all of them the upstream changes, and nothing was edited by hand.
+        // Relative to the recovered state: the upstream changes on all hosts, and nothing was
+        // edited by hand.
         for node in document["plan"]["nodes"].as_array().unwrap() {
             let causes: Vec<&Value> = changes_of(node, "file")
                 .map(|file| &file["reason"])
@@ -215,7 +217,7 @@ fn an_interrupted_change_is_shown_first_and_ended_only_when_agreed_to() {
     assert_eq!(check["outcome"]["result"], "checked");
     cluster.run(&["plan", "--detailed-exitcode"]).exits(2);
 
-    // Nobody agrees: nothing happens.
+    // Without approval, nothing happens.
     let before = look(&cluster);
     cluster.run(&["apply"]).exits(64);
     assert!(
@@ -223,7 +225,7 @@ fn an_interrupted_change_is_shown_first_and_ended_only_when_agreed_to() {
         "an apply that nobody agreed to wrote something"
     );
 
-    // Agreed to: it is rolled back, and the plan that was shown is carried out without another question.
+    // With approval, it is rolled back, and the plan shown is applied without another prompt.
     let applied = cluster
         .run(&["apply", "--yes", "--format", "json"])
         .exits(0)
@@ -251,7 +253,7 @@ fn a_change_that_was_confirmed_on_a_node_is_completed() {
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     let live = |node: &str| cluster.on(node, "readlink /var/lib/hactl/live");
     let before = live("lb2");
-    // The node that goes first is confirmed first; the others can no longer be reached by then.
+    // The first node is confirmed first. By then, the other two are unreachable.
     let shut =
         "nft 'add table inet shut; add chain inet shut in { type filter hook input priority 0; }
         add rule inet shut in tcp dport 22 tcp flags & (syn | ack) == syn drop'";

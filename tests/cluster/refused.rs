@@ -1,4 +1,5 @@
-//! Changes that one host refuses: nothing stays changed anywhere, and the host's own words are told.
+//! Changes that one host rejects: every node is left as before, and the host's own message is
+//! shown.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,7 @@ use nix::sched::{CloneFlags, setns};
 use crate::cluster::{Cluster, VIP, machines};
 use crate::snapshot::Snapshot;
 
-/// Everything that must be as before when a change has failed.
+/// Everything that must be unchanged after a failed change.
 struct Before {
     etc: BTreeMap<String, Snapshot>,
     served: Vec<String>,
@@ -38,7 +39,7 @@ impl Before {
     }
 }
 
-/// Without `Recv-Q`: the look from outside connects, and a listener of this test accepts nothing.
+/// Without `Recv-Q`: the probe from outside connects, and a listener in this test never accepts.
 fn listening(cluster: &Cluster) -> Vec<String> {
     let sockets = "ss -Hltn | while read -r state _ backlog local peer; do
         echo \"$state $backlog $local $peer\"; done | sort -u";
@@ -115,7 +116,7 @@ END
     }
     cluster.on("lb3", "mv /usr/sbin/keepalived.real /usr/sbin/keepalived");
 
-    // Nothing was wrong with the change itself.
+    // There was nothing wrong with the change itself.
     cluster.run(&["apply", "--check-only"]).exits(0);
     before.is_now(&cluster);
     cluster.apply().says("generation 2 is live");
@@ -128,7 +129,7 @@ fn what_only_shows_when_it_runs_is_noticed_and_rolled_back() {
     };
     let inventory = cluster.inventory();
 
-    // The port is taken on the node that goes last, so that the others have changed by then.
+    // The port is taken on the node that comes last, so that the others have changed by then.
     let last = cluster.owner(VIP);
     let taken = listen_in(&cluster.netns(&last), "0.0.0.0:8088");
     let before = Before::of(&cluster);
@@ -156,7 +157,7 @@ fn what_only_shows_when_it_runs_is_noticed_and_rolled_back() {
         .exits(2)
         .says("net.ipv4.tcp_syn_retries 6 -> 500");
 
-    // A value that does take effect comes before it: that one goes back, too.
+    // A valid sysctl precedes the rejected one, and has to be restored, too.
     let mixed = refused.replace("{ net", "{ net.ipv4.tcp_fin_timeout: 33, net");
     cluster.set_inventory(&mixed);
     cluster.run(&["apply", "--yes"]).exits(4);
@@ -167,7 +168,7 @@ fn what_only_shows_when_it_runs_is_noticed_and_rolled_back() {
     }
 }
 
-/// A listener inside a network namespace: a socket belongs to the namespace it was made in.
+/// A listener inside a network namespace. A socket keeps the namespace in which it was created.
 fn listen_in(netns: &str, address: &'static str) -> TcpListener {
     let namespace = fs::File::open(format!("/run/netns/{netns}")).unwrap();
     let thread = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Other releases of Debian than the one that most tests run on, with their keepalived and nginx.
+//! Debian releases other than the default one, with their versions of keepalived and nginx.
 
 use hactl::lab::{LabSpec, Release};
 
@@ -13,7 +13,7 @@ fn of(release: Release) -> LabSpec {
     }
 }
 
-/// What a node's keepalived said since its boot about the file that it tracks, where it complained.
+/// Messages of a node's keepalived since boot that complain about its tracked file.
 fn complaints(cluster: &Cluster, node: &str) -> String {
     cluster.on(
         node,
@@ -53,7 +53,7 @@ fn debian_13_takes_the_first_apply_tracks_its_file_from_the_start_and_passes_dri
     let runs = document["report"]["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 3, "{ended}");
 
-    // After a restart the file is there before keepalived is.
+    // After a reboot, the file exists before keepalived starts.
     cluster.on("lb1", "systemctl reboot");
     wait_for("the VIP elsewhere", || cluster.owners(VIP) == ["lb2"]);
     wait_for("the VIP back", || cluster.owners(VIP) == ["lb1"]);
@@ -66,7 +66,7 @@ fn debian_13_takes_the_first_apply_tracks_its_file_from_the_start_and_passes_dri
 #[test]
 fn debian_11_gets_standard_by_default_says_so_and_refuses_fast() {
     let mut spec = of(Release::Debian12);
-    // One old keepalived decides for all.
+    // One old keepalived limits all nodes.
     spec.other_releases
         .insert("lb3".to_owned(), Release::Debian11);
     let Some(cluster) = Cluster::up(&spec) else {

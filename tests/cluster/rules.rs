@@ -1,4 +1,5 @@
-//! Rules on hosts and on what runs there: each fault is made on a real node, and both `plan` and `status` tell of it.
+//! Rules about hosts and running daemons: each fault is made on a real node, and both `plan` and
+//! `status` report it.
 
 use crate::able::{the_finding, whole};
 use crate::cluster::{Cluster, machines};
@@ -12,7 +13,7 @@ fn plan_and_status_tell_of_each_broken_rule() {
     whole(&cluster);
     let conf = "/etc/keepalived/keepalived.conf";
 
-    // A script that others may change.
+    // A script that others can modify.
     let hook = "/etc/keepalived/notify.sh";
     cluster.on("lb3", &format!("chmod o+w {hook}"));
     let finding = the_finding(&cluster, "KA041", "lb3");
@@ -20,7 +21,7 @@ fn plan_and_status_tell_of_each_broken_rule() {
     cluster.on("lb3", &format!("chmod o-w {hook}"));
     whole(&cluster);
 
-    // A worker of the running nginx with systemd's own limit.
+    // A worker of the running nginx with systemd's default limit.
     let limit = |files: &str| {
         format!(
             "pid=$(systemctl show nginx -p MainPID --value)
@@ -32,8 +33,8 @@ fn plan_and_status_tell_of_each_broken_rule() {
     cluster.on("lb2", &limit("20000"));
     whole(&cluster);
 
-    // networkd, which would not leave the VIP alone. (In a machine like these it configures its links before it looks
-    // for their addresses, so that it takes none away.)
+    // A networkd that would remove the VIP. (In these containers it configures links before it
+    // looks for their addresses, so it removes none.)
     let network = "/etc/systemd/network/10-lan.network";
     cluster.on(
         "lb2",
@@ -58,7 +59,7 @@ fn plan_and_status_tell_of_each_broken_rule() {
     );
     whole(&cluster);
 
-    // Adverts at another interval than the others'.
+    // An advertisement interval that differs from the other nodes'.
     cluster.on(
         "lb3",
         &format!(
@@ -72,7 +73,7 @@ fn plan_and_status_tell_of_each_broken_rule() {
     );
     whole(&cluster);
 
-    // An address that was left behind where no keepalived runs.
+    // A leftover VIP on a node whose keepalived is stopped.
     cluster.on(
         "lb2",
         "systemctl stop keepalived; ip addr add 10.0.0.100/24 dev eth0",
@@ -84,7 +85,7 @@ fn plan_and_status_tell_of_each_broken_rule() {
     );
     whole(&cluster);
 
-    // An owner whose dead nginx nobody notices.
+    // An owner whose failed nginx goes unnoticed.
     let owner = cluster.owner(crate::cluster::VIP);
     let check = "/etc/keepalived/check_nginx.sh";
     cluster.on(

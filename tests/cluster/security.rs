@@ -1,4 +1,4 @@
-//! Who gets in, how root is reached, and what lies in the way: on real hosts with a real sudo and sshd.
+//! Logging in, gaining root, and obstacles: on real hosts with real sudo and sshd.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, machines};
 const PAGE: &str = include_str!("../../docs/security.md");
 const BACKEND: &str = "192.168.1.12:8080";
 
-/// Two nodes that `deploy` logs in to, with these lines for sudo.
+/// Two nodes with `deploy` as login user, and these lines in sudoers.
 fn with_sudoers(lines: &str) -> Option<Cluster> {
     let mut spec = machines();
     spec.nodes = 2;
@@ -28,7 +28,8 @@ fn with_sudoers(lines: &str) -> Option<Cluster> {
     Some(cluster)
 }
 
-/// Each lab has its own: a test that looks for it in every process must not find its neighbour's.
+/// Different for each lab, since a test that searches every process must not find its neighbour's
+/// password.
 fn password(cluster: &Cluster) -> String {
     let lab = cluster.dir();
     let name = lab.file_name().unwrap().to_string_lossy();
@@ -63,7 +64,7 @@ fn the_line_for_sudoers_in_the_page_is_all_that_hactl_needs() {
         .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
         .exits(0);
     cluster.assert_no_traces();
-    // Nothing else is allowed by it, and a password would not help.
+    // The line allows nothing else, and a password would not help.
     for command in ["true", "/bin/sh -c id", "-u www-data id", "cat /etc/shadow"] {
         let asked = cluster.ssh("lb1", &format!("sudo -n {command}")).output();
         assert!(!asked.unwrap().status.success(), "{command}");
@@ -101,7 +102,7 @@ fn sudo_gets_its_password_and_nobody_else_does() {
         assert!(!String::from_utf8_lossy(&text).contains(&password));
     }
 
-    // Where no password is asked for, none is sent; a pty in between changes nothing.
+    // A password is sent only if sudo asks for one, with or without a pty.
     sudoers(&cluster, "lb1", "deploy ALL=(ALL) NOPASSWD: ALL");
     sudoers(
         &cluster,
@@ -125,12 +126,12 @@ fn sudo_gets_its_password_and_nobody_else_does() {
         );
         assert_eq!(cluster.on(&node, &look), "0\n", "{node}");
     }
-    // No credentials stay behind, also where sudo would share them between logins.
+    // sudo keeps no cached credentials, even with a global timestamp.
     let asked = cluster.ssh("lb2", "sudo -n true").output().unwrap();
     assert!(!asked.status.success());
 }
 
-/// The arguments and environments of all processes, the nodes' among them.
+/// The arguments and environments of all processes, including those in the nodes.
 fn processes() -> Vec<String> {
     let mut shown = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -156,7 +157,7 @@ fn a_sudo_that_refuses_is_explained() {
     cluster
         .run(&plan)
         .exits(1)
-        .says("cannot gain root privileges: sudo does not take the password; it was tried once")
+        .says("cannot gain root privileges: sudo rejected the password, which was tried once")
         .says("correct the file of --sudo-password-file");
     for node in cluster.nodes() {
         let tried = cluster.on(
@@ -214,7 +215,7 @@ fn a_sudo_that_refuses_is_explained() {
                 .says(remedy);
         }
     }
-    // The same without a password.
+    // The same refusals without a password.
     cluster.on("lb2", "chmod 4711 /usr/bin/sudo");
     sudoers(&cluster, "lb1", "deploy ALL=(ALL) NOPASSWD: ALL");
     sudoers(
@@ -302,16 +303,16 @@ fn host_keys_are_strict_whatever_the_ssh_configuration_says() {
     cluster
         .run(&plan)
         .exits(1)
-        .says("error: lb1: ssh does not know the key of 10.0.0.11, so nothing was sent to it")
+        .says("error: lb1: ssh does not know the host key of 10.0.0.11, so nothing was sent to it")
         .says("compare the host's fingerprint");
     let other = lines("lb2").replace("lb2,10.0.0.12", "lb1,10.0.0.11");
     fs::write(&known_hosts, format!("{}{other}", lines("lb2"))).unwrap();
     cluster
         .run(&plan)
         .exits(1)
-        .says("error: lb1: the key of 10.0.0.11 is not the one that ssh knows")
-        .says("a reinstalled host, or somebody in between");
-    // Neither was remembered.
+        .says("error: lb1: the host key of 10.0.0.11 has changed")
+        .says("the host was reinstalled, or the connection is intercepted");
+    // No host key was added.
     assert!(
         !fs::read_to_string(&known_hosts)
             .unwrap()

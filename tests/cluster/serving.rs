@@ -1,4 +1,5 @@
-//! What stops being served is named, and nobody else's cluster is changed by mistake.
+//! Everything that stops being served is named, and another cluster's nodes are never changed by
+//! mistake.
 
 use crate::clients::Load;
 use crate::cluster::{Cluster, Ended, VIP, machines};
@@ -6,7 +7,7 @@ use crate::lab::wait_for;
 
 const THEIR_VIP: &str = "10.0.0.50";
 
-/// A site and a virtual router that somebody else has put on a node.
+/// A site and a VRRP instance that are not hactl's.
 const FURNISH: &str = r"
 cat >/etc/nginx/sites-available/shop <<'END'
 server {
@@ -45,7 +46,7 @@ fn furnish(cluster: &Cluster) {
     });
 }
 
-/// The names and nodes of what a plan would stop serving, in the order of the plan.
+/// What a plan would stop serving, as names and nodes in the plan's order.
 fn losses(ended: &Ended) -> Vec<(String, String)> {
     let plan = &ended.json()["plan"];
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
@@ -98,7 +99,7 @@ fn another_site_and_another_vip_are_given_up_only_by_name() {
         cluster.assert_etc(&before);
         assert_eq!(their_site(&cluster), "the shop\n");
     }
-    // A saved plan names them, and what it does not name it does not stop.
+    // A saved plan lists them. Anything that it does not list, it does not stop.
     let saved = cluster.dir().join("saved.json").display().to_string();
     cluster.run(&["plan", "--out", &saved]).exits(0);
     cluster.run(&["apply", &saved, "--yes"]).exits(1);
@@ -131,7 +132,7 @@ fn another_site_and_another_vip_are_given_up_only_by_name() {
     assert!(cluster.owners(THEIR_VIP).is_empty());
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
 
-    // The way back gives up what hactl brought, and only that.
+    // The rollback gives up what hactl added, and nothing else.
     let back = ["rollback", "--yes", "--format", "json"];
     cluster.run(&["rollback", "--yes"]).exits(1);
     let ended = cluster
@@ -156,7 +157,7 @@ fn a_vip_and_a_listener_that_the_inventory_drops_are_named() {
         "  - { address: 10.0.0.100/24 }\n  - { address: 10.0.0.101/24 }",
     );
     assert_ne!(first, more);
-    // nginx's own welcome page is nothing that anybody would miss.
+    // nginx's own welcome page does not count as a loss.
     let plan = cluster.run(&["plan", "--format", "json"]).exits(0);
     assert_eq!(losses(&plan), []);
     cluster.set_inventory(&more.replace("listen: [80]", "listen: [80, 8080]"));
@@ -173,7 +174,7 @@ fn a_vip_and_a_listener_that_the_inventory_drops_are_named() {
     cluster
         .run(&["apply", "--yes", "--stop-serving", "all"])
         .exits(0);
-    // Taking that back loses nothing, and taking it back again does.
+    // Rolling that back loses nothing. Repeating it does.
     cluster.run(&["rollback", "--yes"]).exits(0);
     cluster.owner("10.0.0.101");
     cluster.run(&["rollback", "--to", "2", "--yes"]).exits(1);
@@ -214,7 +215,7 @@ fn an_inventory_of_another_cluster_is_refused() {
             ));
         cluster.assert_etc(&good);
     }
-    // One node of it is enough.
+    // One node of the other cluster is enough.
     cluster
         .run(&["plan", "--limit", "lb2"])
         .exits(1)
@@ -224,7 +225,7 @@ fn an_inventory_of_another_cluster_is_refused() {
         .run(&["apply", "--yes", "--take-over", name])
         .exits(0);
     cluster.owner(VIP);
-    // From now on they are shop's.
+    // From then on the nodes belong to `shop`.
     cluster.run(&["plan", "--detailed-exitcode"]).exits(0);
     cluster.set_inventory(&own);
     cluster.run(&["plan"]).exits(1);
@@ -246,7 +247,7 @@ fn a_rollback_takes_a_vip_away_and_brings_one_back_that_the_inventory_lacks() {
     let users = Load::start(&cluster.netns("ctl"), &format!("{VIP}:80"), 4);
     users.wait_for_answers(20);
 
-    // The inventory still has it.
+    // The inventory still has the second VIP.
     let back = ["rollback", "--yes", "--format", "json"];
     let back = [&back[..], &["--stop-serving", more]].concat();
     let ended = cluster.run(&back).exits(0).json();
@@ -254,7 +255,7 @@ fn a_rollback_takes_a_vip_away_and_brings_one_back_that_the_inventory_lacks() {
     assert!(cluster.owners(more).is_empty());
     cluster.owner(VIP);
 
-    // The inventory no longer has it, and at first somebody else does.
+    // The inventory no longer has it, and at first another host does.
     cluster.set_inventory(&before);
     let address = format!("{more}/24");
     cluster.on_controller("ip", &["addr", "add", &address, "dev", "eth0"]);
@@ -262,7 +263,7 @@ fn a_rollback_takes_a_vip_away_and_brings_one_back_that_the_inventory_lacks() {
     cluster
         .run(&forth)
         .exits(1)
-        .says("somebody else has 10.0.0.60");
+        .says("10.0.0.60 is already in use");
     cluster.on_controller("ip", &["addr", "del", &address, "dev", "eth0"]);
     cluster.run(&forth).exits(0);
     cluster.owner(more);

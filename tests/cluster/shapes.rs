@@ -1,4 +1,4 @@
-//! Clusters of other shapes than three nodes with one VIP and unicast.
+//! Clusters other than three nodes with one VIP and unicast.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ fn up(nodes: u8) -> Option<Cluster> {
     Cluster::up(&spec)
 }
 
-/// Applies, looks, changes something, and goes back to where it began.
+/// Applies, inspects, changes something, and rolls back to the original state.
 #[track_caller]
 fn lives(cluster: &Cluster, vips: &[&str]) {
     let before = cluster.all_etc();
@@ -88,7 +88,7 @@ fn five_nodes_with_two_addresses_that_prefer_different_owners() {
     lives_again(&cluster, &vips);
 }
 
-/// After a rollback to the hosts' own state, numbers go on.
+/// After a rollback to the original state, generation numbers continue.
 fn lives_again(cluster: &Cluster, vips: &[&str]) {
     let before = cluster.all_etc();
     cluster.apply();
@@ -99,7 +99,7 @@ fn lives_again(cluster: &Cluster, vips: &[&str]) {
     cluster.assert_etc(&before);
 }
 
-/// Debian's nginx knows no `stream` without a package of its own.
+/// Debian packages nginx's stream module separately.
 #[test]
 fn a_stream_where_nginx_came_without_the_module() {
     let Some(cluster) = up(2) else {

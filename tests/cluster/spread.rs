@@ -1,4 +1,5 @@
-//! Several virtual IPs: each prefers another node, and as nodes fail those that are left share them.
+//! Several VIPs: each prefers a different node, and the remaining nodes share them when others
+//! fail.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ const VIPS: [&str; 6] = [
     "fd00:10::102",
 ];
 
-/// How many of them each node has; none where one has no owner, or two.
+/// The number of VIPs per node, or `None` while any VIP has no owner or two.
 fn shares(cluster: &Cluster) -> Option<BTreeMap<String, usize>> {
     let mut shares = BTreeMap::new();
     for vip in VIPS {

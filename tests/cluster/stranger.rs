@@ -1,16 +1,16 @@
-//! A node that was taken over: whatever it answers, it may not command the operator's terminal, hold
-//! hactl up or bring it down, and the other nodes' state is told as it is.
+//! A compromised node: whatever it answers, it cannot control the operator's terminal, stall hactl
+//! or crash it, and the other nodes are still reported correctly.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, Ended, machines};
 
-/// What a terminal obeys, in every form: a title, a cleared screen, C1, DEL, a line that is
-/// overwritten, and text that runs backwards.
+/// Every kind of terminal control: a title, a cleared screen, C1, DEL, an overwritten line, and
+/// reversed text.
 const ESCAPES: &str = r"\033]0;owned\007\033[2J\033[31m\302\233\061m\177\rgone\342\200\256";
 
-/// A login shell for root on a node, in place of its own.
+/// Replaces root's login shell on a node.
 fn shell(cluster: &Cluster, node: &str, script: &str) {
     let path = cluster.node_root(node).join("usr/local/bin/stranger");
     fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
@@ -20,7 +20,7 @@ fn shell(cluster: &Cluster, node: &str, script: &str) {
     );
 }
 
-/// Runs the verbs that ask hosts, in both formats and with colours, and looks at every byte.
+/// Runs the verbs that query hosts, in both formats and in colour, and checks every byte of output.
 #[track_caller]
 fn asks(cluster: &Cluster, mut look: impl FnMut(&[&str], Ended)) {
     for verb in [
@@ -46,7 +46,7 @@ fn asks(cluster: &Cluster, mut look: impl FnMut(&[&str], Ended)) {
     }
 }
 
-/// Nothing but hactl's own colours, which it sets back.
+/// Asserts that there are no control sequences but hactl's own colours.
 #[track_caller]
 fn harmless(ended: &Ended, text: &str) {
     let own = [
@@ -59,7 +59,7 @@ fn harmless(ended: &Ended, text: &str) {
     assert_eq!(harmful, None, "{}\n{ended}", plain.escape_debug());
 }
 
-/// How often what the node sent can be read, in a text or in a document.
+/// How often the node's text is visible, escaped, in a text or document.
 fn shown(ended: &Ended) -> usize {
     let read = |text: &str| text.matches(r"\u{1b}]0;owned").count();
     read(&ended.stdout.replace(r"\\", r"\")) + read(&ended.stderr)
@@ -76,7 +76,7 @@ fn a_node_that_was_taken_over_is_a_stranger() {
     cluster.edit("192.168.1.12:8080", "192.168.1.13:8080");
     let others = cluster.etc("lb1", crate::snapshot::Detail::Content);
 
-    // Its program's own answers, with escapes in every field.
+    // Answers of the real program, with escapes in every field.
     shell(
         &cluster,
         "lb2",
@@ -88,7 +88,7 @@ fn a_node_that_was_taken_over_is_a_stranger() {
     asks(&cluster, |_, ended| told += shown(&ended));
     assert!(told > 5, "{told}");
 
-    // Words of others: what sudo or a login script would say.
+    // Output of other programs, such as sudo or a login script.
     shell(
         &cluster,
         "lb2",
@@ -103,13 +103,13 @@ fn a_node_that_was_taken_over_is_a_stranger() {
         }
     });
 
-    // No end.
+    // Endless output.
     shell(&cluster, "lb2", "cat /dev/zero");
     let said = cluster.run(&["plan"]).exits(1);
     said.says("lb2").says("exceeds 64 MiB and was cut off");
     shell(&cluster, "lb2", "cat >/dev/null; yes 'x' >&2");
     cluster.run(&["plan"]).exits(1).says("was cut off");
-    // Very many records, and a body that is no body.
+    // Too many records, and an undecodable body.
     shell(
         &cluster,
         "lb2",
@@ -126,7 +126,7 @@ fn a_node_that_was_taken_over_is_a_stranger() {
     );
     cluster.run(&["plan"]).exits(1).says("body is damaged");
 
-    // The other node is told as it is, and was left alone.
+    // The other node is reported correctly and was left alone.
     let status = cluster.run(&["status", "--format", "json"]).json();
     assert_eq!(status["nodes"][0]["node"], "lb1", "{status}");
     assert_eq!(

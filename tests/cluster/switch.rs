@@ -1,5 +1,5 @@
-//! Changes that all nodes make at once, on hosts that are slow, that fail, and that nobody tells how to go on:
-//! how many nodes have the VIP is looked at all the while.
+//! Simultaneous changes of all nodes, on hosts that are slow, fail, or lose their operator. The
+//! number of VIP owners is watched throughout.
 
 #![expect(clippy::print_stderr, reason = "what was measured is shown")]
 
@@ -13,17 +13,18 @@ use std::time::{Duration, Instant};
 use crate::clients::Load;
 use crate::cluster::{Cluster, VIP, changes_of, machines};
 
-/// What was seen of the VIP's owners.
+/// The observed VIP owners.
 #[derive(Debug, Default)]
 struct Watched {
     looks: u64,
-    /// Several owners in two looks in a row: the nodes of one look are not looked at in the same instant.
+    /// Several owners in two observations in a row. One alone does not count, since it does not
+    /// query all nodes at the same instant.
     two_owners: Vec<String>,
-    /// The longest time without one.
+    /// The longest time without an owner.
     longest_gap: Duration,
 }
 
-/// Looks at all nodes until `work` is done.
+/// Observes all nodes until `work` is done.
 fn watch<T>(cluster: &Cluster, work: impl FnOnce() -> T) -> (T, Watched) {
     let over = AtomicBool::new(false);
     let watched = Mutex::new(Watched::default());
@@ -62,7 +63,7 @@ fn watch<T>(cluster: &Cluster, work: impl FnOnce() -> T) -> (T, Watched) {
     (done, watched)
 }
 
-/// A setting of keepalived's unit on a node.
+/// Sets a drop-in for keepalived's unit on a node.
 fn unit(cluster: &Cluster, node: &str, setting: &str) {
     let folder = "/etc/systemd/system/keepalived.service.d";
     let text = format!(
@@ -76,11 +77,11 @@ fn to_multicast(cluster: &Cluster) {
     cluster.set_inventory(&format!("{plain}vrrp: {{ peering: multicast }}\n"));
 }
 
-/// What a busy machine adds to VRRP's timers, and to the looks at it.
+/// The delay that a busy machine adds to VRRP's timers and to the observations.
 const SLACK: Duration = Duration::from_millis(700);
 
-/// A cluster that somebody has built by hand: multicast, VRRPv2 with a password, names and numbers of
-/// its own, and a script without script security, which keepalived calls an error and runs.
+/// A cluster built by hand: multicast, VRRPv2 with a password, its own names and ids, and a script
+/// without script security, which keepalived reports as an error but runs.
 const BY_HAND: &str = r#"
 rm -f /etc/nginx/sites-enabled/default
 cat >/etc/nginx/conf.d/web.conf <<'END'
@@ -123,7 +124,7 @@ fn build_by_hand(cluster: &Cluster) {
     crate::lab::wait_for("an owner", || cluster.owners(VIP) == ["lb1"]);
 }
 
-/// Gives every node a second address on eth0, and an interface of another network.
+/// Gives every node a second address on eth0, and an interface on another network.
 fn add_networks(cluster: &Cluster) {
     let switch = cluster.netns("sw");
     let mut lines = "link add beside netns @ type bridge\n".replace('@', &switch);
@@ -149,7 +150,7 @@ fn add_networks(cluster: &Cluster) {
     }
 }
 
-/// Has `ip` carry out some lines, in a network namespace.
+/// Runs lines of `ip -batch`, in a network namespace if one is given.
 #[track_caller]
 fn ip(lines: &str, netns: Option<&str>) {
     let mut ip = Command::new("ip");
@@ -169,7 +170,7 @@ fn ip(lines: &str, netns: Option<&str>) {
     assert!(ip.wait().unwrap().success(), "{lines}");
 }
 
-/// The inventory with the nodes at other addresses or interfaces; ssh goes where it went.
+/// The inventory with the nodes at other addresses or interfaces. ssh keeps using the old ones.
 fn with_nodes(inventory: &str, network: &str, interface: &str) -> String {
     let mut text = inventory.to_owned();
     for number in 1..=3 {
@@ -248,7 +249,7 @@ fn what_moves_in_the_configuration_never_makes_two_owners() {
             unit.cloned().unwrap_or_default()
         };
         if unit("nginx")["action"] == "restart" {
-            // Where it was not set up by hactl before, nobody answers for it meanwhile.
+            // If hactl had not set it up before, nothing hands the VIP over, and requests are lost.
             let lost = load.end();
             eprintln!("{what}: {} of 4 clients' requests were lost", lost.len());
             assert_eq!(unit("keepalived")["action"], "restart", "{what}");
@@ -284,7 +285,7 @@ fn a_slow_host_is_waited_for_and_one_that_fails_takes_all_back() {
     cluster.set_inventory(&plain);
     cluster.run(&["apply", "--yes"]).exits(0);
 
-    // The owner has the new configuration, and so has lb2, when lb3 refuses to start with it.
+    // The owner and lb2 have the new configuration when lb3 fails to start with it.
     let only_unicast = "ExecStartPre=/bin/grep -q unicast_peer /etc/keepalived/keepalived.conf";
     unit(&cluster, "lb3", only_unicast);
     let etc_of_lb3 = cluster.all_etc();
@@ -304,7 +305,8 @@ fn hosts_end_a_killed_switch_on_one_side() {
     };
     cluster.apply();
     let owner = cluster.owner(VIP);
-    // lb3 starts slowly: the owner is new, and lb3 is not, when hactl dies.
+    // lb3 starts slowly, so that the owner has the new configuration and lb3 does not when hactl
+    // dies.
     unit(&cluster, "lb3", "ExecStartPre=/bin/sleep 8");
     let etc = cluster.all_etc();
     to_multicast(&cluster);
@@ -316,7 +318,7 @@ fn hosts_end_a_killed_switch_on_one_side() {
         });
         killed.kill().unwrap();
         killed.wait().unwrap();
-        // The timers, the owner's wait, and that of the others.
+        // Covers the timers, the owner's wait and the other nodes' waits.
         let begun = Instant::now();
         let is_over = |node: &String| {
             let state = cluster.node_root(node).join("var/lib/hactl");
@@ -334,12 +336,12 @@ fn hosts_end_a_killed_switch_on_one_side() {
     cluster.assert_etc(&etc);
     assert_eq!(cluster.owner(VIP), owner);
     cluster.assert_no_traces();
-    // It tells that the change was undone.
+    // It reports the rollback.
     cluster.run(&["status"]);
 }
 
-/// A firewall lets VRRP in from the peers it knows, and not what is sent to all: lb3 would own the VIP, too, and
-/// with VRRP's own timers only seconds after the change.
+/// A firewall that accepts VRRP from known peers but not multicast: lb3 would become a second
+/// owner, with VRRP's own timers only seconds after the change.
 #[test]
 fn a_node_that_does_not_hear_the_new_way_takes_all_back() {
     let Some(cluster) = Cluster::up(&machines()) else {

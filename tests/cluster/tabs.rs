@@ -1,4 +1,4 @@
-//! Tabs in what nginx writes: logs that tools split at tabs, and headers.
+//! Tabs in nginx's output: in logs for tools that split at tabs, and in headers.
 
 use crate::cluster::{Cluster, VIP, machines};
 

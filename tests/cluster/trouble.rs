@@ -1,5 +1,5 @@
-//! Hosts in trouble: one clear error that names the host and says what to do, an exit code that is
-//! true, and a cluster as it was.
+//! Hosts in trouble: one clear error that names the host and says what to do, a truthful exit code,
+//! and an unchanged cluster.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, Ended, VIP, machines};
 
 const BACKEND: &str = "192.168.1.12:8080";
 
-/// A cluster with a change about to be applied.
+/// A cluster with a change that is ready to be applied.
 fn with_a_change() -> Option<Cluster> {
     let cluster = Cluster::up(&machines())?;
     cluster.apply();
@@ -17,7 +17,7 @@ fn with_a_change() -> Option<Cluster> {
     Some(cluster)
 }
 
-/// Tries to apply, to fail, and finds everything as it was.
+/// Applies, which has to fail and leave everything unchanged.
 #[track_caller]
 fn fails(cluster: &Cluster, code: i32) -> Ended {
     let before = cluster.all_etc();
@@ -56,13 +56,13 @@ fn a_host_that_cannot_be_logged_in_to_is_named_with_what_to_do() {
     };
     fs::write(&known_hosts, without("lb1")).unwrap();
     fails(&cluster, 1)
-        .says("error: lb1: ssh does not know the key of 10.0.0.11")
+        .says("error: lb1: ssh does not know the host key of 10.0.0.11")
         .says("accept it once: ssh 10.0.0.11");
     let of_lb2 = good.lines().find(|line| line.starts_with("lb2")).unwrap();
     let wrong = of_lb2.replace("lb2,10.0.0.12", "lb1,10.0.0.11");
     fs::write(&known_hosts, format!("{}{wrong}\n", without("lb1"))).unwrap();
     fails(&cluster, 1)
-        .says("error: lb1: the key of 10.0.0.11 is not the one that ssh knows")
+        .says("error: lb1: the host key of 10.0.0.11 has changed")
         .says("ssh-keygen -R 10.0.0.11");
     fs::write(&known_hosts, good).unwrap();
 
@@ -104,7 +104,7 @@ fn a_host_that_cannot_be_written_to_is_named_with_what_to_do() {
         .says("help: make the file system writable");
     cluster.on("lb3", "until umount /etc; do sleep 0.1; done");
 
-    // Somebody else's lock, on one host.
+    // Another operator's lock, on one host.
     cluster.on(
         "lb2",
         "read -r up _ </proc/uptime
@@ -117,7 +117,7 @@ fn a_host_that_cannot_be_written_to_is_named_with_what_to_do() {
         )
         .says("help: wait for it to end");
     cluster.run(&["plan"]).exits(0).says("alice@desk");
-    // One that was taken before the machine was booted is nobody's.
+    // A lock from before the machine's boot is stale.
     cluster.on(
         "lb2",
         "sed -i '/^boot/s/\t.*/\tanother/' /var/lib/hactl/lock",
@@ -144,11 +144,11 @@ fn a_vip_that_somebody_else_has_is_refused_before_anything_is_touched() {
         cluster
             .run(arguments)
             .exits(1)
-            .says("somebody else has 10.0.0.100")
-            .says("take another VIP");
+            .says("10.0.0.100 is already in use")
+            .says("choose another VIP");
     }
     cluster.assert_etc(&before);
-    // Once it is gone, what the hosts remember of it does not count.
+    // Once the address is gone, the hosts' stale neighbour entries for it do not count.
     address("del");
     cluster.apply();
 }

@@ -1,5 +1,5 @@
-//! Servers that nodes cannot connect to: plan and apply say which and why before anything changes, and
-//! `status` as long as it lasts.
+//! Upstream servers that nodes cannot connect to: plan and apply name server and cause before
+//! anything changes, and `status` does so as long as it lasts.
 
 use crate::cluster::{Cluster, machines};
 
@@ -26,7 +26,7 @@ fn a_server_that_no_node_can_connect_to_is_told_with_its_cause() {
     assert_eq!(messages(&report(&["plan"])), []);
     assert_eq!(messages(&report(&["status"])), []);
 
-    // One port where nothing listens, one address that nobody has, and one that a firewall drops.
+    // A port without a listener, an address without a host, and an address that a firewall drops.
     cluster.edit("192.168.1.11:8080", "192.168.1.11:9999");
     cluster.edit("192.168.1.12:8080", "192.168.77.1:8080");
     cluster.on(
@@ -56,7 +56,7 @@ fn a_server_that_no_node_can_connect_to_is_told_with_its_cause() {
         "{away}"
     );
 
-    // It is no failure of the change, but said before it.
+    // It does not fail the change, but is reported before it.
     let applied = cluster.apply();
     applied
         .says("lb2 cannot connect to 192.168.1.11:9999: connection refused")

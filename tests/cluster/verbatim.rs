@@ -1,11 +1,11 @@
-//! Texts that mean something to shells, nginx, templates and terminals, from an inventory over ssh to
-//! real machines and back to a client: the same bytes.
+//! Texts that are special to shells, nginx, templates and terminals survive byte for byte, from an
+//! inventory over ssh to real machines and back to a client.
 
 use std::fs;
 
 use crate::cluster::{Cluster, VIP, machines};
 
-/// No variable of nginx's in it: those are meant to be replaced.
+/// Contains no nginx variable, since those are meant to be expanded.
 const HEADER: &str =
     r#"a"b'c; } { # \ \n \" $ $5 ${ $( `id` ~ ! é中 {{ x }} {% if %} %n && | < > * \"#;
 const BODY: &str =
@@ -18,7 +18,7 @@ fn hostile_texts_go_through_a_real_cluster_unchanged() {
     let Some(cluster) = Cluster::up(&spec) else {
         return;
     };
-    // JSON is YAML.
+    // JSON is valid YAML.
     let json = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
     let format = "$remote_addr \"quoted\" it's #{not} a comment; \\ é $status";
     cluster.set_inventory(&format!(

@@ -1,4 +1,4 @@
-//! A lab on which changes are stopped at their steps, broken, and judged.
+//! A lab in which changes are stopped at their steps, broken, and judged.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,28 +16,28 @@ use crate::lab::{Slots, text, wait_for};
 use crate::snapshot::{Detail, Snapshot, differences};
 use crate::steps::{Step, steps};
 
-/// How long a host waits for its confirmation: enough for three activations on a busy machine.
+/// The confirmation timeout: enough for three activations on a busy machine.
 pub(crate) const CONFIRM_TIMEOUT: &str = "30s";
-/// Where the scripts that stop a change are, on a node.
+/// The folder, on a node, of the scripts that stop a change.
 const GATE: &str = "opt/gate";
-/// A disk that can be filled.
+/// The size of a disk that can be filled.
 const DISK: &str = "64m";
 
-/// One of the two configurations between which the cluster is changed.
+/// One of the two configurations that changes alternate between.
 pub(crate) struct Side {
     pub(crate) inventory: String,
-    /// A pattern that only this side's file has, by daemon.
+    /// By daemon, a pattern that only this side's file contains.
     marks: [(&'static str, &'static str); 2],
     etc: BTreeMap<String, Snapshot>,
     runs: BTreeMap<String, String>,
 }
 
-/// What is on a node.
+/// The configuration of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Is {
-    /// Everything of this side.
+    /// Entirely this side's.
     Whole(usize),
-    /// Neither, and how it differs from the side that it is nearest to.
+    /// Neither side's. Lists the differences from the nearest one.
     Between(String),
     Off,
 }
@@ -45,15 +45,15 @@ pub(crate) enum Is {
 pub(crate) struct Bench {
     pub(crate) cluster: Cluster,
     pub(crate) sides: [Side; 2],
-    /// In the order of activation.
+    /// Node names in activation order.
     pub(crate) order: Vec<String>,
-    /// The steps of a change without a fault.
+    /// The steps of an undisturbed change.
     pub(crate) steps: BTreeMap<Verb, Vec<Step>>,
     keys: Vec<String>,
 }
 
 impl Bench {
-    /// A lab with both sides known; the cluster is on the first one.
+    /// A lab with both sides recorded and the first one active.
     pub(crate) fn up(slots: &Slots) -> Self {
         let cluster = Cluster::up_in(slots, &machines());
         let base = cluster.inventory();
@@ -84,7 +84,7 @@ impl Bench {
         bench.order.retain(|node| *node != holder);
         bench.order.push(holder);
         bench.learn(0);
-        // What these two do is what is broken later.
+        // These are the two changes that are broken later.
         for (verb, side) in [(Verb::Apply, 1), (Verb::Rollback, 0)] {
             bench.change(verb, side);
             bench
@@ -97,11 +97,11 @@ impl Bench {
         bench
     }
 
-    /// Brings the cluster to a side, without any fault.
+    /// Changes the cluster to a side, without any fault.
     fn change(&self, verb: Verb, side: usize) {
         let mut command = self.start(verb, side, "2m");
         for node in self.cluster.nodes() {
-            // Where something is wanted, all steps are noted.
+            // Steps are logged only while a stop is requested.
             self.stop_at(&node, "nothing");
         }
         let output = command.stdin(Stdio::null()).output().unwrap();
@@ -110,7 +110,7 @@ impl Bench {
         self.cluster.assert_no_traces();
     }
 
-    /// Takes note of what a side looks like, on which the cluster is.
+    /// Records the state of the side that the cluster is on.
     fn learn(&mut self, side: usize) {
         let manifest = self.cluster.on("lb1", "cat /var/lib/hactl/live/manifest");
         let keys = manifest
@@ -124,12 +124,12 @@ impl Bench {
         self.sides[side].runs = nodes.map(|node| (node.clone(), self.runs(&node))).collect();
     }
 
-    /// Who has the VIP.
+    /// The owner of the VIP.
     pub(crate) fn holder(&self) -> String {
         self.cluster.owner(VIP)
     }
 
-    /// hactl, about to bring the cluster to the side.
+    /// A hactl command that will change the cluster to the side.
     pub(crate) fn start(&self, verb: Verb, side: usize, confirm_timeout: &str) -> Command {
         self.cluster.set_inventory(&self.sides[side].inventory);
         for (_, gate) in self.gates() {
@@ -159,7 +159,7 @@ impl Bench {
         self.cluster.dir().join("gate")
     }
 
-    /// A node's two gates: for connections, and for calls.
+    /// A node's two gates: one for connections and one for calls.
     fn gates_of(&self, node: &str) -> [PathBuf; 2] {
         let index: u8 = node.trim_start_matches("lb").parse().unwrap();
         [
@@ -176,7 +176,7 @@ impl Bench {
             .collect()
     }
 
-    /// The steps that hactl took on a node since [`Self::start`], in order.
+    /// The steps that hactl has taken on a node since [`Self::start`], in order.
     pub(crate) fn taken(&self, node: &str) -> Vec<String> {
         let mut lines: Vec<(u128, String)> = Vec::new();
         for gate in self.gates_of(node) {
@@ -190,21 +190,20 @@ impl Bench {
         lines.into_iter().map(|(_, step)| step).collect()
     }
 
-    /// Asks for a stop at a step on a node.
+    /// Requests a stop at a step on a node.
     pub(crate) fn stop_at(&self, node: &str, step: &str) {
         for gate in self.gates_of(node) {
             fs::write(gate.join("want"), format!("{step}\n")).unwrap();
         }
     }
 
-    /// Whether the stop was reached.
     pub(crate) fn is_stopped(&self, node: &str) -> bool {
         self.gates_of(node)
             .iter()
             .any(|gate| gate.join("at").exists())
     }
 
-    /// Lets hactl go on.
+    /// Lets hactl continue.
     pub(crate) fn release(&self) {
         for (_, gate) in self.gates() {
             let _ = fs::remove_file(gate.join("want"));
@@ -222,7 +221,7 @@ impl Bench {
         fs::remove_file(disk(&self.cluster, node).join("ballast")).unwrap();
     }
 
-    /// From now on a daemon of the node minds the configuration of a side.
+    /// Makes a daemon of the node reject or ignore a side's configuration.
     pub(crate) fn mind(&self, node: &str, what: &str, side: usize) {
         let (_, daemon) = what.split_once('-').unwrap();
         let mark = self.sides[side]
@@ -245,8 +244,8 @@ impl Bench {
         }
     }
 
-    /// From now on whatever hactl runs on the node, and every service that starts there, sees another
-    /// time of day. The machine's own clock is left alone.
+    /// Changes the time of day for everything that hactl runs on the node, and for every service
+    /// that starts there. The machine's own clock stays the same.
     pub(crate) fn jump(&self, node: &str, by: &str) {
         fs::write(
             self.cluster.node_root(node).join(GATE).join("clock"),
@@ -270,14 +269,14 @@ impl Bench {
         );
     }
 
-    /// The kernel's settings and the daemons' configurations.
+    /// The sysctls in effect and the configurations that the daemons run.
     fn runs(&self, node: &str) -> String {
         let mut arguments = vec!["/opt/gate/runs"];
         arguments.extend(self.keys.iter().map(String::as_str));
         self.cluster.on_node(node, "/bin/sh", &arguments)
     }
 
-    /// Which side a node is on.
+    /// The side that a node is on.
     fn is(&self, node: &str) -> Is {
         if self.cluster.leader(node).is_err() {
             return Is::Off;
@@ -287,8 +286,7 @@ impl Bench {
         let mut nearest: Option<Vec<String>> = None;
         for (index, side) in self.sides.iter().enumerate() {
             let mut found = differences(&side.etc[node], &etc);
-            // The timer and what goes with it are looked for by `left`, and so is a file that was not
-            // finished, which nothing reads.
+            // The timer's units are covered by `left`. An unfinished temporary file is never read.
             found.retain(|line| {
                 let is_unit = line.starts_with("systemd/system/") && line.contains("/hactl-");
                 !is_unit && !line.contains("/.hactl.")
@@ -311,12 +309,12 @@ impl Bench {
         Is::Between(nearest.unwrap_or_default().join("\n"))
     }
 
-    /// Which side every node is on, in the order of activation.
+    /// The side of every node, in activation order.
     pub(crate) fn look(&self) -> Vec<Is> {
         self.order.iter().map(|node| self.is(node)).collect()
     }
 
-    /// Whether a node has not decided yet.
+    /// Whether a node is undecided.
     pub(crate) fn is_under_way(&self, node: &str) -> bool {
         self.cluster
             .node_root(node)
@@ -324,7 +322,7 @@ impl Bench {
             .exists()
     }
 
-    /// Whether a node's timer will still do something.
+    /// Whether a node's timer is still going to act.
     pub(crate) fn has_timer(&self, node: &str) -> bool {
         let asked = "/usr/bin/systemctl is-active hactl-revert.timer hactl-revert.service";
         let said = self.cluster.on(node, &format!("{asked}; :"));
@@ -332,7 +330,7 @@ impl Bench {
             .any(|line| line == "active" || line == "activating")
     }
 
-    /// What a change has left on a node that belongs to its time only.
+    /// Remains of a change on a node that should not outlive the change.
     pub(crate) fn left(&self, node: &str) -> Vec<String> {
         if self.cluster.leader(node).is_err() {
             return vec!["the node is off".to_owned()];
@@ -363,14 +361,14 @@ impl Bench {
             &mut found,
         );
         if found.is_empty() {
-            // What the service manager still knows.
+            // Units that systemd still has loaded.
             let units = "/usr/bin/systemctl list-units --all --plain --no-legend 'hactl-*'";
             found.extend(self.cluster.on(node, units).lines().map(str::to_owned));
         }
         found
     }
 
-    /// A lock whose holder is gone is nobody's when its time is over: lets that time pass.
+    /// Expires all locks. The lock of a dead holder is free once its time is up.
     pub(crate) fn let_locks_end(&self) {
         for node in self.cluster.nodes() {
             self.cluster.on(
@@ -380,12 +378,13 @@ impl Bench {
         }
     }
 
-    /// Waits for one owner of the VIP, and that it serves.
+    /// Waits until the VIP has one owner and serves.
     pub(crate) fn wait_for_service(&self) {
         wait_for("one owner of the VIP that serves", || self.serves().is_ok());
     }
 
-    /// What users find, without hactl's word: one owner, an answer from it, and hosts that send to it.
+    /// The clients' view, independent of hactl: one owner, an answer from it, and hosts that send
+    /// to it.
     pub(crate) fn serves(&self) -> Result<(), Unserved> {
         let owners = self.cluster.owners(VIP);
         let [owner] = owners.as_slice() else {
@@ -400,7 +399,7 @@ impl Bench {
             .output()
             .unwrap();
         if page.status.success() {
-            // By now the client has asked who has it, if it did not know.
+            // The client has resolved the address by now, in case it had no entry.
             return self.are_led_to(owner);
         }
         Err(Unserved::Other(format!(
@@ -409,8 +408,8 @@ impl Bench {
         )))
     }
 
-    /// Whether every host that has learned the owner's hardware address has learned the right one: the
-    /// controller, where users are, and the other nodes.
+    /// Checks that the controller, where clients are, and all other nodes have the owner's MAC
+    /// address in their neighbour tables, if they have an entry at all.
     fn are_led_to(&self, owner: &str) -> Result<(), Unserved> {
         let ip = |netns: &str, arguments: &[&str]| {
             let output = Command::new("ip")
@@ -461,11 +460,11 @@ fn misled(
     })
 }
 
-/// Why users find no service.
+/// Why clients get no service.
 pub(crate) enum Unserved {
-    /// A host sends to another hardware address than the owner's.
+    /// A host sends to a MAC address other than the owner's.
     Misled { owner: String, what: String },
-    /// No owner, several, or no answer.
+    /// No owner, several owners, or no answer.
     Other(String),
 }
 
@@ -476,7 +475,7 @@ impl std::fmt::Display for Unserved {
     }
 }
 
-/// The names in a folder, and perhaps below it, that are meant.
+/// Collects matching names in a folder and, with `below`, its subfolders.
 fn names(folder: &Path, below: bool, is_meant: &dyn Fn(&str) -> bool, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -488,7 +487,7 @@ fn names(folder: &Path, below: bool, is_meant: &dyn Fn(&str) -> bool, found: &mu
     }
 }
 
-/// What is asked of hactl.
+/// The verb under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Verb {
     Apply,
@@ -504,7 +503,8 @@ impl Verb {
     }
 }
 
-/// An inventory that differs from the other side's in what nginx, keepalived and the kernel are given.
+/// A side whose inventory differs from the other one in settings of nginx, keepalived and the
+/// kernel.
 fn side(base: &str, second: &str, timeout: &str, priorities: [u8; 3]) -> Side {
     let mut inventory = base.replace(
         "192.168.1.10:8080, 192.168.1.11:8080, 192.168.1.12:8080",
@@ -548,8 +548,8 @@ fn disk(cluster: &Cluster, node: &str) -> PathBuf {
     cluster.node_root(node).parent().unwrap().join("disk")
 }
 
-/// Moves what a node writes to a file system of its own, small enough to be filled. It survives the
-/// node's restarts, as a disk does.
+/// Moves a node's writable layer to a file system of its own, small enough to fill. It survives
+/// reboots like a disk.
 fn give_own_disk(cluster: &Cluster, node: &str) {
     let (root, disk) = (cluster.node_root(node), disk(cluster, node));
     cluster.power_off(node).unwrap();
@@ -585,7 +585,7 @@ fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Puts the scripts that stop a change onto a node.
+/// Installs the scripts that stop a change on a node.
 fn install(cluster: &Cluster, node: &str) {
     let root = cluster.node_root(node);
     let gate = root.join(GATE);
@@ -593,7 +593,7 @@ fn install(cluster: &Cluster, node: &str) {
     put(&gate, "session", include_str!("node/session.sh"));
     put(&gate, "runs", include_str!("node/runs.sh"));
     put(&gate, "libfaketime.so.1", faketime());
-    // The host's program looks here first.
+    // This folder comes first in the host program's `PATH`.
     let first = root.join("usr/local/sbin");
     put(&first, "mv", include_str!("node/mv.sh"));
     put(&first, "systemctl", include_str!("node/systemctl.sh"));
@@ -616,7 +616,7 @@ fn install_on_controller(cluster: &Cluster) {
     }
 }
 
-/// Debian's libfaketime: the machine's, or else one that is unpacked for the test alone.
+/// Debian's libfaketime: the installed one, or else one unpacked just for the test.
 fn faketime() -> Vec<u8> {
     static FOUND: OnceLock<Vec<u8>> = OnceLock::new();
     FOUND
@@ -644,12 +644,12 @@ fn library(root: &Path) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Waits, generously, until something is so; tells whether it came to be.
+/// Waits up to `patience` for a condition. Returns whether it became true.
 pub(crate) fn patiently(patience: Duration, condition: impl FnMut() -> bool) -> bool {
     wait(patience, Duration::from_millis(100), condition)
 }
 
-/// The same for what is dear to look at.
+/// The same with a longer interval, for expensive conditions.
 pub(crate) fn now_and_then(patience: Duration, condition: impl FnMut() -> bool) -> bool {
     wait(patience, Duration::from_millis(500), condition)
 }

@@ -1,11 +1,11 @@
-//! The faults: what each does to the cluster, and what undoes it.
+//! The faults: what each one does to the cluster, and what undoes it.
 
 use std::process::Child;
 use std::time::Duration;
 
 use crate::bench::Bench;
 
-/// What goes wrong.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Fault {
     Kill,
@@ -38,7 +38,7 @@ impl Fault {
         Self::SshdStops,
     ];
 
-    /// As the table calls it.
+    /// Its name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Kill => "hactl killed with -9",
@@ -56,17 +56,17 @@ impl Fault {
         }
     }
 
-    /// To choose it in `HACTL_FAULT_MATRIX`.
+    /// Its key in `HACTL_FAULT_MATRIX`.
     pub(crate) fn key(self) -> String {
         format!("{self:?}").to_lowercase()
     }
 
-    /// Whether hactl may be unable to give a lock back, so that it ends by its time only.
+    /// Whether hactl may fail to release a lock, so that the lock has to expire.
     pub(crate) fn may_keep_a_lock(self) -> bool {
         self.hides_a_node() || self == Self::ReadOnly
     }
 
-    /// Whether a node may be out of reach.
+    /// Whether a node may be unreachable.
     pub(crate) fn hides_a_node(self) -> bool {
         matches!(
             self,
@@ -79,8 +79,8 @@ impl Fault {
         )
     }
 
-    /// How long it lasts at most. A node that cannot reach the others goes back alone after its
-    /// confirm timeout and 30 s, as docs/reliability.md says, so that a cut must be shorter.
+    /// The longest duration. A node that cannot reach its peers rolls back alone 30 s after its
+    /// confirm timeout (docs/reliability.md), so cuts have to be shorter.
     pub(crate) fn lasts(self) -> Duration {
         match self {
             Self::Cut | Self::CutAll | Self::HolderDies | Self::SshdStops => {
@@ -90,7 +90,7 @@ impl Fault {
         }
     }
 
-    /// Whether it is slow to see how it ends: timers have to expire, connections to be given up.
+    /// Whether its outcome takes long, since timers have to expire or connections to time out.
     pub(crate) fn is_slow(self) -> bool {
         matches!(
             self,
@@ -98,7 +98,7 @@ impl Fault {
         )
     }
 
-    /// Makes it, on `node`, while hactl brings the cluster to `side`.
+    /// Injects it on `node` while hactl changes the cluster to `side`.
     pub(crate) fn make(self, bench: &Bench, node: &str, side: usize, hactl: &mut Child) {
         let cluster = &bench.cluster;
         match self {
@@ -141,7 +141,7 @@ impl Fault {
         }
     }
 
-    /// Mends it.
+    /// Undoes it.
     pub(crate) fn undo(self, bench: &Bench, node: &str) {
         let cluster = &bench.cluster;
         match self {

@@ -1,4 +1,4 @@
-//! What is promised of every change, whatever breaks it, held to what is on the nodes.
+//! The guarantees of every change, whatever breaks it, checked against the state of the nodes.
 
 use std::time::{Duration, Instant};
 
@@ -6,37 +6,37 @@ use crate::bench::{Bench, Is, Unserved, now_and_then, patiently};
 use crate::fault::Fault;
 use crate::run::PATIENCE;
 
-/// What there was to see when hactl ended.
+/// The state when hactl ended.
 pub(crate) struct Seen {
-    /// By itself, that is.
+    /// Without being killed for taking too long.
     pub(crate) has_ended: bool,
-    /// A node had not decided yet.
+    /// Whether a node was undecided.
     pub(crate) is_open: bool,
-    /// A node could not be reached.
+    /// Whether a node was unreachable.
     pub(crate) is_hidden: bool,
-    /// In the order of activation.
+    /// The nodes in activation order.
     pub(crate) nodes: Vec<Is>,
 }
 
-/// What a change has left for the next one to remove.
+/// What a change leaves for the next one to clean up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rest {
     Nothing,
-    /// A lock that ends by its time, with what was staged.
+    /// A lock that has to expire, and the staged tree.
     Lock,
-    /// A node that could go neither on nor back, and hactl said so.
+    /// A node that could neither complete the change nor roll it back, which hactl reported.
     Open,
 }
 
-/// How it ended.
+/// The outcome of a combination.
 pub(crate) struct Verdict {
     pub(crate) is_new: bool,
     pub(crate) rest: Rest,
-    /// What is not as promised.
+    /// Broken guarantees.
     pub(crate) problems: Vec<String>,
 }
 
-/// Waits until all is over, and looks.
+/// Waits until the change is over, and checks the guarantees.
 pub(crate) fn judge(
     bench: &Bench,
     fault: Fault,
@@ -87,8 +87,9 @@ pub(crate) fn judge(
     }
 }
 
-/// A node that boots may take its time to serve. Hosts that are led to another node than the owner are not
-/// left so for as long as it takes them to ask again.
+/// The reason why the VIP is not served, if it persists. A booting node gets time to serve. Hosts
+/// that send to a node other than the owner must be corrected within 5 s, long before their entries
+/// expire.
 fn unserved(bench: &Bench) -> Option<String> {
     let mut last = None;
     let mut misled: Option<(String, Instant)> = None;
@@ -109,8 +110,8 @@ fn unserved(bench: &Bench) -> Option<String> {
     last.map(|unserved| unserved.to_string())
 }
 
-/// Waits until nothing is left of the change, or what only the next one removes. An error is what does
-/// not go.
+/// Waits until nothing is left of the change, except what the next one cleans up. The error lists
+/// everything else.
 fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<String>> {
     let mut left: Vec<String> = Vec::new();
     let mut rest = Rest::Nothing;
@@ -122,10 +123,10 @@ fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<S
                 .collect::<Vec<_>>()
         };
         left = bench.order.iter().flat_map(of_node).collect();
-        // With it goes what was staged, a note that could not be put in its place, and what tells that
-        // disarming was interrupted, when all else of that is gone.
+        // The lock's owner removes these along with it: the staged tree, an incomplete note, and
+        // the marker of an interrupted disarming.
         let goes_with_it = [": lock", ": tx", ": agent", ": peer-key", ".new"];
-        // So does a file that could neither be finished nor removed.
+        // Temporary files that could neither be finished nor removed.
         let is_lock = |line: &String| {
             goes_with_it.iter().any(|end| line.ends_with(end)) || line.contains(": .hactl.")
         };
@@ -137,8 +138,8 @@ fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<S
             rest = Rest::Lock;
             return true;
         }
-        // It became read-only, and nobody will undo it there. An undo that has come to its last lines has
-        // no timer any more either, so that is looked at more than once.
+        // It became read-only, and no timer will roll it back there. A rollback in its last steps
+        // has no timer either, so look repeatedly.
         let is_abandoned = fault == Fault::ReadOnly
             && code == Some(5)
             && !bench.order.iter().any(|node| bench.has_timer(node));
@@ -149,8 +150,8 @@ fn settled(bench: &Bench, fault: Fault, code: Option<i32>) -> Result<Rest, Vec<S
     if is_over { Ok(rest) } else { Err(left) }
 }
 
-/// Why the exit code is not what could be seen on the nodes when hactl ended. A node that is off shows
-/// in the end what was on its disk.
+/// Why the exit code contradicts the nodes' state when hactl ended. A node that is off counts as
+/// either side, since its disk cannot be seen.
 fn false_code(code: Option<i32>, fault: Fault, seen: &Seen, from: usize) -> Option<String> {
     let may_be = |side| {
         let fits = |is: &Is| matches!(is, Is::Off) || *is == Is::Whole(side);
@@ -182,8 +183,8 @@ fn tell(bench: &Bench, nodes: &[Is], new: usize) -> String {
     each.join("; ")
 }
 
-/// The lock of a holder that is gone is in nobody's way when its time is over, and goes with the next
-/// change, as does what was left open. Ends with the cluster on the side `to`.
+/// Applies side `to`, which has to take over the expired lock of a dead holder and clean up
+/// everything left open.
 pub(crate) fn next_change(bench: &Bench, to: usize) -> Result<(), String> {
     bench.let_locks_end();
     bench.cluster.set_inventory(&bench.sides[to].inventory);

@@ -1,11 +1,11 @@
 //! The fault matrix: every fault at every step of a change, on real machines, judged from outside.
 //!
-//! `cargo test` runs a spread of it, in which every fault and every step is. All of it:
+//! `cargo test` runs a selection that covers every fault and every step. All of it:
 //!
 //!     HACTL_FAULT_MATRIX=all cargo test --test fault_matrix -- --nocapture
 //!
-//! With `UPDATE=1` that writes its table into docs/reliability.md. A part of a combination's name, such
-//! as `apply/kill/activate`, runs those that have it; several are parted by commas.
+//! With `UPDATE=1` that writes its table into docs/reliability.md. Part of a combination's name,
+//! such as `apply/kill/activate`, runs the matching ones. Separate several by commas.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,8 +40,8 @@ use run::Combination;
 use steps::{Step, union};
 use table::Results;
 
-/// Labs at a time, unless `HACTL_FAULT_LABS` says otherwise: a combination waits for timers most of its
-/// time.
+/// The number of parallel labs, unless `HACTL_FAULT_LABS` is set. A combination mostly waits for
+/// timers.
 const LABS: usize = 4;
 
 #[test]
@@ -62,7 +62,7 @@ fn every_fault_at_every_step_leaves_all_nodes_on_one_side() {
             all.into_iter().filter(is_meant).collect()
         }
     };
-    // The late steps take longest, so they are begun first.
+    // The late steps take longest, so start with them.
     wanted.reverse();
     assert!(!wanted.is_empty(), "nothing is called like {wish}");
     let begun = Instant::now();
@@ -92,7 +92,7 @@ fn every_fault_at_every_step_leaves_all_nodes_on_one_side() {
     is_in_the_page(&columns);
 }
 
-/// Every fault at every step, of `apply` and of `rollback` by turns.
+/// Every fault at every step, alternating between `apply` and `rollback`.
 fn combinations(columns: &[Step], own: &BTreeMap<Verb, Vec<Step>>) -> Vec<Combination> {
     let mut all = Vec::new();
     for (column, step) in columns.iter().enumerate() {
@@ -110,8 +110,8 @@ fn combinations(columns: &[Step], own: &BTreeMap<Verb, Vec<Step>>) -> Vec<Combin
     all
 }
 
-/// Every fault and every step at least once: faults that take long where they take least, before anything
-/// is activated.
+/// A selection with every fault and every step at least once. Slow faults go to the first steps,
+/// where they take least time because nothing is activated yet.
 fn spread(all: &[Combination]) -> Vec<Combination> {
     let (slow, quick): (Vec<Fault>, Vec<Fault>) =
         Fault::ALL.into_iter().partition(|fault| fault.is_slow());
@@ -129,7 +129,7 @@ fn spread(all: &[Combination]) -> Vec<Combination> {
         .collect()
 }
 
-/// All of them on a few labs, a new lab after each that fails.
+/// Runs all combinations on a few labs, with a new lab after each failure.
 fn carry_out(wanted: Vec<Combination>, first: Bench, slots: &Slots) -> Results {
     let count = wanted.len();
     let told = std::env::var("HACTL_FAULT_LABS").ok();
@@ -185,7 +185,7 @@ fn carry_out(wanted: Vec<Combination>, first: Bench, slots: &Slots) -> Results {
     results.into_inner().unwrap()
 }
 
-/// The page's table is of these faults and these steps.
+/// Asserts that the page's table has these faults and steps.
 fn is_in_the_page(columns: &[Step]) {
     let page = table::written();
     for fault in Fault::ALL {

@@ -1,4 +1,5 @@
-//! One combination: a change, stopped at a step of a node's, broken there, and followed to its end.
+//! One combination: a change that is stopped at a step on a node, broken there, and followed to its
+//! end.
 
 use std::fmt;
 use std::process::{Child, Stdio};
@@ -13,13 +14,13 @@ use crate::steps::{Step, Who};
 /// hactl's own limits end every change long before this.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
-/// What is tried.
+/// A fault at a step of a change.
 #[derive(Debug, Clone)]
 pub(crate) struct Combination {
     pub(crate) fault: Fault,
     pub(crate) step: Step,
     pub(crate) verb: Verb,
-    /// Which node it happens on, where the step leaves that open: its place in the order of activation.
+    /// The node in activation order, if the step does not determine it.
     pub(crate) place: usize,
 }
 
@@ -41,19 +42,20 @@ impl fmt::Display for Combination {
     }
 }
 
-/// How it ended, all well.
+/// The outcome of a combination that kept all guarantees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) is_new: bool,
-    /// On which side the cluster is now.
+    /// The side that the cluster is on now.
     pub(crate) side: usize,
-    /// hactl's; `None` where it was killed.
+    /// hactl's exit code, or `None` if it was killed.
     pub(crate) code: Option<i32>,
     pub(crate) rest: Rest,
     pub(crate) took: Duration,
 }
 
-/// Runs one; the cluster must be whole on `from`. An error says everything that is not as promised.
+/// Runs a combination on a cluster that is entirely on side `from`. The error lists all broken
+/// guarantees.
 pub(crate) fn run(bench: &Bench, what: &Combination, from: usize) -> Result<Outcome, String> {
     let started = Instant::now();
     let node = what.node(bench);
@@ -85,21 +87,20 @@ pub(crate) fn run(bench: &Bench, what: &Combination, from: usize) -> Result<Outc
 }
 
 impl Combination {
-    /// The node on which it happens.
     fn node(&self, bench: &Bench) -> String {
         let place = match self.step.who {
             Who::First => 0,
             Who::Other => self.place.max(1),
             Who::Any => self.place,
         };
-        // The holder is the last one, and dies while another node is worked on.
+        // The VIP's holder comes last. It dies while another node is being worked on.
         let is_last_taken = self.fault == Fault::HolderDies;
         let place = if is_last_taken { place.min(1) } else { place };
         bench.order[place].clone()
     }
 }
 
-/// hactl, at the step.
+/// Starts hactl and waits until it has stopped at the step.
 fn stopped(bench: &Bench, what: &Combination, node: &str, to: usize) -> Result<Child, String> {
     let mut command = bench.start(what.verb, to, CONFIRM_TIMEOUT);
     bench.stop_at(node, &what.step.token);
@@ -123,8 +124,8 @@ fn stopped(bench: &Bench, what: &Combination, node: &str, to: usize) -> Result<C
     Err(format!("{node} never came to {}\n{said}", what.step.token))
 }
 
-/// Makes the fault, lets hactl go on, and undoes the fault in time; returns what could be seen when hactl
-/// ended.
+/// Injects the fault, lets hactl continue, and undoes the fault in time. Returns the state when
+/// hactl ended.
 fn broken(bench: &Bench, what: &Combination, node: &str, from: usize, hactl: &mut Child) -> Seen {
     what.fault.make(bench, node, 1 - from, hactl);
     bench.release();
@@ -143,7 +144,7 @@ fn broken(bench: &Bench, what: &Combination, node: &str, from: usize, hactl: &mu
     let is_open = bench.order.iter().any(|node| bench.is_under_way(node));
     let mut nodes = bench.look();
     if !is_open {
-        // A daemon that a boot has just started has not read its file yet.
+        // A daemon just started by a boot may not have read its file yet.
         patiently(Duration::from_secs(5), || {
             nodes = bench.look();
             !nodes.iter().any(|is| matches!(is, Is::Between(_)))

@@ -1,27 +1,26 @@
-//! The steps of a change, as hactl takes them: read from a change without a fault, so that a new one
-//! appears here automatically.
+//! The steps of a change. They are recorded from an undisturbed change, so that new steps are
+//! included automatically.
 
-/// On which node a step is looked at.
+/// The node on which a step is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Who {
-    /// The one that is activated and confirmed first.
+    /// The node that is activated and confirmed first.
     First,
-    /// One of the others.
+    /// Any other node.
     Other,
-    /// Any of them.
+    /// Any node.
     Any,
 }
 
-/// A step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Step {
-    /// As a node's log has it.
+    /// Its name in a node's log.
     pub(crate) token: String,
     pub(crate) who: Who,
 }
 
 impl Step {
-    /// As the table calls it.
+    /// Its name in the table.
     pub(crate) fn name(&self) -> String {
         match self.who {
             Who::First => format!("{}, first node", self.token),
@@ -31,7 +30,7 @@ impl Step {
     }
 }
 
-/// The steps of a change, from those that the node took which is activated first.
+/// The steps of a change, from the log of the node that is activated first.
 pub(crate) fn steps(taken: Vec<String>) -> Vec<Step> {
     let is_of_the_decision = |token: &str| matches!(token, "connect again" | "confirm");
     let mut steps = Vec::new();
@@ -63,9 +62,9 @@ pub(crate) fn steps(taken: Vec<String>) -> Vec<Step> {
     steps
 }
 
-/// One more of a kind whose first ones are steps: a question that is repeated for as long as an election
-/// takes, another file. The look before the change goes on beside its first steps, and has no place among
-/// them.
+/// Repetitions of a step that is already listed, such as a query that is repeated during an
+/// election, or another file. The initial observation overlaps with the first steps, so it has no
+/// place among them.
 fn is_one_of_many(token: &str) -> bool {
     if token == "reach" {
         return true;
@@ -83,7 +82,7 @@ fn is_one_of_many(token: &str) -> bool {
     }
 }
 
-/// One list of both, in their order.
+/// One list of both, in order.
 pub(crate) fn union(one: &[Step], other: &[Step]) -> Vec<Step> {
     let mut all = one.to_vec();
     for (index, step) in other.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The table in docs/reliability.md.
+//! The generated table in docs/reliability.md.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,14 +15,14 @@ use crate::steps::Step;
 const BEGIN: &str = "<!-- the fault matrix: written by its last run -->\n";
 const END: &str = "<!-- the end of the fault matrix -->\n";
 
-/// By fault and step.
+/// Results by fault and step.
 pub(crate) type Results = BTreeMap<(Fault, String), (Verb, Result<Outcome, String>)>;
 
 fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md")
 }
 
-/// The part of the page that a run writes.
+/// The generated part of the page.
 pub(crate) fn written() -> String {
     let text = fs::read_to_string(page()).unwrap();
     let part = text
@@ -39,7 +39,7 @@ pub(crate) fn write(part: &str) {
     fs::write(page(), format!("{head}{BEGIN}{part}{END}{tail}")).unwrap();
 }
 
-/// The line of a step in the legend.
+/// A step's line in the legend.
 pub(crate) fn legend(number: usize, step: &Step) -> String {
     format!("{number}. {}\n", step.name())
 }

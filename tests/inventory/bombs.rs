@@ -1,20 +1,19 @@
-//! Files that are made to hurt: refused by the real binary in bounded memory and time. The kernel
-//! counts both, so that neither a busy machine nor a slow one changes the verdict.
+//! Malicious files: the real binary rejects them in bounded memory and time. Both are measured by
+//! the kernel, so that a slow or busy machine does not change the result.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
-/// Seconds of processor time that a file may take, in a build without optimisation.
+/// CPU seconds allowed per file, in an unoptimised build.
 const CPU: u32 = 30;
-/// The most memory that any of them may take, hactl itself included, in KiB: three times what they do.
+/// Memory allowed for any file, including hactl itself, in KiB: three times the actual use.
 const MEMORY: i64 = 192 * 1024;
-/// The most that is said of any of them, in bytes: of a hundred mistakes at most, each with its line, of
-/// 4096 bytes at most.
+/// Bytes of output allowed per file: at most a hundred errors, each quoting at most 4096 bytes.
 const WORDS: usize = 600_000;
 
-/// Valid but for its size: what compares each with each must not take for ever.
+/// Valid except for its size: comparisons of each item with each other must not take forever.
 fn many_of_everything() -> String {
     let lines = |count: usize, line: &dyn Fn(usize) -> String| {
         (0..count).fold(String::new(), |text, n| text + "\n" + &line(n))
@@ -42,7 +41,7 @@ fn many_of_everything() -> String {
     )
 }
 
-/// Ten levels, each nine times the one before.
+/// Nested aliases, nine references per level.
 fn laughs(line: impl Fn(usize, &str) -> String) -> String {
     let aliases = |n: usize| vec![format!("*a{n}"); 9].join(", ");
     (1..30).fold("a0: &a0 [x, x, x, x]\n".to_owned(), |text, n| {
@@ -55,7 +54,7 @@ fn utf_16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     units.flat_map(to_bytes).collect()
 }
 
-/// Each with a name.
+/// Malicious files by name.
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     let lines = |count: usize, line: &dyn Fn(usize) -> String| {

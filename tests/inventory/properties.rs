@@ -1,11 +1,11 @@
-//! What holds for every text, and for every valid inventory.
+//! Properties of every text, and of every valid inventory.
 
 use std::fmt::Write as _;
 
 use super::{errors_of, inventory, rendered};
 use proptest::prelude::*;
 
-/// Text that looks like YAML often enough to reach the walker.
+/// Text that resembles YAML often enough to reach the parser's later stages.
 fn yaml_like() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         Just("cluster"),
@@ -70,7 +70,7 @@ proptest! {
     }
 }
 
-/// A hostile value for every place that takes a text.
+/// A hostile value for any place that takes a text.
 fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -119,8 +119,8 @@ proptest! {
     }
 }
 
-/// The most and the fewest VIPs that a node has which is left, over all sets of `failed` dead nodes: by how
-/// much they differ at worst.
+/// The largest difference between the VIP counts of any two surviving nodes, over all sets of
+/// `failed` dead nodes.
 fn imbalance(nodes: usize, vips: usize, failed: u32) -> usize {
     let mut text = String::from("cluster: c\nnodes:\n");
     for n in 0..nodes {
@@ -169,7 +169,8 @@ fn vips_are_shared_evenly_by_the_nodes_that_are_left() {
         for vips in 1..=18 {
             for failed in 0..3.min(u32::try_from(nodes).expect("few")) {
                 let differ = imbalance(nodes, vips, failed);
-                // Three nodes can always be even; with more, no order is for every choice of two.
+                // With three nodes an even distribution is always possible. With more, no order
+                // works for every pair of failures.
                 let accepted = if failed == 2 && nodes > 3 { 2 } else { 1 };
                 assert!(
                     differ <= accepted,

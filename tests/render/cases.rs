@@ -1,24 +1,21 @@
-//! The golden cases: folders with an `inventory.yml`, the files that it renders to, and perhaps a
-//! `case.txt` that says for which nodes, and on what hosts.
+//! The golden cases: folders with an `inventory.yml`, the files that it renders to, and optionally
+//! a `case.txt` with nodes and host facts.
 
 use std::path::{Path, PathBuf};
 
 use hactl::model::{Cluster, NodeFacts, NodeName, OsFamily, SecretRef, Secrets, Tls};
 use secrecy::SecretString;
 
-/// One case.
 pub(crate) struct Case {
-    /// Its folder.
     pub(crate) folder: PathBuf,
-    /// Its cluster.
     pub(crate) cluster: Cluster,
-    /// What its hosts are.
+    /// The facts of its hosts.
     pub(crate) facts: NodeFacts,
-    /// The nodes that are rendered.
+    /// The nodes to render.
     pub(crate) nodes: Vec<NodeName>,
 }
 
-/// All cases, by name.
+/// All cases, sorted by name.
 pub(crate) fn all() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut folders: Vec<PathBuf> = std::fs::read_dir(root)
@@ -29,7 +26,6 @@ pub(crate) fn all() -> Vec<Case> {
     folders.into_iter().map(read).collect()
 }
 
-/// The case in `folder`.
 fn read(folder: PathBuf) -> Case {
     let text = std::fs::read_to_string(folder.join("inventory.yml")).unwrap();
     let cluster = match hactl::inventory::load("inventory.yml", &text) {
@@ -75,7 +71,7 @@ fn read(folder: PathBuf) -> Case {
 }
 
 impl Case {
-    /// The secrets that the case refers to, with this certificate and key.
+    /// The case's secrets, with this certificate and key.
     pub(crate) fn secrets(&self, certificate: &str, key: &str) -> Secrets {
         let mut secrets = Secrets::default();
         let mut insert = |reference: &SecretRef, value: &str| {

@@ -1,4 +1,4 @@
-//! A cluster without an inventory: the twelve-line one, built by hand, to change in tests.
+//! A small cluster built without an inventory, for tests to modify.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) fn node(number: usize, address: &str) -> Node {
     }
 }
 
-/// An instance with `addresses`, its ladder in the order of `nodes`.
+/// An instance with `addresses`, and priorities in the order of `nodes`.
 pub(crate) fn instance(name: &str, id: i64, addresses: &[&str], nodes: &[Node]) -> VrrpInstance {
     VrrpInstance {
         name: InstanceName::new(name).unwrap(),
@@ -40,7 +40,6 @@ pub(crate) fn instance(name: &str, id: i64, addresses: &[&str], nodes: &[Node]) 
     }
 }
 
-/// A server of an upstream.
 pub(crate) fn server(address: &str) -> UpstreamServer {
     UpstreamServer {
         address: ServerAddress::new(address).unwrap(),
@@ -69,7 +68,6 @@ pub(crate) fn upstream(name: &str) -> Upstream {
     }
 }
 
-/// A location that does `action`.
 pub(crate) fn location(path: &str, action: LocationAction) -> Location {
     Location {
         path: path.to_owned(),
@@ -86,13 +84,12 @@ pub(crate) fn location(path: &str, action: LocationAction) -> Location {
     }
 }
 
-/// A location that hands everything to the upstream called `name`.
+/// A location that proxies everything to the upstream `name`.
 pub(crate) fn proxy(path: &str, name: &str) -> Location {
     let upstream = UpstreamName::new(name).unwrap();
     location(path, LocationAction::Proxy { upstream })
 }
 
-/// A socket on all addresses.
 pub(crate) fn listen(port: u16, tls: bool) -> Listen {
     Listen {
         address: None,
@@ -102,7 +99,6 @@ pub(crate) fn listen(port: u16, tls: bool) -> Listen {
     }
 }
 
-/// A header.
 pub(crate) fn header(name: &str, value: &str) -> Header {
     Header {
         name: HeaderName::new(name).unwrap(),
@@ -110,7 +106,7 @@ pub(crate) fn header(name: &str, value: &str) -> Header {
     }
 }
 
-/// A site on port 80 for any name, in front of `backend`.
+/// A catch-all site on port 80 that proxies to `backend`.
 pub(crate) fn site() -> Site {
     Site {
         names: vec![ServerName::new("_").unwrap()],

@@ -1,5 +1,5 @@
-//! Rendered files before the real daemons: nginx and keepalived in private mount, network and
-//! process namespaces, so that nothing on this machine sees them and nothing outlives them.
+//! The real daemons check rendered files: nginx and keepalived run in private mount, network and
+//! PID namespaces, invisible to the machine and gone with the test.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,13 +11,14 @@ use hactl::model::{Cluster, InterfaceName, Node};
 use hactl::render::RenderedNode;
 use tokio::sync::Semaphore;
 
-/// How many stages run at once: their daemons have a fraction of a second to answer.
+/// The number of stages that run at once. The daemons have to answer within a fraction of a second.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
-/// Runs with the stage as `$1`, this node's address as `$2`, what to do as `$3`, and the names of its
-/// interfaces after that, the one with the address first.
+/// Runs with the stage as `$1`, the node's address as `$2`, the task as `$3`, and then its
+/// interfaces, starting with the one that has the address.
 ///
-/// Every complaint goes to standard output behind a word that says whose it is, and the exit is 0
+/// Complaints go to standard output, each prefixed with the program that made it. The exit code is
+/// 0 only if there are none.
 /// only when there is none.
 const IN_NAMESPACE: &str = r#"
 set -eu
@@ -82,7 +83,7 @@ fi
 exit $bad
 "#;
 
-/// A keepalived.conf of somebody else's that hactl's part can live beside.
+/// A foreign keepalived.conf that hactl's part can coexist with.
 const OTHERS_KEEPALIVED: &str = "global_defs {
     router_id theirs
     script_user root
@@ -99,16 +100,15 @@ vrrp_instance THEIRS {
 }
 ";
 
-/// What the daemons said about a node's files.
+/// What the daemons printed for a node's files.
 #[derive(Debug)]
 pub(crate) struct Verdict {
-    /// True when there was no complaint.
     pub(crate) clean: bool,
-    /// The complaints, or the identity that keepalived loaded.
+    /// The complaints, or the generation that keepalived loaded.
     pub(crate) said: String,
 }
 
-/// Whether the real daemons can be run here: `Err` is the reason why not. In CI that is a failure.
+/// Whether the real daemons can run here, or why not. In CI, `Err` is a failure.
 pub(crate) fn available() -> Result<(), String> {
     static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
     let answer = ANSWER.get_or_init(prepare).clone();
@@ -118,7 +118,7 @@ pub(crate) fn available() -> Result<(), String> {
     answer
 }
 
-/// Installs what is missing, where that is possible.
+/// Installs missing packages if possible.
 fn prepare() -> Result<(), String> {
     if !cfg!(target_os = "linux") {
         return Err("this is not Linux".to_owned());
@@ -141,7 +141,7 @@ fn prepare() -> Result<(), String> {
         .filter(|(program, _)| !on_path(program))
         .map(|(_, package)| *package)
         .collect();
-    // Debian keeps nginx's stream module apart.
+    // Debian packages nginx's stream module separately.
     if !Path::new("/usr/lib/nginx/modules/ngx_stream_module.so").exists() {
         missing.push("libnginx-mod-stream");
     }
@@ -159,7 +159,6 @@ fn prepare() -> Result<(), String> {
     }
 }
 
-/// True when `program` is found.
 fn on_path(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();
     path.split(':')
@@ -167,10 +166,10 @@ fn on_path(program: &str) -> bool {
         .any(|folder| Path::new(folder).join(program).exists())
 }
 
-/// Installs Debian packages without letting their services start.
+/// Installs Debian packages without starting their services.
 fn install(packages: &[&str]) -> Result<(), String> {
     eprintln!("installing {} from Debian", packages.join(", "));
-    // policy-rc.d(8): 101 forbids starting services. One that was there stays as it is.
+    // policy-rc.d(8): 101 forbids starting services. An existing one is left alone.
     let policy = Path::new("/usr/sbin/policy-rc.d");
     let ours = !policy.exists();
     if ours {
@@ -208,16 +207,15 @@ fn install(packages: &[&str]) -> Result<(), String> {
     }
 }
 
-/// A folder with a node's files at their paths, over a copy of this machine's own /etc/nginx.
+/// A folder with a node's files at their paths, on top of a copy of this machine's /etc/nginx.
 pub(crate) struct Stage {
     folder: tempfile::TempDir,
 }
 
 impl Stage {
-    /// Stages `node`'s files.
     pub(crate) fn new(node: &RenderedNode) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // keepalived's script security looks at every folder on the way.
+        // keepalived's script security checks every folder on the path.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(folder.path().join("etc/keepalived")).unwrap();
         let copied = Command::new("cp")
@@ -227,12 +225,13 @@ impl Stage {
             .unwrap();
         assert!(copied.success());
         let stage = Self { folder };
-        // What others have there; /etc/nginx is a distribution's own, which includes conf.d.
+        // The distribution's own nginx.conf, which includes conf.d, stands in for the foreign
+        // configuration.
         let conf = stage.path("/etc/nginx/nginx.conf");
         let text = fs::read_to_string(&conf).unwrap();
-        // Verbatim lines of some variants have it, too, and nginx takes it once.
+        // Some variants set it in verbatim lines, and nginx rejects duplicates.
         fs::write(conf, text.replace("gzip on;", "")).unwrap();
-        // The variants listen on every address, and some ask to be the default there.
+        // The variants listen on every address, and some with `default_server`.
         let _ = fs::remove_file(stage.path("/etc/nginx/sites-enabled/default"));
         let conf = stage.path("/etc/keepalived/keepalived.conf");
         fs::write(conf, OTHERS_KEEPALIVED).unwrap();
@@ -245,12 +244,11 @@ impl Stage {
         stage
     }
 
-    /// Where the host's `path` is in the stage.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path.trim_start_matches('/'))
     }
 
-    /// Runs `nginx -t` and `keepalived -t` as `node`, and with `start` a real keepalived too.
+    /// Runs `nginx -t` and `keepalived -t` as `node`; with `start`, also a real keepalived.
     pub(crate) fn judge(&self, cluster: &Cluster, node: &Node, start: bool) -> Verdict {
         let address = node.address.to_string();
         let task = if start { "start" } else { "test" };
@@ -276,7 +274,7 @@ impl Stage {
         }
     }
 
-    /// Runs an sh `script` with the stage's folder and `args` in namespaces of its own.
+    /// Runs a sh `script` with the stage's folder and `args` in namespaces of its own.
     pub(crate) fn in_namespace(&self, script: &str, args: &[&str]) -> Output {
         let _turn = futures::executor::block_on(TURNS.acquire()).unwrap();
         Command::new("unshare")
@@ -299,7 +297,7 @@ impl Stage {
             .unwrap()
     }
 
-    /// What shellcheck says of the script at `path`; `None` when it is content.
+    /// Shellcheck's findings for the script at `path`, if any.
     pub(crate) fn shellcheck(&self, path: &str) -> Option<String> {
         let output = Command::new("shellcheck")
             .args(["-s", "sh"])

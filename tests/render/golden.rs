@@ -1,4 +1,4 @@
-//! Golden cases: an inventory in, a node's files out. `UPDATE=1` writes them anew.
+//! Golden cases: an inventory and a node's rendered files. `UPDATE=1` rewrites them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use crate::cases;
 use hactl::render::{Templates, render};
 
-/// All files below `folder`.
 fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let Ok(entries) = fs::read_dir(folder) else {
@@ -66,7 +65,7 @@ fn every_case_renders_to_its_files() {
     );
 }
 
-/// Compares `path` with `content`, or writes it.
+/// Compares `path` with `content`, or with `update` writes it.
 fn compare(path: &Path, content: &[u8], update: bool, differences: &mut Vec<String>) {
     if update {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

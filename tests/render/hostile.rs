@@ -1,7 +1,7 @@
-//! Hostile texts in every scalar of an inventory: each is refused with its place, or it is inert.
+//! Hostile text in every scalar of an inventory is either rejected at its place or inert.
 //!
-//! The fields are found, not listed: `inventories/full.yml` is held to the schema, so that a key that
-//! is new must be in it and is then tried here.
+//! The fields are discovered rather than listed: another test requires `inventories/full.yml` to
+//! use every key of the schema, so new keys are covered here too.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -21,7 +21,7 @@ use crate::variants;
 
 const FULL: &str = include_str!("../../inventories/full.yml");
 
-/// Texts that mean something to YAML, nginx, keepalived, shells, systemd, ssh, Tera or a terminal.
+/// Text with special meaning to YAML, nginx, keepalived, shells, systemd, ssh, Tera or a terminal.
 fn nasty() -> Vec<String> {
     let mut all: Vec<String> = [
         "a\nb",
@@ -74,10 +74,10 @@ fn nasty() -> Vec<String> {
     all
 }
 
-/// Where a scalar is in the document: keys and indices.
+/// The JSON pointer of a scalar.
 type Pointer = String;
 
-/// All scalars, and all names that are keys.
+/// All scalars below `value`.
 fn places(value: &Value, at: &str, found: &mut Vec<Pointer>) {
     let step = |name: &str| format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
     match value {
@@ -99,7 +99,7 @@ fn full() -> Value {
     serde_saphyr::from_str(FULL).unwrap()
 }
 
-/// The document with `text` at `pointer`, and the offset at which it stands.
+/// The document with `text` at `pointer`, and the byte offset of that text.
 fn with(pointer: &str, text: &str) -> (String, usize) {
     const MARK: &str = "@@here@@";
     let mut document = full();
@@ -110,7 +110,7 @@ fn with(pointer: &str, text: &str) -> (String, usize) {
     (document.replace(&format!("\"{MARK}\""), &scalar), offset)
 }
 
-/// The schema's words about the value at `pointer`: every escape hatch says there that it is one.
+/// Whether the schema describes the value at `pointer` as an escape hatch.
 fn is_verbatim(pointer: &str, schema: &Value) -> bool {
     let key = pointer.rsplit('/').next().unwrap();
     let definitions = schema["$defs"].as_object().unwrap().values();
@@ -167,15 +167,14 @@ fn rendered(cluster: &Cluster) -> Result<RenderedNode, RenderError> {
     })
 }
 
-/// The shape of one file.
 #[derive(Debug, PartialEq, Eq)]
 enum Form {
     Tree(Vec<Shape>),
-    /// How many lines, and the first character of each.
+    /// The first character of each line.
     Lines(Vec<Option<char>>),
 }
 
-/// The shapes of all files, their names apart: those may follow a value.
+/// The shapes of all files, without their names, since those may depend on a value.
 fn forms(rendered: &RenderedNode) -> Vec<Form> {
     let of = |file: &hactl::render::RenderedFile| {
         let text = String::from_utf8(file.content.clone()).unwrap();
@@ -188,7 +187,7 @@ fn forms(rendered: &RenderedNode) -> Vec<Form> {
             ))
         };
         if path == "/etc/nginx/nginx.conf" {
-            // Where a text has a dollar sign, hactl defines one.
+            // hactl defines this variable if a text contains a dollar sign.
             let read = syntax::nginx(&text).map(without_dollar);
             tree(read)
         } else if path == "/etc/keepalived/keepalived.conf" {
@@ -208,14 +207,13 @@ fn without_dollar(mut directives: Vec<syntax::Directive>) -> Vec<syntax::Directi
     directives
 }
 
-/// What became of a text.
 enum Fate {
     Refused,
-    /// It reaches no file of this node, or it is in files and inert there.
+    /// In no file of this node, or only where it has no effect.
     Inert,
 }
 
-/// A text at a place: refused there, or inert.
+/// Asserts that `text` at `pointer` is rejected there or inert.
 fn fate(pointer: &str, text: &str) -> Fate {
     let (document, offset) = with(pointer, text);
     let inventory = match inventory::load("full.yml", &document) {
@@ -228,7 +226,8 @@ fn fate(pointer: &str, text: &str) -> Fate {
             let is_placed = errors.errors().iter().any(|error| match error.place() {
                 Some(place) => {
                     (place.line, place.column) == (line, column) || {
-                        // What refers to a name that is gone, or what the name stands in.
+                        // Also accepted: an error at a reference to the replaced name, or at the
+                        // enclosing item.
                         let words = error.message();
                         [
                             "there is no",
@@ -281,7 +280,7 @@ fn fate(pointer: &str, text: &str) -> Fate {
     }
 }
 
-/// All scalars but escape hatches, each key once.
+/// All scalars except escape hatches, each key once.
 fn fields() -> &'static [Pointer] {
     static FIELDS: OnceLock<Vec<Pointer>> = OnceLock::new();
     FIELDS.get_or_init(find_fields)
@@ -306,7 +305,8 @@ fn find_fields() -> Vec<Pointer> {
     fields
 }
 
-/// True where a usual value at `pointer` makes files of the same shapes: the file's own, or another one.
+/// Whether an ordinary value at `pointer` renders to the same shapes: the original value or one of
+/// a few others.
 fn is_usual(pointer: &str, found: &[Form]) -> bool {
     static OWN: OnceLock<Vec<Form>> = OnceLock::new();
     let forms_of = |document: &str| {
@@ -329,7 +329,7 @@ fn is_usual(pointer: &str, found: &[Form]) -> bool {
         .any(|text| forms_of(&with(pointer, text).0).is_some_and(|forms| forms == found))
 }
 
-/// Words that mean something where they are put, and so change what is rendered, as they shall.
+/// Valid values for some fields, which legitimately change what is rendered.
 fn has_meaning(text: &str) -> bool {
     matches!(text, "_" | "true" | "-1" | "null")
 }
@@ -390,11 +390,10 @@ fn the_full_inventory_has_every_key() {
     assert!(missing.is_empty(), "inventories/full.yml lacks {missing:?}");
 }
 
-/// Texts with the fields in which each is inert, and how many were refused.
+/// Each text with the fields in which it is inert, and the number of rejections.
 type Fates = (Vec<(String, Vec<Pointer>)>, usize);
 
-/// What became of every text of [`nasty`] in every field: the fields in which it is inert, and how often
-/// one was refused.
+/// Tries every text of [`nasty`] in every field.
 fn fates() -> &'static Fates {
     static FATES: OnceLock<Fates> = OnceLock::new();
     FATES.get_or_init(|| {
@@ -427,7 +426,7 @@ fn a_hostile_text_in_any_field_is_refused_in_its_place_or_inert() {
 }
 
 proptest! {
-    // What fails is kept in a file beside this one, and tried first from then on.
+    // Failing cases are saved in a file next to this one and tried first from then on.
     #![proptest_config(ProptestConfig {
         cases: 256,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
@@ -456,11 +455,11 @@ fn what_is_inert_is_accepted_by_the_real_daemons() {
         return;
     }
     let mut judged = 0;
-    // A variable that does not exist is nginx's to refuse, and hactl asks it before anything changes.
+    // Unknown variables are only detected by nginx, which hactl asks before it changes anything.
     let is_variable = |text: &str| text.contains("${x}") || text.contains("${nope");
     for (text, inert) in fates().0.iter().filter(|(text, _)| !is_variable(text)) {
         let mut document = full();
-        // A path must be there, and an upstream's host must have an address.
+        // Paths must exist, and upstream hosts must resolve.
         let is_host = |pointer: &&Pointer| {
             ["/files", "/tls/", "/address", "_log", "/hook"]
                 .iter()

@@ -1,4 +1,4 @@
-//! What keepalived.conf, the scripts and the drop-ins depend on.
+//! The dimensions that affect keepalived.conf, the scripts and the drop-ins.
 
 use std::time::Duration;
 
@@ -39,9 +39,8 @@ fn routes(cluster: &mut Cluster, routes: &[(&str, &str, Option<&str>)]) {
     }
 }
 
-/// What keepalived.conf, the scripts and the drop-ins depend on.
 pub(crate) const KEEPALIVED: &[Dimension] = &[
-    // First, since it makes the instances that later ones change.
+    // First, because it replaces the instances that later dimensions modify.
     Dimension {
         name: "hosts",
         values: &[

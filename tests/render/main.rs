@@ -1,6 +1,6 @@
-//! Rendering: what it promises, golden cases, and every variant before the real daemons.
+//! Rendering: its guarantees, golden cases, and every variant checked by the real daemons.
 //!
-//! Those need Linux and root. Where they can't run they say so, and in CI (`CI=true`) they fail.
+//! The latter need Linux and root. Without them these tests are skipped, or with `CI=true` fail.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What nginx.conf depends on.
+//! The dimensions that affect nginx.conf.
 
 use std::time::Duration;
 
@@ -60,9 +60,8 @@ fn redirect(code: u16, target: &str) -> LocationAction {
     })
 }
 
-/// What nginx.conf depends on.
 pub(crate) const NGINX: &[Dimension] = &[
-    // First, since they make the sites and locations that later ones change.
+    // First, because it replaces the sites and locations that later dimensions modify.
     Dimension {
         name: "sockets",
         values: &[
@@ -362,7 +361,7 @@ pub(crate) const NGINX: &[Dimension] = &[
         name: "hosts",
         values: &[
             ("owned", nothing),
-            // It has no place for streams, and is refused with them.
+            // Streams are rejected with it: conf.d is inside the `http` block.
             ("shared", |c| {
                 c.hosts.nginx = Hold::Shared;
                 c.streams.clear();

@@ -1,4 +1,4 @@
-//! `docs/templates.md` is what the registry says. `UPDATE=1` writes it anew.
+//! `docs/templates.md` matches the registry. `UPDATE=1` rewrites it.
 
 #[test]
 fn the_page_about_templates_is_not_stale() {

@@ -1,9 +1,10 @@
-//! Pairwise combinations: every value of a dimension meets every value of every other dimension.
+//! Pairwise combinations: each value of a dimension occurs together with each value of every other
+//! dimension.
 
 use std::collections::BTreeSet;
 
-/// Rows of value indices for dimensions of these `sizes`, such that each pair of values occurs.
-/// Greedy and deterministic.
+/// Rows of value indices for dimensions of these `sizes` that cover every pair of values. Greedy
+/// and deterministic.
 pub(crate) fn rows(sizes: &[usize]) -> Vec<Vec<usize>> {
     let mut open: BTreeSet<[usize; 4]> = BTreeSet::new();
     for a in 0..sizes.len() {
@@ -37,7 +38,7 @@ pub(crate) fn rows(sizes: &[usize]) -> Vec<Vec<usize>> {
                     })
                     .count()
             };
-            // Ties go to a value that moves on from row to row.
+            // Break ties differently in each row.
             let start = rows.len() % sizes[dimension];
             let best = (0..sizes[dimension])
                 .map(|step| (start + step) % sizes[dimension])

@@ -1,4 +1,4 @@
-//! What rendering promises beside the files themselves.
+//! Guarantees of rendering beyond the contents of the files.
 
 use hactl::model::{FileRole, UnitId};
 use std::collections::BTreeSet;
@@ -9,12 +9,12 @@ use hactl::model::*;
 use hactl::render::*;
 use secrecy::SecretString;
 
-/// The first node's files, with the embedded templates.
+/// Renders the first node's files with the embedded templates.
 fn rendered(cluster: &Cluster) -> Result<RenderedNode, RenderError> {
     rendered_on(cluster, &NodeFacts::debian_12())
 }
 
-/// The first node's files on a host with `facts`.
+/// The same with other `facts`.
 fn rendered_on(cluster: &Cluster, facts: &NodeFacts) -> Result<RenderedNode, RenderError> {
     let mut secrets = Secrets::default();
     for (name, value) in [
@@ -37,13 +37,12 @@ fn rendered_on(cluster: &Cluster, facts: &NodeFacts) -> Result<RenderedNode, Ren
     render(cluster, &cluster.nodes[0], facts, &secrets, &templates)
 }
 
-/// The content of the file at `path`.
 fn text(node: &RenderedNode, path: &str) -> String {
     let file = node.files.iter().find(|f| f.path.as_str() == path).unwrap();
     String::from_utf8(file.content.clone()).unwrap()
 }
 
-/// The message of the error that `change` leads to.
+/// The error message of rendering after `change`.
 fn error(change: impl FnOnce(&mut Cluster)) -> String {
     let mut cluster = cluster();
     change(&mut cluster);
@@ -60,7 +59,7 @@ fn the_same_input_gives_the_same_bytes() {
     assert!(one.files == two.files);
 }
 
-/// What changes, how, and whether nginx's and keepalived's identities change with it.
+/// Label, change, and whether it changes nginx's and keepalived's generation.
 type Change = (&'static str, fn(&mut Cluster), bool, bool);
 
 #[test]
@@ -148,7 +147,7 @@ fn a_password_makes_the_file_private_and_only_eight_characters_are_written() {
     assert_eq!((file.mode, file.is_secret()), (0o600, true));
     assert!(text(&node, KEEPALIVED).contains("auth_pass poison-s\n"));
     assert!(!format!("{node:?}").contains("poison"));
-    // VRRPv3 has none, and then there is nothing to hide.
+    // VRRPv3 has no authentication, so the file holds no secret.
     cluster.vrrp.version = VrrpVersion::V3;
     let node = rendered(&cluster).unwrap();
     assert_eq!(
@@ -158,7 +157,7 @@ fn a_password_makes_the_file_private_and_only_eight_characters_are_written() {
     assert!(text(&node, KEEPALIVED).contains("# no authentication: only VRRPv2 has it"));
 }
 
-/// A first site with TLS from these secrets.
+/// Gives the first site TLS with these secrets.
 fn tls(certificate: &str, key: &str) -> impl FnOnce(&mut Cluster) {
     let tls = Tls::Pushed {
         certificate: SecretRef::Env(certificate.to_owned()),
@@ -198,7 +197,7 @@ fn pushed_keys_are_private_and_what_is_no_pem_is_refused_without_being_shown() {
     assert!(!text(&node, NGINX).contains("poison"));
     assert_eq!(
         error(tls("NONSENSE", "KEY")),
-        "the secret from Env(\"NONSENSE\"): it is no PEM with a CERTIFICATE; check what it holds"
+        "the secret from Env(\"NONSENSE\"): it is not a PEM file with a CERTIFICATE; check what it holds"
     );
     assert_eq!(
         error(tls("KEY", "KEY")),
@@ -345,7 +344,7 @@ fn templates_can_be_replaced_and_mistakes_in_them_are_located() {
         text(&node, "/etc/tmpfiles.d/hactl.conf"),
         "mine\n/run/hactl\n"
     );
-    // What no daemon reads makes no daemon reload.
+    // Neither daemon reads this file, so its change reloads neither.
     assert_eq!(node.ids, rendered(&cluster()).unwrap().ids);
     let said = [
         with("keepalived.cnf", "").unwrap_err().to_string(),
@@ -386,7 +385,7 @@ fn a_vip_is_put_alone_on_an_interface_that_has_its_network() {
         let line = conf.lines().find(|line| line.contains("10.0.0.100/"));
         line.unwrap().trim().to_owned()
     };
-    // No host was asked: the node's address is in the VIP's network.
+    // Without facts, the node's address decides, and it is in the VIP's network.
     assert_eq!(put(None), "10.0.0.100/32");
     assert_eq!(
         put(Some(vec![own("eth0", "10.0.0.11/24")])),
@@ -399,11 +398,11 @@ fn a_vip_is_put_alone_on_an_interface_that_has_its_network() {
     for without in [
         vec![],
         vec![own("eth1", "10.0.0.11/24")],
-        // The interface does not know the network, only itself, or a part of it.
+        // The interface's network does not contain the VIP.
         vec![own("eth0", "10.0.0.11/32")],
         vec![own("eth0", "10.0.0.11/26")],
         vec![own("eth0", "172.16.0.1/24")],
-        // Put there by somebody who has not asked: it goes again.
+        // The VIP itself, added by hand: it does not count, since it may be removed.
         vec![own("eth0", "10.0.0.100/24")],
     ] {
         assert_eq!(put(Some(without)), "10.0.0.100/24");

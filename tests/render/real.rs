@@ -1,7 +1,7 @@
-//! Every variant that an inventory can express, before the real nginx, keepalived and shellcheck.
+//! Every variant of an inventory, checked by the real nginx, keepalived and shellcheck.
 //!
-//! All pairs of values of all dimensions; keepalived is started for real as well, since it refuses at
-//! start what its `-t` lets pass.
+//! Covers all pairs of values of all dimensions. keepalived is also started, since it rejects at
+//! startup what `-t` accepts.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +15,12 @@ use crate::nginx_options::NGINX;
 use crate::variants::Dimension;
 use crate::{cases, cluster, pairwise, variants};
 
-/// One combination: what it is called, and its cluster.
 struct Variant {
     name: String,
     cluster: Cluster,
 }
 
-/// All pairs of `dimensions`' values.
+/// The pairwise combinations of `dimensions`.
 fn variants(dimensions: &[Dimension]) -> Vec<Variant> {
     let sizes: Vec<usize> = dimensions.iter().map(|d| d.values.len()).collect();
     pairwise::rows(&sizes)
@@ -42,7 +41,7 @@ fn variants(dimensions: &[Dimension]) -> Vec<Variant> {
         .collect()
 }
 
-/// Runs all pairs of `dimensions` past the daemons, a few at a time, and reports all complaints.
+/// Checks the pairwise combinations of `dimensions`, a few at a time, and reports all complaints.
 fn judge_all(dimensions: &[Dimension], start: bool) {
     if available().is_err() {
         return;
@@ -61,7 +60,7 @@ fn judge_all(dimensions: &[Dimension], start: bool) {
                     let cluster = &variant.cluster;
                     let node = &cluster.nodes[0];
                     let complaint = match render(cluster, node, &facts, &secrets, &templates) {
-                        // What the daemons can't do is refused, and named; tests/render.rs has each.
+                        // Rejected with the reason; `promises.rs` tests each of these.
                         Err(RenderError::Unsupported { .. }) => {
                             refused.fetch_add(1, Ordering::Relaxed);
                             None

@@ -1,4 +1,4 @@
-//! The scripts and the served configuration, run for real: an nginx that answers, dies and hangs.
+//! The scripts and the served configuration with a real nginx that responds, dies and hangs.
 
 use hactl::model::UnitId;
 use std::process::Output;
@@ -10,10 +10,10 @@ use crate::variants;
 use hactl::model::*;
 use hactl::render::{RenderedNode, Templates, render};
 
-/// The shells that the scripts must work under.
+/// The shells that the scripts must support.
 const SHELLS: &str = "dash 'bash --posix' 'busybox sh'";
 
-/// Mounts the stage, and leaves an eth0 with the first node's address.
+/// Mounts the stage and creates an eth0 with the first node's address.
 const PROLOGUE: &str = r#"
 set -eu
 stage=$1
@@ -29,7 +29,6 @@ ip link set eth0 up
 ip address add 10.0.0.11/24 dev eth0
 "#;
 
-/// The first node's files.
 fn rendered(cluster: &Cluster) -> RenderedNode {
     let templates = Templates::embedded().unwrap();
     let facts = NodeFacts::debian_12();
@@ -43,7 +42,7 @@ fn rendered(cluster: &Cluster) -> RenderedNode {
     .unwrap()
 }
 
-/// Runs `script` over the first node's files; `None` where that can't be done.
+/// Runs `script` on the first node's files, or returns `None` if it has to be skipped.
 fn run(cluster: &Cluster, script: &str) -> Option<(RenderedNode, String)> {
     available().ok()?;
     let node = rendered(cluster);
@@ -96,7 +95,7 @@ nginx -s stop
     insta::assert_snapshot!("check_script", said);
 }
 
-/// What the scripts below ask, and how they hold connections that never finish their request.
+/// Functions for the scripts below. `hold` opens connections that never finish their request.
 const OVERLOAD: &str = r#"
 hold() {
     bash -c '
@@ -128,7 +127,7 @@ ask() {
 }
 "#;
 
-/// A cluster whose nginx has one worker of few connections, and is given little time.
+/// A cluster whose nginx has one worker with few connections, and a short check timeout.
 fn small() -> Cluster {
     let mut cluster = cluster();
     cluster.health.timeout = Duration::from_millis(300);
@@ -203,8 +202,8 @@ nginx -s stop
     insta::assert_snapshot!("check_script_one_hung", said);
 }
 
-/// Instructions that a worker meets when it comes back from waiting: a jump to itself, and one that there
-/// is not.
+/// Machine code for a worker to execute when it returns from a wait: a jump to itself, and an
+/// invalid instruction.
 #[cfg(target_arch = "x86_64")]
 const PATCH: &str = r#"
 loops='\353\376' crashes='\017\013'
@@ -246,8 +245,7 @@ nginx -s stop
     insta::assert_snapshot!("check_script_broken", said);
 }
 
-/// Workers as the kernel would show them, at a first look and at a second one. The scripts get a /proc of
-/// their own, in which their pause is what changes it.
+/// Fakes workers at two samples. The scripts get their own /proc, which their `sleep` advances.
 const TWO_LOOKS: &str = r#"
 mkdir /run/proc /run/bin
 cat >/run/bin/sleep <<'END'

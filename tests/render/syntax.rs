@@ -1,18 +1,16 @@
-//! Configuration read back as the daemons read it, and the shape of it: which directives there are,
-//! with how many parameters, in which blocks. A value that became syntax changes the shape.
+//! Parses configuration the way the daemons do, and reduces it to its shape: the directives, their
+//! numbers of parameters, and their blocks. A value that turned into syntax changes the shape.
 
-/// A directive's words, and what is in its block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Directive {
     pub(crate) words: Vec<String>,
     pub(crate) block: Option<Vec<Directive>>,
 }
 
-/// A directive without its values: its name, how many words it has, and its block's shape.
+/// A directive without its values: its name, its number of words, and its block's shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shape(String, usize, Option<Vec<Shape>>);
 
-/// The shape of `directives`.
 pub(crate) fn shape(directives: &[Directive]) -> Vec<Shape> {
     let of = |directive: &Directive| {
         let name = directive.words.first().cloned().unwrap_or_default();
@@ -22,7 +20,7 @@ pub(crate) fn shape(directives: &[Directive]) -> Vec<Shape> {
     directives.iter().map(of).collect()
 }
 
-/// Reads nginx's configuration by the rules of `ngx_conf_read_token`.
+/// Parses nginx configuration by the rules of `ngx_conf_read_token`.
 pub(crate) fn nginx(text: &str) -> Result<Vec<Directive>, String> {
     let mut stack: Vec<Vec<Directive>> = vec![Vec::new()];
     let mut words: Vec<String> = Vec::new();
@@ -79,7 +77,8 @@ pub(crate) fn nginx(text: &str) -> Result<Vec<Directive>, String> {
     finish(stack, &words)
 }
 
-/// Reads keepalived's configuration: a directive a line, comments from `#` and `!` on, and quotes.
+/// Parses keepalived configuration: one directive per line, comments that start with `#` or `!`,
+/// and quotes.
 pub(crate) fn keepalived(text: &str) -> Result<Vec<Directive>, String> {
     let mut stack: Vec<Vec<Directive>> = vec![Vec::new()];
     for line in text.lines() {

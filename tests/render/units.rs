@@ -1,4 +1,4 @@
-//! The drop-ins under a real systemd: what happens to the VIP when something dies or is stopped.
+//! The drop-ins under a real systemd: what happens to the VIP when a daemon dies or is stopped.
 
 use crate::cluster::cluster;
 use crate::lab::TestLab;
@@ -53,7 +53,8 @@ fn the_vip_leaves_with_nginx_and_comes_back_with_it() {
     }
     let run = |script: &str| lab.on_node("lb1", "sh", &["-c", &format!("{TOOLS}{script}")]);
 
-    // An nginx that ran before the drop-ins came, and a keepalived that finds out on its own.
+    // nginx was already running before the drop-ins existed, so keepalived has to detect it without
+    // them.
     run("systemctl is-active --quiet nginx || systemctl start nginx
         rm -rf /run/hactl
         systemctl daemon-reload

@@ -1,4 +1,4 @@
-//! What the dimensions of options are made of, and what they need around them.
+//! The building blocks of the dimensions, and the secrets and files they refer to.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,23 +8,19 @@ use secrecy::SecretString;
 
 use crate::daemons::Stage;
 
-/// A label and the change that it stands for.
 type Value = (&'static str, fn(&mut Cluster));
 
-/// One thing that can be chosen.
+/// An option with its alternatives.
 pub(crate) struct Dimension {
-    /// What is chosen.
     pub(crate) name: &'static str,
-    /// From what.
     pub(crate) values: &'static [Value],
 }
 
-/// Where the tests' secrets come from.
 pub(crate) fn reference(name: &str) -> SecretRef {
     SecretRef::Env(name.to_owned())
 }
 
-/// A self-signed certificate and its key, made once.
+/// A self-signed certificate and its key, generated once.
 pub(crate) fn pair() -> &'static (String, String) {
     static PAIR: OnceLock<(String, String)> = OnceLock::new();
     PAIR.get_or_init(|| {
@@ -49,7 +45,7 @@ pub(crate) fn pair() -> &'static (String, String) {
     })
 }
 
-/// All secrets that a variant refers to.
+/// All secrets that the variants refer to.
 pub(crate) fn secrets() -> Secrets {
     let mut secrets = Secrets::default();
     let (certificate, key) = pair();
@@ -64,17 +60,17 @@ pub(crate) fn secrets() -> Secrets {
     secrets
 }
 
-/// Files that an inventory may expect on the host.
+/// Creates the files that the variants expect on the host.
 pub(crate) fn host_files(stage: &Stage) {
     let (certificate, key) = pair();
     std::fs::write(stage.path("/etc/nginx/own.crt"), certificate).unwrap();
     std::fs::write(stage.path("/etc/nginx/own.key"), key).unwrap();
 }
 
-/// The value that leaves all as it is.
+/// The value that changes nothing.
 pub(crate) fn nothing(_: &mut Cluster) {}
 
-/// A certificate that is on the host already, if [`host_files`] put it there.
+/// A certificate on the host, which [`host_files`] creates.
 pub(crate) fn on_host() -> Tls {
     Tls::OnHost {
         certificate: HostPath::new("/etc/nginx/own.crt").unwrap(),
@@ -82,6 +78,6 @@ pub(crate) fn on_host() -> Tls {
     }
 }
 
-/// Text that means something to nginx, to shells, to Tera and to people.
+/// Text with special meaning to nginx, shells, Tera and human readers.
 pub(crate) const HOSTILE: &str =
     r#"a"b'c; } { # \ \n \" $ $5 ${ $( `id` ${nope ~ !é中 {{ x }} {% if %} \"#;

@@ -1,4 +1,4 @@
-//! A lab with an inventory, and the real `hactl` binary run on its controller.
+//! A lab with an inventory, and the real `hactl` binary on its controller.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
@@ -14,12 +14,11 @@ use crate::documents;
 use crate::lab::{Slots, TestLab, wait_for};
 use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
-/// The guide's inventory, as it is shipped.
+/// The inventory of the guide.
 pub(crate) const GUIDE: &str = include_str!("../../inventories/guide.yml");
-/// The lab's address for the cluster.
+/// The cluster's VIP.
 pub(crate) const VIP: &str = "10.0.0.100";
 
-/// A lab, and what is asked of hactl in it.
 pub(crate) struct Cluster {
     lab: TestLab,
 }
@@ -32,7 +31,7 @@ impl Deref for Cluster {
     }
 }
 
-/// Which machines a test needs: three that have both packages, and three backends, unless changed.
+/// The default machines: three nodes with both packages installed, and three backends.
 pub(crate) fn machines() -> LabSpec {
     LabSpec {
         image: Image::Installed,
@@ -41,14 +40,14 @@ pub(crate) fn machines() -> LabSpec {
 }
 
 impl Cluster {
-    /// A lab, or `None` where labs can't be.
+    /// A lab, or `None` if labs are not possible here.
     pub(crate) fn up(spec: &LabSpec) -> Option<Self> {
         Some(Self {
             lab: TestLab::up(spec)?,
         })
     }
 
-    /// The same for a test that measures.
+    /// Like [`Self::up`], for tests that measure.
     pub(crate) fn up_quietly(spec: &LabSpec) -> Option<Self> {
         Some(Self {
             lab: TestLab::up_quietly(spec)?,
@@ -62,17 +61,17 @@ impl Cluster {
         }
     }
 
-    /// The inventory that hactl is given.
+    /// The current inventory.
     pub(crate) fn inventory(&self) -> String {
         fs::read_to_string(self.inventory_path()).unwrap()
     }
 
-    /// Gives hactl another inventory.
+    /// Replaces the inventory.
     pub(crate) fn set_inventory(&self, text: &str) {
         fs::write(self.inventory_path(), text).unwrap();
     }
 
-    /// Changes a place in the inventory.
+    /// Replaces text in the inventory.
     #[track_caller]
     pub(crate) fn edit(&self, from: &str, to: &str) {
         let text = self.inventory();
@@ -80,15 +79,15 @@ impl Cluster {
         self.set_inventory(&text.replacen(from, to, 1));
     }
 
-    /// hactl, about to be run on the controller.
+    /// A command that runs hactl on the controller.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(env!("CARGO_BIN_EXE_hactl"), arguments)
     }
 
-    /// The same of another program that is hactl.
+    /// Like [`Self::command`] with another build of hactl.
     pub(crate) fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = self.controller(program);
-        // What it keeps, and what a killed one leaves in the folder for temporary files, goes with the lab.
+        // State, and temporary files of a killed hactl, go away with the lab.
         command
             .args(arguments)
             .env("USER", "tester")
@@ -97,13 +96,11 @@ impl Cluster {
         command
     }
 
-    /// Runs hactl to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         let output = self.command(arguments).output().unwrap();
         Ended::new(arguments, output)
     }
 
-    /// Starts hactl.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments)
             .stdin(Stdio::null())
@@ -113,34 +110,34 @@ impl Cluster {
             .unwrap()
     }
 
-    /// Applies the inventory, which must succeed.
+    /// Applies the inventory and expects success.
     #[track_caller]
     pub(crate) fn apply(&self) -> Ended {
         self.run(&["apply", "--yes"]).exits(0)
     }
 
-    /// What a shell in a node answers; panics if it fails.
+    /// The output of a shell script on a node. Panics if it fails.
     #[track_caller]
     pub(crate) fn on(&self, node: &str, script: &str) -> String {
         self.on_node(node, "sh", &["-c", script])
     }
 
-    /// A page, fetched from the controller.
+    /// Fetches a page from the controller.
     #[track_caller]
     pub(crate) fn get(&self, url: &str) -> String {
         self.on_controller("curl", &["-sS", "--fail", "--max-time", "5", url])
     }
 
-    /// The nodes on whose interfaces an address is, as the kernel tells.
+    /// The nodes that have an address on an interface, according to the kernel.
     pub(crate) fn owners(&self, address: &str) -> Vec<String> {
         let address: IpAddr = address.parse().unwrap();
         let has = |node: &String| {
             let mut ip = Command::new("ip");
             ip.args(["-n", &self.netns(node), "-o", "addr", "show", "to"])
                 .arg(address.to_string());
-            // A machine that is about to boot has no network for a moment, and so no address.
+            // A booting machine briefly has no network, and thus no address.
             let said = ip.output().unwrap().stdout;
-            // What a node only answers for while it hands it over is on its loopback.
+            // During a handover a node keeps the address on its loopback.
             String::from_utf8_lossy(&said)
                 .lines()
                 .any(|line| !line.contains(": lo "))
@@ -148,7 +145,7 @@ impl Cluster {
         self.nodes().into_iter().filter(has).collect()
     }
 
-    /// The one owner of an address.
+    /// The only owner of an address. Panics if there is not exactly one.
     #[track_caller]
     pub(crate) fn owner(&self, address: &str) -> String {
         let owners = self.owners(address);
@@ -156,18 +153,16 @@ impl Cluster {
         owners.into_iter().next().unwrap()
     }
 
-    /// The one owner of an address; `None` while it has none, or several.
+    /// The only owner of an address, or `None` if it has none or several.
     pub(crate) fn owner_now(&self, address: &str) -> Option<String> {
         let mut owners = self.owners(address).into_iter();
         owners.next().filter(|_| owners.next().is_none())
     }
 
-    /// A node's `/etc`.
     pub(crate) fn etc(&self, node: &str, detail: Detail) -> Snapshot {
         snapshot(&self.node_root(node).join("etc"), detail, &[])
     }
 
-    /// The `/etc` of all nodes.
     pub(crate) fn all_etc(&self) -> BTreeMap<String, Snapshot> {
         let nodes = self.nodes().into_iter();
         nodes
@@ -175,7 +170,7 @@ impl Cluster {
             .collect()
     }
 
-    /// Panics unless the `/etc` of every node is as it was.
+    /// Asserts that `/etc` on every node is unchanged.
     #[track_caller]
     pub(crate) fn assert_etc(&self, before: &BTreeMap<String, Snapshot>) {
         for (node, before) in before {
@@ -187,12 +182,11 @@ impl Cluster {
         }
     }
 
-    /// What runs on a node: the daemons' processes, and the configurations that they say they use.
+    /// What runs on a node: the daemons' processes and the listening sockets.
     pub(crate) fn running(&self, node: &str) -> String {
         self.on(node, RUNNING)
     }
 
-    /// The same for all nodes.
     pub(crate) fn all_running(&self) -> BTreeMap<String, String> {
         let nodes = self.nodes().into_iter();
         nodes
@@ -200,17 +194,17 @@ impl Cluster {
             .collect()
     }
 
-    /// The configuration that a node's nginx says it serves.
+    /// The generation that a node's nginx serves.
     pub(crate) fn served(&self, node: &str) -> String {
         self.on(node, SERVED)
     }
 
-    /// The configurations that the nodes' nginx say they serve.
+    /// The generation that each node's nginx serves.
     pub(crate) fn all_served(&self) -> Vec<String> {
         self.nodes().iter().map(|node| self.served(node)).collect()
     }
 
-    /// How often keepalived on any node has become master.
+    /// How often keepalived became master, summed over all nodes.
     pub(crate) fn masters(&self) -> usize {
         let count = |node: &String| {
             let log = self.on(node, "journalctl -q -u keepalived -o cat --no-pager");
@@ -219,7 +213,7 @@ impl Cluster {
         self.nodes().iter().map(count).sum()
     }
 
-    /// Panics if a change left anything on a node that belongs to its time only.
+    /// Asserts that no node has leftovers of a change, such as its lock or its revert timer.
     #[track_caller]
     pub(crate) fn assert_no_traces(&self) {
         for node in self.nodes() {
@@ -234,7 +228,7 @@ impl Cluster {
         }
     }
 
-    /// Waits until a file is on a node, or is not.
+    /// Waits until a file exists on a node, or no longer exists.
     pub(crate) fn wait_for_file(&self, node: &str, path: &str, there: bool) {
         let path = self.node_root(node).join(path.trim_start_matches('/'));
         let word = if there { "appear" } else { "go" };
@@ -244,7 +238,7 @@ impl Cluster {
     }
 }
 
-/// Prints the processes of both daemons and what the kernel listens on.
+/// Prints the processes of both daemons and the listening sockets.
 const RUNNING: &str = "for unit in nginx keepalived; do
     pid=$(systemctl show -p MainPID --value $unit)
     echo \"$unit $(systemctl is-active $unit) $(systemctl is-enabled $unit) $pid\"
@@ -253,27 +247,24 @@ const RUNNING: &str = "for unit in nginx keepalived; do
 done
 ss -Hltn | sort";
 
-/// Asks nginx on the port of loopback that its file names.
+/// Queries nginx on the loopback port in its configuration.
 const SERVED: &str = r"port=$(sed -n 's/.*listen 127.0.0.1:\([0-9]*\);.*/\1/p' /etc/nginx/nginx.conf | head -n 1)
 curl -sS --fail --max-time 5 http://127.0.0.1:$port/generation";
 
-/// How a run of hactl ended.
+/// The result of a run of hactl.
 pub(crate) struct Ended {
     what: String,
     code: Option<i32>,
-    /// What it wrote to standard output.
     pub(crate) stdout: String,
-    /// What it wrote to standard error.
     pub(crate) stderr: String,
 }
 
 impl Ended {
-    /// From what a finished process left.
     pub(crate) fn new(arguments: &[&str], output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let stdout = text(output.stdout);
         let is_for_programs = ["json", "ndjson", "--format=json", "--format=ndjson"];
-        // One that was killed may have printed nothing, and wrong usage has no document.
+        // A killed run may have printed nothing, and usage errors have no document.
         let is_whole = !matches!(output.status.code(), None | Some(64)) || !stdout.is_empty();
         if is_whole && arguments.iter().any(|word| is_for_programs.contains(word)) {
             documents::assert_valid(hactl::report::schema, &stdout);
@@ -286,39 +277,39 @@ impl Ended {
         }
     }
 
-    /// Its exit code; `None` when a signal ended it.
+    /// The exit code, or `None` if a signal ended it.
     pub(crate) fn code(&self) -> Option<i32> {
         self.code
     }
 
-    /// Panics unless it ended with this code.
+    /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self
     }
 
-    /// Panics unless it said this, wherever its lines broke.
+    /// Asserts that the output contains `words`, regardless of line breaks.
     #[track_caller]
     pub(crate) fn says(self, words: &str) -> Self {
         assert!(self.flat().contains(words), "no {words:?} in\n{self}");
         self
     }
 
-    /// Panics if it said this.
+    /// Asserts that the output does not contain `words`.
     #[track_caller]
     pub(crate) fn never_says(self, words: &str) -> Self {
         assert!(!self.flat().contains(words), "{words:?} in\n{self}");
         self
     }
 
-    /// The document that it wrote with `--format json`.
+    /// The document written with `--format json`.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 
-    /// The lines that it wrote with `--format ndjson`: its events, and its document.
+    /// The lines written with `--format ndjson`: the events and the document.
     #[track_caller]
     pub(crate) fn lines(&self) -> (Vec<serde_json::Value>, serde_json::Value) {
         let lines = self.stdout.lines();
@@ -356,7 +347,7 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// What a plan changes on a node, of one kind.
+/// A node's changes of one kind in a plan.
 pub(crate) fn changes_of<'a>(
     node: &'a serde_json::Value,
     kind: &'a str,

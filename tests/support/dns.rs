@@ -1,4 +1,4 @@
-//! A DNS server for tests: it answers from a table, and says of every other name that it does not exist.
+//! A DNS server for tests. It answers from a table, and NXDOMAIN for every other name.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 
-/// The server; it ends with this value.
+/// The server, which stops when this is dropped.
 pub(crate) struct Dns {
     names: Arc<Mutex<BTreeMap<String, Ipv4Addr>>>,
 }
@@ -19,7 +19,7 @@ impl Dns {
     pub(crate) fn start(netns: &str, address: &str) -> Self {
         let namespace = fs::File::open(format!("/run/netns/{netns}")).unwrap();
         let address = address.to_owned();
-        // A namespace is a thread's; what it has opened there stays there.
+        // Only this thread changes its namespace; the socket stays in it.
         let inside = std::thread::spawn(move || {
             setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
             UdpSocket::bind((address.as_str(), 53)).unwrap()
@@ -42,7 +42,7 @@ impl Dns {
         Self { names }
     }
 
-    /// From now on `name` has this address, or none.
+    /// Sets or removes the address of `name`.
     pub(crate) fn set(&self, name: &str, address: Option<&str>) {
         let mut names = self.names.lock().unwrap();
         match address {
@@ -72,7 +72,7 @@ fn answer(query: &[u8], names: &BTreeMap<String, Ipv4Addr>) -> Vec<u8> {
     answer.extend([0; 4]);
     answer.extend(question);
     if let Some(address) = address {
-        // The question's name, an address of the Internet, for no second, of four bytes.
+        // Pointer to the question's name, type A, class IN, TTL 0, length 4.
         answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
         answer.extend(address.octets());
     }

@@ -1,5 +1,5 @@
-//! What hactl prints for programs, held to its schemas. A field that a schema does not name is refused, so
-//! that none goes without documentation.
+//! Validates hactl's machine-readable output against its schemas. Fields missing from the schema
+//! are errors, so that every field is documented.
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
 use std::collections::HashMap;
@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use jsonschema::Validator;
 use serde_json::Value;
 
-/// A schema by its name.
+/// A schema by name.
 pub(crate) type Schemas = fn(&str) -> Option<Value>;
 
-/// Panics unless `text` is documents or lines as their schemas say.
+/// Asserts that `text` consists of documents or lines that match their schemas.
 #[track_caller]
 pub(crate) fn assert_valid(schemas: Schemas, text: &str) {
     let mut values = 0;
@@ -71,16 +71,15 @@ fn assert_follows(name: &str, schemas: Schemas, value: &Value) {
     );
 }
 
-/// What a schema is applied to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// A value of its own: all of its fields must be known here.
+    /// A complete value: the schema must know all of its fields.
     Value,
-    /// A value of which another schema knows other fields.
+    /// A part of a schema, to which another one may add fields.
     Part,
 }
 
-/// Refuses fields that are not named.
+/// Makes a schema reject unknown fields.
 fn close(schema: &mut Value, place: Place) {
     let Some(fields) = schema.as_object_mut() else {
         return;

@@ -1,49 +1,47 @@
-//! A model of what a host does with a change, from its being staged to its being decided. It is what
-//! the host's program must do; `tests/commit_model.rs` explores it, and the conformance test holds the
-//! real program to it.
+//! A model of one host during a change, from staging to the decision. It specifies the host's
+//! program: `tests/commit_model` explores it, and the conformance test compares the real program
+//! with it.
 
-/// Where a host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
-    /// The files lie beside the live ones.
+    /// The files are staged next to the live ones.
     Staged,
-    /// Some of the live files may be new; its own proof is not there yet. What is being undone is here,
-    /// too: neither can be confirmed any more, and both end with the old files.
+    /// Some live files may be new, but the host's own proof is missing. Also covers a rollback in
+    /// progress: neither can be confirmed any more, and both end with the old files.
     Activating,
-    /// The new configuration runs, proven, and a timer will end that.
+    /// The new configuration runs and is proven. A timer will roll it back.
     Active,
-    /// Likewise, and the operator may confirm it here.
+    /// As `Active`, but the operator may confirm it here.
     Offered,
-    /// Its time is over: it takes no confirmation from the operator any more, and asks its peers.
+    /// Timed out: it no longer accepts a confirmation from the operator and asks its peers.
     Asking,
-    /// It has the new configuration for good.
+    /// The new configuration is final.
     New,
-    /// It has the old one for good.
+    /// The old configuration is final.
     Old,
 }
 
-/// What a host says to a peer or to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    /// Done, or done before.
+    /// Done, now or before.
     Yes,
-    /// It will not.
+    /// Refused.
     No,
 }
 
-/// One host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Host {
     pub(crate) stage: Stage,
-    /// Peers that have not yet told it that they are not confirmed, and can't be any more: a bit each.
+    /// Bitmask of the peers that have not yet answered that they are unconfirmed and will stay so.
     pub(crate) open: u8,
     pub(crate) up: bool,
-    /// It decides for all, and takes a confirmation only once the change was offered to it.
+    /// The keeper: its decision counts for all hosts, and it accepts a confirmation only after the
+    /// offer.
     pub(crate) guards: bool,
 }
 
 impl Host {
-    /// The host in place `own` of `count`.
+    /// The host with index `own` of `count` hosts.
     pub(crate) fn new(own: usize, count: usize) -> Self {
         let everybody = (1_u8 << count) - 1;
         Self {
@@ -64,7 +62,7 @@ impl Host {
         }
     }
 
-    /// The end of an activation; `works` is its own proof.
+    /// The end of an activation. `works` is the result of the host's own proof.
     pub(crate) fn end_activation(&mut self, works: bool) -> Answer {
         if self.stage == Stage::Activating && works {
             self.stage = Stage::Active;
@@ -84,7 +82,7 @@ impl Host {
         }
     }
 
-    /// Its maker says that all nodes have it, and that it works.
+    /// The operator reports that all nodes run the change and that it works.
     pub(crate) fn offer(&mut self) -> Answer {
         match self.stage {
             Stage::Active | Stage::Offered => {
@@ -95,7 +93,7 @@ impl Host {
         }
     }
 
-    /// From now on it takes no confirmation. `No` where it has taken one.
+    /// Makes the host refuse confirmations from now on. `No` if it already is confirmed.
     pub(crate) fn withdraw(&mut self) -> Answer {
         match self.stage {
             Stage::New => return Answer::No,
@@ -106,7 +104,7 @@ impl Host {
         Answer::Yes
     }
 
-    /// The operator's. What is confirmed stays.
+    /// The operator's rollback. A confirmed change stays.
     pub(crate) fn revert(&mut self) -> Answer {
         if self.stage == Stage::New {
             return Answer::No;
@@ -115,19 +113,19 @@ impl Host {
         Answer::Yes
     }
 
-    /// Its timer.
+    /// The timer fires.
     pub(crate) fn expire(&mut self) {
         match self.stage {
-            // It never said that it is active, so nobody can have been confirmed: no need to ask.
+            // It never reported being active, so no host can have been confirmed. No need to ask.
             Stage::Activating => self.stage = Stage::Old,
             Stage::Active | Stage::Offered => self.stage = Stage::Asking,
             _ => {}
         }
     }
 
-    /// A peer whose time is over asks whether this host is confirmed. If it is active and not confirmed,
-    /// it never will be by the operator: from now on it asks, too. What is only staged listens to
-    /// nobody, which the peer takes for a no; it may still be activated, by an order that is late.
+    /// A peer that timed out asks whether this host is confirmed. If this host is active but not
+    /// confirmed, it stops accepting confirmations and asks its peers too. A host that is only
+    /// staged does not listen, which the peer takes as a no. A late request may still activate it.
     pub(crate) fn answer_peer(&mut self) -> Answer {
         match self.stage {
             Stage::New => return Answer::Yes,
@@ -138,7 +136,6 @@ impl Host {
         Answer::No
     }
 
-    /// A peer has answered.
     pub(crate) fn hear_peer(&mut self, peer: usize, answer: Answer) {
         if self.stage != Stage::Asking {
             return;
@@ -154,8 +151,8 @@ impl Host {
         }
     }
 
-    /// The power goes and comes back. What was half done is undone before the daemons start.
-    /// `is_armed` tells whether a timer was set already for what is only staged.
+    /// Power loss and reboot. A half-done change is undone before the daemons start. `is_armed`
+    /// tells whether a timer was already set for a change that is only staged.
     pub(crate) fn boot(&mut self, is_armed: bool) {
         self.up = true;
         if self.stage == Stage::Activating || is_armed && self.stage == Stage::Staged {

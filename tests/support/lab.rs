@@ -1,4 +1,5 @@
-//! Labs for tests: skipped where they can't be, bounded in number, and gone when the test is.
+//! Labs for tests: skipped where they are not possible, limited in number, and removed with the
+//! test.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -19,25 +20,25 @@ use hactl::lab::{Lab, LabEvent, LabSpec, Owner};
 #[path = "skip.rs"]
 pub(crate) mod skip;
 
-/// How many test labs may be up at once on one machine, over all test processes. With more than this for
-/// two cores, tests wait for each other more than for timers.
+/// The number of test labs that may be up at once on a machine, over all test processes. With more
+/// than this on two cores, tests spend more time waiting for each other than for timers.
 const SLOTS: usize = 4;
 
-/// Its holder has a lab, or several; the kernel frees it when its holder dies.
+/// The right to have labs up. The kernel releases it when the holder dies.
 pub(crate) struct Slots {
     _files: Vec<File>,
 }
 
-/// A lab that goes down when this is dropped, also when the test panics. If the test's process is
-/// killed, the next lab's start removes it.
+/// A lab that is taken down on drop, even if the test panics. If the test process is killed, the
+/// start of the next lab removes it.
 pub(crate) struct TestLab {
     lab: Lab,
-    // Held for as long as the lab is up; `None` for a lab that shares another's slot.
+    // Held while the lab is up. `None` for a lab that shares another one's slot.
     _slot: Option<Slots>,
 }
 
 impl TestLab {
-    /// A specification with a name of its own, owned by this process.
+    /// A specification with a unique name, owned by this process.
     pub(crate) fn spec() -> LabSpec {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -46,13 +47,15 @@ impl TestLab {
         spec
     }
 
-    /// A lab, or `None` with the reason printed where labs can't be. In CI that is a failure.
+    /// A lab, or `None` with a printed reason if labs are not possible here. In CI that is a
+    /// failure.
     pub(crate) fn up(spec: &LabSpec) -> Option<Self> {
         Self::up_with(spec, slot)
     }
 
-    /// The same for a test that measures times or counts lost requests: no other lab is up meanwhile. Beside one,
-    /// whose machines may boot, two cores left a held request unanswered, or a new one reset, in some runs.
+    /// Like [`Self::up`], but no other lab is up at the same time. For tests that measure times or
+    /// count lost requests: with booting machines of another lab on two cores, some runs had a held
+    /// request time out or a new one reset.
     pub(crate) fn up_quietly(spec: &LabSpec) -> Option<Self> {
         Self::up_with(spec, all_slots)
     }
@@ -68,7 +71,7 @@ impl TestLab {
         })
     }
 
-    /// A second lab for the same test, which must not wait for a slot while it holds one.
+    /// A second lab for the same test. It uses the first one's slot, to avoid a deadlock.
     pub(crate) fn up_beside(_first: &Self, spec: &LabSpec) -> Self {
         Self {
             lab: up(spec),
@@ -84,17 +87,17 @@ impl TestLab {
         }
     }
 
-    /// What a program on the controller writes to stdout; panics if it fails.
+    /// The stdout of a program on the controller. Panics if it fails.
     pub(crate) fn on_controller(&self, program: &str, arguments: &[&str]) -> String {
         text(self.lab.controller(program).args(arguments))
     }
 
-    /// What a program in a node writes to stdout; panics if it fails.
+    /// The stdout of a program on a node. Panics if it fails.
     pub(crate) fn on_node(&self, node: &str, program: &str, arguments: &[&str]) -> String {
         text(self.lab.node(node, program).unwrap().args(arguments))
     }
 
-    /// An SSH client that knows the lab, about to run a command on a node.
+    /// An SSH client with the lab's configuration, about to run a command on a node.
     pub(crate) fn ssh(&self, node: &str, command: &str) -> Command {
         let mut ssh = self.lab.controller("ssh");
         ssh.arg("-F")
@@ -120,7 +123,7 @@ impl Drop for TestLab {
     }
 }
 
-/// What a command writes to stdout; panics, with what it said, if it fails.
+/// The stdout of a command. Panics with its output if it fails.
 pub(crate) fn text(command: &mut Command) -> String {
     let output = command
         .output()
@@ -141,7 +144,7 @@ pub(crate) fn text(command: &mut Command) -> String {
     stdout.into_owned()
 }
 
-/// Whether labs can't be here; says why.
+/// Whether labs are not possible here. Prints the reason.
 pub(crate) fn skipped() -> bool {
     let reason = if !cfg!(target_os = "linux") {
         "labs need Linux"
@@ -175,8 +178,8 @@ pub(crate) fn all_slots() -> Slots {
 fn slots(count: usize) -> Slots {
     let folder = std::env::temp_dir().join("hactl-test-labs");
     fs::create_dir_all(&folder).unwrap();
-    // One test at a time collects its slots: two that have some each would wait for each other, and who
-    // wants many would never get them beside others who want one.
+    // Only one test at a time collects slots. Otherwise two tests that each hold some would
+    // deadlock, and tests that need one slot would starve those that need many.
     let queue = File::create(folder.join("queue")).unwrap();
     queue.lock().unwrap();
     let mut free: Vec<File> = (0..SLOTS)
@@ -197,7 +200,7 @@ fn slots(count: usize) -> Slots {
     Slots { _files: files }
 }
 
-/// Waits for a condition; panics if that takes unreasonably long.
+/// Waits for a condition. Panics after five minutes.
 pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
@@ -209,7 +212,7 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Looks for a lab by its name in everything that it could have left something in.
+/// Asserts that a lab left nothing behind, by searching for its name.
 pub(crate) fn assert_nothing_left(name: &str) {
     let mark = format!("hactl.{name}.");
     let lines = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -249,7 +252,7 @@ pub(crate) fn assert_nothing_left(name: &str) {
             let group = lines(&format!("/proc/{pid}/cgroup"));
             said.contains(&mark) || group.contains(&format!("hactl.{name}/"))
         };
-        // One that waits to be collected by its parent is gone but for its number.
+        // A zombie is gone except for its PID.
         let dead = |pid: &String| lines(&format!("/proc/{pid}/stat")).contains(") Z ");
         let mut pids = entries("/proc")
             .into_iter()

@@ -1,5 +1,5 @@
-//! Users of the cluster: clients on the controller that ask through the VIP without a pause, some
-//! over a new connection each time, some over one that they hold.
+//! Users of the cluster: clients on the controller that continuously send requests through the VIP,
+//! some with a new connection per request and some with keep-alive.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
@@ -17,21 +17,20 @@ use tokio::time::{sleep, timeout};
 
 use crate::lab::wait_for;
 
-/// Longer than any answer takes here; a client that waits this long was left alone.
+/// Longer than any response takes here.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two requests of one client: enough clients ask at any moment, and hactl gets its share
-/// of a small machine.
+/// The pause between two requests of a client. At any moment enough clients have a request in
+/// flight, and hactl still gets its share of a small machine.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// What clients saw.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Answers over connections made for them.
+    /// Responses over new connections.
     pub(crate) fresh: AtomicU64,
-    /// Answers over connections that were held.
+    /// Responses over kept-alive connections.
     pub(crate) held: AtomicU64,
-    /// Held connections that the server closed between two requests, which HTTP lets it do: the
-    /// client connects again.
+    /// Kept-alive connections that the server closed between two requests. HTTP permits that, and
+    /// the client reconnects.
     pub(crate) closed_idle: AtomicU64,
     /// Everything that a user would call an error, one line each.
     failures: std::sync::Mutex<Vec<String>>,
@@ -43,7 +42,6 @@ impl Seen {
     }
 }
 
-/// Clients at work.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     seen: Arc<Seen>,
@@ -51,13 +49,13 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Starts `clients` clients in a network namespace; half of them hold their connection.
+    /// Starts `clients` clients in a network namespace. Half of them use keep-alive.
     pub(crate) fn start(netns: &str, server: &str, clients: u64) -> Self {
         let server: SocketAddr = server.parse().unwrap();
         let namespace = fs::File::open(format!("/run/netns/{netns}")).unwrap();
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Seen::default()));
         let (stopping, seeing) = (Arc::clone(&stop), Arc::clone(&seen));
-        // A thread has a network namespace of its own, and so has what it opens.
+        // Only this thread changes its network namespace; its sockets stay in it.
         let thread = std::thread::spawn(move || {
             setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -82,7 +80,7 @@ impl Load {
         Self { stop, seen, thread }
     }
 
-    /// Waits until both kinds of clients have had `more` further answers.
+    /// Waits until both kinds of clients have received `more` further responses.
     pub(crate) fn wait_for_answers(&self, more: u64) {
         let now = || {
             let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -95,14 +93,14 @@ impl Load {
         });
     }
 
-    /// Ends the clients. Answers what they would call an error.
+    /// Stops the clients. Returns their errors.
     pub(crate) fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap();
         std::mem::take(&mut *self.seen.failures.lock().unwrap())
     }
 
-    /// Ends the clients, and panics if any of them met a failure.
+    /// Stops the clients. Panics if any of them saw an error.
     #[track_caller]
     pub(crate) fn end_without_failures(self) -> Arc<Seen> {
         self.stop.store(true, Ordering::Relaxed);
@@ -173,11 +171,11 @@ async fn ask_again(server: SocketAddr, stop: &AtomicBool, seen: &Seen) {
     }
 }
 
-/// How a request ended that was not answered well.
+/// A failed request.
 enum End {
-    /// Before a byte of the answer.
+    /// No byte of the response arrived.
     Unanswered(String),
-    /// Within the answer, or with an answer that is an error.
+    /// The response was cut off or is an error.
     Bad(String),
 }
 
@@ -190,7 +188,7 @@ impl End {
     }
 }
 
-/// Asks for `/` and reads one whole answer, which must be a success.
+/// Requests `/` and reads the whole response, which must be a success.
 async fn request(stream: &mut TcpStream, connection: &str) -> Result<(), End> {
     let request = format!("GET / HTTP/1.1\r\nHost: lab\r\nConnection: {connection}\r\n\r\n");
     let unanswered = |error: std::io::Error| End::Unanswered(error.to_string());

@@ -1,30 +1,29 @@
-//! The operators of the model: the one that makes a change, and those that end one that waits.
+//! The model's operators: the one that applies a change, and those that confirm or cancel a waiting
+//! one.
 
 use hactl::apply::{Coordinator, News, Order, Side, Verdict};
 
 use crate::Message;
 use crate::host_model::Stage;
 
-/// Where an operator is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Operator {
-    /// It finds out how far the change is.
+    /// Queries the state of the change on all nodes.
     Looks {
-        /// Whether it confirms; otherwise it cancels.
+        /// Confirms if true, else cancels.
         confirms: bool,
-        /// What it has seen of the nodes so far.
+        /// The states received so far.
         seen: Vec<Stage>,
     },
-    /// It carries out the protocol.
     Works(Coordinator),
-    /// It has told how it ended.
+    /// Has reported the outcome.
     Ended(Verdict),
-    /// It died, or refused to do anything.
+    /// Died, or refused to do anything.
     Gone,
 }
 
 impl Operator {
-    /// One that is to confirm or to cancel, before it has looked.
+    /// An operator about to confirm or cancel that has not queried a node yet.
     pub(crate) fn looks(confirms: bool) -> Self {
         Self::Looks {
             confirms,
@@ -32,15 +31,15 @@ impl Operator {
         }
     }
 
-    /// It has looked at one more of so many nodes; once it knows them all it decides as `hactl confirm` and
-    /// `hactl cancel` do.
+    /// Has queried one more of `nodes` nodes. Once it knows the state of all of them, it decides
+    /// like `hactl confirm` and `hactl cancel`.
     pub(crate) fn after_look(confirms: bool, mut stages: Vec<Stage>, nodes: usize) -> Self {
         let is_unfinished = |stage: &Stage| matches!(stage, Stage::Staged | Stage::Activating);
         if confirms && stages.iter().any(is_unfinished) {
             return Self::Gone;
         }
         if !confirms {
-            // What is not decided is all the same to it.
+            // Cancelling treats all undecided stages the same.
             for stage in &mut stages {
                 if !matches!(stage, Stage::New | Stage::Old) {
                     *stage = Stage::Active;
@@ -69,7 +68,7 @@ impl Operator {
         }
     }
 
-    /// The state machine, while it runs.
+    /// The state machine while it runs.
     pub(crate) fn coordinator(&self) -> Option<&Coordinator> {
         match self {
             Self::Works(coordinator) => Some(coordinator),
@@ -77,7 +76,7 @@ impl Operator {
         }
     }
 
-    /// The same, as an end once it has come to one: what led to it does not count any more.
+    /// Replaces a finished state machine by its verdict, since its history no longer matters.
     pub(crate) fn settled(self) -> Self {
         match self.coordinator().and_then(Coordinator::verdict) {
             Some(verdict) => Self::Ended(verdict),
@@ -85,7 +84,7 @@ impl Operator {
         }
     }
 
-    /// What it has told, if it has.
+    /// The reported verdict, if any.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         match self {
             Self::Ended(verdict) => Some(*verdict),
@@ -126,8 +125,8 @@ pub(crate) fn node_of_news(news: News) -> usize {
     }
 }
 
-/// What an operator makes of a message that does not come. What is late was given up already; a second
-/// loss of it tells nothing new.
+/// What the operator makes of a lost message. `None` for the reply to a late request, whose loss
+/// tells it nothing new.
 pub(crate) fn lost_news(message: &Message, index: usize) -> Option<News> {
     Some(match message {
         Message::Request(Order::Activate(_))

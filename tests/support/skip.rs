@@ -1,22 +1,22 @@
-//! Skipping a test in plain sight.
+//! Skipping tests visibly.
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-/// Says that the running test is skipped, and why. In CI that is a failure.
+/// Prints that the running test is skipped, and why. In CI that is a failure.
 pub(crate) fn skip(reason: &str) {
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!is_ci, "in CI no test may be skipped: {reason}");
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    // libtest hides what `eprintln!` says in a test that passes, and a skipped one does.
+    // libtest captures `eprintln!` of tests that pass, and a skipped test passes.
     let line = format!("skipped {test}: {reason}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// Makes sure that `program` is there, where its Debian package may be installed; the error is why not.
+/// Makes sure that `program` exists, if necessary by installing its Debian package.
 pub(crate) fn ensure(program: &str, package: &str) -> Result<(), String> {
     let is_there = || Command::new(program).arg("--version").output().is_ok();
     if is_there() {
@@ -38,7 +38,7 @@ pub(crate) fn ensure(program: &str, package: &str) -> Result<(), String> {
             .output()
     };
     let install = ["install", "--no-install-recommends", package];
-    // Where the lists are old or empty, they are fetched, and it is tried once more.
+    // If the package lists are old or missing, update them and retry once.
     let mut last = apt(&install);
     if !is_there() {
         last = apt(&["update"]).and_then(|_| apt(&install));

@@ -1,4 +1,4 @@
-//! What lies on a node's disk, looked at from outside the node and without hactl.
+//! The contents of a node's disk, seen from outside the node and without hactl.
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,17 +12,16 @@ use sha2::{Digest as _, Sha256};
 /// Paths below a folder, each with its type, mode, owner and content.
 pub(crate) type Snapshot = BTreeMap<String, String>;
 
-/// How closely a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// What a restored file must have in common with the original.
     Content,
-    /// Also its times and its inode: the very same file, and never written since.
+    /// Also the inode and the mtime: the same file, never written since.
     Identity,
 }
 
-/// Everything below `folder`, but for the paths that `skip` names, relative to it, and what lies
-/// below those. A folder that is not there is an empty snapshot.
+/// Everything below `folder` except the subtrees in `skip`, which are relative to it. A missing
+/// folder is an empty snapshot.
 pub(crate) fn snapshot(folder: &Path, detail: Detail, skip: &[&str]) -> Snapshot {
     let mut found = Snapshot::new();
     visit(folder, "", detail, skip, &mut found);
@@ -36,7 +35,7 @@ fn visit(folder: &Path, prefix: &str, detail: Detail, skip: &[&str], found: &mut
             continue;
         }
         let path = entry.path();
-        // A live machine may remove a file while it is looked at.
+        // A running machine may have removed the file in the meantime.
         let Ok(metadata) = fs::symlink_metadata(&path) else {
             continue;
         };
@@ -50,7 +49,7 @@ fn visit(folder: &Path, prefix: &str, detail: Detail, skip: &[&str], found: &mut
             let bytes = fs::read(&path).unwrap_or_default();
             ("file", format!("{:x?}", &Sha256::digest(&bytes)[..8]))
         } else if kind.is_char_device() {
-            // An overlay's mark for a file that was removed.
+            // An overlayfs whiteout.
             ("device", metadata.rdev().to_string())
         } else {
             ("other", String::new())
@@ -72,7 +71,7 @@ fn visit(folder: &Path, prefix: &str, detail: Detail, skip: &[&str], found: &mut
     }
 }
 
-/// What differs between two snapshots, one line a path.
+/// The differences between two snapshots, one line per path.
 pub(crate) fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let absent = "absent".to_owned();
@@ -85,7 +84,7 @@ pub(crate) fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
         .collect()
 }
 
-/// Panics, with every difference, unless both are the same.
+/// Panics with all differences unless the snapshots are equal.
 #[track_caller]
 pub(crate) fn assert_same(before: &Snapshot, after: &Snapshot, what: &str) {
     let differences = differences(before, after);

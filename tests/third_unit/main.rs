@@ -1,7 +1,7 @@
-//! A further unit is a row in the registry, a template and two functions of the host's program, and nothing
-//! else: this adds one to hactl, and runs that hactl on real machines.
+//! A third unit takes only a row in the registry, a template and two functions in the host's
+//! program. This adds one to hactl and runs that hactl on real machines.
 //!
-//! The test is a program of its own, which is also that hactl.
+//! This test binary has its own `main`, since it also acts as that hactl.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -49,7 +49,7 @@ const GREETER: ManagedUnit = ManagedUnit {
 
 const CONF: &str = "/etc/greeter/greeter.conf";
 const TEMPLATE: &str = include_str!("greeter.conf.tera");
-/// Set where this program is hactl.
+/// Set if this binary is to act as hactl.
 const AS_HACTL: &str = "HACTL_TEST_AS_HACTL";
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         return hactl::cli::main();
     }
     let name = "a_further_unit_is_planned_applied_proven_rolled_back_and_shown";
-    // As the other tests' programs do: a filter that does not mean it, or a list, runs nothing.
+    // Like libtest: listing tests, or a filter that excludes this one, runs nothing.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--list") {
         println!("{name}: test");
@@ -204,7 +204,7 @@ fn its_absence_is_seen_and_ended(cluster: &Cluster) {
     hactl(cluster, &[&["status"][..], &with].concat()).exits(0);
 }
 
-/// hactl with the row, about its end.
+/// Runs hactl with the third unit.
 #[track_caller]
 fn hactl(cluster: &Cluster, arguments: &[&str]) -> Ended {
     let own = std::env::current_exe().unwrap();
@@ -212,7 +212,7 @@ fn hactl(cluster: &Cluster, arguments: &[&str]) -> Ended {
     Ended::new(arguments, command.env(AS_HACTL, "1").output().unwrap())
 }
 
-/// The identity that the greeter of every node says it has loaded, which is the one that was applied.
+/// The generation that the greeter of each node has loaded, asserted to be the applied one.
 fn loaded(cluster: &Cluster) -> Vec<String> {
     let status = hactl(cluster, &["status", "--format", "json"]).json();
     let nodes = status["nodes"].as_array().unwrap().iter();
@@ -226,7 +226,7 @@ fn loaded(cluster: &Cluster) -> Vec<String> {
         .collect()
 }
 
-/// What a plan does to one subject of a node.
+/// The action of a plan for one subject of a node.
 fn action(node: &Value, kind: &str, name: &str) -> Value {
     let mut changes = changes_of(node, kind);
     let is_it = |change: &&Value| {
@@ -238,7 +238,7 @@ fn action(node: &Value, kind: &str, name: &str) -> Value {
         .map_or(json!(null), |change| change["action"].clone())
 }
 
-/// A folder with another template for the unit.
+/// A folder with an override of the unit's template.
 fn templates(cluster: &Cluster, name: &str, text: &str) -> PathBuf {
     let folder = cluster.dir().join(name);
     fs::create_dir_all(&folder).unwrap();
@@ -246,7 +246,7 @@ fn templates(cluster: &Cluster, name: &str, text: &str) -> PathBuf {
     folder
 }
 
-/// Puts the unit's package where the node installs packages from.
+/// Adds the unit's package to the node's package repository.
 fn carry(cluster: &Cluster, node: &str) {
     let apt = cluster.node_root(node).join("opt/hactl-lab/apt");
     let tree = cluster.dir().join("greeter");

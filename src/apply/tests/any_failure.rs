@@ -1,4 +1,4 @@
-//! Every single failure there is.
+//! Every possible single failure.
 
 use super::*;
 
@@ -23,7 +23,7 @@ async fn the_result_is_what_the_hosts_show() {
     ] {
         for fault in [Refused, FailedAfter, LostBefore, LostAfter, Gone] {
             for (host, nth) in (0..3).flat_map(|host| [(host, 0), (host, 1)]) {
-                // The first connections are not the engine's.
+                // The first connections are made by the caller.
                 if (verb, nth) != ("connect", 0) {
                     runs.push(with_one_fault(host, verb, nth, fault, &[]));
                     runs.push(with_one_fault(host, verb, nth, fault, &["nginx"]));
@@ -55,9 +55,9 @@ async fn with_one_fault(
     let is_gone = cluster.state().hosts[&name(host)].is_gone;
     match (run.kind(), truth(&cluster)) {
         ("applied", "new") | ("unchanged" | "rolled back", "old") | ("mixed", "mixed") => {}
-        // Nobody can say what is on a host that is gone, and exactly that is said.
+        // The state of a host that is gone is unknown, and that is reported.
         ("mixed", _) if is_gone => {}
-        // Likewise for an undo whose answer was lost, and a look that failed.
+        // So is that of a rollback whose answer was lost, and of a failed observation.
         ("mixed", "old") if matches!(verb, "revert" | "observe" | "connect") => {}
         (kind, truth) => panic!(
             "{verb} #{nth} on lb{}: {fault:?}, {install:?}: {kind}, but the hosts are {truth}",

@@ -1,10 +1,10 @@
-//! A change that the operator confirms, or cancels, from another machine.
+//! A change that the operator confirms or cancels from another machine.
 
 use super::*;
 use crate::agent::Reason;
 use crate::apply::{Member, SettleOutcome, SettleVerb, Side, Verdict, Waiting};
 
-/// The change in its own order: lb1 holds the VIP and comes last.
+/// The change, in its own order: lb1 holds the VIP and comes last.
 fn waiting(sides: [Side; 3]) -> Waiting {
     let member = |(index, side)| Member {
         node: name(index),
@@ -33,7 +33,7 @@ async fn offered(cluster: &FakeCluster) -> Run {
     .await
 }
 
-/// Another operator, with connections of its own.
+/// Another operator, with separate connections.
 async fn settle(cluster: &FakeCluster, verb: SettleVerb, sides: [Side; 3]) -> SettleOutcome {
     let stop = Arc::default();
     settle_until(cluster, verb, sides, stop).await
@@ -117,7 +117,7 @@ async fn another_machine_cancels_at_the_deciding_node_first_and_reverts_in_rever
 
 #[tokio::test]
 async fn who_comes_second_goes_the_way_of_the_first() {
-    // The second one has looked before the first one did anything.
+    // The second operator has observed the hosts before the first one did anything.
     let cluster = cluster();
     offered(&cluster).await;
     settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
@@ -154,7 +154,7 @@ async fn a_confirmation_that_was_interrupted_is_carried_on_by_either() {
 #[tokio::test]
 async fn nothing_is_confirmed_before_it_was_offered() {
     let cluster = cluster();
-    // The proof fails after all were activated, and meanwhile somebody confirms.
+    // The proof fails after all nodes were activated, and somebody confirms meanwhile.
     cluster
         .state()
         .hosts
@@ -165,7 +165,7 @@ async fn nothing_is_confirmed_before_it_was_offered() {
     let run = offered(&cluster).await;
     assert_eq!(run.kind(), "rolled back");
     assert_eq!(cluster.order_of("offer"), [""; 0]);
-    // Where the offer's answer is lost, its maker takes it back in the same way as anybody would.
+    // If the answer to the offer is lost, the author withdraws it as any operator would.
     for fault in [Fault::LostBefore, Fault::LostAfter, Fault::Refused] {
         let cluster = super::cluster();
         faults(&cluster, &[(1, "offer", 0, fault)]);
@@ -181,7 +181,7 @@ async fn nothing_is_confirmed_before_it_was_offered() {
 async fn who_cannot_reach_the_deciding_node_decides_nothing() {
     let cluster = cluster();
     offered(&cluster).await;
-    // The first connection is the fleet's, the second one the confirmation's.
+    // The first connection is the fleet's, the second one is for the confirmation.
     let done = cluster.state().hosts[&name(1)].calls_of("connect");
     faults(&cluster, &[(1, "connect", done + 1, Fault::LostBefore)]);
     let end = settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
@@ -199,7 +199,7 @@ async fn a_wish_to_stop_before_anything_was_sent_leaves_it_waiting() {
         offered(&cluster).await;
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let end = settle_until(&cluster, verb, UNDECIDED, stop).await;
-        // What was begun is ended; what was not is left.
+        // What was started is completed, and what was not is left alone.
         match end.verdict {
             Verdict::Waiting => assert_eq!(phases(&cluster)[1], "offered"),
             Verdict::AllNew => assert_eq!(truth(&cluster), "new"),
@@ -209,7 +209,7 @@ async fn a_wish_to_stop_before_anything_was_sent_leaves_it_waiting() {
     }
 }
 
-/// For any single failure while it is confirmed or cancelled, what is told is what the hosts show.
+/// For any single failure of a confirm or cancel, the verdict is what the hosts show.
 #[tokio::test]
 async fn the_verdict_is_what_the_hosts_show() {
     use Fault::{FailedAfter, LostAfter, LostBefore, Refused};
@@ -232,7 +232,7 @@ async fn the_verdict_is_what_the_hosts_show() {
                         (Verdict::Waiting, _) => {
                             assert_eq!(phases(&cluster)[1], "offered", "{what}");
                         }
-                        // An undo whose answer was lost, or which failed: exactly that is said.
+                        // A rollback that failed, or whose answer was lost, is reported as such.
                         (Verdict::Mixed, _) if matches!(verb, "revert" | "connect") => {}
                         (verdict, truth) => {
                             panic!("{what}: {verdict:?}, but the hosts are {truth}")

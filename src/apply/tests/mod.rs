@@ -1,4 +1,4 @@
-//! The engine on a cluster in memory: its order, and what becomes of every failure.
+//! Applies on an in-memory cluster: the order of calls, and the effect of every failure.
 
 mod any_failure;
 mod manual;
@@ -130,7 +130,7 @@ fn node_plan(index: usize, install: &[&str]) -> NodePlan {
     }
 }
 
-/// lb1 holds the VIP, so the plan has it last.
+/// lb1 holds the VIP, so it is last in the plan.
 fn plan() -> Plan {
     Plan {
         cluster: ClusterName::new("web").unwrap(),
@@ -158,7 +158,6 @@ fn holds(holders: &[usize], index: usize) -> Vec<String> {
     is_one.then(|| VIP.to_owned()).into_iter().collect()
 }
 
-/// What one run came to.
 /// A client that is nowhere near the cluster.
 pub(super) struct Elsewhere;
 
@@ -263,7 +262,7 @@ fn faults(cluster: &FakeCluster, planned: &[(usize, &'static str, usize, Fault)]
     cluster.state().faults.extend(planned);
 }
 
-/// What the hosts themselves say of how it ended.
+/// The outcome according to the hosts themselves.
 fn truth(cluster: &FakeCluster) -> &'static str {
     let state = cluster.state();
     let is_new = |host: &FakeHost| {
@@ -283,7 +282,7 @@ fn truth(cluster: &FakeCluster) -> &'static str {
 
 fn nobody_is_locked(cluster: &FakeCluster) {
     let state = cluster.state();
-    // Where a node may have to ask the others yet, they keep what they have until their timers end.
+    // If a node may yet have to query its peers, they keep their locks until their timers fire.
     let is_waiting = |host: &FakeHost| host.journal.is_some() || host.is_gone;
     let is_open = state.hosts.values().any(is_waiting);
     for (node, host) in &state.hosts {

@@ -1,4 +1,4 @@
-//! The view from outside: what nodes find when they ask for the VIP through the network.
+//! The view from outside: what nodes find when they probe the VIP through the network.
 
 use super::*;
 use crate::agent::Viewpoint;
@@ -6,7 +6,7 @@ use crate::apply::FailureCause;
 use crate::health::Problem;
 use crate::remote::fake::hardware;
 
-/// lb3 takes lb2 for the owner of the VIP; whether an announcement corrects that is up to it.
+/// lb3 believes that lb2 owns the VIP. An announcement corrects that unless `is_deaf`.
 fn misleads(cluster: &FakeCluster, is_deaf: bool) {
     let mut state = cluster.state();
     let host = state.hosts.get_mut(&name(2)).unwrap();

@@ -52,7 +52,7 @@ async fn at_once_confirms_nobody_while_a_node_asks_the_others() {
         reason: "version".to_owned(),
         without_owner: None,
     };
-    // Its time was over before the first node was active: it has heard from that one already.
+    // The node's timer fired before the first node was active, and it has queried that node already.
     let run = run_with(&cluster, &plan, |_, _| (), &|event| {
         if matches!(
             event,
@@ -143,7 +143,7 @@ async fn every_node_is_reverted_although_one_fails() {
         ],
     );
     let run = run(&cluster, &plan()).await;
-    // At the end once more, for whom it has failed.
+    // A node whose rollback failed is tried once more at the end.
     assert_eq!(cluster.order_of("revert"), ["lb1", "lb3", "lb2", "lb3"]);
     let ApplyResult::Mixed { failure, problems } = &run.result else {
         panic!("{}", run.kind());
@@ -152,7 +152,7 @@ async fn every_node_is_reverted_although_one_fails() {
     let told = problems.join("\n");
     for part in [
         "lb3: as the test wants it",
-        "lb3: /etc/nginx/nginx.conf is not as it was",
+        "lb3: /etc/nginx/nginx.conf differs from before the change",
         "lb3: the change is still in its journal",
     ] {
         assert!(told.contains(part), "{told}");
@@ -237,7 +237,7 @@ async fn a_first_node_that_cannot_be_reached_anew_brings_everything_back() {
     assert!(cluster.order_of("confirm").is_empty());
     assert_eq!(truth(&cluster), "old");
     nobody_is_locked(&cluster);
-    // With the first one confirmed, the others are asked until they are.
+    // Once the first node is confirmed, the others are retried until they are.
     let cluster = self::cluster();
     faults(&cluster, &[(2, "connect", 1, Fault::Refused)]);
     assert_eq!(self::run(&cluster, &plan()).await.kind(), "applied");
@@ -272,13 +272,13 @@ async fn a_first_node_whose_time_is_over_brings_everything_back() {
 #[tokio::test]
 async fn who_was_confirmed_goes_on_answering_one_that_could_not_be() {
     let cluster = cluster();
-    // The last one is lost, comes back, and will ask.
+    // The last node is lost, comes back, and will query its peers.
     faults(&cluster, &[(0, "confirm", 0, Fault::Gone)]);
     assert_eq!(run(&cluster, &plan()).await.kind(), "mixed");
     let state = cluster.state();
     assert_eq!(state.hosts[&name(1)].confirmed.as_deref(), Some(TX));
     drop(state);
-    // With its lock, a node gives up what lets it answer.
+    // A node that loses its lock can no longer answer.
     assert_eq!(cluster.order_of("unlock"), Vec::<String>::new());
 }
 
@@ -323,7 +323,7 @@ async fn a_wish_to_stop_is_heard_at_every_step() {
         let expected = match step {
             Step::Lock | Step::Prepare | Step::Stage | Step::Validate => ("unchanged", "old"),
             Step::Activate | Step::Prove => ("rolled back", "old"),
-            // Its confirmations are under way: that is ended rather than torn apart.
+            // Confirmations are in flight, so the change is completed instead of torn apart.
             Step::Confirm => ("applied", "new"),
         };
         assert_eq!((run.kind(), truth(&cluster)), expected, "{step:?}");
@@ -340,7 +340,7 @@ async fn a_wish_to_stop_is_heard_at_every_step() {
 async fn the_nodes_of_a_step_are_those_that_change() {
     let cluster = cluster();
     let mut plan = plan();
-    // Two of the three are as they should be.
+    // Two of the three already match.
     for node in &mut plan.nodes[1..] {
         node.changes.clear();
     }

@@ -1,4 +1,4 @@
-//! What happens to a node.
+//! Events in the simulation of an election.
 
 use std::fmt;
 
@@ -22,12 +22,12 @@ pub enum EventKind {
     NodeReturnsWithoutNginx,
 }
 
-/// Something that happens to a node while the others stay as they are.
+/// An event on one node while the others stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 pub struct ElectionEvent {
-    /// What.
+    /// The kind of event.
     pub event: EventKind,
-    /// To which node.
+    /// The node.
     pub node: NodeName,
 }
 

@@ -1,7 +1,7 @@
-//! The VRRP election as keepalived holds it, and every state that a cluster can get into.
+//! The VRRP election as keepalived runs it, and every state that a cluster can reach.
 //!
-//! One event at a time, the network whole and adverts delivered: this finds what a configuration
-//! does wrong on its own. What a split network or a killed keepalived does is the drills' business.
+//! Events come one at a time, in a network that is not split and delivers all adverts. That finds what a
+//! configuration does wrong on its own. Split networks and killed daemons are left to the drills.
 
 mod event;
 mod model;

@@ -1,4 +1,4 @@
-//! One virtual router's election: who owns the VIP once the adverts have settled.
+//! The election of one virtual router: who owns the VIP once the state is stable.
 
 use std::net::IpAddr;
 
@@ -6,26 +6,25 @@ use crate::model::{
     Cluster, NodeName, OnNginxFailure, Preemption, Priority, VrrpInstance, VrrpSettings,
 };
 
-/// A node that stands for a virtual router.
+/// A node that takes part in the election of a virtual router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contender {
-    /// Its name.
     pub node: NodeName,
-    /// Its configured priority.
+    /// The configured priority.
     pub priority: Priority,
-    /// Its address, which decides between equal priorities (RFC 9568, 6.4.3).
+    /// The address, which decides between equal priorities (RFC 9568, 6.4.3).
     pub address: IpAddr,
 }
 
-/// One virtual router's contenders and the settings that decide between them.
+/// The contenders of a virtual router, and the settings that decide between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Election {
-    /// The contenders, in the order of the ladder.
+    /// The contenders, in the order of the instance's `ladder`.
     pub contenders: Vec<Contender>,
-    /// Whether a node takes the VIP from an owner of lower priority. `preempt_delay` puts that off
-    /// and changes nothing about who owns the VIP in the end.
+    /// Whether a node preempts an owner of lower priority. `preempt_delay` only postpones that, and does not change
+    /// who owns the VIP in the end.
     pub preempt: bool,
-    /// What a dead nginx does to its node's candidacy.
+    /// How a dead nginx affects its node in the election.
     pub on_nginx_failure: OnNginxFailure,
 }
 
@@ -34,9 +33,8 @@ pub struct Election {
 pub(in crate::check) struct Nodes(u64);
 
 impl Nodes {
-    /// The most contenders that a set can hold.
+    /// Capacity of the set.
     pub(in crate::check) const MAX: usize = 64;
-    /// None.
     pub(in crate::check) const NONE: Self = Self(0);
 
     /// The first `count` contenders.
@@ -44,24 +42,21 @@ impl Nodes {
         (0..count).collect()
     }
 
-    /// True when `index` is among them.
     pub(in crate::check) fn contains(self, index: usize) -> bool {
         self.0 >> index & 1 == 1
     }
 
-    /// These and `index`.
     #[must_use]
     pub(in crate::check) fn with(self, index: usize) -> Self {
         Self(self.0 | 1 << index)
     }
 
-    /// These but for `index`.
     #[must_use]
     pub(in crate::check) fn without(self, index: usize) -> Self {
         Self(self.0 & !(1 << index))
     }
 
-    /// Their positions, in order.
+    /// The positions, in ascending order.
     pub(in crate::check) fn iter(self) -> impl Iterator<Item = usize> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
@@ -73,12 +68,10 @@ impl Nodes {
         })
     }
 
-    /// How many they are.
     pub(in crate::check) fn len(self) -> u32 {
         self.0.count_ones()
     }
 
-    /// True when there are none.
     pub(in crate::check) fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -90,20 +83,20 @@ impl FromIterator<usize> for Nodes {
     }
 }
 
-/// What is alive, and who owns the VIP.
+/// Which nodes are alive, and which own the VIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::check) struct State {
     /// Nodes that run.
     pub(in crate::check) up: Nodes,
     /// Nodes that run and whose nginx serves.
     pub(in crate::check) serving: Nodes,
-    /// Nodes that hold the VIP. More than one only where an election cannot be decided.
+    /// Nodes that own the VIP. Several only if the election cannot be decided.
     pub(in crate::check) owners: Nodes,
 }
 
 impl Election {
-    /// The election of `instance` as `cluster` configures it. A name in the ladder that no node has
-    /// is left out.
+    /// The election of `instance` as `cluster` configures it. Names in its `ladder` that no node has are
+    /// ignored.
     pub fn of(cluster: &Cluster, instance: &VrrpInstance) -> Self {
         let contenders = instance.ladder.iter().filter_map(|(name, priority)| {
             let address = cluster.node(name)?.address;
@@ -116,7 +109,6 @@ impl Election {
         Self::new(contenders.collect(), &cluster.vrrp)
     }
 
-    /// An election between `contenders` by `settings`.
     pub fn new(contenders: Vec<Contender>, settings: &VrrpSettings) -> Self {
         Self {
             contenders,
@@ -125,12 +117,11 @@ impl Election {
         }
     }
 
-    /// The priority that the contender at `index` adverts while its nginx serves or not, or `None`
-    /// in FAULT. keepalived clamps what a weight makes of it to 1..=254 (`vrrp_track.c`).
+    /// The priority that the contender at `index` advertises while its nginx serves or not. `None` in FAULT.
+    /// keepalived clamps the result of a weight to 1..=254 (`vrrp_track.c`).
     ///
-    /// The weight counts once, as for an nginx that hangs. For one that was killed the tracked file
-    /// and the check each count it; a lower priority of a dead node breaks nothing that the higher
-    /// one does not, so that what holds here holds there.
+    /// The weight counts once, as for a hung nginx. For a killed one, the tracked file and the check both count it. A
+    /// still lower priority of a dead node cannot break anything, so what holds here holds there too.
     pub fn effective_priority(&self, index: usize, serving: bool) -> Option<u8> {
         let base = i16::from(self.contenders.get(index)?.priority.get());
         let change = match self.on_nginx_failure {
@@ -142,7 +133,7 @@ impl Election {
         u8::try_from((base + change).clamp(1, 254)).ok()
     }
 
-    /// Everything alive, and the owner that a start of all nodes together elects.
+    /// Everything is alive, and the owner is the one elected when all nodes start together.
     pub(in crate::check) fn all_healthy(&self) -> State {
         let all = Nodes::first(self.contenders.len());
         State {
@@ -152,8 +143,7 @@ impl Election {
         }
     }
 
-    /// Who owns the VIP once the adverts have settled, when `up` run, nginx serves on `serving` and
-    /// `owners` held it before.
+    /// Who owns the VIP in the stable state when `up` run, nginx serves on `serving`, and `owners` had the VIP before.
     pub(in crate::check) fn settle(&self, up: Nodes, serving: Nodes, owners: Nodes) -> Nodes {
         let priority = |index| self.effective_priority(index, serving.contains(index));
         let candidates: Nodes = up
@@ -166,8 +156,8 @@ impl Election {
             .collect();
         let best = |nodes: Nodes| nodes.iter().filter_map(priority).max();
 
-        // An owner goes on unless a backup finds its adverts too low, and with nopreempt none does.
-        // A backup gives way to equal adverts, so a tie leaves the VIP where it is.
+        // The owner stays unless a backup finds its adverts too low, which never happens with nopreempt. A backup
+        // accepts adverts of equal priority, so a tie leaves the VIP where it is.
         let challenged = self.preempt && best(candidates) > best(present);
         let electorate = if present.is_empty() || challenged {
             candidates
@@ -177,8 +167,8 @@ impl Election {
         self.winners(electorate, best(electorate), priority)
     }
 
-    /// Of several that send adverts at once, the highest priority stays, and of equal ones the
-    /// higher address. Equal addresses cannot be told apart: all of them stay.
+    /// Of several nodes that send adverts at once, the highest priority wins, and on a tie the higher address. Nodes
+    /// with equal addresses cannot be told apart, so all of them stay.
     fn winners(
         &self,
         electorate: Nodes,

@@ -1,4 +1,4 @@
-//! Every state that events lead to, nearest first.
+//! Searches the states that events can lead to, breadth first.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,17 +6,17 @@ use super::event::{ElectionEvent, EventKind};
 use super::model::{Election, Nodes, State};
 use super::verdict::{Verdict, Violation};
 
-/// Up to this many nodes every reachable state is looked at: 3⁷ healths with up to 8 owners.
+/// Up to this many nodes, every reachable state is visited: 3⁷ healths with up to 8 owners.
 const EXHAUSTIVE: usize = 7;
-/// In larger clusters a wrong state is looked for among this many nearest ones.
+/// In larger clusters, the search for a wrong state is limited to this many nearest states.
 const NEAREST: usize = 60_000;
 
-/// What the simulation of an election found.
+/// The result of simulating an election.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Simulation {
-    /// How many states were looked at.
+    /// Number of states visited.
     pub states: usize,
-    /// The wrong state that is nearest to the all-healthy one.
+    /// The wrong state nearest to the all-healthy one.
     pub violation: Option<Violation>,
 }
 
@@ -26,14 +26,14 @@ struct Wrong {
     events: Vec<(EventKind, usize)>,
 }
 
-/// The states that events led to.
+/// The result of one search.
 struct Explored {
     states: usize,
     wrong: Option<Wrong>,
 }
 
 impl Election {
-    /// Plays every sequence of events from the all-healthy state on, until no new state comes up.
+    /// Plays every sequence of events from the all-healthy state, until no new state is found.
     pub fn simulate(&self) -> Simulation {
         let explored = if self.contenders.len() <= EXHAUSTIVE {
             self.explore(usize::MAX)
@@ -46,8 +46,8 @@ impl Election {
         }
     }
 
-    /// Pairs tell whether a large cluster has a wrong state at all; the nearest states may then have
-    /// a shorter way into one.
+    /// Pairs show whether a large cluster has a wrong state at all. If so, the nearest states may contain a shorter
+    /// way to one.
     fn explore_large(&self) -> Explored {
         let by_pairs = self.explore_pairs();
         if by_pairs.wrong.is_none() || self.contenders.len() > Nodes::MAX {
@@ -60,7 +60,7 @@ impl Election {
         }
     }
 
-    /// Breadth first, so that the first wrong state is a nearest one.
+    /// Breadth first, so that the first wrong state found is a nearest one.
     fn explore(&self, limit: usize) -> Explored {
         let start = self.all_healthy();
         let mut came_from: HashMap<State, Option<(State, EventKind, usize)>> =
@@ -95,9 +95,9 @@ impl Election {
         }
     }
 
-    /// A wrong state is a pair, an owner that keeps the VIP from a healthy node, and is wrong as well
-    /// when all others are dead: so every pair is explored alone, after the others' deaths. Not
-    /// the shortest way, but no wrong state is missed.
+    /// A wrong state needs only two nodes: an owner that keeps the VIP from a healthy one. It remains wrong when all
+    /// other nodes are dead, so every pair is explored alone, after the deaths of the rest. That does not give the
+    /// shortest way, but misses no wrong state.
     fn explore_pairs(&self) -> Explored {
         let count = self.contenders.len();
         let mut states = 0;
@@ -114,7 +114,7 @@ impl Election {
             let explored = duel.explore(usize::MAX);
             states += explored.states;
             if let Some(wrong) = explored.wrong {
-                // Worst first, so that the VIP does not wander before it matters.
+                // Lowest priority first, so that the VIP does not move before it matters.
                 let others = (0..count).rev().filter(|index| !pair.contains(index));
                 let deaths = others.map(|index| (EventKind::NodeDies, index));
                 let rest = wrong
@@ -135,7 +135,7 @@ impl Election {
         }
     }
 
-    /// What can happen in `state`, in the order in which a reader would try it.
+    /// The events possible in `state`, in the order in which a reader would try them.
     fn events(&self, state: State) -> impl Iterator<Item = (EventKind, usize)> {
         use EventKind::{NginxDies, NginxReturns, NodeDies, NodeReturns, NodeReturnsWithoutNginx};
         let count = self.contenders.len();
@@ -159,7 +159,7 @@ impl Election {
         })
     }
 
-    /// The settled state after an event.
+    /// The stable state after an event.
     fn after(&self, state: State, kind: EventKind, index: usize) -> State {
         let (up, serving) = match kind {
             EventKind::NginxDies => (state.up, state.serving.without(index)),

@@ -1,4 +1,4 @@
-//! The election against what was measured, and against packets on a wire.
+//! Compares the election with measurements, and with a simulation of packets on a wire.
 
 use proptest::prelude::*;
 
@@ -49,8 +49,8 @@ fn what_is_wrong_is_found_by_the_shortest_way() {
                 "nginx dies on lb1 -> the VIP stays on lb1 (70), whose nginx is dead, since nopreempt lets healthy lb2 (90) accept its adverts",
             ),
         ),
-        // Healthy nodes are all clamped to 254, and a dead lb1 is not below that. It takes four
-        // events, since of nodes that tie the highest address, lb3, is elected first.
+        // All healthy nodes are clamped to 254, and a dead lb1 is not below that. It takes four events, since lb3 has
+        // the highest address and wins the tie first.
         (
             vec![254, 252, 250],
             weight(20),
@@ -59,7 +59,7 @@ fn what_is_wrong_is_found_by_the_shortest_way() {
                 "nginx dies on lb1; nginx dies on lb2; nginx dies on lb3; nginx returns on lb2 -> the VIP stays on lb1 (254), whose nginx is dead, since healthy lb2's 254 is not higher",
             ),
         ),
-        // Larger than the spread, and yet clamped to the 1 that healthy lb2 has.
+        // Larger than the spread, but clamped to 1, which healthy lb2 has as well.
         (
             vec![100, 1],
             weight(-120),
@@ -96,7 +96,7 @@ fn nodes_that_cannot_be_told_apart_own_the_vip_together() {
 fn seven_nodes_are_searched_exhaustively_and_more_are_still_judged_right() {
     let ladder = |count: i64| (0..count).map(|index| 250 - index).collect::<Vec<_>>();
     let seven = election(&ladder(7), weight(-7), true).simulate();
-    // Each of 3^7 healths has one settled owner with preemption, but for the all-dead one.
+    // With preemption, each of the 3^7 healths has one stable owner, except the all-dead one.
     assert_eq!((seven.states, seven.violation), (2187, None));
     for count in [8, 12, 70] {
         let good = election(&ladder(count), weight(-count), true);
@@ -114,7 +114,7 @@ fn seven_nodes_are_searched_exhaustively_and_more_are_still_judged_right() {
     }
 }
 
-/// Who owns the VIP by packets.
+/// Who owns the VIP according to the simulated packets.
 fn on_the_wire(election: &Election, state: State) -> Vec<usize> {
     let mut wire = Wire::new(election.preempt);
     for (index, node) in election.contenders.iter().enumerate() {
@@ -138,7 +138,7 @@ fn on_the_wire(election: &Election, state: State) -> Vec<usize> {
     wire.settle()
 }
 
-/// Every set of dead nodes and dead nginx, with every present owner and none.
+/// Every combination of dead nodes and dead nginx, with every possible owner and none.
 fn every_state(count: usize) -> impl Iterator<Item = State> {
     let healths = 3_usize.pow(u32::try_from(count).expect("a small cluster"));
     (0..healths).flat_map(move |code| {
@@ -172,7 +172,7 @@ fn settings() -> impl Strategy<Value = (OnNginxFailure, bool)> {
     (weights, any::<bool>())
 }
 
-/// Ladders of which many have ties, are close together, or touch an end.
+/// Orders of priorities, many with ties, close together, or at a limit.
 fn ladders(nodes: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<i64>> {
     prop_oneof![
         prop::collection::vec(1_i64..=254, nodes.clone()),
@@ -210,8 +210,7 @@ proptest! {
     fn the_search_misses_no_wrong_state(
         ladder in ladders(1..=5), (on_failure, preempt) in settings(),
     ) {
-        // The search follows events one by one; here every present owner is tried with every
-        // health, reachable or not.
+        // The search follows events one by one. Here, every owner is combined with every health, reachable or not.
         let election = election(&ladder, on_failure, preempt);
         let wrong = every_state(ladder.len()).any(|state| {
             let owners = election.settle(state.up, state.serving, state.owners);
@@ -222,7 +221,7 @@ proptest! {
 
     #[test]
     fn the_search_replays(ladder in ladders(2..=7), (on_failure, preempt) in settings()) {
-        // What the reader is told to try leads, by packets, to where the reader is told.
+        // The events in the message lead, packet by packet, to the state in the message.
         let election = election(&ladder, on_failure, preempt);
         let Some(violation) = election.simulate().violation else { return Ok(()) };
         let position = |name: &crate::model::NodeName| {

@@ -1,4 +1,4 @@
-//! What is wrong with a state, if anything.
+//! Decides whether a state is wrong, and how.
 
 use std::fmt;
 
@@ -6,48 +6,48 @@ use super::event::ElectionEvent;
 use super::model::{Election, State};
 use crate::model::NodeName;
 
-/// A settled state that leaves clients without service although there is a way to serve them.
+/// A stable state that leaves clients without service although a node could serve them.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Verdict {
-    /// The VIP is on a node whose nginx is dead, and a healthy node stands by.
+    /// The VIP is on a node whose nginx is dead, although another node is healthy.
     OnDeadNginx {
-        /// The node that has the VIP.
+        /// The owner of the VIP.
         owner: NodeName,
-        /// The priority that it adverts.
+        /// The priority that it advertises.
         owner_priority: u8,
-        /// The best healthy node.
+        /// The healthy node with the highest priority.
         healthy: NodeName,
-        /// The priority that it stands with.
+        /// Its effective priority.
         healthy_priority: u8,
-        /// The owner had it before the last event.
+        /// The owner had the VIP before the last event.
         stays: bool,
     },
-    /// Nobody has the VIP although a node stands for it.
+    /// Nobody owns the VIP although a node could.
     NoOwner {
-        /// A node that stands for it.
+        /// A node that takes part in the election.
         candidate: NodeName,
     },
-    /// More than one node has the VIP.
+    /// Several nodes own the VIP.
     Several {
-        /// All that have it.
+        /// All owners.
         owners: Vec<NodeName>,
     },
 }
 
-/// A wrong state and the shortest way into it from the all-healthy one.
+/// A wrong state, and the shortest way to it from the all-healthy one.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Violation {
     /// The events, in order.
     pub events: Vec<ElectionEvent>,
     /// What is wrong in the end.
     pub verdict: Verdict,
-    /// Whether a better node may take the VIP from its owner.
+    /// Whether a node of higher priority may take the VIP from its owner.
     pub preempt: bool,
 }
 
 impl Election {
-    /// What is wrong with `state`, which `before` led to.
+    /// What is wrong with `state`, which follows `before`.
     pub(in crate::check) fn judge(&self, before: State, state: State) -> Option<Verdict> {
         let priority = |index| self.effective_priority(index, state.serving.contains(index));
         let name = |index: usize| Some(self.contenders.get(index)?.node.clone());
@@ -112,10 +112,7 @@ impl fmt::Display for Violation {
                 }
             }
             Verdict::NoOwner { candidate } => {
-                write!(
-                    f,
-                    "the VIP has no owner, although {candidate} stands for it"
-                )
+                write!(f, "the VIP has no owner, although {candidate} could own it")
             }
             Verdict::Several { owners } => {
                 let names: Vec<_> = owners.iter().map(NodeName::as_str).collect();

@@ -12,31 +12,31 @@ use crate::model::{Cluster, VrrpInstance};
 rules! { RULES:
 KA025 {
     Error, [Inventory(taken), Cluster(answered)],
-    title: "the VIP is taken",
-    reason: "The VIP is a node's own address, or something already answers for it: a node asks for it on the wire (ARP, or neighbour discovery). keepalived says nothing of either.",
+    title: "the VIP is already in use",
+    reason: "The VIP is a node's own address, or another host already answers for it (a node probes it by ARP or neighbour discovery). keepalived reports neither.",
     fix: "choose a free address for the VIP",
 }
 KA026 {
     Warning, [Inventory(outside)],
     title: "the VIP is outside the subnet of the nodes",
     reason: "Neighbours ask for the VIP by ARP only if it is in their own subnet. Elsewhere a router must know a route to it.",
-    fix: "choose a VIP in the nodes' subnet, correct its prefix length, or see to the route",
+    fix: "choose a VIP in the nodes' subnet, correct its prefix length, or make sure that a route to it exists",
 }
 KA028 {
     Error, [Inventory(no_host)],
     title: "the VIP is not a host address",
-    reason: "The address is its subnet's own or its broadcast address, or multicast, loopback or unspecified. Hosts don't answer for such an address.",
+    reason: "It is its subnet's network or broadcast address, or a multicast, loopback or unspecified one. No host answers for such an address.",
     fix: "choose a host address of the subnet",
 }
 KA051 {
     Warning, [Inventory(default_routes)],
     title: "a second default route",
-    reason: "A default route that comes and goes with the VIP competes with the host's own. Written as in the samples, without an interface, keepalived cannot track it, and its test of the file fails; hactl renders the interface and no tracking.",
+    reason: "A default route that comes and goes with the VIP competes with the host's own. keepalived cannot track a route that names no interface, as in the samples, and `keepalived -t` fails; hactl renders the interface and no tracking.",
     fix: "remove it; the VIP needs no route of its own to be reached",
 }
 }
 
-/// Each VIP with the place of its instance.
+/// Each VIP with its instance and the index of that.
 fn each_vip(cluster: &Cluster) -> impl Iterator<Item = (usize, &VrrpInstance, IpNet)> {
     let instances = cluster.instances.iter().enumerate();
     instances.flat_map(|(index, instance)| {
@@ -74,7 +74,7 @@ fn taken(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What somebody outside the cluster answers for.
+/// VIPs for which a machine outside the cluster answers.
 fn answered(evidence: &ClusterEvidence<'_>, findings: &mut Vec<Finding>) {
     for stranger in evidence.strangers {
         let Stranger {
@@ -82,11 +82,11 @@ fn answered(evidence: &ClusterEvidence<'_>, findings: &mut Vec<Finding>) {
             vip,
             hardware,
         } = stranger;
-        let message = format!("{node}: somebody else has {vip}: {hardware} answers for it");
+        let message = format!("{node}: {vip} is already in use: {hardware} answers for it");
         let path = places::vip(evidence.cluster, *vip);
         let finding = Finding::new(&KA025, path, message).on(node).of_vip(*vip);
         findings.push(finding.fix(
-            "take another VIP, or find that host: `ip neigh` and the switch's table tell its port",
+            "choose another VIP, or find that host with `ip neigh` and the switch's MAC table",
         ));
     }
 }
@@ -100,10 +100,10 @@ fn no_host(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What kind of address `vip` is, where no host can have it.
+/// The kind of address, if no host can have it.
 fn kind_of_no_host(vip: IpNet) -> Option<&'static str> {
     let address = vip.addr();
-    // A /31 or /32 has neither a subnet's nor a broadcast address (RFC 3021), and IPv6 no broadcast.
+    // A /31 or /32 has no network or broadcast address (RFC 3021), and IPv6 has no broadcast.
     let (is_network, is_broadcast) = match vip {
         IpNet::V4(net) if net.prefix_len() < 31 => {
             (net.network() == net.addr(), net.broadcast() == net.addr())
@@ -118,7 +118,7 @@ fn kind_of_no_host(vip: IpNet) -> Option<&'static str> {
     } else if address.is_multicast() {
         Some("a multicast address")
     } else if is_network {
-        Some("its subnet's own address")
+        Some("its subnet's network address")
     } else if is_broadcast {
         Some("its subnet's broadcast address")
     } else {
@@ -139,8 +139,8 @@ fn outside_of(
     vip: IpNet,
     findings: &mut Vec<Finding>,
 ) {
-    // A host route says nothing of the subnet; on another interface the nodes' addresses there are
-    // not in the inventory; and IPv6 neighbours need no common subnet to find a link-local VIP.
+    // A host route tells nothing about the subnet. For another interface, the inventory does not have the nodes'
+    // addresses. IPv6 neighbours find a link-local VIP without a common subnet.
     let says_nothing = vip.prefix_len() == vip.max_prefix_len();
     if says_nothing || instance.interface.is_some() {
         return;
@@ -156,7 +156,7 @@ fn outside_of(
         return;
     }
     let message = format!(
-        "the VIP's subnet {} does not hold {}",
+        "the VIP's subnet {} does not contain {}",
         vip.trunc(),
         outside.join(", ")
     );

@@ -1,13 +1,13 @@
-//! What a change does to the daemons, and whether they took it (KA053, NG003, NG007).
+//! How a change reaches the daemons, and whether they loaded it (KA053, NG003, NG007).
 
 use crate::model::UnitId;
 use crate::plan::RunningDrift;
 
 rules! { RULES:
 KA053 {
-    Error, [ByConstruction("the plan changes all nodes at once where those that have changed and those that have not would not hear each other")],
-    title: "a change that splits the cluster while it rolls",
-    reason: "Nodes that differ for a while in how they hear each other elect an owner each: unicast or multicast, peers, source address, interface, version, virtual_router_id, authentication, advert interval, strict mode, the instance that brings a VIP, and (before 2.3.3) the list of VIPs.",
+    Error, [ByConstruction("the plan changes all nodes at once if changed and unchanged nodes would not hear each other")],
+    title: "a rolling change that splits the cluster",
+    reason: "Nodes that temporarily disagree on how they exchange adverts elect an owner each. That covers unicast or multicast, peers, source address, interface, version, virtual_router_id, authentication, advert interval, strict mode, the instance that brings a VIP, and (before 2.3.3) the list of VIPs.",
     fix: "let apply make that change on all nodes at once",
 }
 NG003 {

@@ -1,4 +1,4 @@
-//! The rendered files: what the daemons say of them, and who may read them (KA003, KA033, NG001).
+//! The rendered files: whether the daemons accept them, and who can read them (KA003, KA033, NG001).
 
 use crate::model::UnitId;
 
@@ -6,13 +6,13 @@ rules! { RULES:
 KA003 {
     Error, [DaemonTest(UnitId::KEEPALIVED)],
     title: "keepalived refuses the file",
-    reason: "`keepalived -t` found errors. Its exit status means different things before and after 2.2.0, and 2.2.5 to 2.2.7 kill themselves with an unprivileged `script_user`, so that hactl tests a copy without it. Its code is read by the version that tested: runs with errors and script security off are refusals, too.",
+    reason: "`keepalived -t` found errors. Its exit code means different things before and after 2.2.0, so hactl reads it by version. Errors that keepalived would run with, and script security that is off, are refusals, too. 2.2.5 to 2.2.7 kill themselves when `script_user` is unprivileged, so hactl tests a copy without it.",
     fix: "read keepalived's own message and correct the inventory or the raw snippet that it names",
 }
 KA033 {
     Warning, [ByConstruction("hactl writes every file that holds a secret with mode 0600, and a live one of another mode is a change of the plan")],
     title: "a file with a secret is readable by others",
-    reason: "The VRRPv2 password and TLS keys stand in it in the clear.",
+    reason: "The file holds the VRRPv2 password or a TLS key in plaintext.",
     fix: "apply: hactl writes such files with mode 0600",
 }
 NG001 {

@@ -1,4 +1,4 @@
-//! How fast a hung nginx is noticed (KA043, KA046, KA047).
+//! How fast a hung nginx is detected (KA043, KA046, KA047).
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::model::Cluster;
 
 rules! { RULES:
 KA043 {
-    Error, [ByConstruction("the check script is hactl's own and only reads; healing is left to systemd's `Restart=`")],
+    Error, [ByConstruction("the check script is hactl's own and only reads; restarting nginx is left to systemd's `Restart=`")],
     title: "the check script acts instead of reading",
     reason: "A script that starts nginx again makes a crash loop look healthy, and the failover never comes (measured: 16 s and more).",
-    fix: "let the script only read",
+    fix: "have the script only read, and leave restarts to systemd",
 }
 KA046 {
     Warning, [Inventory(long_check)],
@@ -23,12 +23,12 @@ KA046 {
 KA047 {
     Warning, [Inventory(late)],
     title: "a hung nginx is noticed late",
-    reason: "A killed nginx is noticed at once, by a file that its unit writes; one that hangs only by checks that time out, `fall` of them in a row.",
-    fix: "shorten the interval or the timeout, or lower `fall`: 1 s, 1 s and 2 notice within 3 s",
+    reason: "keepalived notices a killed nginx at once, through a file that its unit writes, but a hung one only after `fall` checks in a row have timed out.",
+    fix: "shorten the interval or the timeout, or lower `fall`: with 1 s, 1 s and 2 it is noticed within 3 s",
 }
 }
 
-/// Clients give up, or their users do, at about this time.
+/// About when clients or their users give up.
 const LATE: Duration = Duration::from_secs(5);
 
 fn long_check(cluster: &Cluster, findings: &mut Vec<Finding>) {

@@ -1,5 +1,5 @@
-//! Kernel settings that nginx depends on (SY001 to SY003). Only what the inventory sets is judged:
-//! what else a host has is the host's business.
+//! Kernel settings that nginx depends on (SY001 to SY003). Only values in the inventory are judged, not those that a
+//! host has besides.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -24,7 +24,7 @@ SY002 {
 SY003 {
     Error, [Inventory(arp)],
     title: "ARP settings of an interface that has a VIP",
-    reason: "While a node owns a VIP, hand_over.sh keeps it on the loopback, too, and has arp_ignore at 1 and arp_announce at 2 for as long. Set by the inventory as well, they would differ from it on the owner, and be taken for the host's own.",
+    reason: "While a node owns a VIP, hand_over.sh also keeps it on the loopback, with arp_ignore at 1 and arp_announce at 2 on the interface. If the inventory set them as well, the owner would differ from the inventory, and hand_over.sh would take the inventory's values for the host's own.",
     fix: "remove the setting",
 }
 }
@@ -92,7 +92,7 @@ fn backlog(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What `hand_over.sh` sets on its own.
+/// Settings that `hand_over.sh` manages.
 fn arp(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let everywhere = cluster.instances.iter().flat_map(|instance| {
         let own = instance.interface.iter();
@@ -100,7 +100,7 @@ fn arp(cluster: &Cluster, findings: &mut Vec<Finding>) {
         own.chain(nodes.filter(|_| instance.interface.is_none()))
     });
     let interfaces: BTreeSet<&str> = everywhere.map(InterfaceName::as_str).collect();
-    // A name with a dot is written with a slash for it, or all the others are slashes.
+    // A key for an interface with a dot in its name has a slash for that dot, or slashes for all other dots.
     let plain = |text: &str| text.replace('/', ".");
     for sysctl in &cluster.sysctls {
         let key = plain(sysctl.key.as_str());

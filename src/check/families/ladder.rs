@@ -11,13 +11,13 @@ KA010 {
     Error, [Inventory(weighted)],
     title: "nopreempt together with a weight",
     reason: "With `nopreempt` a backup accepts the adverts of an owner of lower priority, so a weight that lowers the priority of a node whose nginx is dead never moves the VIP (keepalived issue 2599, measured).",
-    fix: "let a dead nginx mean FAULT, which works with and without preemption, or allow preemption",
+    fix: "set `on_nginx_failure: fault`, which works with and without preemption, or allow preemption",
 }
 KA011 {
     Error, [Inventory(weighted)],
     title: "the weight is no larger than the spread of the priorities",
-    reason: "A node whose nginx is dead has to fall below every healthy node. It does not when the weight is at most the highest priority less the lowest.",
-    fix: "let a dead nginx mean FAULT, or use a weight that is larger than the highest priority less the lowest",
+    reason: "A node whose nginx is dead has to fall below every healthy node. It does not if the weight is no larger than the highest priority minus the lowest.",
+    fix: "set `on_nginx_failure: fault`, or use a weight larger than the highest priority minus the lowest",
 }
 KA013 {
     Error, [Inventory(same_priority)],
@@ -27,21 +27,21 @@ KA013 {
 }
 KA014 {
     Warning, [Inventory(state_master)],
-    title: "`state MASTER` asked for",
-    reason: "A node that starts as MASTER takes the VIP before it has heard anyone: every recovery is a second failover. With `nopreempt` keepalived drops `nopreempt` and its test fails. hactl renders BACKUP everywhere; the priorities decide.",
+    title: "`state MASTER` requested",
+    reason: "A node that starts as MASTER takes the VIP before it has heard anyone: every recovery is a second failover. Combined with `nopreempt`, keepalived drops `nopreempt` and `keepalived -t` fails. hactl renders BACKUP everywhere; the priorities decide.",
     fix: "remove it; VRRP elects the node with the highest priority",
 }
 KA015 {
     Warning, [Inventory(weighted)],
     title: "preempt_delay delays the failover of a dead nginx",
-    reason: "`preempt_delay` holds back every takeover from a node of lower priority, and a weight makes a dead nginx just that (measured).",
-    fix: "let a dead nginx mean FAULT, which `preempt_delay` does not hold back, or set the delay to 0",
+    reason: "`preempt_delay` holds back every takeover from a node of lower priority, and with a weight, a node whose nginx is dead is such a node (measured).",
+    fix: "set `on_nginx_failure: fault`, which `preempt_delay` does not hold back, or set the delay to 0",
 }
 KA016 {
     Note, [Inventory(fault_everywhere)],
     title: "with nginx dead on all nodes, nobody owns the VIP",
     reason: "FAULT takes a node out of the election. It is the fastest failover there is, and its price is that the VIP answers nothing at all, not even a refusal, while nginx is dead on all nodes. A weight leaves one owner.",
-    fix: "nothing, if a refused connection and a timeout are the same to clients; otherwise use a weight larger than the spread of the priorities",
+    fix: "no action is needed if clients treat a refused connection like a timeout; otherwise use a weight larger than the spread of the priorities",
 }
 KA027 {
     Warning, [Inventory(single_node)],
@@ -105,10 +105,10 @@ fn weighted(cluster: &Cluster, findings: &mut Vec<Finding>) {
         );
         let enough = i32::from(spread) + 1;
         let fix = if enough > 253 {
-            "let a dead nginx mean FAULT: no weight is large enough for this spread".to_owned()
+            "set `on_nginx_failure: fault`: no weight is large enough for this spread".to_owned()
         } else {
             let enough = if number < 0 { -enough } else { enough };
-            format!("let a dead nginx mean FAULT, or make the weight {enough} or stronger")
+            format!("set `on_nginx_failure: fault`, or make the weight {enough} or stronger")
         };
         findings.push(Finding::new(&KA011, path(), message).fix(fix));
     }
@@ -156,7 +156,7 @@ fn state_master(cluster: &Cluster, findings: &mut Vec<Finding>) {
 fn asked_for_master(index: usize, instance: &VrrpInstance, asked: &NodeName) -> Finding {
     let preferred = instance.preferred().map_or("nobody", NodeName::as_str);
     let message = format!(
-        "{}: state MASTER is asked for on {asked}; hactl renders BACKUP on all nodes, and by its priority {preferred} becomes the owner",
+        "{}: state MASTER is requested on {asked}; hactl renders BACKUP on all nodes, and {preferred} becomes the owner by priority",
         instance.name
     );
     let path = places::instance_key(index, "state_master_on");

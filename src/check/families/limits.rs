@@ -1,4 +1,4 @@
-//! How many files nginx may open (NG005).
+//! nginx's limit on open files (NG005).
 
 use crate::agent::Observation;
 use crate::check::evidence::{HostEvidence, PlanEvidence};
@@ -11,21 +11,21 @@ use crate::plan::NodePlan;
 rules! { RULES:
 NG005 {
     Warning, [Host(running), Plan(to_come)],
-    title: "nginx may open too few files for its connections",
-    reason: "A worker needs a file for each of its worker_connections, listening sockets and connections to upstreams among them, and up to one more for what a connection reads or buffers on the disk. Beyond the limit it refuses connections (\"Too many open files\"): systemd's own limit of 1024 let 2,200 of 5,000 clients in (measured).",
+    title: "nginx's limit on open files is too low for its connections",
+    reason: "A worker needs a file descriptor for each of its worker_connections, which include listening sockets and upstream connections, and up to one more for the file that a connection reads or buffers on disk. Beyond the limit it refuses connections (\"Too many open files\"): systemd's own limit of 1024 let 2,200 of 5,000 clients in (measured).",
     fix: "set `worker_rlimit_nofile` in nginx.conf, or `LimitNOFILE=` of nginx.service, to twice worker_connections, then restart nginx",
 }
 }
 
-/// nginx's own number.
+/// nginx's default for `worker_connections`.
 const CONNECTIONS: u64 = 512;
 
-/// An nginx that hactl has set up runs there. Before the first apply its limit is not the cluster's.
+/// True if an nginx that hactl has set up runs there. Before the first apply, its limit is not the cluster's.
 fn runs_ours(seen: &Observation) -> bool {
     seen.recorded.is_some() && seen.service(UnitId::NGINX).is_active()
 }
 
-/// The limit that the running nginx has.
+/// The limit of the running nginx.
 fn running(evidence: &HostEvidence<'_>, findings: &mut Findings) {
     let HostEvidence { node, seen, .. } = *evidence;
     let (true, Some(limit), Some(conf)) =
@@ -43,7 +43,7 @@ fn running(evidence: &HostEvidence<'_>, findings: &mut Findings) {
     }
 }
 
-/// The limit that files to come set, where no nginx of the cluster's runs that could tell.
+/// The limit that the new files set, unless an nginx of the cluster runs, whose limit is known.
 fn to_come(evidence: &PlanEvidence<'_>, findings: &mut Findings) {
     for node in evidence.plan.changing() {
         let host = evidence.seen.iter().find(|host| host.node == node.node);
@@ -61,7 +61,7 @@ fn to_come(evidence: &PlanEvidence<'_>, findings: &mut Findings) {
         let limit: Option<u64> = conf.worker_rlimit_nofile.or(of_unit);
         if let Some(limit) = limit.filter(|limit| *limit < needed(connections)) {
             let message = format!(
-                "{}: by its files, a worker of nginx may open {limit} files and have {connections} worker_connections",
+                "{}: as configured, a worker of nginx may open {limit} files and have {connections} worker_connections",
                 node.node
             );
             let path = places::node(evidence.cluster, &node.node);
@@ -74,7 +74,7 @@ fn needed(connections: u64) -> u64 {
     connections.saturating_mul(2)
 }
 
-/// The configuration that lies there, whoever wrote it.
+/// The live configuration, whoever wrote it.
 fn live_conf(seen: &Observation) -> Option<Conf> {
     Some(Conf::read(&seen.serving.as_ref()?.conf_files()))
 }

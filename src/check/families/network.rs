@@ -1,4 +1,4 @@
-//! What else works on a node's network (FW001, KA054).
+//! What else interferes with VRRP on a node's network (FW001, KA054).
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use crate::model::InterfaceName;
 rules! { RULES:
 FW001 {
     Error, [Running(dropped)],
-    title: "VRRP's adverts do not arrive",
-    reason: "A node that hears no adverts takes the VIP, too: two owners. That is said only of nodes that are MASTER at the same time, by keepalived's own counters over two seconds: one sent adverts, and the other one received none of them, nor any that it had to reject. What drops them is not seen: a firewall on either node, or the network between them. While one node owns the VIP nothing is said, since backups send nothing.",
-    fix: "allow IP protocol 112 between the nodes: see `nft list ruleset` on both, and what filters between them",
+    title: "VRRP adverts do not arrive",
+    reason: "A node that receives no adverts takes the VIP, too: two owners. hactl reports this only of nodes that are MASTER at the same time, from keepalived's own counters over two seconds: one node sent adverts, and the other neither received nor rejected any. It cannot see what drops them: a firewall on either node, or the network between them. While a single node owns the VIP hactl reports nothing, since backups send no adverts.",
+    fix: "allow IP protocol 112 between the nodes: check `nft list ruleset` on both, and any firewall between them",
 }
 KA054 {
     Warning, [Host(networkd_takes_addresses)],
-    title: "the VIP may go when systemd-networkd starts",
-    reason: "Where a link's .network file does not say `KeepConfiguration=`, systemd-networkd removes addresses that are not its own when it configures the link, as at a restart of its service by an upgrade (systemd.network(5); keepalived issues 836 and 1385). keepalived 1.3.9 never notices, later ones do.",
-    fix: "set `KeepConfiguration=static` under `[Network]` of that file, or in a drop-in of it",
+    title: "the VIP may disappear when systemd-networkd starts",
+    reason: "Where a link's .network file does not say `KeepConfiguration=`, systemd-networkd removes foreign addresses when it configures the link, for example when an upgrade restarts its service (systemd.network(5); keepalived issues 836 and 1385). keepalived 1.3.9 never notices; later releases do.",
+    fix: "set `KeepConfiguration=static` under `[Network]` of that file, or in a drop-in",
 }
 }
 
-/// Addresses that keepalived adds have no lifetime, which makes them static to networkd.
+/// keepalived adds addresses without a lifetime, which networkd treats as static.
 fn networkd_takes_addresses(evidence: &HostEvidence<'_>, findings: &mut Findings) {
     let HostEvidence {
         cluster,
@@ -48,7 +48,7 @@ fn networkd_takes_addresses(evidence: &HostEvidence<'_>, findings: &mut Findings
             continue;
         }
         let message = format!(
-            "{}: systemd-networkd manages {interface} by {}, which does not keep addresses of others: its next \
+            "{}: systemd-networkd manages {interface} with {}, which does not keep foreign addresses: its next \
              restart may remove the VIP",
             node.name, networkd.file
         );
@@ -56,7 +56,7 @@ fn networkd_takes_addresses(evidence: &HostEvidence<'_>, findings: &mut Findings
     }
 }
 
-/// Fewer may be lost by chance, or be those of a node that has only just become MASTER.
+/// Fewer may be lost by chance, or come from a node that has just become MASTER.
 const ENOUGH: u64 = 2;
 
 fn dropped(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
@@ -81,7 +81,7 @@ fn dropped(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
                 continue;
             }
             let message = format!(
-                "{}: {} is MASTER and received no advert within two seconds, in which another MASTER did send: {}",
+                "{}: {} is MASTER and received no advert within two seconds while another MASTER sent some: {}",
                 receiver.node,
                 vrrp.instance,
                 unheard.join(", ")
@@ -97,8 +97,8 @@ fn masters(seen: &Observation) -> impl Iterator<Item = &VrrpState> {
     all.filter(|vrrp| vrrp.state == InstanceState::Master)
 }
 
-/// What `sender` sent that is meant for the instance `to` of another node; `None` where the two would not hear each
-/// other by how they are configured (KA020), or where nothing tells.
+/// The adverts that `sender` sent for the instance `to` of another node. `None` if their configuration keeps the two
+/// from hearing each other (KA020), or if that is unknown.
 fn sent_to<'a>(sender: &'a Observation, to: &VrrpState) -> Option<&'a Adverts> {
     let from = masters(sender).find(|vrrp| vrrp.instance == to.instance)?;
     let is_one_router =

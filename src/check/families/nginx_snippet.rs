@@ -1,10 +1,10 @@
-//! Hosts by name in raw nginx snippets: those that nginx resolves when it starts.
+//! Host names in raw nginx snippets that nginx resolves when it starts.
 
 use crate::check::places;
 use crate::conf::nginx::{Item, items};
 use crate::model::{Cluster, InventoryPath, ServerAddress};
 
-/// Directives whose first parameter is a server, or a URL on one.
+/// Directives whose first parameter is a server or a URL.
 const PASSES: [&str; 6] = [
     "proxy_pass",
     "grpc_pass",
@@ -14,7 +14,7 @@ const PASSES: [&str; 6] = [
     "memcached_pass",
 ];
 
-/// The names in `cluster`'s snippets, each with the snippet's place.
+/// The names in the cluster's snippets, each with the place of its snippet.
 pub(super) fn names(cluster: &Cluster) -> Vec<(InventoryPath, String)> {
     let http = cluster.nginx.raw_http.as_deref();
     let http = http.map(|text| (places::nginx("raw_http"), text));
@@ -28,7 +28,7 @@ pub(super) fn names(cluster: &Cluster) -> Vec<(InventoryPath, String)> {
         .chain(sites)
         .map(|(path, text)| (path, statements(text)))
         .collect();
-    // A snippet's own upstreams are no hosts, and neither are the inventory's.
+    // Names of upstreams, in a snippet or in the inventory, are not hosts.
     let own = read.iter().flat_map(|(_, statements)| statements);
     let own = own.filter_map(|words| match words.as_slice() {
         [keyword, name, ..] if keyword == "upstream" => Some(name.as_str()),
@@ -67,7 +67,7 @@ fn of_statement(words: &[String]) -> Vec<String> {
     first.into_iter().chain(logs).filter_map(host).collect()
 }
 
-/// The name of the host in `HOST`, `HOST:PORT` or a URL; `None` for addresses, sockets and variables.
+/// The host name in `HOST`, `HOST:PORT` or a URL. `None` for addresses, sockets and variables.
 fn host(text: &str) -> Option<String> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let rest = rest.split('/').next().unwrap_or_default();
@@ -78,7 +78,7 @@ fn host(text: &str) -> Option<String> {
     with_port.ok()?.name().map(str::to_owned)
 }
 
-/// The directives of a snippet as their words, those that open a block among them.
+/// The directives of a snippet as lists of words, including those that open a block.
 fn statements(text: &str) -> Vec<Vec<String>> {
     let words = |item| match item {
         Item::Directive(words) | Item::Open(words) => Some(words),

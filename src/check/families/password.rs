@@ -1,4 +1,4 @@
-//! VRRP's password, which is known only once it was fetched, and what every sample has (KA030 to KA032).
+//! VRRP's password, which is known only after it was fetched, and values copied from samples (KA030 to KA032).
 
 use secrecy::ExposeSecret;
 
@@ -10,30 +10,30 @@ rules! { RULES:
 KA030 {
     Warning, [Secrets(password)],
     title: "a password of more than 8 characters",
-    reason: "VRRPv2 sends 8 characters; keepalived cuts the rest, and its test of the file fails.",
+    reason: "VRRPv2 sends 8 characters; keepalived cuts the rest, and `keepalived -t` fails.",
     fix: "use a random password of at most 8 characters",
 }
 KA031 {
     Error, [Inventory(of_version_three), Secrets(password)],
     title: "an authentication that cannot work",
-    reason: "VRRPv3 has none: keepalived ignores it, and its test of the file fails. Shell text such as `$(openssl …)` is taken literally and cut to 8 characters. AH is not recommended by keepalived itself, and hactl never renders it.",
+    reason: "VRRPv3 has none: keepalived ignores it, and `keepalived -t` fails. Shell text such as `$(openssl …)` is taken literally and cut to 8 characters. AH is not recommended by keepalived itself, and hactl never renders it.",
     fix: "remove the authentication and let a firewall keep protocol 112 to the peers; with VRRPv2 use a random password of at most 8 characters",
 }
 KA032 {
     Warning, [Inventory(sample_router_ids), Secrets(password)],
-    title: "the virtual_router_id or the password of the samples",
-    reason: "51 is in every sample and guide, so it is the first id that another cluster on the same wire has too. The passwords of the samples are the first that anyone tries.",
+    title: "a virtual_router_id or a password from the samples",
+    reason: "51 is in every sample and guide, so another cluster on the same network is likely to use it, too. The passwords of the samples are the first that anyone tries.",
     fix: "choose a virtual_router_id of your own, and a random password",
 }
 }
 
-/// The id that every sample and guide uses.
+/// The `virtual_router_id` of most samples and guides.
 const SAMPLE_ROUTER_ID: u8 = 51;
 
-/// What the field of version 2's packet holds.
+/// Length of the password field in a VRRPv2 packet.
 const FIELD: usize = 8;
 
-/// Passwords of keepalived's samples, of guides, and of nobody's choosing.
+/// Passwords from keepalived's samples and from guides, and other common ones.
 const SAMPLES: [&str; 8] = [
     "1111", "1234", "12345678", "nginx_ha", "pass", "password", "secret", "keepaliv",
 ];
@@ -42,7 +42,7 @@ fn password(cluster: &Cluster, secrets: &Secrets, findings: &mut Vec<Finding>) {
     let Some(authentication) = &cluster.vrrp.authentication else {
         return;
     };
-    // What was not fetched is reported by whoever fetches.
+    // A password that could not be fetched is reported by the code that fetches it.
     let Ok(secret) = secrets.get(&authentication.password) else {
         return;
     };
@@ -59,7 +59,7 @@ fn password(cluster: &Cluster, secrets: &Secrets, findings: &mut Vec<Finding>) {
         );
         findings.push(Finding::new(&KA030, path(), message));
     }
-    // By what is sent of it: a longer password that starts like a sample's is a sample's.
+    // Only what is sent counts: a longer password that starts like a sample's is as weak.
     if SAMPLES
         .iter()
         .any(|sample| password == *sample || cut(password) == *sample)
@@ -84,8 +84,7 @@ fn of_version_three(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether everyone on the wire hears `instance`: because it was asked for, or because unicast is
-/// not to be had.
+/// Whether all hosts on the network hear `instance`, because multicast was requested or unicast is impossible.
 fn is_multicast(cluster: &Cluster, instance: &VrrpInstance) -> bool {
     let vip = instance.addresses.first();
     let is_ipv6 = vip.is_some_and(|vip| vip.addr().is_ipv6());
@@ -109,7 +108,7 @@ fn sample_router_id(
     instance: &VrrpInstance,
     findings: &mut Vec<Finding>,
 ) {
-    // By unicast the peers hear each other only, so that nobody else's id matters.
+    // With unicast, only the peers hear each other, so ids of others do not matter.
     if !is_multicast(cluster, instance) || instance.virtual_router_id.get() != SAMPLE_ROUTER_ID {
         return;
     }

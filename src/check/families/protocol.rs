@@ -1,5 +1,5 @@
-//! What the VRRP versions can say, and who else says it (KA017 to KA019, KA031, KA032, KA050,
-//! KA055, KA056, KA059, KA060).
+//! Limits of the VRRP versions, and conflicts with other settings (KA017 to KA019, KA031, KA032, KA050, KA055, KA056,
+//! KA059, KA060).
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use crate::model::{
 rules! { RULES:
 KA017 {
     Error, [Inventory(interval)],
-    title: "adverts more often than VRRPv2 can say",
-    reason: "VRRPv2 sends its interval in whole seconds. keepalived rounds, and its test of the file fails.",
+    title: "an advert interval that VRRPv2 cannot express",
+    reason: "VRRPv2 sends its interval in whole seconds. keepalived rounds any other, and `keepalived -t` fails.",
     fix: "use VRRPv3, or an interval of whole seconds",
 }
 KA018 {
     Warning, [Inventory(families)],
     title: "an IPv6 VIP with VRRPv2",
-    reason: "VRRPv2 (RFC 3768) is IPv4 only, and releases of keepalived differ in what they make of the two together. hactl renders version 3 for such an instance, without the password.",
+    reason: "VRRPv2 (RFC 3768) is IPv4 only, and keepalived's releases handle the combination differently. hactl renders version 3 for such an instance, without the password.",
     fix: "use VRRPv3 for all",
 }
 KA019 {
     Warning, [Inventory(families)],
-    title: "unicast asked for, and not to be had",
-    reason: "Unicast peers have to be of the VIP's family, and strict mode refuses them. hactl renders multicast for such an instance: the network has to carry it, and everyone on the wire hears it.",
+    title: "unicast requested where it is impossible",
+    reason: "Unicast peers must be of the VIP's address family, and strict mode refuses them. hactl renders multicast for such an instance: the network has to carry it, and every host on it receives the adverts.",
     fix: "give the nodes addresses of the VIP's family and turn strict mode off, or ask for multicast",
 }
 KA021 {
     Error, [ByConstruction("hactl renders each node's unicast peers from the inventory: all other nodes, never itself. A raw snippet with `unicast_peer` breaks KA007")],
-    title: "unicast peers asymmetric, or the node among them",
-    reason: "A node that is not among its peer's peers is never heard there: two owners (measured).",
+    title: "unicast peers that are not mutual, or that include the node itself",
+    reason: "A node that its peer does not list is never heard by that peer: two owners (measured).",
     fix: "list every other node on every node",
 }
 KA022 {
@@ -56,21 +56,21 @@ KA055 {
 }
 KA056 {
     Warning, [Inventory(strict)],
-    title: "strict mode overrides what was asked for",
+    title: "strict mode overrides other settings",
     reason: "In strict mode keepalived refuses unicast peers, ignores the password and resets `preempt_delay`. hactl renders the instance without them.",
     fix: "turn strict mode off, or remove what it overrides",
 }
 KA059 {
     Warning, [Inventory(few_adverts)],
-    title: "too few adverts are waited for",
-    reason: "A node that misses so few adverts takes the VIP, and by chance alone they are lost one after the other more often than the three a second apart of RFC 9568. Three of 50 ms moved the VIP once in half a minute where 5 % of packets were lost, and eight times at 10 %, since two are enough when the third comes late; eight of 20 ms take as long and never moved it (measured).",
-    fix: "wait for more adverts (`down_timer_adverts`), or say `failover: standard`",
+    title: "too few missed adverts cause a failover",
+    reason: "A backup that misses this few adverts in a row takes the VIP, and random packet loss causes that more often than with RFC 9568's three adverts a second apart. Three adverts every 50 ms moved the VIP once in half a minute at 5 % packet loss, and eight times at 10 %, since losing two is enough when the third is late. Eight every 20 ms take as long and never moved it (measured).",
+    fix: "raise `down_timer_adverts`, or set `failover: standard`",
 }
 KA060 {
     Warning, [Inventory(fast_in_seconds)],
     title: "`failover: fast` with VRRPv2",
-    reason: "VRRPv2 counts in whole seconds (RFC 3768, 5.3.7), so that `fast` is as `standard`: a lost node is noticed after 2 to 3 s, not after 0.14 to 0.16 s. What resigns, as a node does whose nginx is dead, is not waited for in either.",
-    fix: "use VRRPv3, or say `failover: standard`",
+    reason: "VRRPv2 counts in whole seconds (RFC 3768, 5.3.7), so `fast` is no faster than `standard`: a lost node is noticed after 2 to 3 s, not after 0.14 to 0.16 s. A node that resigns, such as one whose nginx is dead, is replaced without that wait in either.",
+    fix: "use VRRPv3, or set `failover: standard`",
 }
 }
 
@@ -84,15 +84,15 @@ fn interval(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
-/// VRRPv2 knows whole seconds only.
+/// VRRPv2 has only whole seconds.
 fn can_say_its_interval(cluster: &Cluster) -> bool {
     cluster.vrrp.version == VrrpVersion::V3 || cluster.vrrp.advert_interval.is_whole_seconds()
 }
 
-/// Of so many packets the network of KA059 loses one.
+/// KA059 assumes a network that loses one in this many packets.
 const ONE_LOST_IN: f64 = 10.0;
 
-/// How often a second as many adverts as make a backup take over are lost one after the other.
+/// How often per second enough adverts in a row are lost to make a backup take over.
 fn needless_takeovers(interval: Duration, missing: u8) -> f64 {
     ONE_LOST_IN.powi(-i32::from(missing)) / interval.as_secs_f64()
 }
@@ -101,7 +101,7 @@ fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
     let (missing, interval) = (vrrp.down_timer_adverts, vrrp.advert_interval.duration());
     let often = |missing| needless_takeovers(interval, missing);
-    // Half as often again as with what the RFC has: three adverts of a second.
+    // 1.5 times the rate with RFC 9568's defaults: three adverts, one second apart.
     let too_often = 1.5 * needless_takeovers(Duration::from_secs(1), DownTimerAdverts::RFC.get());
     if cluster.nodes.len() < 2
         || !can_say_its_interval(cluster)
@@ -114,7 +114,7 @@ fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
         several => format!("{several} adverts"),
     };
     let message = format!(
-        "another node takes the VIP as soon as it misses {what} of {} s: where one packet in {ONE_LOST_IN} is lost, every {:.0} s or more often",
+        "another node takes the VIP as soon as it misses {what}, sent every {} s: if one packet in {ONE_LOST_IN} is lost, that happens every {:.0} s or more often",
         vrrp.advert_interval.keepalived(),
         often(missing.get()).recip()
     );
@@ -127,24 +127,24 @@ fn few_adverts(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let enough = (1..=u8::MAX).find(|missing| often(*missing) <= too_often);
     let fix = match enough.filter(|_| !vrrp.strict) {
         Some(enough) if enough > DownTimerAdverts::RFC.get() => format!(
-            "set `down_timer_adverts: {enough}`, which needs keepalived 2.2.3 or later, or say `failover: standard` without `advert_interval`"
+            "set `down_timer_adverts: {enough}`, which needs keepalived 2.2.3 or later, or set `failover: standard` without `advert_interval`"
         ),
-        Some(_) => "remove `down_timer_adverts`: three are then waited for".to_owned(),
-        None => "strict mode insists on three: turn it off, or say `failover: standard` without `advert_interval`".to_owned(),
+        Some(_) => "remove `down_timer_adverts`: keepalived then waits for three".to_owned(),
+        None => "turn strict mode off, which insists on three, or set `failover: standard` without `advert_interval`".to_owned(),
     };
     findings.push(Finding::new(&KA059, places::vrrp(key), message).fix(fix));
 }
 
-/// `fast` counts in hundredths of a second.
+/// `fast` needs intervals in hundredths of a second.
 fn fast_in_seconds(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
     let is_both = (vrrp.failover, vrrp.version) == (Failover::Fast, VrrpVersion::V2);
-    // Another interval was set by hand.
+    // With any other interval, it was set explicitly.
     if is_both
         && vrrp.advert_interval.duration() == Duration::from_secs(1)
         && cluster.nodes.len() > 1
     {
-        let message = "VRRPv2 knows whole seconds: adverts every second are not `fast`";
+        let message = "VRRPv2 counts in whole seconds: one advert a second is not `fast`";
         let path = places::vrrp("failover");
         findings.push(Finding::new(&KA060, path, message));
     }
@@ -154,7 +154,7 @@ fn strict(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let vrrp = &cluster.vrrp;
     if !vrrp.strict {
         if let Some(chain) = &vrrp.iptables_chain {
-            let message = format!("the chain {chain} has no use: strict mode is off");
+            let message = format!("the chain {chain} has no effect: strict mode is off");
             let path = places::vrrp("iptables_chain");
             findings.push(Finding::new(&KA055, path, message));
         }
@@ -209,8 +209,8 @@ fn family(cluster: &Cluster, index: usize, instance: &VrrpInstance, findings: &m
             );
             let mut finding = Finding::new(&KA019, path, message);
             if has_both_families(cluster) && others.len() == cluster.nodes.len() {
-                // A node has one address, so that whatever it is, some VIPs are not of its family.
-                finding = finding.fix("nothing, where the network carries multicast; else leave one family's VIPs to a cluster of their own");
+                // Nodes have one address each, so some VIPs are of the other family in any case.
+                finding = finding.fix("no action is needed if the network carries multicast; otherwise give one family's VIPs a cluster of their own");
             }
             findings.push(finding);
         }

@@ -1,5 +1,5 @@
-//! Raw keepalived snippets (KA004, KA005, KA007, KA008). What they mean is nobody's business but
-//! keepalived's; these rules catch what keepalived would silently ignore.
+//! Raw keepalived snippets (KA004, KA005, KA007, KA008). These rules do not interpret a snippet. They catch what
+//! keepalived would silently ignore.
 
 use super::snippet::{self, Line, Meaning, Snippet};
 use crate::check::keywords::{Scope, keyword, nearest};
@@ -16,13 +16,13 @@ KA004 {
 KA005 {
     Error, [Inventory(snippets)],
     title: "a keyword in a raw snippet that keepalived does not know there",
-    reason: "keepalived ignores an unknown keyword and goes on with its default: `priorty 100` means priority 100 on all nodes (measured).",
+    reason: "keepalived ignores an unknown keyword and uses its default: `priorty 100` means priority 100 on all nodes (measured).",
     fix: "correct the keyword, or move it to the snippet where it belongs",
 }
 KA007 {
     Error, [Inventory(snippets)],
     title: "a raw snippet sets what hactl renders",
-    reason: "keepalived takes one of the two values, silently, and hactl's rules and simulation then speak of another configuration than the one that runs.",
+    reason: "keepalived silently uses one of the two values, so hactl's rules and simulation may describe a configuration that is not the one running.",
     fix: "use the inventory's own setting",
 }
 KA008 {
@@ -116,8 +116,7 @@ fn look_at(cluster: &Cluster, snippet: &Snippet<'_>, line: &Line<'_>) -> Option<
     }
 }
 
-/// What is wrong with `name` at `scope` (in a block of the snippet's own where there is none), and
-/// what to do.
+/// What is wrong with `name` at `scope`, and the fix. No scope means a block inside the snippet.
 fn unknown(name: &str, scope: Option<Scope>) -> Option<(String, String)> {
     let Some(known) = keyword(name) else {
         let fix = match nearest(name) {
@@ -142,7 +141,7 @@ fn unknown(name: &str, scope: Option<Scope>) -> Option<(String, String)> {
     Some((problem, format!("move it to where it belongs, {place}")))
 }
 
-/// What hactl renders itself, if `name` at `scope` is that.
+/// Says that hactl renders `name` itself, if it does so at `scope`.
 fn rendered(cluster: &Cluster, name: &str, scope: Option<Scope>, text: &str) -> Option<String> {
     let scope = scope?;
     let keywords: &[&str] = match scope {
@@ -153,7 +152,7 @@ fn rendered(cluster: &Cluster, name: &str, scope: Option<Scope>, text: &str) -> 
     if keywords.contains(&name) {
         return Some(format!("hactl renders `{name}` {} itself", scope.label()));
     }
-    // At the top level an instance of one's own is welcome, one of hactl's is not.
+    // At the top level, the user may define other instances, but not one of hactl's.
     let named = text.trim_end_matches('{').split_whitespace().nth(1);
     let is_ours = cluster
         .instances

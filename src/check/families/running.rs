@@ -1,4 +1,4 @@
-//! What a running cluster breaks (DR001 to DR003, KA020).
+//! Rules that a running cluster violates (DR001 to DR003, KA020).
 
 use super::scripts::rule_of;
 use crate::check::evidence::ClusterEvidence;
@@ -10,14 +10,14 @@ rules! { RULES:
 DR001 {
     Error, [Running(broken)],
     title: "a VIP has no owner, or more than one",
-    reason: "Clients reach nobody, or now this node and now that.",
-    fix: "look at `journalctl -u keepalived` on the nodes, and at whether they hear each other (IP protocol 112)",
+    reason: "Clients reach no node, or flip between nodes.",
+    fix: "read `journalctl -u keepalived` on the nodes, and check that they hear each other (IP protocol 112)",
 }
 DR002 {
     Error, [Running(broken)],
     title: "the owner is unhealthy while a peer is healthy",
-    reason: "The failover did not come.",
-    fix: "look at the check on the owner: whether it runs, what it returns, what keepalived makes of it",
+    reason: "The failover did not happen.",
+    fix: "check on the owner that the check script runs, what it returns, and what keepalived logs about it",
 }
 DR003 {
     Error, [Running(broken)],
@@ -28,13 +28,13 @@ DR003 {
 KA020 {
     Error, [Running(broken)],
     title: "nodes disagree on virtual_router_id, version, interval or VIPs",
-    reason: "Any of these being different makes two owners. One inventory renders all nodes alike, so this is a node changed by hand or not yet converged.",
+    reason: "A difference in any of these makes two owners. One inventory renders all nodes alike, so the node was changed by hand or has not converged yet.",
     fix: "apply the inventory on all nodes",
 }
 }
 
 impl Rule {
-    /// The rule that a running cluster breaks with `problem`.
+    /// The rule that a running cluster violates with `problem`.
     pub fn of_problem(problem: &Problem) -> Option<&'static Self> {
         match problem {
             Problem::NoOwner { .. } | Problem::SeveralOwners { .. } => Some(&DR001),
@@ -55,7 +55,7 @@ impl Rule {
     }
 }
 
-/// What `health` says of the cluster, as findings of rules.
+/// Turns the problems found by `health` into findings.
 fn broken(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     for problem in evidence.problems {
         if let Some(rule) = Rule::of_problem(problem) {
@@ -82,7 +82,7 @@ fn finding(rule: &'static Rule, problem: &Problem, evidence: &ClusterEvidence<'_
     finding
 }
 
-/// True for a VIP without an owner where nodes are known to be kept from being elected.
+/// True for a VIP without an owner if it is known why nodes cannot be elected.
 fn is_explained(problem: &Problem, all: &[Problem]) -> bool {
     let is_cause = |other: &Problem| matches!(other, Problem::NotElectable { causes, .. } if !causes.is_empty());
     matches!(problem, Problem::NoOwner { .. }) && all.iter().any(is_cause)

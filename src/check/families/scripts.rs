@@ -12,24 +12,24 @@ KA040 {
     Error, [Running(live), Plan(to_come)],
     title: "a script is missing or not executable",
     reason: "keepalived then disables the check and keeps MASTER (measured): it fails open, silently.",
-    fix: "run `hactl apply` to restore a script of hactl's; install your own on every node with mode 0755",
+    fix: "run `hactl apply` to restore hactl's own scripts; install yours on every node with mode 0755",
 }
 KA041 {
     Error, [Running(live), Plan(to_come)],
     title: "an unsafe path to a script",
-    reason: "With script security keepalived runs no script as root whose path others can write to.",
-    fix: "make every folder of the path root's and writable by root alone",
+    reason: "With script security, keepalived refuses to run a script as root if others can write to its path.",
+    fix: "make root the owner and only writer of every folder on the path",
 }
 }
 
-/// Those of the running keepalived.
+/// The scripts of the running keepalived.
 fn live(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     let found = evidence.problems.iter();
     findings.extend(found.filter_map(|problem| finding(evidence.cluster, problem)));
 }
 
-/// Those that a plan's files name, on the nodes that it changes. What a node lacked before is no reason against a
-/// plan.
+/// The scripts in a plan's files, on the nodes that it changes. A script that a node already lacks does not rule out
+/// a plan.
 fn to_come(evidence: &PlanEvidence<'_>, findings: &mut Findings) {
     let PlanEvidence {
         cluster,
@@ -63,7 +63,7 @@ fn finding(cluster: &Cluster, problem: &Problem) -> Option<Finding> {
     Some(Finding::new(rule_of(script), place, problem.to_string()).on(node))
 }
 
-/// The rule that such a script breaks.
+/// The rule that such a script violates.
 pub(super) fn rule_of(script: &UnusableScript) -> &'static Rule {
     match script {
         UnusableScript::Unsafe { .. } => &KA041,
@@ -71,8 +71,8 @@ pub(super) fn rule_of(script: &UnusableScript) -> &'static Rule {
     }
 }
 
-/// True for what a template names and the packages that are yet to be installed may bring. A notify hook is the
-/// user's own, and comes with none.
+/// True if a package that is yet to be installed may bring the script. That cannot be so for a notify hook, which is
+/// the user's own.
 fn may_be_installed(cluster: &Cluster, node: &NodePlan, problem: &Problem) -> bool {
     let Problem::ScriptUnusable {
         path,

@@ -1,4 +1,4 @@
-//! Servers behind the proxy, as the nodes find them (NG017 to NG019).
+//! Upstream servers as the nodes reach them (NG017 to NG019).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,20 +13,20 @@ rules! { RULES:
 NG017 {
     Error, [Plan(unresolved_in_plan), Cluster(unresolved)],
     title: "a node cannot resolve a server's name",
-    reason: "nginx resolves the names of servers once, those in raw snippets among them, when it starts or reloads. A name that stops resolving changes nothing for the nginx that runs, but every reload is refused and the next start fails, on each node that cannot resolve it (measured).",
-    fix: "make the name resolve there, by DNS or /etc/hosts, or use the server's address; nginx 1.27.3 and later can look names up while it runs, with `resolve` and a `resolver` in an upstream of your own in `nginx.raw_http`",
+    reason: "nginx resolves server names, including those in raw snippets, only when it starts or reloads. A name that stops resolving does not affect the running nginx, but every reload is refused and the next start fails on each node that cannot resolve it (measured).",
+    fix: "make the name resolve there, by DNS or /etc/hosts, or use the server's address; nginx 1.27.3 and later can look names up at run time, with `resolve` and a `resolver` in an upstream of your own in `nginx.raw_http`",
 }
 NG018 {
     Warning, [Cluster(unreached)],
     title: "a node cannot connect to a server",
-    reason: "nginx asks the servers that are left, and this one again and again: every such try costs a client up to the connect timeout. A typed address, a firewall or a server that is not up yet looks the same from here.",
+    reason: "nginx uses the remaining servers but keeps retrying this one, and each retry costs a client up to the connect timeout. A mistyped address, a firewall and a server that is not up yet look the same from here.",
     fix: "start the server or correct its address; if it is down on purpose, set `down: true`",
 }
 NG019 {
     Warning, [Cluster(unreached)],
     title: "a node cannot connect to any server of an upstream",
-    reason: "The node answers every request for it with 502, while it may own the VIP. plan and apply say so before they ask, and status for as long as it lasts; but it is no failure of a change, which would be undone for servers that are down with or without it, and a proxy may be set up before what is behind it.",
-    fix: "start the servers, or correct their addresses and the way from this node to them",
+    reason: "The node answers every request for this upstream with 502, and it may own the VIP. plan and apply report it before they ask, and status for as long as it lasts. It does not fail a change: a rollback would not bring the servers back, and a proxy may be set up before its servers.",
+    fix: "start the servers, or correct their addresses or the route from this node to them",
 }
 }
 
@@ -38,7 +38,7 @@ fn unresolved_in_plan(evidence: &PlanEvidence<'_>, findings: &mut Vec<Finding>) 
     names(evidence.cluster, evidence.seen, findings);
 }
 
-/// Each name once, at the first place that has it, with the nodes that cannot resolve it.
+/// Reports each name once, at its first place, with the nodes that cannot resolve it.
 fn names(cluster: &Cluster, seen: &[Observation], findings: &mut Vec<Finding>) {
     let unresolved: Vec<(&NodeName, Vec<String>)> = seen
         .iter()
@@ -64,7 +64,7 @@ fn names(cluster: &Cluster, seen: &[Observation], findings: &mut Vec<Finding>) {
     }
 }
 
-/// The names that nginx resolves when it starts: servers, and hosts in raw snippets.
+/// Names that nginx resolves when it starts: servers, and hosts in raw snippets.
 pub(in crate::check) fn resolved_at_start(cluster: &Cluster) -> Vec<(InventoryPath, String)> {
     let of_upstream = |upstream: &Upstream| {
         let servers = upstream.servers.iter().enumerate();
@@ -88,7 +88,7 @@ struct Unreached {
     cause: String,
 }
 
-/// One whose name does not resolve breaks a rule of its own.
+/// Leaves out names that do not resolve, which have a rule of their own.
 fn unreached_by(seen: &[Observation]) -> Vec<Unreached> {
     let of_host = |host: &Observation| {
         let node = host.node.clone();
@@ -108,14 +108,14 @@ fn unreached_by(seen: &[Observation]) -> Vec<Unreached> {
     seen.iter().flat_map(of_host).collect()
 }
 
-/// Servers in service that nodes cannot connect to; for nodes that reach none of an upstream, that.
+/// Servers in service that nodes cannot connect to. If a node reaches none of an upstream, that is reported instead.
 fn unreached(evidence: &ClusterEvidence<'_>, findings: &mut Vec<Finding>) {
     let (cluster, unreached) = (evidence.cluster, unreached_by(evidence.seen));
     let is_udp = |upstream: &Upstream| {
         let mut streams = cluster.streams.iter();
         streams.any(|stream| stream.udp && stream.upstream == upstream.name)
     };
-    // Nothing can be told of a server that speaks UDP by a TCP connection.
+    // A TCP connection tells nothing about a server that speaks UDP.
     for upstream in cluster.upstreams.iter().filter(|it| !is_udp(it)) {
         let of = |server: &UpstreamServer| {
             let host = server.address.host().trim_matches(['[', ']']);

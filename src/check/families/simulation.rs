@@ -1,4 +1,4 @@
-//! The election, simulated (KA012).
+//! The simulated election (KA012).
 
 use crate::check::election::Election;
 use crate::check::places;
@@ -8,9 +8,9 @@ use crate::model::{Cluster, OnNginxFailure};
 rules! { RULES:
 KA012 {
     Error, [Inventory(elections)],
-    title: "the election goes wrong",
-    reason: "hactl simulates every set of dead nodes and dead nginx that the cluster can get into. In one of them the VIP stays on a dead nginx although a healthy node stands by, has no owner although a node stands for it, or has two.",
-    fix: "let a dead nginx mean FAULT, or use a weight that is larger than the highest priority less the lowest",
+    title: "a simulated election goes wrong",
+    reason: "hactl simulates every combination of dead nodes and dead nginx that the cluster can reach. In one of them the VIP stays on a dead nginx although a healthy node stands by, has no owner although a node could take it, or has two.",
+    fix: "set `on_nginx_failure: fault`, or use a weight larger than the highest priority minus the lowest",
 }
 }
 

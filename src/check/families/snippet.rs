@@ -1,11 +1,11 @@
-//! Raw keepalived snippets, read as keepalived reads them: line by line.
+//! Parses raw keepalived snippets line by line, as keepalived does.
 
 use crate::check::keywords::{Scope, keyword};
 use crate::check::places;
 use crate::conf::keepalived::{self as conf, Kind, Piece};
 use crate::model::{Cluster, InventoryPath, Version};
 
-/// Blocks that hold items, addresses and names, rather than keywords.
+/// Blocks that contain items, such as addresses and names, instead of keywords.
 const ITEM_BLOCKS: [&str; 17] = [
     "group",
     "interface_up_down_delays",
@@ -31,41 +31,39 @@ const ITEM_BLOCKS: [&str; 17] = [
 pub(super) struct Snippet<'a> {
     /// Its place in the inventory.
     pub(super) path: InventoryPath,
-    /// The block that hactl puts it into.
+    /// The block into which hactl inserts it.
     pub(super) scope: Scope,
     text: &'a str,
 }
 
-/// One line of a snippet that says something.
+/// A significant line of a snippet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    /// Its number in the snippet, from 1.
+    /// Line number in the snippet, from 1.
     pub(super) number: usize,
-    /// What it says, without comment.
+    /// The text without comment.
     pub(super) text: &'a str,
-    /// What it means.
     pub(super) meaning: Meaning<'a>,
 }
 
 /// What a line means to keepalived.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning<'a> {
-    /// A keyword and where it stands; `depth` counts the snippet's own blocks around it.
+    /// A keyword, and the number of the snippet's own blocks around it.
     Keyword {
         /// The keyword.
         name: &'a str,
         /// How many blocks of the snippet are open.
         depth: usize,
     },
-    /// A brace and something else that keepalived reads only on a line of its own.
+    /// A brace next to something that keepalived reads only on a line of its own.
     InlineBlock,
     /// A `}` without its `{`.
     Unopened,
-    /// A `{` that nothing closes; the line that opened it.
+    /// A `{` that nothing closes, reported at the line with the brace.
     Unclosed,
 }
 
-/// The snippets that `cluster` has.
 pub(super) fn of(cluster: &Cluster) -> Vec<Snippet<'_>> {
     let raw = &cluster.raw;
     let snippets = [
@@ -89,10 +87,10 @@ pub(super) fn of(cluster: &Cluster) -> Vec<Snippet<'_>> {
 }
 
 impl<'a> Snippet<'a> {
-    /// The lines that matter to a rule. What the preprocessor takes for itself is none.
+    /// The lines that rules look at, without those of the preprocessor.
     pub(super) fn lines(&self) -> Vec<Line<'a>> {
         let mut lines = Vec::new();
-        // The open blocks: the line that opened each, and whether it holds items.
+        // The open blocks: number and text of the opening line, and whether the block contains items.
         let mut open: Vec<(usize, &'a str, bool)> = Vec::new();
         // The keyword whose brace may stand on the next line.
         let mut last = "";
@@ -141,13 +139,13 @@ impl<'a> Snippet<'a> {
         lines
     }
 
-    /// `track_file` holds names in an instance, and keywords where it is defined.
+    /// `track_file` contains names in an instance, and keywords where it is defined.
     fn holds_items(&self, name: &str, depth: usize) -> bool {
         let defines = self.scope == Scope::Root && depth == 0;
         ITEM_BLOCKS.contains(&name) || name == "track_file" && !defines
     }
 
-    /// The keywords that `version` does not know yet, with their first release, once each.
+    /// Keywords newer than `version`, each once, with their first release.
     pub(super) fn newer_than(&self, version: Version) -> Vec<(&'a str, Version)> {
         let mut newer: Vec<_> = self
             .lines()

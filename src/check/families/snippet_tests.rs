@@ -1,4 +1,4 @@
-//! Snippets as keepalived reads them.
+//! Whether snippets are read as keepalived reads them.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What nginx listens on (NG002, NG008 to NG013).
+//! The sockets that nginx listens on (NG002, NG008 to NG013).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ NG010 {
     Error, [Inventory(streams)],
     title: "two proxies on one port",
     reason: "A stream and a site, or two streams, cannot share a socket: nginx refuses the file, or its bind fails at the reload.",
-    fix: "give each its own port",
+    fix: "give each a port of its own",
 }
 NG011 {
     Error, [Inventory(shared)],
@@ -40,19 +40,19 @@ NG011 {
 }
 NG012 {
     Warning, [Inventory(shared)],
-    title: "one server name twice on a socket",
+    title: "the same server name twice on one socket",
     reason: "nginx keeps the first and ignores the second: \"conflicting server name\".",
     fix: "remove the name from one of the sites",
 }
 NG013 {
     Error, [Inventory(shared)],
     title: "TLS and plain HTTP on one socket",
-    reason: "A socket speaks TLS for all sites that share it or for none; those that meant the other are unreachable.",
+    reason: "A socket speaks TLS for all sites that share it or for none; sites that expect the other are unreachable.",
     fix: "use one port for TLS and another for plain HTTP",
 }
 }
 
-/// A site's socket and its place.
+/// A site's socket, and its place in the inventory.
 struct Socket<'a> {
     site: usize,
     listen: &'a Listen,
@@ -111,7 +111,10 @@ fn address(cluster: &Cluster, socket: &Socket<'_>, findings: &mut Vec<Finding>) 
         .map(|node| node.name.as_str())
         .collect();
     if !without.is_empty() {
-        let message = format!("nothing says that {} have {address}", without.join(", "));
+        let message = format!(
+            "nothing in the inventory says that {} have {address}",
+            without.join(", ")
+        );
         findings.push(Finding::new(&NG008, socket.path.clone(), message));
     }
 }
@@ -157,7 +160,7 @@ fn streams(cluster: &Cluster, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What several sites make of one socket.
+/// Conflicts between sites that share a socket.
 fn shared(cluster: &Cluster, findings: &mut Vec<Finding>) {
     let sockets = sockets(cluster);
     let mut by_socket: BTreeMap<(Option<IpAddr>, u16), Vec<&Socket<'_>>> = BTreeMap::new();

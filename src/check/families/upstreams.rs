@@ -1,4 +1,4 @@
-//! Upstreams as they are configured (NG006, NG014 to NG016).
+//! The configuration of upstreams (NG006, NG014 to NG016).
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ NG014 {
 }
 NG015 {
     Error, [Inventory(backups)],
-    title: "a backup server with a method that has none",
+    title: "a backup server with a balancing method that allows none",
     reason: "nginx refuses `backup` together with `ip_hash` and `random`.",
     fix: "use round robin or least_conn, or remove `backup`",
 }

@@ -1,4 +1,4 @@
-//! What an old keepalived cannot do (KA006, KA023, KA052, KA057, KA058, KA066).
+//! Limitations of old versions of keepalived (KA006, KA023, KA052, KA057, KA058, KA066).
 
 use crate::check::evidence::VersionEvidence;
 use crate::check::places;
@@ -19,43 +19,43 @@ KA006 {
 }
 KA023 {
     Error, [Version(checksums)],
-    title: "VRRPv3 by unicast on a keepalived whose checksums are wrong",
-    reason: "Before 1.3.7 every second unicast peer gets a wrong VRRPv3 checksum (\"Invalid VRRPv3 checksum\", measured on 1.3.5 with three nodes) and drops the adverts: two owners.",
+    title: "VRRPv3 over unicast on a keepalived that sends wrong checksums",
+    reason: "Before 1.3.7 every other unicast peer gets a wrong VRRPv3 checksum (\"Invalid VRRPv3 checksum\", measured on 1.3.5 with three nodes) and drops the adverts: two owners.",
     fix: "use VRRPv2 or multicast on this cluster, or upgrade keepalived to 1.3.7 or later on all nodes",
 }
 KA052 {
     Warning, [Version(unchecked_reload)],
-    title: "this keepalived reloads without a check",
+    title: "this keepalived reloads without testing the file",
     reason: "Before 2.2.0 there is no `reload_check_config`: a structurally broken file makes keepalived exit at a reload and leave the VIP up, which makes two owners. hactl renders the keyword where keepalived knows it.",
     fix: "upgrade keepalived to 2.2.0 or later",
 }
 KA057 {
     Warning, [Version(no_track_file)],
-    title: "this keepalived cannot watch nginx's file",
-    reason: "From 2.0.0 on keepalived learns of a dead nginx at once, from a file that nginx's unit writes (`track_file`). An older one learns it from checks only, `fall` of them in a row.",
+    title: "this keepalived cannot track nginx's file",
+    reason: "From 2.0.0 on keepalived learns of a dead nginx at once, from a file that nginx's unit writes (`track_file`). An older one notices only after `fall` failed checks in a row.",
     fix: "upgrade keepalived to 2.0.0 or later, or check more often",
 }
 KA058 {
     Error, [Version(three_adverts)],
-    title: "this keepalived waits for three adverts only",
-    reason: "`down_timer_adverts` exists from 2.2.3 on. An older keepalived takes over after three, and three that come often enough for eight to be waited for go missing in ordinary use: the virtual IP would move without need.",
-    fix: "say `failover: standard` under `vrrp`, or upgrade keepalived to 2.2.3 or later; `advert_interval: 50ms` is as quick as `fast`, but lost packets move the virtual IP (KA059)",
+    title: "this keepalived always fails over after three missed adverts",
+    reason: "`down_timer_adverts` exists from 2.2.3 on. An older keepalived takes over after three missed adverts. At an interval short enough to wait for eight, three go missing in ordinary use: the virtual IP would move without need.",
+    fix: "set `failover: standard` under `vrrp`, or upgrade keepalived to 2.2.3 or later; `advert_interval: 50ms` is as quick as `fast`, but lost packets move the virtual IP (KA059)",
 }
 KA066 {
     Note, [Version(slows_all)],
     title: "`standard` in place of `fast`",
-    reason: "An inventory that names no failover profile gets `fast` where every node's keepalived can wait for eight missing adverts, which is so from 2.2.3 on. One that cannot decides for all: nodes with other timers would elect two owners.",
-    fix: "upgrade keepalived to 2.2.3 or later, and the next apply brings `fast` to all nodes; or say `failover: standard` under `vrrp`, and it stays",
+    reason: "An inventory that names no failover profile gets `fast` only if every node's keepalived can wait for eight missed adverts, which needs 2.2.3 or later. One older node puts all nodes on `standard`, since nodes with different timers would elect two owners.",
+    fix: "upgrade keepalived to 2.2.3 or later to get `fast` with the next apply, or set `failover: standard` under `vrrp` to keep it",
 }
 }
 
-/// True when `version` takes over after three missing adverts, and the cluster asks it to wait for more.
+/// True when `version` always takes over after three missed adverts, but the cluster is configured for more.
 pub(in crate::check) fn waits_for_three_only(cluster: &Cluster, version: Version) -> bool {
     cluster.vrrp.down_timer_adverts > DownTimerAdverts::RFC
         && !KeepalivedFeature::DownTimerAdverts.is_in(version)
 }
 
-/// That a node is why the cluster, whose inventory names no profile, has `standard` and not `fast`.
+/// Reports a node because of which a cluster without a configured profile gets `standard` instead of `fast`.
 fn slows_all(evidence: &VersionEvidence<'_>, findings: &mut Vec<Finding>) {
     let VersionEvidence {
         cluster,
@@ -99,7 +99,7 @@ fn unchecked_reload(evidence: &VersionEvidence<'_>, findings: &mut Vec<Finding>)
     let VersionEvidence { node, version, .. } = *evidence;
     if !KeepalivedFeature::ReloadCheck.is_in(version) {
         let message = format!(
-            "{} has keepalived {version}: a broken file would end it at a reload and leave the VIP up",
+            "{} has keepalived {version}: a reload with a broken file would make it exit and leave the VIP up",
             node.name
         );
         findings.push(Finding::new(&KA052, node.path.clone(), message));
@@ -155,7 +155,7 @@ fn checksums(evidence: &VersionEvidence<'_>, findings: &mut Vec<Finding>) {
     let concerned = vrrp.version == VrrpVersion::V3 && vrrp.peering == Peering::Unicast;
     if concerned && peers > 1 && !KeepalivedFeature::UnicastChecksums.is_in(version) {
         let message = format!(
-            "{} has keepalived {version}: of its VRRPv3 adverts to {peers} unicast peers, every second has a wrong checksum",
+            "{} has keepalived {version}: every other VRRPv3 advert to its {peers} unicast peers has a wrong checksum",
             node.name
         );
         findings.push(Finding::new(&KA023, places::vrrp("version"), message));

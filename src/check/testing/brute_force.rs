@@ -1,15 +1,14 @@
-//! VRRP as the packets see it: each node a state machine with timers, adverts on a wire.
+//! VRRP at the level of packets: each node is a state machine with timers, and adverts travel on a wire.
 //!
-//! Written from RFC 9568, 6.4 and keepalived's notes, and from nothing of `check::election`: no type
-//! or function is shared, so that the two can only agree by both being right. Time is counted in
-//! 1/256 of an advert interval, which makes a skew a whole number.
+//! Written from RFC 9568, 6.4 and the notes on keepalived, and independently of `check::election`. The two share no
+//! type or function, so they can agree only if both are right. Time is counted in 1/256 of an advert interval, which
+//! makes every skew a whole number.
 
-/// What a node is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Doing {
-    /// Off: hears and says nothing.
+    /// Off: neither receives nor sends.
     Dead,
-    /// In FAULT: alive and no candidate.
+    /// In FAULT: alive, but not a candidate.
     Fault,
     /// Waits for adverts until its timer runs out.
     Backup { until: u32 },
@@ -21,25 +20,25 @@ enum Doing {
 #[derive(Clone, Debug)]
 struct Machine {
     doing: Doing,
-    /// What it adverts.
+    /// The priority in its adverts.
     priority: u8,
     address: u32,
 }
 
-/// Some nodes on one wire, and the time.
+/// The nodes on a wire, and the time.
 #[derive(Clone, Debug)]
 pub(in crate::check) struct Wire {
     machines: Vec<Machine>,
     preempt: bool,
     now: u32,
-    /// Adverts under way: sender and priority.
+    /// Adverts in flight: sender and priority.
     under_way: Vec<(usize, u8)>,
 }
 
 const ADVERT: u32 = 256;
 
 impl Wire {
-    /// A wire where nothing has happened yet.
+    /// A wire without nodes.
     pub(in crate::check) fn new(preempt: bool) -> Self {
         Self {
             machines: Vec::new(),
@@ -49,7 +48,7 @@ impl Wire {
         }
     }
 
-    /// Connects a node. `failed` is what its nginx's death does: `None` for FAULT, or the weight.
+    /// Connects a node. `failed` is the effect of a dead nginx: `None` for FAULT, or the weight.
     pub(in crate::check) fn connect(
         &mut self,
         base: u8,
@@ -60,7 +59,7 @@ impl Wire {
     ) {
         let mut sum = i32::from(base);
         if let Some(weight) = failed {
-            // A negative weight is taken off while failed, a positive one added while healthy.
+            // A negative weight is subtracted while the check fails, a positive one added while it succeeds.
             if weight < 0 && !serving {
                 sum -= i32::from(weight).abs();
             }
@@ -92,7 +91,7 @@ impl Wire {
         });
     }
 
-    /// Runs until nothing has changed for longer than any timer, and says who is master.
+    /// Runs until nothing has changed for longer than any timer, and returns the masters.
     pub(in crate::check) fn settle(mut self) -> Vec<usize> {
         let mut quiet_since = 0;
         self.deliver();
@@ -116,7 +115,7 @@ impl Wire {
         (0..self.machines.len()).filter(is_master).collect()
     }
 
-    /// All timers that have run out by now.
+    /// Handles all timers that have expired by now.
     fn expire(&mut self) {
         for (index, machine) in self.machines.iter_mut().enumerate() {
             if machine.timer().is_some_and(|until| until <= self.now) {
@@ -128,7 +127,7 @@ impl Wire {
         }
     }
 
-    /// Adverts reach all others, and answers to them, until the wire is silent.
+    /// Delivers adverts to all other nodes, and the answers to them, until none is in flight.
     fn deliver(&mut self) {
         while !self.under_way.is_empty() {
             for (sender, priority) in std::mem::take(&mut self.under_way) {

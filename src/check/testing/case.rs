@@ -1,4 +1,4 @@
-//! Every checked rule with a cluster that trips it and one, as near to it as possible, that doesn't.
+//! For every rule with a check, a cluster that violates it, and one as similar as possible that does not.
 
 use crate::check::{Finding, Rule, run};
 use crate::model::Cluster;
@@ -8,23 +8,22 @@ use super::nginx_cases::NGINX_CASES;
 use super::running_cases::RUNNING_CASES;
 use super::sample::sample;
 
-/// One rule's two sides.
+/// Both sides of a rule.
 pub(in crate::check) struct Case {
     /// The rule.
     pub(in crate::check) rule: &'static Rule,
-    /// Findings of a cluster that breaks it.
+    /// Findings of a cluster that violates it.
     pub(in crate::check) trips: fn() -> Vec<Finding>,
-    /// Findings of one that just doesn't.
+    /// Findings of a cluster that only just does not.
     pub(in crate::check) passes: fn() -> Vec<Finding>,
 }
 
-/// All cases.
 pub(in crate::check) fn cases() -> impl Iterator<Item = &'static Case> {
     let of_inventories = KEEPALIVED_CASES.iter().chain(NGINX_CASES);
     of_inventories.chain(RUNNING_CASES)
 }
 
-/// Findings of the sample, changed.
+/// Findings of the modified sample.
 pub(super) fn with(change: fn(&mut Cluster)) -> Vec<Finding> {
     let mut cluster = sample();
     change(&mut cluster);

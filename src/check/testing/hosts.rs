@@ -1,4 +1,4 @@
-//! Hosts of the sample cluster, made by hand.
+//! Hand-made hosts of the sample cluster.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::health;
 use crate::model::Cluster;
 use crate::units;
 
-/// The nodes of `cluster`, whole: the first one owns the VIP.
+/// The healthy nodes of `cluster`. The first one owns the VIP.
 pub(in crate::check) fn hosts(cluster: &Cluster) -> Vec<Observation> {
     let nodes = cluster.nodes.iter().enumerate();
     nodes
@@ -47,12 +47,12 @@ pub(in crate::check) fn own_the_vip(cluster: &Cluster, host: &mut Observation) {
     host.addresses.push(("eth0".to_owned(), net));
 }
 
-/// What the hosts of `cluster` break.
+/// Findings of the rules on hosts.
 pub(in crate::check) fn found_on_hosts(cluster: &Cluster, seen: &[Observation]) -> Vec<Finding> {
     with_evidence(cluster, seen, of_hosts)
 }
 
-/// What they break by what they do, as health sees them.
+/// Findings of the rules on the running cluster, with the problems that `health` finds.
 pub(in crate::check) fn found_running(cluster: &Cluster, seen: &[Observation]) -> Vec<Finding> {
     with_evidence(cluster, seen, of_running)
 }

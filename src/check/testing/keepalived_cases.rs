@@ -1,4 +1,4 @@
-//! Cases of rules on keepalived and VRRP.
+//! Cases for rules on keepalived and VRRP.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -98,7 +98,7 @@ fn route(cluster: &mut Cluster, destination: &str) {
     }];
 }
 
-/// The cases of rules on keepalived and VRRP.
+/// The cases for rules on keepalived and VRRP.
 pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
     Case {
         rule: &raw::KA004,
@@ -345,7 +345,7 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
     },
 ];
 
-/// Adverts every so many milliseconds, and so many missing.
+/// Sets the advert interval, and the number of adverts that may be missed.
 fn every(cluster: &mut Cluster, milliseconds: u64, missing: i64) {
     let interval = Duration::from_millis(milliseconds);
     cluster.vrrp.advert_interval = AdvertInterval::new(interval).expect("valid");

@@ -1,4 +1,4 @@
-//! What the tests of this module share: a sample cluster, the cases of every rule, and packets.
+//! Shared by this module's tests: a sample cluster, cases for every rule, and a simulation of packets.
 
 mod brute_force;
 mod case;

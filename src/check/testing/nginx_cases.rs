@@ -1,4 +1,4 @@
-//! Cases of rules on nginx and the kernel.
+//! Cases for rules on nginx and the kernel.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn server(cluster: &mut Cluster, address: &str) {
     cluster.upstreams[0].servers[0].address = ServerAddress::new(address).expect("an address");
 }
 
-/// Findings of two nodes that cannot resolve `name`, with a server by the name `app.internal`.
+/// Findings for two nodes that cannot resolve `name`, in a cluster with the server `app.internal`.
 fn unresolved(name: &str) -> Vec<Finding> {
     let mut cluster = sample();
     server(&mut cluster, "app.internal:8080");
@@ -41,7 +41,7 @@ fn unresolved(name: &str) -> Vec<Finding> {
     found_on_hosts(&cluster, &seen)
 }
 
-/// Findings of a node that cannot connect to the first `count` of two servers.
+/// Findings for a node that cannot connect to the first `count` of two servers.
 fn unreached(count: usize) -> Vec<Finding> {
     let cluster = sample();
     let servers = cluster.upstreams[0].servers.iter().take(count);
@@ -55,7 +55,7 @@ fn unreached(count: usize) -> Vec<Finding> {
     found_on_hosts(&cluster, &seen)
 }
 
-/// The cases of rules on nginx and the kernel.
+/// The cases for rules on nginx and the kernel.
 pub(in crate::check) static NGINX_CASES: &[Case] = &[
     Case {
         rule: &sockets::NG002,

@@ -1,4 +1,4 @@
-//! Cases of rules on hosts and on what runs there.
+//! Cases for rules on hosts and on running clusters.
 
 use super::case::Case;
 use super::hosts::{found_on_hosts, found_running, hosts, own_the_vip};
@@ -9,7 +9,7 @@ use crate::agent::{
 use crate::check::Finding;
 use crate::check::families::{limits, network, running, scripts};
 
-/// What the sample's hosts break, changed.
+/// Findings for the modified hosts of the sample.
 fn running(change: fn(&mut [Observation])) -> Vec<Finding> {
     let cluster = sample();
     let mut seen = hosts(&cluster);
@@ -26,7 +26,8 @@ fn hook(host: &mut Observation, state: HookState) {
     host.hooks.push(Hook { path, state });
 }
 
-/// Findings of the sample whose first node's eth0 is managed by systemd-networkd, which keeps `keep`.
+/// Findings for the sample if systemd-networkd manages `interface` of the first node. `keep` is
+/// `KeepConfiguration=`.
 fn managed(interface: &str, keep: Option<&str>) -> Vec<Finding> {
     let cluster = sample();
     let mut seen = hosts(&cluster);
@@ -41,7 +42,7 @@ fn managed(interface: &str, keep: Option<&str>) -> Vec<Finding> {
     found_on_hosts(&cluster, &seen)
 }
 
-/// Findings of a running nginx that may open `limit` files, and whose file has 1024 connections.
+/// Findings for a running nginx that may open `limit` files and has 1024 connections configured.
 fn limited(limit: u64, is_ours: bool) -> Vec<Finding> {
     let cluster = sample();
     let mut seen = hosts(&cluster);
@@ -58,7 +59,7 @@ fn limited(limit: u64, is_ours: bool) -> Vec<Finding> {
     found_on_hosts(&cluster, &seen)
 }
 
-/// Two owners, of which the second one received that many adverts.
+/// Findings for two owners, the second of which received `received` adverts.
 fn split(received: u64, change: fn(&mut [Observation])) -> Vec<Finding> {
     let cluster = sample();
     let mut seen = hosts(&cluster);
@@ -73,7 +74,7 @@ fn split(received: u64, change: fn(&mut [Observation])) -> Vec<Finding> {
             .filter(|one| *one != cluster.nodes[index].address)
             .collect();
         let adverts = Adverts {
-            // The one of higher priority hears the other one, and stays.
+            // The node of higher priority hears the other one, and stays.
             received: if index == 0 { 90 } else { received },
             sent: 98,
             rejected: 0,
@@ -102,7 +103,7 @@ fn what_nodes_could_not_hear_anyway_is_no_firewalls() {
     for change in changes {
         assert!(!is_it(&split(0, change)));
     }
-    // By multicast there are no peers.
+    // With multicast, there are no peers.
     assert!(is_it(&split(0, |seen| {
         for host in seen {
             host.vrrp[0].wire.peers.clear();
@@ -110,7 +111,7 @@ fn what_nodes_could_not_hear_anyway_is_no_firewalls() {
     })));
 }
 
-/// The cases of rules on hosts.
+/// The cases for rules on hosts.
 pub(in crate::check) static RUNNING_CASES: &[Case] = &[
     Case {
         rule: &running::DR001,
@@ -172,7 +173,7 @@ pub(in crate::check) static RUNNING_CASES: &[Case] = &[
         trips: || limited(2047, true),
         passes: || limited(2048, true),
     },
-    // Before the first apply it is somebody else's nginx, which that apply changes.
+    // Before the first apply, it is not hactl's nginx, and the apply will change it.
     Case {
         rule: &limits::NG005,
         trips: || limited(1024, true),

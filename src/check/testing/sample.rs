@@ -1,4 +1,4 @@
-//! Clusters made by hand, so that these tests need no inventory.
+//! Hand-made clusters, so that these tests need no inventory.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::model::{
     VrrpSettings, VrrpVersion, Weight,
 };
 
-/// Three nodes as an expert would have them: no rule but the note on FAULT finds anything.
+/// A well-configured cluster of three nodes, for which only the note on FAULT is reported.
 pub(in crate::check) fn sample() -> Cluster {
     cluster(&[254, 252, 250])
 }
@@ -177,7 +177,7 @@ pub(in crate::check) fn keyed(key: &str, value: &str) -> Sysctl {
     }
 }
 
-/// What a weight of `number` makes of a dead nginx.
+/// `on_nginx_failure` with a weight.
 pub(in crate::check) fn weight(number: i64) -> OnNginxFailure {
     OnNginxFailure::Weight {
         weight: Weight::new(number).expect("a weight"),

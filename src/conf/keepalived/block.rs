@@ -1,16 +1,16 @@
-//! Statements and the blocks that follow them.
+//! Statements and their blocks.
 
 use std::time::Duration;
 
-/// A statement: its words, and what stands between its braces.
+/// A statement: its words, and the statements between its braces.
 pub(super) struct Statement {
     pub(super) words: Vec<String>,
-    /// As it was written.
+    /// The original text.
     pub(super) text: String,
-    /// The file that has it, by its place among those that were read.
+    /// Index of its file among those that were read.
     pub(super) file: usize,
     pub(super) block: Vec<Statement>,
-    /// It stands for lines that were not read: those of a file, or of a sequence.
+    /// Stands for lines that were not read: those of a missing file, or of a sequence.
     pub(super) is_gap: bool,
 }
 
@@ -19,27 +19,27 @@ impl Statement {
         self.words.first().map_or("", String::as_str)
     }
 
-    /// Its first parameter.
+    /// The first parameter.
     pub(super) fn value(&self) -> Option<&str> {
         self.words.get(1).map(String::as_str)
     }
 
-    /// Its first parameter as its kind of value.
+    /// The first parameter, parsed.
     pub(super) fn parsed<T: std::str::FromStr>(&self) -> Option<T> {
         self.value()?.parse().ok()
     }
 
-    /// Its parameter as decimal seconds.
+    /// The first parameter as decimal seconds.
     pub(super) fn time(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.parsed()?).ok()
     }
 
-    /// True unless its parameter says no.
+    /// True unless the first parameter turns it off.
     pub(super) fn is_on(&self) -> bool {
         !matches!(self.value(), Some("off" | "false" | "no"))
     }
 
-    /// Itself and everything below it.
+    /// This statement and all those in its block, recursively.
     pub(super) fn all(&self) -> impl Iterator<Item = &Self> {
         let mut open = vec![self];
         std::iter::from_fn(move || {
@@ -50,12 +50,12 @@ impl Statement {
     }
 }
 
-/// Deeper than any block that keepalived knows; what is in a deeper one belongs to the last that counts.
+/// Deeper than any block of keepalived's. Statements in deeper blocks are attributed to the deepest one.
 const MAX_DEPTH: usize = 16;
 
-/// The statements so far, without recursion: how deep a stranger's file goes is not ours to choose.
+/// The statements so far, without recursion: how deeply a file nests its blocks is beyond our control.
 pub(super) struct Blocks {
-    /// Those of each block that is open, the outermost first.
+    /// The statements of each open block, the outermost first.
     open: Vec<Vec<Statement>>,
     too_deep: usize,
 }
@@ -74,7 +74,7 @@ impl Blocks {
         }
     }
 
-    /// A block begins, which belongs to the last statement.
+    /// Opens a block, which belongs to the last statement.
     pub(super) fn open(&mut self) {
         if self.open.len() < MAX_DEPTH {
             self.open.push(Vec::new());
@@ -83,7 +83,7 @@ impl Blocks {
         }
     }
 
-    /// A block ends. One that has not begun is left.
+    /// Closes a block. Unbalanced braces are ignored.
     pub(super) fn close(&mut self) {
         if let Some(left) = self.too_deep.checked_sub(1) {
             self.too_deep = left;
@@ -95,7 +95,7 @@ impl Blocks {
         }
     }
 
-    /// All of them; what is still open ends with the text.
+    /// All statements. Blocks that are still open end with the text.
     pub(super) fn finish(mut self) -> Vec<Statement> {
         while self.open.len() > 1 {
             self.close();

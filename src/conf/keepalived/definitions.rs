@@ -1,21 +1,21 @@
-//! `$NAME=VALUE`, and what becomes of a line that has `$NAME` or `${NAME}`.
+//! `$NAME=VALUE` definitions, and the expansion of `$NAME` and `${NAME}`.
 
 use std::collections::BTreeMap;
 
 use super::line::is_name;
 
-/// The most bytes that variables may make of a line, and variables in it: values may refer to each other, or
-/// to themselves. keepalived's own lines have at most 1024 bytes.
+/// Maximum length of a line after expansion, in bytes, and maximum number of expansions: values may refer to each
+/// other, or to themselves. keepalived's own lines have at most 1024 bytes.
 const MAX_LINE: usize = 4096;
 const MAX_SUBSTITUTIONS: usize = 64;
-/// The most bytes that they may make of all lines.
+/// Maximum number of bytes from expansion in all lines.
 const MAX_TEXT: usize = 4 << 20;
 
 pub(super) struct Definitions {
     values: BTreeMap<String, String>,
-    /// How many bytes variables may still make.
+    /// Bytes that expansion may still produce.
     left: usize,
-    /// The one whose value goes on in the next line.
+    /// The definition that continues in the next line.
     open: Option<String>,
 }
 
@@ -28,14 +28,14 @@ impl Definitions {
         }
     }
 
-    /// A value that ends with a backslash goes on in the next line.
+    /// A value that ends with a backslash continues in the next line.
     pub(super) fn define(&mut self, name: &str, value: &str) {
         let (value, goes_on) = continued(value);
         self.values.insert(name.to_owned(), value.to_owned());
         self.open = goes_on.then(|| name.to_owned());
     }
 
-    /// True where the line belongs to a definition above it.
+    /// True if the line continues a definition.
     pub(super) fn goes_on(&mut self, line: &str) -> bool {
         let Some(name) = self.open.take() else {
             return false;
@@ -48,12 +48,11 @@ impl Definitions {
             value.push_str(text);
         }
         self.open = goes_on.then_some(name);
-        // An empty line ends it, and says nothing else.
+        // An empty line ends it, without a meaning of its own.
         true
     }
 
-    /// The line with its variables replaced, by more than one where a value has several; `None` where they make
-    /// too much of it.
+    /// Expands the variables in a line, into several lines if a value has them. `None` if the result is too large.
     pub(super) fn expanded(&mut self, line: &str) -> Option<String> {
         let mut made = 0;
         let text =
@@ -62,11 +61,11 @@ impl Definitions {
         text?
     }
 
-    /// Adds what the values have to `made`, and each of them at least its name.
+    /// Adds the length of the values to `made`, and at least 16 bytes for each.
     fn replaced(&self, line: &str, made: &mut usize) -> Option<String> {
         let mut text = String::new();
         let mut left = MAX_SUBSTITUTIONS;
-        // What is still to be looked at, the next part last: a value may have variables itself.
+        // The parts still to expand, the next one last: values may contain variables themselves.
         let mut parts = vec![line];
         while let Some(part) = parts.pop() {
             let Some((before, after)) = part.split_once('$') else {
@@ -93,8 +92,8 @@ impl Definitions {
         (text.len() <= MAX_LINE).then_some(text)
     }
 
-    /// The value of the variable that `text` begins with, and what follows it. Without braces its name ends with a
-    /// blank, a comma, a parenthesis or the line (`find_definition`).
+    /// The value of the variable at the start of `text`, and the rest. Without braces, its name ends at a blank, a
+    /// comma, a closing parenthesis or the end of the line (`find_definition`).
     fn referred<'a>(&'a self, text: &'a str) -> Option<(&'a str, &'a str)> {
         let braced = text.strip_prefix('{');
         let from = braced.unwrap_or(text);
@@ -110,7 +109,7 @@ impl Definitions {
     }
 }
 
-/// Without its backslash at the end, and whether there was one.
+/// The text without a trailing backslash, and whether there was one.
 fn continued(text: &str) -> (&str, bool) {
     match text.strip_suffix('\\') {
         Some(text) => (text.trim_end_matches([' ', '\t']), true),

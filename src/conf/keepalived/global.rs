@@ -1,10 +1,10 @@
-//! `global_defs`: what holds for every instance that says nothing else.
+//! `global_defs`: the defaults for all instances.
 
 use std::net::IpAddr;
 
 use super::block::Statement;
 
-/// `global_defs`, with keepalived's own defaults.
+/// `global_defs`, with keepalived's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "keepalived.conf(5) has each under its name")]
 pub struct Global {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::block::Statement;
 use super::global::Global;
 
-/// How adverts are signed. It holds secrets, so there is no `Debug`.
+/// How adverts are authenticated. It contains secrets, so there is no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// They are not.
+    /// Not at all.
     None,
     /// `authentication`.
     Password(Password),
-    /// `auth_hmac`: all that the block says.
+    /// `auth_hmac`: the text of the block.
     Hmac(String),
 }
 
@@ -22,32 +22,31 @@ pub enum Auth {
 pub struct Password {
     /// `auth_type`.
     pub kind: String,
-    /// `auth_pass`, as far as it goes over the wire: eight characters.
+    /// `auth_pass`, cut to the eight characters that go over the wire.
     pub word: String,
 }
 
 /// When it takes over from an owner with a lower priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preemption {
-    /// When it has heard such an advert.
+    /// As soon as it receives an advert of lower priority.
     AtOnce,
-    /// `preempt_delay` after that.
+    /// After `preempt_delay`.
     After(Duration),
     /// `nopreempt`.
     Never,
 }
 
-/// A `vrrp_instance`, with keepalived's defaults where it says nothing. It holds secrets, so there is no
-/// `Debug`.
+/// A `vrrp_instance`, with keepalived's defaults. It contains secrets, so there is no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "keepalived.conf(5) has each under its name")]
 pub struct Instance {
     pub name: String,
-    /// The file that has it.
+    /// The file that defines it.
     pub file: String,
     pub interface: String,
     pub virtual_router_id: u8,
-    /// Of VRRP: IPv6 has no version 2.
+    /// The VRRP version, which is never 2 for IPv6.
     pub version: u8,
     pub advert_int: Duration,
     pub down_timer_adverts: u32,
@@ -58,25 +57,25 @@ pub struct Instance {
     /// `unicast_src_ip` or `mcast_src_ip`.
     pub source: Option<IpAddr>,
     pub unicast_peers: Vec<IpAddr>,
-    /// `mcast_dst_ip`, or the global group of its family; nothing for VRRP's own group.
+    /// `mcast_dst_ip`, or the global group of its family. `None` for VRRP's standard group.
     pub group: Option<IpAddr>,
-    /// `virtual_ipaddress`: those that its adverts carry.
+    /// `virtual_ipaddress`: the VIPs in its adverts.
     pub addresses: Vec<IpAddr>,
-    /// `virtual_ipaddress_excluded`: those that it brings besides.
+    /// `virtual_ipaddress_excluded`: further VIPs.
     pub excluded: Vec<IpAddr>,
     /// The names in `track_script`.
     pub track_scripts: Vec<String>,
-    /// All of it was read: no part is in a file that was not there.
+    /// False if a part of it is in a missing file.
     pub is_whole: bool,
 }
 
 impl Instance {
-    /// True where its adverts go over IPv6: by its first address.
+    /// True if its adverts use IPv6, which the first address decides.
     pub fn is_v6(&self) -> bool {
         self.addresses.first().is_some_and(IpAddr::is_ipv6)
     }
 
-    /// Every address that it brings.
+    /// All its VIPs, in adverts or not.
     pub fn vips(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses.iter().chain(&self.excluded).copied()
     }
@@ -112,7 +111,7 @@ impl Instance {
         if own.is_v6() {
             own.version = 3;
         }
-        // VRRPv3 has no password, and ignores one. Without a word there is none, whatever its type.
+        // VRRPv3 ignores passwords. Without `auth_pass` there is no authentication, whatever `auth_type` is.
         let is_set = !password.kind.is_empty() && !password.word.is_empty();
         if own.auth == Auth::None && own.version == 2 && is_set {
             own.auth = Auth::Password(password);
@@ -171,7 +170,7 @@ fn set<T: std::str::FromStr>(own: &mut T, setting: &Statement) {
     }
 }
 
-/// The addresses of a block, one a line: what follows on the line says something of that one.
+/// The addresses in a block, one per line. The rest of each line has parameters of its address.
 fn listed(setting: &Statement) -> impl Iterator<Item = IpAddr> {
     let lines = setting.block.iter();
     lines.filter_map(|line| line.keyword().split('/').next()?.parse().ok())

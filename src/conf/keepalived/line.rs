@@ -1,48 +1,47 @@
-//! Lines, and what is in one: a comment, a condition, a directive of the preprocessor, braces and words.
+//! Parses lines: comments, conditions, preprocessor directives, braces and words.
 
-/// One line, without its comment.
+/// A line without its comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Its number in the text, from 1.
+    /// Line number, from 1.
     pub number: usize,
-    /// All of it except comments.
+    /// The line without comments.
     pub text: &'a str,
-    /// For which hosts it counts; all where there is none.
+    /// The hosts that it applies to. `None` means all.
     pub condition: Option<Condition<'a>>,
-    /// What it is, after its condition.
+    /// What the line is, apart from its condition.
     pub kind: Kind<'a>,
 }
 
 /// `@lb1` or `@^lb1` at the start of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Condition<'a> {
-    /// keepalived's `config-id`: the first part of the host's name, unless `-i` sets it.
+    /// keepalived's `config-id`: the first label of the host name, unless `-i` sets it.
     pub config_id: &'a str,
-    /// True for all others.
+    /// True if it applies to all other hosts.
     pub is_negated: bool,
 }
 
-/// What a line is to the preprocessor.
+/// How the preprocessor treats a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind<'a> {
-    /// Nothing.
     Blank,
-    /// `include PATTERN`, also with a letter behind that says how strict it is.
+    /// `include PATTERN`, including variants with a letter for strictness.
     Include(&'a str),
-    /// `$NAME=VALUE`; a value that ends with a backslash goes on in the next line.
+    /// `$NAME=VALUE`. A value that ends with a backslash continues in the next line.
     Definition {
         /// Its name.
         name: &'a str,
-        /// What it stands for.
+        /// Its value.
         value: &'a str,
     },
-    /// `~SEQ(…)` and `~LST(…)`: a line for each value of a variable.
+    /// `~SEQ(…)` and `~LST(…)`: one line per value of a variable.
     Sequence,
     /// Keywords and braces.
     Statement(&'a str),
 }
 
-/// A part of a line: keepalived reads a brace as if it had a line of its own.
+/// A part of a line. keepalived treats a brace as if it were on a line of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// A keyword and its parameters, or an item of a list.
@@ -53,7 +52,6 @@ pub enum Piece<'a> {
     Close,
 }
 
-/// The lines of a text.
 pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     let numbered = text.split('\n').zip(1..);
     numbered.map(|(line, number)| Line::of(line, number))
@@ -83,14 +81,14 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What `isspace` takes for a blank.
+/// C's `isspace`.
 pub fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
 }
 
-/// Up to a `#` or `!`, which begin a comment anywhere outside double quotes, within a word as well
-/// (`decomment`). A backslash before one is of no use: it is taken away when the file is read, and what is left
-/// is read once more by the process that runs VRRP (2.2.7).
+/// The line up to a `#` or `!`. These start a comment anywhere outside double quotes, even within a word
+/// (`decomment`). A backslash does not escape them: it is removed when the file is read, and the VRRP process parses
+/// the result again (2.2.7).
 fn without_comment(line: &str) -> &str {
     let mut is_quoted = false;
     let mut chars = line.char_indices();
@@ -110,7 +108,7 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// A condition with nothing behind it leaves nothing of the line.
+/// A condition on its own leaves an empty line.
 fn conditional(text: &str) -> (Option<Condition<'_>>, &str) {
     let Some(rest) = text.strip_prefix('@') else {
         return (None, text);
@@ -145,7 +143,7 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The parts of a statement's text: it is divided at every brace outside double quotes.
+/// Splits a statement at every brace outside double quotes.
 pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = text.trim_matches(is_space);
@@ -167,7 +165,7 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     found
 }
 
-/// Where the first brace outside quotes is; the end where there is none, or a quote without its other end.
+/// Position of the first brace outside quotes, or the end if there is none or if a quote is not closed.
 fn brace(text: &str) -> usize {
     let mut is_quoted = false;
     let mut found = text.char_indices().filter(|(_, c)| {
@@ -177,8 +175,8 @@ fn brace(text: &str) -> usize {
     found.next().map_or(text.len(), |(at, _)| at)
 }
 
-/// The words of a statement. Double quotes make one word of several, and end one that they follow; what comes
-/// after a quote without its other end is dropped (`alloc_strvec_r`).
+/// The words of a statement. Double quotes turn several words into one, and end a word that they follow. An unclosed
+/// quote and everything after it is dropped (`alloc_strvec_r`).
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = text.trim_start_matches(is_space);
@@ -200,8 +198,8 @@ pub(super) fn words(text: &str) -> Vec<String> {
     found
 }
 
-/// The program that a `script` or `notify` has keepalived run. Both kinds of quotes are looked at there
-/// (`alloc_strvec_quoted_escaped`), and what is quoted may have parameters of its own.
+/// The program that keepalived runs for a `script` or `notify`. Both kinds of quotes count there
+/// (`alloc_strvec_quoted_escaped`), and a quoted command may have parameters.
 pub(super) fn program(text: &str) -> Option<&str> {
     let (_, command) = text.split_once(is_space)?;
     let command = command.trim_start_matches(|c| is_space(c) || matches!(c, '"' | '\''));

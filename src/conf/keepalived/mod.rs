@@ -1,4 +1,4 @@
-//! keepalived.conf, by the rules of its `lib/parser.c` (2.0 to 2.4; measured with 2.2.7).
+//! A reader for keepalived.conf, by the rules of its `lib/parser.c` (2.0 to 2.4, measured with 2.2.7).
 
 mod block;
 mod conf;

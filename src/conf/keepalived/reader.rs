@@ -1,28 +1,27 @@
-//! From the files of a keepalived to its statements: includes followed, conditions decided, variables
-//! replaced.
+//! Turns keepalived's files into statements: follows includes, evaluates conditions and expands variables.
 
 use super::block::{Blocks, Statement};
 use super::definitions::Definitions;
 use super::line::{Condition, Kind, Line, Piece, lines, pieces, words};
 use crate::conf::Files;
 
-/// Where keepalived begins to read.
+/// The file that keepalived reads first.
 pub(super) const MAIN: &str = "/etc/keepalived/keepalived.conf";
-/// How deep includes go; a file may include itself.
+/// Maximum depth of includes. A file may include itself.
 const MAX_DEPTH: usize = 16;
-/// The most files that a configuration reads, and statements of all of them.
+/// Maximum number of files that are read, and of statements in all of them.
 const MAX_FILES: usize = 1_000;
 const MAX_STATEMENTS: usize = 200_000;
 
 /// Everything that is read, in order.
 pub(super) struct Read {
     pub(super) statements: Vec<Statement>,
-    /// The files, as statements name them.
+    /// The files, to which statements refer by index.
     pub(super) files: Vec<String>,
 }
 
-/// What keepalived reads on the host that is called so; lines for any host where nobody knows its name. A
-/// package's sample is left out.
+/// Reads the files as keepalived does on the host `hostname`. Without a name, the lines for all hosts count. Samples
+/// from a package are skipped.
 pub(super) fn read(files: &Files<'_>, hostname: Option<&str>) -> Read {
     let mut reader = Reader {
         files,
@@ -48,7 +47,7 @@ struct Reader<'a> {
     blocks: Blocks,
     /// The paths of all files that were read.
     read: Vec<String>,
-    /// The one that is being read.
+    /// Index of the current file.
     file: usize,
     statements_left: usize,
     bytes_left: usize,
@@ -108,7 +107,7 @@ impl Reader<'_> {
         self.config_id.is_none_or(is_own)
     }
 
-    /// A line that has no variables any more.
+    /// Handles a line whose variables are expanded.
     fn plain(&mut self, line: &Line<'_>, dir: &str, depth: usize) {
         match line.kind {
             Kind::Include(pattern) => self.include(pattern, dir, depth),

@@ -1,4 +1,4 @@
-//! Files as people write them, keepalived's own rules, and texts that are none.
+//! Realistic files, keepalived's own rules, and arbitrary text.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn files<'a>(all: &'a [(&'a str, &'a str)]) -> Files<'a> {
     files
 }
 
-/// `instance: addresses` a line, then the virtual servers.
+/// One line `instance: addresses` each, then the virtual servers.
 fn keepalived(all: &[(&str, &str)]) -> Vec<String> {
     let found = Conf::read(&files(all), None);
     let instances = found.instances.iter().map(|own| {
@@ -95,7 +95,7 @@ fn conf(text: &str) -> Conf {
     Conf::of_text(text, Some("lb1.example.com"))
 }
 
-/// The only instance of a text that is within its block.
+/// The only instance, with `within` as its block.
 fn instance(within: &str) -> Instance {
     let conf = conf(&format!("vrrp_instance web {{\n{within}\n}}\n"));
     let mut all = conf.instances.into_iter();
@@ -108,11 +108,11 @@ fn addresses(within: &str) -> String {
     all.join(" ")
 }
 
-/// By the dump of keepalived 2.2.7 on a host that it calls lb1.
+/// Verified with the dump of keepalived 2.2.7 on a host that it calls lb1.
 #[test]
 fn a_line_means_what_it_means_to_keepalived() {
     for (within, expected) in [
-        // A comment begins within a word, but not within double quotes.
+        // A comment starts even within a word, but not within double quotes.
         (
             "virtual_ipaddress {\n10.0.0.1#x\n10.0.0.2!x\n}",
             "10.0.0.1 10.0.0.2",
@@ -122,25 +122,25 @@ fn a_line_means_what_it_means_to_keepalived() {
             "10.0.0.1",
         ),
         ("auth \\#\nvirtual_ipaddress {\n10.0.0.1 # }\n}", "10.0.0.1"),
-        // One item a line: what follows it says something of it.
+        // One item per line. The rest of the line has its parameters.
         ("virtual_ipaddress { 10.0.0.1/24 10.0.0.2 }", "10.0.0.1"),
         (
             "virtual_ipaddress {\n10.0.0.1 brd 10.0.0.255\n10.0.0.2 }",
             "10.0.0.1 10.0.0.2",
         ),
-        // A brace ends a word, and may stand on the next line.
+        // A brace ends a word, and may be on the next line.
         ("virtual_ipaddress{\n10.0.0.1\n}", "10.0.0.1"),
         ("virtual_ipaddress\n{\n10.0.0.1}", "10.0.0.1"),
         (
             "\"virtual_ipaddress\" {\n\"10.0.0.1/24\"scope global\n}",
             "10.0.0.1",
         ),
-        // No line goes on in the next one.
+        // Lines are not continued.
         (
             "notify_stop /bin/true \\\nvirtual_ipaddress {\n10.0.0.1\n}",
             "10.0.0.1",
         ),
-        // Without braces a variable ends with a blank.
+        // Without braces, the name of a variable ends at a blank.
         (
             "$N=10.0.0\nvirtual_ipaddress {\n${N}.1\n$N.2\n}",
             "10.0.0.1",
@@ -153,7 +153,7 @@ fn a_line_means_what_it_means_to_keepalived() {
             "$A=10.0.0.1 \\\n10.0.0.2\nvirtual_ipaddress {\n$A\n}",
             "10.0.0.1 10.0.0.2",
         ),
-        // Lines for this host, whose name is its first part, and for others.
+        // Lines for this host, known by the first label of its name, and for others.
         (
             "virtual_ipaddress {\n@lb1 10.0.0.1\n@lb2 10.0.0.2\n@^lb2 10.0.0.3\n@^lb1 10.0.0.4\n@lb1\n}",
             "10.0.0.1 10.0.0.3",
@@ -204,7 +204,7 @@ fn an_instance_says_what_its_peers_meet() {
     assert!(own.strict && own.version == 3);
 }
 
-/// What a password is made of, and how much of it counts: by the dump of 2.2.7.
+/// The syntax of a password, and how much of it counts. Verified with the dump of 2.2.7.
 #[test]
 fn a_password_is_what_goes_over_the_wire() {
     let auth = |within: &str| instance(&format!("authentication {{\n{within}\n}}")).auth;
@@ -218,9 +218,9 @@ fn a_password_is_what_goes_over_the_wire() {
         ("auth_type PASS\nauth_pass ab#cd", "PASS ab"),
         ("auth_type PASS\nauth_pass ab\\#cd", "PASS ab"),
         ("auth_type PASS\nauth_pass \"a b#c\"", "PASS a b#c"),
-        // Single quotes are characters like others there.
+        // Single quotes are ordinary characters there.
         ("auth_type PASS\nauth_pass 'x y'", "PASS 'x"),
-        // A line has one keyword.
+        // Only the first word of a line is a keyword.
         ("auth_type PASS auth_pass secret", "-"),
         ("auth_type PLAIN\nauth_pass secret", "-"),
         ("auth_pass secret", "-"),
@@ -319,7 +319,7 @@ proptest! {
     }
 }
 
-/// No text makes more work than its length does: what it makes of itself is counted, and cut.
+/// The work is bounded by the length of the text: growth by the text itself is counted and cut off.
 #[test]
 fn a_text_that_grows_is_cut() {
     let mut doubling = String::new();

@@ -1,26 +1,26 @@
-//! All that hactl asks of an nginx.conf. Includes are followed as nginx follows them.
+//! Everything that hactl reads from an nginx.conf. Includes are followed as nginx follows them.
 
 use super::directive::{Item, items};
 use super::listen::listen;
 use crate::conf::Files;
 use crate::model::Socket;
 
-/// Where nginx begins to read.
+/// The file that nginx reads first.
 const MAIN: &str = "/etc/nginx/nginx.conf";
-/// What relative includes are relative to.
+/// The directory for relative includes.
 const PREFIX: &str = "/etc/nginx";
-/// How deep includes go; nobody writes more, and a file may include itself.
+/// Maximum depth of includes, more than real files need. A file may include itself.
 const MAX_DEPTH: usize = 24;
-/// The most servers of a configuration, and sockets of all of them.
+/// Maximum number of servers in a configuration, and of sockets in all of them.
 const MAX_SERVERS: usize = 10_000;
 const MAX_SOCKETS: usize = 100_000;
 
-/// What nginx makes of its files.
+/// The configuration as nginx reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "nginx's reference has each under its name")]
 pub struct Conf {
     pub servers: Vec<Server>,
-    /// It has a `stream` block.
+    /// True if there is a `stream` block.
     pub has_stream: bool,
     pub worker_connections: Option<u64>,
     pub worker_rlimit_nofile: Option<u64>,
@@ -29,32 +29,31 @@ pub struct Conf {
 /// A `server` block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Server {
-    /// The file that has it.
+    /// The file that defines it.
     pub file: String,
-    /// Where it listens.
     pub sockets: Vec<Socket>,
-    /// Its names in lower case; none where it has no `server_name`.
+    /// Names in lower case. Empty without `server_name`.
     pub names: Vec<String>,
-    /// It is in a package's own file, which nobody has changed.
+    /// True if it is in an unmodified file of a package.
     pub is_packaged: bool,
 }
 
-/// A block that is open.
+/// An open block.
 enum Block {
     Http,
-    /// Their servers have no port by default.
+    /// Their servers have no default port.
     StreamOrMail,
     Events,
     Server {
         server: Server,
-        /// Where it listens without a `listen`.
+        /// The default for a missing `listen`.
         default: Option<&'static str>,
     },
     Inner,
 }
 
 impl Conf {
-    /// What nginx reads with these files.
+    /// Reads the files as nginx does.
     pub fn read(files: &Files<'_>) -> Self {
         let mut walk = Walk {
             files,
@@ -67,7 +66,7 @@ impl Conf {
         walk.found
     }
 
-    /// What one file says alone, as if it were the main one.
+    /// Reads a single file as if it were the main one.
     pub fn of_text(text: &str) -> Self {
         Self::read(&Files::single(MAIN, text))
     }
@@ -100,7 +99,7 @@ impl Walk<'_> {
                     let block = self.block(name, path, file.is_packaged);
                     self.blocks.push(block);
                 }
-                // A file cannot close what another one has opened.
+                // A file cannot close a block of another file.
                 Item::Close if self.blocks.len() > opened => self.close(),
                 Item::Close => {}
             }

@@ -1,19 +1,19 @@
-//! Directives and blocks, one after the other.
+//! Splits text into directives and blocks.
 
 use super::lexer::{Lexer, Token};
 
-/// What comes next in a text.
+/// An item of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// A simple directive: its name and its parameters.
+    /// A simple directive: name and parameters.
     Directive(Vec<String>),
-    /// A block begins: the directive that it belongs to. What is within one in Lua is left out.
+    /// The start of a block: its directive. The content of Lua blocks is skipped.
     Open(Vec<String>),
-    /// A block ends.
+    /// The end of a block.
     Close,
 }
 
-/// What a text has, in order. Words that no `;` or `{` ends are nothing to nginx.
+/// The items of a text, in order. Words that are not followed by `;` or `{` mean nothing to nginx.
 pub fn items(text: &str) -> impl Iterator<Item = Item> {
     let mut lexer = Lexer::new(text);
     let mut is_lua = false;

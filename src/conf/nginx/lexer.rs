@@ -1,4 +1,4 @@
-//! nginx's own way to read words (`ngx_conf_read_token`).
+//! Splits text into words as nginx does (`ngx_conf_read_token`).
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -50,7 +50,7 @@ impl<'a> Lexer<'a> {
         word
     }
 
-    /// A quote within a word is a character like others.
+    /// A quote within a word is an ordinary character.
     fn word(&mut self, first: char) -> String {
         let mut word = String::new();
         let mut c = first;
@@ -60,7 +60,7 @@ impl<'a> Lexer<'a> {
             } else {
                 word.push(c);
             }
-            // `${name}` is a part of the word.
+            // `${name}` is part of a word.
             let after_dollar = c == '$';
             let next = self
                 .rest
@@ -72,7 +72,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// What a backslash makes of the next character. It stays before all but these.
+    /// Handles the character after a backslash. The backslash stays except before these.
     fn escaped(&mut self, word: &mut String) {
         match self.rest.next() {
             Some(c @ ('"' | '\'' | '\\')) => word.push(c),
@@ -84,7 +84,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Skips to the end of a block that is not in nginx's syntax.
+    /// Skips to the end of a block in another language.
     pub(super) fn skip_block(&mut self) {
         let mut open = 1_usize;
         while let Some(c) = self.rest.next() {

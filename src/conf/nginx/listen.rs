@@ -1,10 +1,10 @@
-//! The sockets of a `listen`.
+//! The sockets of a `listen` directive.
 
 use std::net::IpAddr;
 
 use crate::model::{Socket, Transport};
 
-/// None for a Unix socket, or an address by name.
+/// Empty for a Unix socket or a host name.
 pub(super) fn listen(at: &str, options: &[String]) -> Vec<Socket> {
     let has = |option: &str| options.iter().any(|own| own == option);
     let transport = if has("udp") || has("quic") {

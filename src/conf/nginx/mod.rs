@@ -1,4 +1,4 @@
-//! nginx.conf, by the rules of `ngx_conf_read_token` and `ngx_conf_include`.
+//! A reader for nginx.conf, by the rules of `ngx_conf_read_token` and `ngx_conf_include`.
 
 mod conf;
 mod directive;

@@ -1,4 +1,4 @@
-//! Configurations as people write them, and texts that are none.
+//! Realistic configurations, and arbitrary text.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ fn files<'a>(all: &'a [(&'a str, &'a str)]) -> Files<'a> {
     files
 }
 
-/// `SOCKETS names`, a server a line; a package's in brackets.
+/// One line `SOCKETS names` per server, in brackets if it is a package's.
 fn nginx(all: &[(&str, &str)]) -> Vec<String> {
     let line = |server: Server| {
         let sockets: Vec<String> = server.sockets.iter().map(ToString::to_string).collect();
@@ -28,7 +28,7 @@ fn nginx(all: &[(&str, &str)]) -> Vec<String> {
     found.into_iter().map(line).collect()
 }
 
-/// Debian's nginx.conf with what admins add to it.
+/// Debian's nginx.conf with typical additions.
 const DEBIAN: &str = r#"
 user www-data;
 worker_processes auto;
@@ -118,7 +118,7 @@ fn words_are_what_nginx_makes_of_them() {
         ("a b\tc;", "a|b|c"),
         ("a 'b c' \"d;e\";", "a|b c|d;e"),
         (r#"a "\"b" '\'c' \"d;"#, "a|\"b|'c|\"d"),
-        // Other escapes stay, as regular expressions have them.
+        // Other escapes stay, for regular expressions.
         (r"a ~^x\.y$ '\.' \\ \n;", "a|~^x\\.y$|\\.|\\|\n"),
         ("a b#c; # d", "a|b#c"),
         ("# a\nb;", "b"),
@@ -185,7 +185,7 @@ proptest! {
     }
 }
 
-/// No text makes more work than its length does: what it makes of itself is counted, and cut.
+/// The work is bounded by the length of the text: growth by the text itself is counted and cut off.
 #[test]
 fn a_text_that_grows_is_cut() {
     let sockets = "listen 1-65535;".repeat(1_000);

@@ -1,4 +1,4 @@
-//! Lists, and mappings whose keys are names of the operator's own.
+//! Lists, and mappings whose keys are user-defined names.
 
 use std::ops::Deref;
 
@@ -10,7 +10,7 @@ use super::tree::{Kind, Node, clip};
 use crate::inventory::error::Faults;
 use crate::model::InventoryPath;
 
-/// A list, in the order that it was typed.
+/// A list, in the order in which it was typed.
 #[derive(Debug, Clone)]
 pub(in crate::inventory) struct List<T> {
     items: Vec<Spanned<T>>,
@@ -18,12 +18,12 @@ pub(in crate::inventory) struct List<T> {
 }
 
 impl<T> List<T> {
-    /// How many items were typed, also those that could not be read.
+    /// Number of items typed, including invalid ones.
     pub(in crate::inventory) fn typed_len(&self) -> usize {
         self.typed
     }
 
-    /// The items that could be read.
+    /// The valid items.
     pub(in crate::inventory) fn into_items(self) -> Vec<Spanned<T>> {
         self.items
     }
@@ -63,12 +63,12 @@ impl<T: Value> Value for List<T> {
     }
 }
 
-/// A mapping from names to values, in the order that they were typed.
+/// A mapping from names to values, in the order in which they were typed.
 #[derive(Debug, Clone)]
 pub(in crate::inventory) struct Pairs<K, V> {
-    /// The names and values that could be read.
+    /// The valid pairs.
     pub(in crate::inventory) pairs: Vec<(Spanned<K>, Spanned<V>)>,
-    /// All names, also those of values that could not.
+    /// All names, including those with invalid values.
     pub(in crate::inventory) names: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ impl<K: Value, V: Value> Value for Pairs<K, V> {
                 span: entry.key_span.clone(),
                 whole: entry.key_span.clone(),
             };
-            // Both are read before either may end this entry, so that both are reported.
+            // Decode both before either can fail, so that the errors of both are reported.
             let key = K::decode(&key_node, &path, faults);
             let value = spanned(&entry.value, path.clone(), ", or remove the key", faults);
             if let (Some(key), Some(value)) = (key, value) {

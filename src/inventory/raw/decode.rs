@@ -1,6 +1,5 @@
-//! From the tree to typed values: the trait that every value of an inventory implements, and the
-//! walk over a mapping's keys. A mistake is recorded and the walk goes on, so that one run finds
-//! them all.
+//! Decodes the tree into typed values: the trait that every value of an inventory implements, and access to the keys
+//! of a mapping. An error is recorded and decoding continues, so that one run finds all errors.
 
 use std::ops::{Deref, Range};
 
@@ -11,14 +10,13 @@ use super::tree::{Entry, Kind, Node, clip};
 use crate::inventory::error::{Fault, Faults};
 use crate::model::InventoryPath;
 
-/// A value together with where it was typed.
+/// A value and its place.
 #[derive(Debug, Clone)]
 pub(in crate::inventory) struct Spanned<T> {
     /// The value.
     pub(in crate::inventory) value: T,
-    /// What to underline for it.
+    /// The text to underline.
     pub(in crate::inventory) span: Range<usize>,
-    /// Its path.
     pub(in crate::inventory) path: InventoryPath,
 }
 
@@ -30,22 +28,22 @@ impl<T> Deref for Spanned<T> {
     }
 }
 
-/// Something that an inventory's key can hold.
+/// The type of a key's value.
 pub(in crate::inventory) trait Value: Sized + 'static {
-    /// Its definition's name in the JSON Schema, for a mapping with keys of its own.
+    /// The name of its definition in the JSON Schema, for a mapping with keys of its own.
     const NAME: Option<&'static str> = None;
 
-    /// What a person should have typed: completes "expected …".
+    /// What is expected: completes "expected …".
     fn expected() -> String;
 
-    /// Reads `node`. `None` means that a fault has been added.
+    /// Decodes `node`. `None` means that an error was added.
     fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self>;
 
     /// Its JSON Schema.
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 }
 
-/// Reads `node` and keeps its place. `otherwise` is what else to do where there is nothing to read.
+/// Decodes `node` and keeps its place. `otherwise` completes the hint for a missing value.
 pub(in crate::inventory) fn spanned<T: Value>(
     node: &Node,
     path: InventoryPath,
@@ -68,7 +66,7 @@ pub(in crate::inventory) fn spanned<T: Value>(
     })
 }
 
-/// The fault for a value of the wrong type or form.
+/// The error for a value of the wrong type or form.
 pub(in crate::inventory) fn mismatch<T: Value>(node: &Node, path: &InventoryPath) -> Fault {
     let expected = T::expected();
     let found = node.describe();
@@ -87,18 +85,18 @@ pub(in crate::inventory) fn prefix(path: &InventoryPath) -> String {
     }
 }
 
-/// What a key does when it isn't typed.
+/// What happens if a key is missing.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::inventory) enum Presence {
-    /// It must be.
+    /// An error.
     Required,
-    /// The value is then worked out, as the text says.
+    /// The value is derived, as described by the text.
     Optional(&'static str),
-    /// The value is then this YAML.
+    /// The value is this YAML.
     Default(&'static str),
 }
 
-/// The keys of one mapping while they are taken out of it.
+/// The keys of a mapping that is being decoded.
 pub(in crate::inventory) struct Keys<'t> {
     node: &'t Node,
     entries: &'t [Entry],
@@ -107,7 +105,7 @@ pub(in crate::inventory) struct Keys<'t> {
 }
 
 impl<'t> Keys<'t> {
-    /// Opens `node`, in which only the keys `known` may be.
+    /// Opens `node`, in which only the keys `known` are allowed.
     pub(in crate::inventory) fn open<T: Value>(
         node: &'t Node,
         path: &'t InventoryPath,
@@ -148,7 +146,7 @@ impl<'t> Keys<'t> {
         })
     }
 
-    /// The keys that were typed, or were most likely meant.
+    /// The keys that were typed, or most likely meant.
     pub(in crate::inventory) fn typed(&self) -> Vec<String> {
         let typed = self.entries.iter().map(|entry| entry.key.as_str());
         typed
@@ -173,7 +171,7 @@ impl<'t> Keys<'t> {
             return spanned(&entry.value, path, otherwise, faults);
         }
         match presence {
-            // The slip of the pen is reported already.
+            // The typo is reported already.
             Presence::Required if self.meant.contains(&key) => None,
             Presence::Required => {
                 faults.add(self.missing::<T>(key));
@@ -236,7 +234,7 @@ fn unknown_key(
     }
 }
 
-/// True where a value that is out of place is most likely a secret.
+/// True if a misplaced value is most likely a secret.
 fn holds_secrets<T: Value>() -> bool {
     matches!(T::NAME, Some("secret" | "authentication"))
 }

@@ -1,4 +1,4 @@
-//! Values that can be written in more than one form.
+//! Values with more than one notation.
 
 use std::net::IpAddr;
 
@@ -38,10 +38,10 @@ impl Value for DrillName {
 
 choice!(Failover, "failover profile", "fast" => Self::Fast, "standard" => Self::Standard, "wan" => Self::Wan);
 choice!(Hold, "owner", "owned" => Self::Owned, "shared" => Self::Shared);
-choice!(Peering, "way of peering", "unicast" => Self::Unicast, "multicast" => Self::Multicast);
+choice!(Peering, "peering mode", "unicast" => Self::Unicast, "multicast" => Self::Multicast);
 choice!(VrrpVersion, "VRRP version", "2" => Self::V2, "3" => Self::V3);
 choice!(
-    Balance, "way of balancing",
+    Balance, "balancing method",
     "round_robin" => Self::RoundRobin,
     "least_conn" => Self::LeastConn,
     "ip_hash" => Self::IpHash,
@@ -51,11 +51,11 @@ choice!(
 shape! {
     /// Where a secret comes from: exactly one of these keys. The secret itself is never in the inventory, and never in a diff, a log or a plan.
     SecretKeys as "secret" {
-        /// An environment variable of the operator's.
+        /// A variable in hactl's environment.
         env: EnvName = Optional("one of the three"), "VRRP_PASSWORD";
-        /// A file on this machine, beside the inventory or an absolute path, readable by nobody else.
+        /// A file on this machine, relative to the inventory or absolute, that no other user can read.
         file: LocalPath = Optional("one of the three"), "secrets/vrrp.txt";
-        /// A program and its arguments; what it prints is the secret, less one final newline.
+        /// A program and its arguments; what it prints is the secret, without one final newline.
         command: List<Line> = Optional("one of the three"), "[pass, show, web/vrrp]";
     }
 }
@@ -73,7 +73,7 @@ impl Value for SecretRef {
     fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
         if let Kind::Scalar { .. } = node.kind {
             // Masked, so that the report of this mistake doesn't spread the secret.
-            let message = format!("{}a secret stands in the inventory itself", prefix(path));
+            let message = format!("{}the inventory itself contains a secret", prefix(path));
             let fault = Fault::at(&node.span, message)
                 .label("masked here")
                 .masking(&node.whole);
@@ -120,12 +120,12 @@ impl Value for SecretRef {
     }
 }
 
-/// A certificate or key: a file that is on the hosts, or a secret that is pushed.
+/// A certificate or key: a file on the hosts, or a secret that is pushed.
 #[derive(Debug, Clone)]
 pub(in crate::inventory) enum TlsFile {
-    /// On the hosts already.
+    /// A file on the hosts.
     OnHost(HostPath),
-    /// Pushed with the configuration.
+    /// A secret that is pushed with the configuration.
     Pushed(SecretRef),
 }
 
@@ -153,7 +153,7 @@ impl Value for TlsFile {
 shape! {
     /// A change of priority instead of FAULT.
     WeightKeys as "weight" {
-        /// Negative: added to the priority while nginx fails. Positive: added while it is well. Its amount must exceed the spread of the priorities.
+        /// Negative: added to the priority while nginx fails. Positive: added while it is healthy. Its absolute value must exceed the spread of the priorities.
         weight: Weight = Required, "-30";
     }
 }
@@ -244,11 +244,11 @@ shape! {
     ListenKeys as "listen" {
         /// The port.
         port: Int<1, 65535> = Required, "443";
-        /// One address of the hosts; prefer none, since a backup doesn't have the VIP.
+        /// One address of the hosts. Best left out, since a backup does not have the VIP.
         address: IpAddr = Optional("every address, IPv4 and IPv6"), "10.0.0.100";
         /// TLS on this socket.
         tls: bool = Default("false"), "true";
-        /// This site answers requests for names that no site has.
+        /// This site answers requests for unknown names.
         default: bool = Default("false"), "true";
     }
 }
@@ -256,7 +256,7 @@ shape! {
 /// A socket that a site listens on: `80`, `443 tls`, `10.0.0.5:80 default`, or its keys.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::inventory) struct Socket {
-    /// One address, or all.
+    /// The address. `None` means all.
     pub(in crate::inventory) address: Option<IpAddr>,
     /// The port.
     pub(in crate::inventory) port: u16,
@@ -308,7 +308,7 @@ impl Value for Socket {
         if let Kind::Scalar { text, .. } = &node.kind {
             let socket = Self::parse(text);
             if socket.is_none() {
-                let rule = "PORT or ADDRESS:PORT, and behind it `tls` or `default` where wanted, \
+                let rule = "PORT or ADDRESS:PORT, optionally followed by `tls` or `default`, \
                             such as 80, 443 tls or \"[2001:db8::5]:443 tls\"";
                 faults.add(invalid(node, path, "socket to listen on", rule));
             }
@@ -354,7 +354,7 @@ impl Value for StreamPort {
         let is_digits = port.bytes().all(|b| b.is_ascii_digit()) && !port.starts_with('0');
         let port = port.parse::<u16>().ok().filter(|_| is_digits);
         if port.is_none() {
-            let rule = "PORT, with `udp` behind it where wanted, such as 5432 or 53 udp";
+            let rule = "PORT, optionally followed by `udp`, such as 5432 or 53 udp";
             faults.add(invalid(node, path, "port to listen on", rule));
         }
         port.map(|port| Self { port, udp })

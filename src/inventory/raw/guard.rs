@@ -1,16 +1,16 @@
-//! What is refused before a parser sees it: texts that are no text, and texts made to hurt.
+//! Rejects invalid or malicious text before it reaches the parser.
 
 use std::ops::Range;
 
 use crate::inventory::error::Fault;
 use crate::model::is_harmful;
 
-/// The largest inventory: hundreds of times a usual one.
+/// Maximum size of an inventory, hundreds of times the usual one.
 const MAX_BYTES: usize = 1024 * 1024;
-/// The longest line. Longer ones are accidents, and a report that quotes one is unreadable.
+/// Maximum length of a line. Longer ones are accidents, and make a message that quotes them unreadable.
 const MAX_LINE: usize = 4096;
 
-/// A text that may be parsed, or why not and what may be shown of it.
+/// The text to parse, or an error with the text that may be shown for it.
 pub(in crate::inventory) fn decode(bytes: &[u8]) -> Result<&str, (String, Fault)> {
     if bytes.len() > MAX_BYTES {
         return Err((String::new(), too_large(bytes.len())));
@@ -28,12 +28,12 @@ pub(in crate::inventory) fn decode(bytes: &[u8]) -> Result<&str, (String, Fault)
 
 fn too_large(bytes: usize) -> Fault {
     Fault::unplaced(format!(
-        "the file is too large for an inventory: {bytes} bytes, and at most {MAX_BYTES} are read"
+        "the file is too large for an inventory: {bytes} bytes; the limit is {MAX_BYTES}"
     ))
     .help("check that this is the file that you mean")
 }
 
-/// UTF-16 is what editors on other systems save, and worth a name.
+/// UTF-16 is named, since editors on other systems save it.
 fn not_utf8(bytes: &[u8], offset: usize) -> (String, Fault) {
     let shown = mask(&String::from_utf8_lossy(bytes).replace(char::REPLACEMENT_CHARACTER, "?"));
     if long_line(&shown).is_some() {
@@ -57,19 +57,19 @@ fn long_line(text: &str) -> Option<Fault> {
         .enumerate()
         .find(|(_, line)| line.len() > MAX_LINE)?;
     let message = format!(
-        "line {} is {} bytes long, and at most {MAX_LINE} are read",
+        "line {} is {} bytes long; the limit is {MAX_LINE}",
         index + 1,
         line.len()
     );
     Some(Fault::unplaced(message).help("break the line; a long text goes in a block after `|`"))
 }
 
-/// Characters that a terminal obeys or hides, so that a reader sees another file than hactl does.
+/// Characters that a terminal interprets or hides, so that a reader would see a different file than hactl.
 pub(super) fn is_refused(c: char) -> bool {
     is_harmful(c) && c != '\r'
 }
 
-/// A byte order mark is one at the beginning only.
+/// A byte order mark is allowed only at the start.
 fn is_refused_at(text: &str, offset: usize, c: char) -> bool {
     is_refused(c) || is_lone_return(text, offset) || (c == '\u{feff}' && offset > 0)
 }
@@ -90,8 +90,8 @@ fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) 
     (mask(text), fault)
 }
 
-/// What stands behind `password:` and the like in a text that can't be parsed, up to the end of
-/// its line: a report of the broken syntax must not spread it. A reference, in `{ }`, may be seen.
+/// Values after `password:` and the like, up to the end of the line, in a text that cannot be parsed: an error message
+/// must not leak them. References in `{ }` may be shown.
 pub(in crate::inventory) fn likely_secrets(text: &str) -> Vec<Range<usize>> {
     let mut hidden = Vec::new();
     let mut start = 0;
@@ -112,13 +112,13 @@ pub(in crate::inventory) fn likely_secrets(text: &str) -> Vec<Range<usize>> {
     hidden
 }
 
-/// True for a carriage return that ends no line: YAML takes it for the end of one, and a terminal goes
-/// back and writes over the line.
+/// True for a carriage return without a line feed: YAML treats it as the end of a line, while a terminal overwrites
+/// the line.
 fn is_lone_return(text: &str, offset: usize) -> bool {
     text[offset..].starts_with('\r') && !text[offset + 1..].starts_with('\n')
 }
 
-/// `text` with a question mark for each byte that must not reach a terminal.
+/// Replaces each byte of a refused character with a question mark.
 fn mask(text: &str) -> String {
     text.char_indices()
         .map(|(offset, c)| {

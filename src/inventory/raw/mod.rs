@@ -1,8 +1,8 @@
-//! What was typed: a tree that knows its places, and the declared shape of an inventory over it.
+//! What was typed: a tree in which every value has a place, and the declared shape of an inventory.
 //!
-//! Each mapping is declared once, by `shape!`. The walker that finds every mistake, the JSON Schema
-//! and the reference page come out of that declaration. What a default *means* together with other
-//! values is not known here: see [`super::resolve`].
+//! Each mapping is declared once, by `shape!`. The decoder that finds all errors, the JSON Schema and the reference
+//! page are derived from that declaration. What a default *means* in combination with other values is not known
+//! here: see [`super::resolve`].
 
 mod cluster_keys;
 mod collections;

@@ -1,5 +1,5 @@
-//! YAML text to a tree, by the parser's events. Goes on after duplicate keys, tags and dangling
-//! aliases; stops at the first error of syntax, since what follows one is guesswork.
+//! Parses YAML text into a tree, event by event. Continues after duplicate keys, tags and dangling aliases, and stops
+//! at the first syntax error, since anything after it is guesswork.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,12 +10,12 @@ use super::tree::{Entry, Kind, Node};
 use super::{suggest, syntax};
 use crate::inventory::error::{Fault, Faults};
 
-/// How deep values may nest. An inventory needs eight levels.
+/// Maximum nesting depth. An inventory needs eight levels.
 const MAX_DEPTH: usize = 32;
-/// How many values there may be once aliases are followed: thousands of nodes' worth.
+/// Maximum number of values after the expansion of aliases: enough for thousands of nodes.
 const MAX_VALUES: usize = 50_000;
 
-/// The document's tree, or `None` when it can't be read, which `faults` then explains.
+/// The tree of the document. `None` if it cannot be parsed, which `faults` then explains.
 pub(in crate::inventory) fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
     let options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
@@ -39,7 +39,7 @@ pub(in crate::inventory) fn parse(text: &str, faults: &mut Faults) -> Option<Nod
     }
 }
 
-/// The error that ends the reading.
+/// The error that stops parsing.
 type Stop = Box<Fault>;
 
 type Found<'t> = (Event<'t>, Range<usize>);
@@ -171,7 +171,7 @@ where
                     | Event::MappingStart(StructureStyle::Block, ..)
             );
             let mut value = self.node(event, span)?;
-            // What has no text of its own, or many lines of it, is best shown by its key.
+            // A value with no text, or with many lines of it, is best shown by its key.
             if is_block || value.span.is_empty() {
                 value.span = key.span.clone();
             }
@@ -186,7 +186,7 @@ where
             self.faults.add(Fault::at(&span, message).help(help));
             return Ok(broken(span));
         };
-        // Paid for before it is copied, so that aliases of aliases can't fill the memory.
+        // Counted before it is copied, so that aliases of aliases cannot exhaust the memory.
         self.spend(size, &span)?;
         Ok(self
             .anchors
@@ -208,11 +208,11 @@ where
             return Ok(());
         }
         let message = format!("the inventory holds more than {MAX_VALUES} values");
-        let help = "aliases count each time that they are used; write fewer of them, or less";
+        let help = "use fewer aliases or fewer values; each use of an alias counts";
         Err(Box::new(Fault::at(span, message).help(help)))
     }
 
-    /// True when there is a tag, which is then reported, and its value hidden if it may be secret.
+    /// Reports a tag, and masks its value if that may be secret. True if there was one.
     fn refuse_tag(&mut self, tag: Option<&Tag>, span: &Range<usize>) -> bool {
         let Some(tag) = tag else { return false };
         let is_vault = tag.to_string().contains("vault");
@@ -229,7 +229,7 @@ where
         true
     }
 
-    /// `span` up to the end of its first line, without blanks at the end.
+    /// `span` up to the end of its first line, without trailing blanks.
     fn first_line(&self, span: &Range<usize>) -> Range<usize> {
         let text = self.text.get(span.clone()).unwrap_or_default();
         let line = text.split(['\n', '\r']).next().unwrap_or_default();
@@ -237,7 +237,7 @@ where
     }
 }
 
-/// A mapping under construction: keys once each, and those that `<<` brings in behind them.
+/// A mapping under construction: its keys without duplicates, and those merged by `<<`, which do not override them.
 #[derive(Default)]
 struct Entries {
     typed: Vec<Entry>,
@@ -296,8 +296,11 @@ impl Entries {
             Kind::Sequence(items) => items.into_iter().for_each(|item| self.merge(item, faults)),
             Kind::Broken => {}
             Kind::Scalar { .. } => {
-                let fault = Fault::at(&value.span, "`<<` merges mappings, and this is none")
-                    .help("give it an alias of a mapping, such as `<<: *defaults`");
+                let fault = Fault::at(
+                    &value.span,
+                    "`<<` merges mappings, and this is not a mapping",
+                )
+                .help("give it an alias of a mapping, such as `<<: *defaults`");
                 faults.add(fault);
             }
         }

@@ -1,5 +1,5 @@
-//! Values of one word: switches, numbers, durations and sizes. YAML's own guesses (`no` as false,
-//! `010` as eight, `1e3` as a float) are not made: a word means what its key says it means.
+//! Scalar values: switches, numbers, durations and sizes. YAML's implicit types (`no` as false, `010` as eight, `1e3`
+//! as a float) are not used: the key decides what a word means.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::model::{
     Weight, parse_duration,
 };
 
-/// The text of a scalar, or a fault for a list or mapping.
+/// The text of a scalar, or an error for a list or mapping.
 pub(super) fn text<'n, T: Value>(
     node: &'n Node,
     path: &InventoryPath,
@@ -26,13 +26,13 @@ pub(super) fn text<'n, T: Value>(
     None
 }
 
-/// The fault for a scalar that its type refuses; `rule` says what is allowed.
+/// The error for a scalar that its type rejects. `rule` says what is allowed.
 pub(super) fn invalid(node: &Node, path: &InventoryPath, what: &str, rule: &str) -> Fault {
-    let message = format!("{}{} is no valid {what}", prefix(path), node.describe());
+    let message = format!("{}{} is not a valid {what}", prefix(path), node.describe());
     Fault::at(&node.span, message).help(format!("write {rule}"))
 }
 
-/// Turns the model's refusal into a fault.
+/// Turns an error from the model into one of the inventory.
 pub(super) fn checked<T>(
     node: &Node,
     path: &InventoryPath,
@@ -48,7 +48,7 @@ pub(super) fn checked<T>(
     }
 }
 
-/// True for a word without quotes.
+/// True for a scalar without quotes.
 fn is_plain(node: &Node) -> bool {
     matches!(node.kind, Kind::Scalar { plain: true, .. })
 }
@@ -86,12 +86,12 @@ impl Value for bool {
 pub(in crate::inventory) struct Int<const MIN: i64, const MAX: i64>(i64);
 
 impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
-    /// It as an unsigned number; `MIN` is never negative for the callers of this.
+    /// As an unsigned number. The callers of this have no negative `MIN`.
     pub(in crate::inventory) fn as_u32(self) -> u32 {
         u32::try_from(self.0).unwrap_or_default()
     }
 
-    /// It as a port or status.
+    /// As a port or status code.
     pub(in crate::inventory) fn as_u16(self) -> u16 {
         u16::try_from(self.0).unwrap_or_default()
     }
@@ -118,14 +118,14 @@ impl<const MIN: i64, const MAX: i64> Value for Int<MIN, MAX> {
     }
 }
 
-/// A decimal number without sign tricks; other spellings are named, since tools read them apart.
+/// A plain decimal number. Other notations are rejected with a hint, since tools disagree on them.
 fn integer<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<i64> {
     let typed = text::<T>(node, path, faults)?;
     let digits = typed.strip_prefix('-').unwrap_or(typed);
     let is_decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     let has_leading_zero = digits.len() > 1 && digits.starts_with('0');
     if is_plain(node) && is_decimal && !has_leading_zero {
-        // More digits than fit are out of any range here.
+        // More digits than fit are out of range for every key.
         let huge = if typed.starts_with('-') {
             i64::MIN
         } else {
@@ -147,7 +147,7 @@ fn integer<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> 
     None
 }
 
-/// Implements [`Value`] for a number of the model's.
+/// Implements [`Value`] for a numeric type of the model.
 macro_rules! number {
     ($type:ty, $expected:literal, $min:literal, $max:literal) => {
         impl Value for $type {
@@ -186,7 +186,7 @@ fn duration<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) ->
         Some(_) => invalid(node, path, "duration", "at most 365d"),
         None if is_bare => {
             let typed = super::tree::clip(typed);
-            let help = format!("say of what: `{typed}s` for seconds, `{typed}ms` for milliseconds");
+            let help = format!("add a unit: `{typed}s` for seconds, `{typed}ms` for milliseconds");
             invalid(node, path, "duration", "").help(help)
         }
         None => {
@@ -246,7 +246,7 @@ impl Value for AdvertInterval {
     }
 }
 
-/// A size in bytes, as nginx writes sizes.
+/// A size in bytes, in nginx's notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::inventory) struct Size(pub(in crate::inventory) u64);
 

@@ -1,5 +1,5 @@
-//! The declaration of a mapping: its keys with types, defaults, meaning and examples, once. The
-//! walker, the JSON Schema and the reference page all come out of it.
+//! Declares a mapping once: its keys with types, defaults, meaning and examples. The decoder, the JSON Schema and the
+//! reference page are derived from it.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -12,10 +12,10 @@ use super::parse::parse;
 use crate::inventory::error::Faults;
 use crate::model::InventoryPath;
 
-/// Declares a mapping as a struct of what was typed.
+/// Declares a mapping as a struct of the values that were typed.
 ///
-/// Each key has its meaning, its name, its type, what holds when it isn't typed, and an example as
-/// it would be typed. With `short KEY`, a lone value stands for a mapping with only that key.
+/// Each key has a description, a name, a type, what happens if it is missing, and an example in YAML. With
+/// `short KEY`, a lone value is short for a mapping with only that key.
 macro_rules! shape {
     (
         $(#[doc = $about:literal])+
@@ -87,16 +87,16 @@ pub(super) use shape;
 
 /// A mapping that remembers which keys were typed.
 pub(in crate::inventory) trait Typed {
-    /// True when `key` was typed, even if its value could not be read.
+    /// True when `key` was typed, even with an invalid value.
     fn has(&self, key: &str) -> bool;
 }
 
-/// A key's name: a field's, where Rust needs it written `r#return`.
+/// The name of a key, which is the field's name without `r#`.
 pub(in crate::inventory) fn key_name(field: &'static str) -> &'static str {
     field.strip_prefix("r#").unwrap_or(field)
 }
 
-/// What a person should have typed for the mapping `definition`.
+/// What is expected for the mapping `definition`.
 pub(in crate::inventory) fn expected(definition: &str, short: Option<&str>) -> String {
     let what = format!("the keys of `{definition}`");
     match short {
@@ -109,7 +109,7 @@ fn key_name_of(field: &str) -> &str {
     field.strip_prefix("r#").unwrap_or(field)
 }
 
-/// A mapping's JSON Schema under construction.
+/// The JSON Schema of a mapping under construction.
 pub(in crate::inventory) struct Object {
     about: String,
     properties: serde_json::Map<String, Json>,
@@ -117,7 +117,6 @@ pub(in crate::inventory) struct Object {
 }
 
 impl Object {
-    /// An object that `about` describes.
     pub(in crate::inventory) fn new(about: &str) -> Self {
         Self {
             about: prose(about),
@@ -158,7 +157,6 @@ impl Object {
         self.properties.insert(key.to_owned(), schema.to_value());
     }
 
-    /// The schema.
     pub(in crate::inventory) fn finish(self) -> Schema {
         schemars::json_schema!({
             "type": "object",
@@ -170,7 +168,7 @@ impl Object {
     }
 }
 
-/// `object`, or a lone value for its key `short`.
+/// The schema of `object`, or of a lone value for its key `short`.
 pub(in crate::inventory) fn with_short(object: &Schema, short: &str) -> Schema {
     let short = key_name_of(short);
     let alone = object.pointer(&format!("/properties/{short}")).cloned();
@@ -182,7 +180,7 @@ pub(in crate::inventory) fn with_short(object: &Schema, short: &str) -> Schema {
     })
 }
 
-/// The schema of `T`, by reference where it is a mapping.
+/// The schema of `T`, as a reference if it is a mapping.
 pub(in crate::inventory) fn subschema<T: Value>(generator: &mut SchemaGenerator) -> Schema {
     if T::NAME.is_some() {
         generator.subschema_for::<Described<T>>()
@@ -191,7 +189,7 @@ pub(in crate::inventory) fn subschema<T: Value>(generator: &mut SchemaGenerator)
     }
 }
 
-/// Lends `T` schemars's own trait, which the model's types can't carry.
+/// Implements schemars's own trait for `T`, which the model's types cannot do.
 pub(in crate::inventory) struct Described<T>(PhantomData<T>);
 
 impl<T: Value> JsonSchema for Described<T> {
@@ -204,12 +202,12 @@ impl<T: Value> JsonSchema for Described<T> {
     }
 }
 
-/// Doc-comment lines as running text.
+/// Joins the lines of a doc comment.
 fn prose(lines: &str) -> String {
     lines.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// True when `yaml` is a value of `T`, as a declared default or example must be.
+/// True when `yaml` is a valid `T`, which every declared default and example must be.
 fn decodes<T: Value>(yaml: &str) -> bool {
     let mut faults = Faults::default();
     let node = parse(yaml, &mut faults);

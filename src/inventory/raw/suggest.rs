@@ -1,6 +1,6 @@
-//! What a person may have meant by a word that isn't known.
+//! Suggestions for unknown words.
 
-/// What other tools, and keepalived and nginx themselves, call these keys.
+/// Names that other tools, keepalived and nginx use for these keys.
 const OTHER_NAMES: &[(&str, &str)] = &[
     ("advert_int", "advert_interval"),
     ("auth", "authentication"),
@@ -45,7 +45,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("vrid", "virtual_router_id"),
 ];
 
-/// The one of `known` that `typed` most likely means.
+/// The known key that `typed` most likely means.
 pub(super) fn key(typed: &str, known: &[&'static str]) -> Option<&'static str> {
     let normal = typed.to_ascii_lowercase().replace('-', "_");
     let by_other_name = OTHER_NAMES
@@ -55,15 +55,15 @@ pub(super) fn key(typed: &str, known: &[&'static str]) -> Option<&'static str> {
     by_other_name.or_else(|| word(&normal, known))
 }
 
-/// The one of `known` that is nearest to `typed`, if any is near.
+/// The known word nearest to `typed`, if it is similar.
 pub(super) fn word(typed: &str, known: &[&'static str]) -> Option<&'static str> {
-    // A distance between huge texts costs their product, and none is a slip of the pen.
+    // The distance of huge texts takes time proportional to their product, and these are not typos.
     if typed.len() > 40 {
         return None;
     }
     known
         .iter()
-        // A number that is wrong is no misspelt one.
+        // A wrong number is not a typo.
         .filter(|word| word.parse::<i64>().is_err())
         .map(|word| (strsim::damerau_levenshtein(typed, word), *word))
         .filter(|(distance, word)| *distance <= 1 + word.len() / 5)
@@ -71,10 +71,10 @@ pub(super) fn word(typed: &str, known: &[&'static str]) -> Option<&'static str> 
         .map(|(_, word)| word)
 }
 
-/// The one of `known` names of the operator's own that is nearest to `typed`, if any is near.
+/// The nearest of the user-defined names, if it is similar.
 pub(in crate::inventory) fn nearest<'n>(typed: &str, known: &[&'n str]) -> Option<&'n str> {
     let limit = 1 + typed.len() / 5;
-    // As many as a person could have mistaken for each other.
+    // More names than anyone could confuse.
     let known = known.iter().take(200).filter(|name| name.len() <= 63);
     known
         .map(|name| (strsim::damerau_levenshtein(typed, name), *name))
@@ -83,8 +83,8 @@ pub(in crate::inventory) fn nearest<'n>(typed: &str, known: &[&'n str]) -> Optio
         .map(|(_, name)| name)
 }
 
-/// True when what stands behind `key`, which most likely means `near`, had better not be shown:
-/// `auth_pass: hunter2`, but not `proxy_pass: backend`.
+/// True if the value of `key`, which most likely means `near`, should not be shown: `auth_pass: hunter2`, but not
+/// `proxy_pass: backend`.
 pub(super) fn names_a_secret(key: &str, near: Option<&str>) -> bool {
     if near.is_some_and(|near| !matches!(near, "authentication" | "password" | "key")) {
         return false;
@@ -95,7 +95,7 @@ pub(super) fn names_a_secret(key: &str, near: Option<&str>) -> bool {
         .any(|word| key.contains(word))
 }
 
-/// The words, for a sentence.
+/// Joins the words for a sentence.
 pub(super) fn list(words: &[&str]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {

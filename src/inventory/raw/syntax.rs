@@ -1,4 +1,4 @@
-//! The parser's errors, in words that say what to do.
+//! Explains errors of the parser, with hints.
 
 use std::ops::Range;
 
@@ -6,14 +6,14 @@ use serde_saphyr::granit_parser::{ErrorKind, ScanError};
 
 use crate::inventory::error::Fault;
 
-/// What `error` means, and where.
+/// Turns a parser error into one with a hint.
 pub(super) fn explain(error: &ScanError, text: &str) -> Fault {
     let span = culprit(error, text);
     let (message, help) = words(error.kind());
     Fault::at(&span, message).help(help)
 }
 
-/// The character that the parser stopped at; at the end of the text, the last one that shows.
+/// The character at which the parser stopped, or the last visible one at the end of the text.
 fn culprit(error: &ScanError, text: &str) -> Range<usize> {
     let offset = error.marker().byte_offset().unwrap_or(text.len());
     let before = text.get(..offset).unwrap_or(text);
@@ -31,15 +31,15 @@ fn culprit(error: &ScanError, text: &str) -> Range<usize> {
 }
 
 fn words(kind: &ErrorKind) -> (String, String) {
-    const INDENT: &str = "keys of one mapping start in the same column, and what belongs to a key is indented further, with blanks";
+    const INDENT: &str = "start the keys of one mapping in the same column, and indent what belongs to a key further, with spaces";
     let (message, help) = match kind {
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInPlainScalar => (
-            "a tab where YAML wants blanks",
-            "indent with blanks; most editors can replace tabs automatically",
+            "a tab where YAML requires spaces",
+            "indent with spaces; most editors can replace tabs automatically",
         ),
         ErrorKind::UnclosedFlowCollection { open } => {
             let close = if *open == '[' { ']' } else { '}' };
@@ -68,14 +68,14 @@ fn words(kind: &ErrorKind) -> (String, String) {
         ),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
             "a key without its colon",
-            "write `key: value`, with a blank behind the colon",
+            "write `key: value`, with a space after the colon",
         ),
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
-            "a colon where none can stand",
+            "a colon that does not belong here",
             "put a text that holds `: ` in quotes, or check the indentation of the line",
         ),
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
-            ("the indentation fits nothing above it", INDENT)
+            ("the indentation matches no line above it", INDENT)
         }
         ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::BlockSequenceEntryNotAllowed => {
             ("a list item or a key in the wrong place", INDENT)
@@ -95,7 +95,7 @@ fn words(kind: &ErrorKind) -> (String, String) {
         }
         ErrorKind::UnknownQuotedScalarEscape => (
             "an unknown escape in a text in double quotes",
-            "write a backslash as \\\\, or use single quotes, in which it is itself",
+            "write a backslash as \\\\, or use single quotes, in which it needs no escape",
         ),
         other => {
             return (

@@ -1,4 +1,4 @@
-//! The YAML document as a tree in which every value knows its place in the text.
+//! The YAML document as a tree in which every value has a place in the text.
 
 use std::ops::Range;
 
@@ -6,24 +6,24 @@ use super::guard::is_refused;
 use crate::inventory::source::Places;
 use crate::model::InventoryPath;
 
-/// One value.
+/// A value.
 #[derive(Debug, Clone)]
 pub(in crate::inventory) struct Node {
     /// What it is.
     pub(in crate::inventory) kind: Kind,
-    /// What to underline for it: the text of a scalar, the first line of a flow collection, and the
-    /// key of anything that goes on over several lines.
+    /// The text to underline: the text of a scalar, the first line of a flow collection, or the key of a value that
+    /// spans several lines.
     pub(in crate::inventory) span: Range<usize>,
-    /// All of its text.
+    /// Its complete text.
     pub(in crate::inventory) whole: Range<usize>,
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Debug, Clone)]
 pub(in crate::inventory) enum Kind {
-    /// A number, a word, a text: what it means depends on its key, so it stays as typed.
+    /// A number, a word or a text. Its key decides what it means, so it stays as typed.
     Scalar {
-        /// The text, escapes resolved.
+        /// The text without escapes.
         text: String,
         /// Typed without quotes.
         plain: bool,
@@ -32,7 +32,7 @@ pub(in crate::inventory) enum Kind {
     Sequence(Vec<Node>),
     /// `{a: b}`, or lines with `a: b`.
     Mapping(Vec<Entry>),
-    /// Something that has been reported already.
+    /// An error that is already reported.
     Broken,
 }
 
@@ -41,7 +41,7 @@ pub(in crate::inventory) enum Kind {
 pub(in crate::inventory) struct Entry {
     /// The key.
     pub(in crate::inventory) key: String,
-    /// The key's place.
+    /// The place of the key.
     pub(in crate::inventory) key_span: Range<usize>,
     /// The value.
     pub(in crate::inventory) value: Node,
@@ -54,7 +54,7 @@ impl Node {
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// What it is, in a word for a message.
+    /// Names the value in a message.
     pub(in crate::inventory) fn describe(&self) -> String {
         match &self.kind {
             _ if self.is_null() => "nothing".to_owned(),
@@ -66,7 +66,7 @@ impl Node {
         }
     }
 
-    /// How many values it holds, itself included.
+    /// The number of values in it, including itself.
     pub(in crate::inventory) fn size(&self) -> usize {
         match &self.kind {
             Kind::Scalar { .. } | Kind::Broken => 1,
@@ -80,7 +80,7 @@ impl Node {
         }
     }
 
-    /// The places of it and of all that it holds.
+    /// The places of this value and of all values in it.
     pub(in crate::inventory) fn places(&self) -> Places {
         let mut places = Places::new();
         self.collect_places(InventoryPath::root(), &mut places);
@@ -105,7 +105,7 @@ impl Node {
     }
 }
 
-/// `text` cut to what a message can hold, on one line.
+/// Truncates `text` to one line that fits into a message.
 pub(in crate::inventory) fn clip(text: &str) -> String {
     const SHOWN: usize = 40;
     let line = text.lines().next().unwrap_or_default();
@@ -121,9 +121,9 @@ pub(in crate::inventory) fn clip(text: &str) -> String {
     }
 }
 
-/// What the declared shape needs of the tree.
+/// Used by the declared shape.
 impl Node {
-    /// Moves it and all that it holds to `span`: a default has no place of its own.
+    /// Moves it and all values in it to `span`, since a default has no place of its own.
     pub(in crate::inventory) fn place_at(&mut self, span: &Range<usize>) {
         self.span = span.clone();
         match &mut self.kind {
@@ -138,7 +138,7 @@ impl Node {
         }
     }
 
-    /// A lone scalar as the mapping that it is short for.
+    /// Expands a lone scalar to the mapping that it is short for.
     pub(in crate::inventory) fn as_short_for(&self, key: &str) -> Option<Self> {
         let Kind::Scalar { .. } = self.kind else {
             return None;
@@ -155,7 +155,7 @@ impl Node {
         })
     }
 
-    /// It as JSON, scalars by YAML's core schema: for the declared defaults and examples.
+    /// As JSON, with scalars by YAML's core schema, for the declared defaults and examples.
     pub(in crate::inventory) fn to_json(&self) -> serde_json::Value {
         match &self.kind {
             Kind::Broken => serde_json::Value::Null,

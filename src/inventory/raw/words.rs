@@ -1,4 +1,4 @@
-//! Values that are names, addresses, paths and texts.
+//! Textual values: names, addresses, paths and texts.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use crate::model::{
     decoded_url_path, nginx_quoted, nginx_text, nginx_variables,
 };
 
-/// Implements [`Value`] for a text that `$new` validates.
+/// Implements [`Value`] for a type that `$new` creates from text.
 macro_rules! words {
     ($($type:ty: $new:expr, $expected:literal, $kind:literal;)+) => { $(
         impl Value for $type {
@@ -72,7 +72,7 @@ fn address(text: &str) -> Result<IpAddr, InvalidValue> {
     }
     match text.parse::<IpAddr>() {
         Ok(address) if is_host(address) => Ok(address),
-        Ok(_) => rule("the address of a host; this one is kept for other uses"),
+        Ok(_) => rule("the address of a host; this one is reserved"),
         Err(_) => rule("an IP address, such as 10.0.0.11 or 2001:db8::11"),
     }
 }
@@ -96,7 +96,7 @@ fn is_host(address: IpAddr) -> bool {
     !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || is_broadcast)
 }
 
-/// A virtual IP: an address and the length of its network's prefix.
+/// A virtual IP: an address and its prefix length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::inventory) struct VirtualIp(pub(in crate::inventory) IpNet);
 
@@ -120,7 +120,7 @@ impl VirtualIp {
         let is_edge =
             network.addr() == network.network() || is_v4 && network.addr() == network.broadcast();
         if !is_host(network.addr()) || network.prefix_len() == 0 {
-            return refuse("the address of a host; this one is kept for other uses".into());
+            return refuse("the address of a host; this one is reserved".into());
         }
         if !is_small && is_edge {
             return refuse(format!(
@@ -132,7 +132,7 @@ impl VirtualIp {
     }
 }
 
-/// Where a route leads.
+/// The destination of a route. `None` is the default route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::inventory) struct Network(pub(in crate::inventory) Option<IpNet>);
 
@@ -150,7 +150,7 @@ impl Network {
     }
 }
 
-/// Declares a text type that only the inventory needs.
+/// Declares a type of text that is used only by the inventory.
 macro_rules! local_text {
     ($(#[$doc:meta])+ $name:ident, $what:literal, $valid:expr, $rule:literal) => {
         $(#[$doc])+
@@ -170,7 +170,7 @@ macro_rules! local_text {
     };
 }
 
-/// True when `text` can stand for a host in ssh's arguments; a leading `-` would be an option.
+/// True when `text` is safe as a host in ssh's arguments. A leading `-` would be an option.
 fn is_ssh_host(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 253
@@ -193,18 +193,18 @@ fn is_jump(text: &str) -> bool {
     text.split(',').all(is_hop)
 }
 
-/// Without characters that a terminal obeys.
+/// True without characters that a terminal interprets.
 fn is_visible(text: &str) -> bool {
     !text.chars().any(super::guard::is_refused)
 }
 
-/// Without characters that end a line or that a terminal obeys.
+/// True without characters that end a line or that a terminal interprets.
 fn is_printable(text: &str) -> bool {
     is_visible(text) && !text.contains(['\n', '\r'])
 }
 
 local_text!(
-    /// Where ssh connects to.
+    /// The host that ssh connects to.
     SshHost, "host", is_ssh_host,
     "an address, a host name, or an alias of your ssh configuration"
 );
@@ -219,7 +219,7 @@ local_text!(
     "a path on this machine, such as ~/.ssh/id_ed25519"
 );
 local_text!(
-    /// An environment variable's name.
+    /// The name of an environment variable.
     EnvName, "environment variable's name",
     |text| {
         text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -233,18 +233,18 @@ local_text!(
     "a text on one line, without control characters, of at most 4000 bytes as nginx reads it"
 );
 local_text!(
-    /// A text of any number of lines.
+    /// A text with any number of lines.
     Block, "text",
     |text| is_visible(text) && !text.contains('\r'),
     "a text without control characters"
 );
 local_text!(
-    /// What nginx answers on its own.
+    /// The body of a fixed response.
     Body, "text", |text| !text.contains('\r') && nginx_text(text).is_ok() && is_visible(text),
     "a text without control characters, of at most 4000 bytes as nginx reads it"
 );
 local_text!(
-    /// The prefix of a location.
+    /// The path of a location.
     UrlPath, "URL path",
     |text| {
         text.starts_with('/')
@@ -252,10 +252,10 @@ local_text!(
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "/-._~+,=:@%!()*".contains(c))
             && decoded_url_path(text).is_ok_and(|path| nginx_quoted(&path).is_ok())
     },
-    "a path that starts with '/', of letters, digits and '/-._~+,=:@%!()*'; anything else that can be seen as %XX"
+    "a path that starts with '/', of letters, digits and '/-._~+,=:@%!()*'; write any other visible character as %XX"
 );
 local_text!(
-    /// Where a redirect leads.
+    /// The target of a redirect.
     Target, "redirect's target",
     |text| {
         let is_url = ["http://", "https://", "/", "$"].iter().any(|start| text.starts_with(start));
@@ -274,7 +274,7 @@ local_text!(
 pub(in crate::inventory) enum Setting {
     /// Written and applied.
     Value(SysctlValue),
-    /// Neither written nor applied, not even by default.
+    /// Neither written nor applied, even if hactl has a default for it.
     Unmanaged,
 }
 
@@ -295,7 +295,7 @@ impl Value for Setting {
     }
 }
 
-/// Implements [`Value`] for a choice between words.
+/// Implements [`Value`] for an enumeration of words.
 macro_rules! choice {
     ($type:ty, $what:literal, $($word:literal => $value:expr),+ $(,)?) => {
         impl $crate::inventory::raw::Value for $type {
@@ -320,7 +320,7 @@ macro_rules! choice {
 }
 pub(super) use choice;
 
-/// The fault for a word that is none of `words`.
+/// The error for a word that is not among `words`.
 pub(super) fn no_choice(
     node: &Node,
     path: &InventoryPath,

@@ -1,4 +1,4 @@
-//! The whole cluster out of its parts.
+//! Assembles the cluster from its parts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::model::{
     Cluster, DrillName, Failover, Health, Hold, NginxSettings, Notify, RawSnippets,
 };
 
-/// What `keys` mean, with `profile` where they name none. `None` means that faults have been added.
+/// Resolves `keys`, with `profile` as the default failover profile. `None` means that errors were added.
 pub(in crate::inventory) fn resolve(
     keys: &ClusterKeys,
     profile: Failover,
     faults: &mut Faults,
 ) -> Option<Cluster> {
-    // Every part is resolved before any may end this, so that all faults are found.
+    // Resolve every part before any can fail, so that all errors are found.
     let nodes = nodes::resolve(keys, faults);
     let hosts = hosts::resolve(keys, faults);
     let vrrp = keys

@@ -1,4 +1,4 @@
-//! Values that may be given only once, and references to things by name.
+//! Checks for duplicate values, and for references to unknown names.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -8,7 +8,7 @@ use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{ClusterKeys, Spanned, nearest};
 use crate::model::{NodeName, UpstreamName};
 
-/// Adds a fault for each of `values` that an earlier one equals.
+/// Adds an error for each of `values` that equals an earlier one.
 pub(super) fn check<'v, T: Display + Eq + Hash + 'v>(
     values: impl Iterator<Item = &'v Spanned<T>>,
     what: &str,
@@ -29,10 +29,10 @@ pub(super) fn check<'v, T: Display + Eq + Hash + 'v>(
     }
 }
 
-/// Adds a fault when no node is called `name`.
+/// Adds an error if no node is called `name`.
 pub(super) fn node_exists(name: &Spanned<NodeName>, keys: &ClusterKeys, faults: &mut Faults) {
     let Some(nodes) = &keys.nodes else { return };
-    // With a name unread, which is reported already, nobody knows what it would have been.
+    // If a name is invalid, which is reported already, it might have been this one.
     let Some(names) = nodes
         .iter()
         .map(|node| node.name.as_ref().map(|name| name.as_str()))
@@ -45,7 +45,7 @@ pub(super) fn node_exists(name: &Spanned<NodeName>, keys: &ClusterKeys, faults: 
     }
 }
 
-/// Adds a fault when no upstream is called `name`.
+/// Adds an error if no upstream is called `name`.
 pub(super) fn upstream_exists(
     name: &Spanned<UpstreamName>,
     keys: &ClusterKeys,

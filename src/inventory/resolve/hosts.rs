@@ -1,4 +1,4 @@
-//! Whose the daemons' configuration is on the hosts, and what cannot be said of one that is somebody else's.
+//! Who owns the daemons' configuration on the hosts, and which keys a shared one rules out.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{ClusterKeys, Spanned, Typed};
 use crate::model::{Hold, Hosts, InventoryPath, Listen, Site, VrrpInstance};
 
-/// What stands outside of `http`, or once for all who share a socket.
+/// Keys for directives outside `http`, or for options that all users of a socket share.
 const OF_NGINX: [&str; 4] = [
     "worker_processes",
     "worker_connections",
@@ -93,14 +93,14 @@ fn of_another(
     shared: &Spanned<Hold>,
     help: &str,
 ) -> Fault {
-    let message = format!("{path}: this is for the owner of {file} to say");
+    let message = format!("{path}: only the owner of {file} can set this");
     Fault::at(span, message)
         .also(&shared.span, format!("{file} is shared"))
         .help(help)
 }
 
-/// Sites that listen on a port alone listen on the virtual IPs: on every address they would meet the
-/// others' sites, and nginx would give requests for one to the other.
+/// Lets sites that listen only on a port listen on the virtual IPs. On all addresses, they would share sockets with
+/// the sites of others, and nginx would mix up their requests.
 pub(super) fn listen_on_vips(sites: &mut [Site], instances: &[VrrpInstance]) {
     let vips: Vec<_> = instances
         .iter()

@@ -1,4 +1,4 @@
-//! Who should hold each VIP, and who comes next.
+//! Which node should own each VIP, and in which order the others follow.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -8,26 +8,26 @@ use crate::model::{NodeName, OnNginxFailure, Priority, VrrpSettings, VrrpVersion
 
 /// The highest default priority.
 const TOP_PRIORITY: i64 = 254;
-/// The least step down from it, which leaves a weight its effect.
+/// The smallest step between default priorities. A small spread leaves a weight its effect.
 const LEAST_STEP: i64 = 2;
-/// By how much later the next node's timer ends than a better one's: long enough for that one's advert to
-/// arrive, or both take over and the neighbours learn of two owners.
+/// How much later the timer of the next node expires: late enough for the advert of the better node to arrive.
+/// Otherwise both take over, and the neighbours learn of two owners.
 const APART: Duration = Duration::from_millis(2);
-/// After so many failures the VIPs are no longer dealt evenly, but follow the order of the nodes.
+/// After this many failures, the VIPs are no longer distributed evenly, but follow the order of the nodes.
 const SPREAD_RUNGS: usize = 4;
 
-/// A VIP's contenders with their priorities, best first.
+/// The nodes for a VIP with their priorities, best first.
 pub(super) type Ladder = Vec<(NodeName, Priority)>;
 
-/// The ladder of each VIP. Its own `priorities` are as typed; otherwise the nodes' or the default ones are
-/// dealt out anew, beginning with the preferred node, so that every VIP has the same rungs.
+/// The order of priorities of each VIP. Its own `priorities` are used as typed. Otherwise the priorities of the nodes,
+/// or the default ones, are assigned anew from the preferred node on, so that all VIPs use the same priorities.
 pub(super) fn ladders(
     vips: &[Spanned<VipKeys>],
     keys: &ClusterKeys,
     vrrp: &VrrpSettings,
 ) -> Option<Vec<Ladder>> {
     let (names, priorities, typed) = rungs(keys, vrrp)?;
-    // What somebody chose comes first: the others are dealt out around it.
+    // Explicit choices come first, and the rest is distributed around them.
     let mut orders = Vec::new();
     for vip in vips {
         orders.push(first_rungs(vip, &names, typed)?);
@@ -61,7 +61,7 @@ pub(super) fn ladders(
     Some(ladders)
 }
 
-/// The nodes, best first, the priorities in the same order, and whether somebody typed them.
+/// The nodes, best first, their priorities in the same order, and whether any of these was typed.
 fn rungs(keys: &ClusterKeys, vrrp: &VrrpSettings) -> Option<(Vec<NodeName>, Vec<Priority>, bool)> {
     let nodes = keys.nodes.as_ref()?;
     let step = step(vrrp, nodes.iter().len());
@@ -83,7 +83,7 @@ fn rungs(keys: &ClusterKeys, vrrp: &VrrpSettings) -> Option<(Vec<NodeName>, Vec<
     ))
 }
 
-/// What is said of a VIP's order: all of it where priorities are typed, otherwise who comes first, if that.
+/// The explicit part of a VIP's order: all of it if priorities are typed, otherwise at most the first node.
 fn first_rungs(vip: &VipKeys, names: &[NodeName], typed: bool) -> Option<Vec<usize>> {
     let place = |name: &NodeName| names.iter().position(|known| known == name);
     if let Some(own) = &vip.priorities {
@@ -99,9 +99,9 @@ fn first_rungs(vip: &VipKeys, names: &[NodeName], typed: bool) -> Option<Vec<usi
     Some(all.take(if typed { names.len() } else { 1 }).collect())
 }
 
-/// Who follows in the order of `vip`: of the nodes that are left when all those before have failed, the
-/// one that then has the fewest VIPs; of equal ones the one that follows here least often, so that other
-/// failures find them apart, too; of equal ones the next in the order of the nodes from `begin` on.
+/// The next node in the order of `vip`. Of the nodes that are left when all those before have failed, it is the one
+/// with the fewest VIPs at that point. On a tie, it is the one that comes least often at this position, so that
+/// other failures are distributed as well, then the next in the order of the nodes from `begin` on.
 fn next_rung(orders: &[Vec<usize>], vip: usize, nodes: usize, begin: usize) -> Option<usize> {
     let failed = orders.get(vip)?;
     let mut load = vec![0_usize; nodes];
@@ -123,8 +123,8 @@ fn next_rung(orders: &[Vec<usize>], vip: usize, nodes: usize, begin: usize) -> O
         .min_by_key(|node| (load.get(*node).copied(), here(*node), after(*node)))
 }
 
-/// How far apart the default priorities of `nodes` nodes are: a 256th of the advert interval each (of a
-/// second in VRRPv2), which makes [`APART`] where so many nodes fit.
+/// The step between the default priorities of `nodes` nodes. One priority less delays a takeover by a 256th of the
+/// advert interval (of a second in VRRPv2). The step amounts to [`APART`], unless there are too many nodes for that.
 fn step(vrrp: &VrrpSettings, nodes: usize) -> i64 {
     let unit = match (vrrp.version, vrrp.on_nginx_failure) {
         (VrrpVersion::V3, OnNginxFailure::Fault) => vrrp.advert_interval.duration(),

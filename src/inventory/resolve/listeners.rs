@@ -1,4 +1,4 @@
-//! Who listens on which socket: conflicts that `nginx -t` would not tell, and defaults.
+//! Sockets of sites and streams: conflicts that `nginx -t` would not report, and defaults.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{ClusterKeys, NginxKeys, SiteKeys, Socket, Spanned};
 use crate::model::{Listen, Site, Stream};
 
-/// The status port where none is given; the backends of many sites are on 8080.
+/// The default status port. Many backends use 8080.
 const STATUS_PORT: u16 = 8081;
 
 impl From<Socket> for Listen {
@@ -21,8 +21,8 @@ impl From<Socket> for Listen {
     }
 }
 
-/// Makes the first site on each socket its default where none asked to be: nginx would choose the
-/// same one, but silently.
+/// Makes the first site on each socket its default server unless another one is configured. nginx would choose the
+/// same one silently.
 pub(super) fn choose_defaults(sites: &mut [Site]) {
     let mut taken: BTreeSet<(Option<IpAddr>, u16)> = BTreeSet::new();
     for listen in sites.iter().flat_map(|site| &site.listen) {
@@ -37,7 +37,7 @@ pub(super) fn choose_defaults(sites: &mut [Site]) {
     }
 }
 
-/// The port of nginx's own status: as typed, or the first that nothing else here listens on.
+/// The port for nginx's status: as typed, or the first one that nothing else here listens on.
 pub(super) fn status_port(nginx: &NginxKeys, sites: &[Site], streams: &[Stream]) -> u16 {
     if let Some(port) = &nginx.status_port {
         return port.as_u16();
@@ -62,7 +62,7 @@ struct Listener<'k> {
     socket: &'k Spanned<Socket>,
 }
 
-/// Adds a fault for each socket that can't be had together with another.
+/// Adds an error for each socket that conflicts with another.
 pub(super) fn check(keys: &ClusterKeys, faults: &mut Faults) {
     let mut by_port: BTreeMap<u16, Vec<Listener<'_>>> = BTreeMap::new();
     for site in keys.sites.iter().flat_map(|sites| sites.iter()) {
@@ -85,15 +85,15 @@ pub(super) fn check(keys: &ClusterKeys, faults: &mut Faults) {
         .get(&port.as_u16())
         .and_then(|listeners| listeners.first())
     {
-        let message = format!("{}: a site listens on {} already", port.path, port.as_u16());
+        let message = format!("{}: a site already listens on {}", port.path, port.as_u16());
         let fault = Fault::at(&port.span, message).also(&first.socket.span, "the site's socket");
-        faults.add(fault.help("choose another port, or remove the key, and hactl finds one"));
+        faults.add(fault.help("choose another port, or remove the key and let hactl choose one"));
     }
 }
 
 fn check_port(listeners: &[Listener<'_>], faults: &mut Faults) {
     for (index, listener) in listeners.iter().enumerate() {
-        // The first conflict of a socket says enough, and sites may be many.
+        // One conflict per socket is enough, and there may be many sites.
         let conflict = listeners[..index]
             .iter()
             .find_map(|first| conflict(*first, *listener));

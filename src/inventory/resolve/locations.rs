@@ -1,4 +1,4 @@
-//! What a site does below each path.
+//! The locations of a site.
 
 use super::distinct;
 use super::proxy::{Timeouts, check_headers, headers};
@@ -8,10 +8,10 @@ use crate::inventory::raw::{
 };
 use crate::model::{HostPath, Location, LocationAction, Redirect, UpstreamName};
 
-/// The keys of which exactly one says what a location does.
+/// A location has exactly one of these keys.
 const ACTIONS: [&str; 4] = ["proxy", "redirect", "return", "files"];
 
-/// The four of them, as a site or a location has them.
+/// The values of these keys in a site or a location.
 struct Action<'k> {
     proxy: Option<&'k Spanned<UpstreamName>>,
     redirect: Option<&'k Spanned<RedirectKeys>>,
@@ -38,7 +38,7 @@ impl Action<'_> {
         proxy.or(redirect).or(fixed).or(files)?
     }
 
-    /// The places of those that are there.
+    /// The places of the keys that are present.
     fn places(&self) -> Vec<&std::ops::Range<usize>> {
         let proxy = self.proxy.map(|key| &key.span);
         let redirect = self.redirect.map(|key| &key.span);
@@ -69,7 +69,7 @@ fn fixed(keys: &ReturnKeys) -> Option<LocationAction> {
     })
 }
 
-/// The locations of `site`, the one that its own keys are short for first.
+/// The locations of `site`. The one that its own keys are short for comes first.
 pub(super) fn resolve(
     site: &Spanned<SiteKeys>,
     timeouts: Option<Timeouts>,
@@ -147,14 +147,17 @@ fn check_paths(
     let is_complete = paths.len() == listed.len();
     match root {
         Some((path, _)) if has_own => {
-            let message = format!("{}: the site itself says already what `/` does", path.path);
+            let message = format!(
+                "{}: the site itself already defines what `/` does",
+                path.path
+            );
             let fault = Fault::at(&path.span, message).help(
                 "remove this location, or the site's `proxy`, `redirect`, `return` or `files`",
             );
             faults.add(fault);
         }
         None if !has_own && is_complete => {
-            let message = format!("{}: nothing says what the site does", site.path);
+            let message = format!("{}: the site has nothing to serve", site.path);
             let fault = Fault::at(&site.span, message).help(
                 "add `proxy: UPSTREAM`, `redirect: URL`, `return: CODE` or `files: FOLDER`, or a location with `path: /`",
             );
@@ -181,7 +184,7 @@ fn resolve_one(
     }
     match ACTIONS.iter().filter(|key| keys.has(key)).count() {
         0 => {
-            let message = format!("{}: nothing says what it does", keys.path);
+            let message = format!("{}: the location has nothing to serve", keys.path);
             let help = "add `proxy: UPSTREAM`, `redirect: URL`, `return: CODE` or `files: FOLDER`";
             faults.add(Fault::at(&keys.span, message).help(help));
         }

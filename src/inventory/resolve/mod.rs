@@ -1,5 +1,5 @@
-//! What an inventory means: references followed, conflicts found, and the defaults chosen that
-//! depend on other values. Pure: it reads no file, no clock and no environment.
+//! Resolves what an inventory means: follows references, finds conflicts, and chooses defaults that depend on other
+//! values. This is pure: it reads no file, clock or environment.
 
 mod cluster;
 mod distinct;

@@ -1,4 +1,4 @@
-//! The load balancers and how they are reached.
+//! The nodes, and how to reach them.
 
 use camino::Utf8PathBuf;
 
@@ -7,10 +7,9 @@ use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{ClusterKeys, List, NodeKeys, Spanned, SshKeys};
 use crate::model::{Login, Node, RouterId, SshSettings};
 
-/// As many as have distinct default priorities.
+/// The number of distinct default priorities.
 const MAX_NODES: usize = 127;
 
-/// The nodes, in their order.
 pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Node>> {
     let nodes = keys.nodes.as_ref()?;
     check(nodes, faults);
@@ -24,7 +23,7 @@ fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Faults) {
     }
     if nodes.len() > MAX_NODES {
         let message = format!(
-            "nodes: {} are more than VRRP has priorities for",
+            "nodes: {} nodes are more than VRRP has priorities for",
             nodes.len()
         );
         faults.add(Fault::at(&nodes.span, message).help(format!("{MAX_NODES} is the limit")));
@@ -39,12 +38,12 @@ fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Faults) {
         faults,
     );
     let priorities = nodes.iter().filter_map(|node| node.priority.as_ref());
-    let help = "two nodes of one priority may both hold the VIP; give each its own";
+    let help = "give each node its own priority; two nodes with the same one may both own the VIP";
     distinct::check(priorities, "the priority", help, faults);
     all_or_none(nodes, faults);
 }
 
-/// Some priorities typed and others left to their defaults would be a ladder that nobody chose.
+/// A mix of explicit and default priorities would be an order that nobody chose.
 fn all_or_none(nodes: &[Spanned<NodeKeys>], faults: &mut Faults) {
     let Some(typed) = nodes.iter().find_map(|node| node.priority.as_ref()) else {
         return;
@@ -82,13 +81,13 @@ fn resolve_one(keys: &Spanned<NodeKeys>, cluster: &ClusterKeys) -> Option<Node> 
     })
 }
 
-/// The node's own settings, and the cluster's where it has none.
+/// The node's own settings, with the cluster's as defaults.
 fn ssh(own: &SshKeys, common: &SshKeys, host: String) -> SshSettings {
     let user = own.user.as_ref().or(common.user.as_ref());
     let jump = own.jump.as_ref().or(common.jump.as_ref());
     let port = own.port.as_ref().or(common.port.as_ref());
     let identity = own.identity_file.as_ref().or(common.identity_file.as_ref());
-    // A user of its own makes the cluster's answer one about somebody else.
+    // The cluster's `sudo` is about the cluster's user, so it does not apply to a node with its own user.
     let inherited = common.sudo.as_ref().filter(|_| own.user.is_none());
     let sudo = own.sudo.as_ref().or(inherited).map_or_else(
         || user.is_some_and(|user| user.as_str() != "root"),

@@ -1,4 +1,4 @@
-//! What a site and its locations share: timeouts of the servers behind them, and headers.
+//! Settings that a site and its locations share: timeouts of upstream servers, and headers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{Line, Pairs, SiteKeys, Spanned};
 use crate::model::{Header, HeaderName};
 
-/// How long the servers behind a site may take, where a location says nothing else.
+/// The site's timeouts for upstream servers, which are the defaults of its locations.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
     pub(super) connect: Duration,
@@ -14,7 +14,6 @@ pub(super) struct Timeouts {
     pub(super) read: Duration,
 }
 
-/// What `site` says of them.
 pub(super) fn timeouts(site: &SiteKeys) -> Option<Timeouts> {
     Some(Timeouts {
         connect: site.connect_timeout.as_ref()?.0,
@@ -23,8 +22,7 @@ pub(super) fn timeouts(site: &SiteKeys) -> Option<Timeouts> {
     })
 }
 
-/// Refuses a Content-Type among the headers of answers that nginx does not make up itself: it would be sent
-/// beside the answer's own.
+/// Rejects Content-Type among the headers of responses that nginx does not generate: they would have it twice.
 pub(super) fn check_headers(pairs: &Pairs<HeaderName, Line>, faults: &mut Faults) {
     let is_type = |name: &HeaderName| name.as_str().eq_ignore_ascii_case("Content-Type");
     for (name, _) in pairs.pairs.iter().filter(|(name, _)| is_type(name)) {
@@ -35,7 +33,6 @@ pub(super) fn check_headers(pairs: &Pairs<HeaderName, Line>, faults: &mut Faults
     }
 }
 
-/// The headers, in their order.
 pub(super) fn headers(pairs: &Pairs<HeaderName, Line>) -> Vec<Header> {
     let header = |(name, value): &(Spanned<HeaderName>, Spanned<Line>)| Header {
         name: name.value.clone(),

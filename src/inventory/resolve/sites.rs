@@ -6,7 +6,6 @@ use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{ClusterKeys, SiteKeys, Spanned, StreamKeys, TlsFile, TlsKeys, Typed};
 use crate::model::{Site, Stream, Tls};
 
-/// The sites, in their order.
 pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Site>> {
     let sites = keys.sites.as_ref()?;
     let resolved: Vec<_> = sites
@@ -78,7 +77,7 @@ fn check(site: &Spanned<SiteKeys>, faults: &mut Faults) {
             faults.add(Fault::at(&socket.span, message).help(help));
         }
         (None, Some(tls)) if sockets.typed_len() == sockets.len() => {
-            let message = format!("{}: a certificate, and no socket that uses it", tls.path);
+            let message = format!("{}: no socket uses the certificate", tls.path);
             let fault =
                 Fault::at(&tls.span, message).also(&sockets.span, "none of these has `tls`");
             faults.add(fault.help("listen on `443 tls`, or remove the certificate"));
@@ -100,17 +99,18 @@ fn tls(keys: &Spanned<TlsKeys>, faults: &mut Faults) -> Option<Tls> {
         }),
         _ => {
             let message = format!(
-                "{}: one of the two is on the hosts, the other is pushed",
+                "{}: the certificate and its key must both be on the hosts, or both pushed",
                 keys.path
             );
             let fault = Fault::at(&key.span, message).also(&certificate.span, "the certificate");
-            faults.add(fault.help("a certificate and its key travel together: write two paths on the hosts, or two of `{ file: PATH }`"));
+            faults.add(
+                fault.help("write a path on the hosts for both, or `{ file: PATH }` for both"),
+            );
             None
         }
     }
 }
 
-/// The streams, in their order.
 pub(super) fn streams(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Stream>> {
     let streams = keys.streams.as_ref()?;
     for upstream in streams.iter().filter_map(|stream| stream.proxy.as_ref()) {

@@ -1,4 +1,4 @@
-//! Kernel settings: hactl's own choice, and the inventory's over it.
+//! Kernel settings: hactl's defaults, overridden by the inventory.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use crate::model::{NginxSettings, Site, Stream, Sysctl, SysctlKey, SysctlValue, 
 
 const PORT_RANGE: &str = "net.ipv4.ip_local_port_range";
 const RESERVED_PORTS: &str = "net.ipv4.ip_local_reserved_ports";
-/// Room for 55,000 connections to servers, above the ports that daemons usually listen on.
+/// Room for 55,000 connections to servers, above the ports that daemons usually use.
 const DEFAULT_RANGE: (u16, u16) = (10240, 65535);
 const KERNEL_RANGE: (u16, u16) = (32768, 60999);
 
-/// The settings: hactl's own first, then those that only the inventory has.
+/// hactl's defaults come first, then the settings in the inventory.
 pub(super) fn resolve(
     keys: &ClusterKeys,
     nginx: &NginxSettings,
@@ -47,7 +47,7 @@ pub(super) fn resolve(
     Some(settings)
 }
 
-/// The range of ports that connections to servers are made from.
+/// The range of local ports for connections to servers.
 fn range(
     typed: &[(Spanned<SysctlKey>, Spanned<Setting>)],
     faults: &mut Faults,
@@ -57,12 +57,12 @@ fn range(
         return Some(DEFAULT_RANGE);
     };
     let Setting::Value(value) = &setting.value else {
-        // What the host has, then: as a rule the kernel's own.
+        // The host's own range, which usually is the kernel's default.
         return Some(KERNEL_RANGE);
     };
     let range = parse_range(value.as_str());
     if range.is_none() {
-        let message = format!("{}: `{value}` is no range of ports", setting.path);
+        let message = format!("{}: `{value}` is not a port range", setting.path);
         let help = "write the lowest and the highest port, such as `10240 65535`";
         faults.add(Fault::at(&setting.span, message).help(help));
     }
@@ -95,14 +95,14 @@ fn defaults(
     instances: &[VrrpInstance],
 ) -> Vec<(&'static str, String)> {
     let mut settings = vec![
-        // The kernel cuts nginx's backlog to this.
+        // The kernel truncates nginx's backlog to this.
         ("net.core.somaxconn", nginx.backlog.max(4096).to_string()),
         ("net.ipv4.tcp_max_syn_backlog", "65535".to_owned()),
         (
             PORT_RANGE,
             format!("{} {}", DEFAULT_RANGE.0, DEFAULT_RANGE.1),
         ),
-        // Connections to servers that have ended give their port back sooner.
+        // Closed connections to servers release their ports sooner.
         ("net.ipv4.tcp_tw_reuse", "1".to_owned()),
         ("net.ipv4.tcp_fin_timeout", "30".to_owned()),
     ];
@@ -112,10 +112,10 @@ fn defaults(
         .filter(|port| (range.0..=range.1).contains(port))
         .collect();
     if !reserved.is_empty() {
-        // Else a connection to a server may take a port that nginx wants to listen on.
+        // Otherwise a connection to a server may take a port that nginx wants to listen on.
         settings.push((RESERVED_PORTS, port_list(&reserved)));
     }
-    // A backup doesn't have the VIP, and could not start listening on it without these.
+    // A backup does not have the VIP, and cannot bind it without these.
     let on_vip = addresses_on_vips(sites, instances);
     if on_vip.iter().any(IpAddr::is_ipv4) {
         settings.push(("net.ipv4.ip_nonlocal_bind", "1".to_owned()));
@@ -126,7 +126,7 @@ fn defaults(
     settings
 }
 
-/// Sorted ports as the kernel lists them, runs as ranges.
+/// Sorted ports in the kernel's notation, with runs as ranges.
 fn port_list(ports: &[u16]) -> String {
     let mut runs: Vec<(u16, u16)> = Vec::new();
     for &port in ports {

@@ -1,11 +1,10 @@
-//! Groups of servers behind the proxy.
+//! Upstreams.
 
 use super::distinct;
 use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{ClusterKeys, List, ServerKeys, Spanned, UpstreamKeys};
 use crate::model::{Balance, Upstream, UpstreamName, UpstreamServer};
 
-/// The upstreams, in their order.
 pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Upstream>> {
     let upstreams = keys.upstreams.as_ref()?;
     for (_, upstream) in &upstreams.pairs {
@@ -32,7 +31,7 @@ fn check(upstream: &UpstreamKeys, faults: &mut Faults) {
     check_backups(upstream, servers, faults);
 }
 
-/// What nginx would refuse to start with.
+/// Backup servers with which nginx would refuse to start.
 fn check_backups(
     upstream: &UpstreamKeys,
     servers: &Spanned<List<ServerKeys>>,
@@ -47,14 +46,17 @@ fn check_backups(
         let message = format!("{}: all servers are backups", servers.path);
         let fault = Fault::at(&servers.span, message);
         faults.add(
-            fault.help("remove `backup: true` from at least one; nginx refuses a group without"),
+            fault.help("remove `backup: true` from at least one; nginx refuses a group in which all are backups"),
         );
     }
     let Some(balance) = &upstream.balance else {
         return;
     };
     if matches!(balance.value, Balance::IpHash | Balance::Random) {
-        let message = format!("{}: this way of balancing knows no backups", first.path);
+        let message = format!(
+            "{}: this balancing method allows no backup servers",
+            first.path
+        );
         let fault = Fault::at(&first.span, message).also(&balance.span, "this one");
         faults.add(fault.help("balance by `round_robin` or `least_conn`, or remove `backup`"));
     }

@@ -1,4 +1,4 @@
-//! The virtual routers: their addresses, ids, and who should hold them.
+//! The virtual routers: their addresses, ids and owners.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -11,9 +11,8 @@ use crate::inventory::error::{Fault, Faults};
 use crate::inventory::raw::{ClusterKeys, List, RouteKeys, Spanned, Typed, VipKeys, VirtualIp};
 use crate::model::{InstanceName, VirtualRoute, VirtualRouterId, VrrpInstance, VrrpSettings};
 
-/// The first default id: keepalived's own examples use it, and `hactl check` warns of it.
+/// The first default id. keepalived's own examples use it, and `hactl check` warns about it.
 const FIRST_ROUTER_ID: i64 = 51;
-/// The virtual routers, in their order.
 pub(super) fn resolve(
     keys: &ClusterKeys,
     vrrp: Option<&VrrpSettings>,
@@ -59,8 +58,7 @@ fn check_distinct(vips: &[Spanned<VipKeys>], faults: &mut Faults) {
     let names = vips.iter().filter_map(|vip| vip.name.as_ref());
     distinct::check(names, "the name", "give each VIP its own name", faults);
     let ids = vips.iter().filter_map(|vip| vip.virtual_router_id.as_ref());
-    let help =
-        "two virtual routers of one id answer each other's adverts; choose another, 1 to 255";
+    let help = "choose another id, 1 to 255; virtual routers with the same id take each other's adverts for their own";
     distinct::check(ids, "the virtual_router_id", help, faults);
     let mut seen: Vec<&Spanned<VirtualIp>> = Vec::new();
     for address in vips.iter().flat_map(|vip| addresses(vip)) {
@@ -129,19 +127,19 @@ fn check_owners(vip: &VipKeys, keys: &ClusterKeys, faults: &mut Faults) {
         distinct::node_exists(name, keys, faults);
     }
     let values = priorities.pairs.iter().map(|(_, priority)| priority);
-    let help = "two nodes of one priority may both hold the VIP; give each its own";
+    let help = "give each node its own priority; two nodes with the same one may both own the VIP";
     distinct::check(values, "the priority", help, faults);
     for node in keys.nodes.iter().flat_map(|nodes| nodes.iter()) {
         let Some(name) = &node.name else { continue };
         if priorities.names.iter().all(|known| known != name.as_str()) {
             let message = format!("{}: no priority for `{}`", priorities.path, name.value);
             let fault = Fault::at(&priorities.span, message).also(&name.span, "this node");
-            faults.add(fault.help("give every node a priority, or leave `priorities` away"));
+            faults.add(fault.help("give every node a priority, or remove `priorities`"));
         }
     }
     if let Some(prefer) = &vip.prefer {
         let message = format!(
-            "{}: both `prefer` and `priorities` say who comes first",
+            "{}: both `prefer` and `priorities` decide which node comes first",
             prefer.path
         );
         let fault = Fault::at(&prefer.span, message).also(&priorities.span, "and here");
@@ -182,7 +180,7 @@ fn router_ids(vips: &Spanned<List<VipKeys>>, faults: &mut Faults) -> Option<Vec<
         })
         .collect();
     if vips.len() > 255 {
-        let message = format!("vips: {} are more than VRRP has ids for", vips.len());
+        let message = format!("vips: {} VIPs are more than VRRP has ids for", vips.len());
         faults.add(Fault::at(&vips.span, message).help("put several `addresses` into one VIP"));
     }
     ids

@@ -1,4 +1,4 @@
-//! What all virtual routers share.
+//! VRRP settings that all virtual routers share.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::model::{
     VrrpVersion,
 };
 
-/// The settings, with `profile` where `keys` name none.
+/// `profile` is the default failover profile.
 pub(super) fn resolve(
     keys: &VrrpKeys,
     profile: Failover,
@@ -32,7 +32,7 @@ pub(super) fn resolve(
     let (usual_interval, usual_number) = match (failover, version) {
         (Failover::Fast, VrrpVersion::V3) if strict.value => (Duration::from_millis(50), 3),
         (Failover::Fast, VrrpVersion::V3) => (Duration::from_millis(20), 8),
-        // VRRPv2 counts in whole seconds, so one is as fast as it gets.
+        // VRRPv2 has only whole seconds, so one second is the minimum.
         (Failover::Fast, VrrpVersion::V2) | (Failover::Standard, _) => (Duration::from_secs(1), 3),
         (Failover::Wan, _) => (Duration::from_secs(3), 3),
     };
@@ -42,7 +42,7 @@ pub(super) fn resolve(
     };
     let down_timer_adverts = match (&keys.down_timer_adverts, &keys.advert_interval) {
         (Some(number), _) => number.value,
-        // Whoever sets an interval by hand means the RFC's three.
+        // An explicit interval implies RFC 9568's three adverts.
         (None, Some(_)) => DownTimerAdverts::RFC,
         (None, None) => DownTimerAdverts::new(usual_number).ok()?,
     };

@@ -1,4 +1,4 @@
-//! As Linux does it.
+//! The Linux implementation.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,6 @@ use std::path::Path;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns};
 
-/// Mounts an overlay with these options.
 pub(in crate::lab) fn mount_overlay(target: &Path, options: &[u8]) -> io::Result<()> {
     mount(
         Some("hactl-lab"),
@@ -21,7 +20,7 @@ pub(in crate::lab) fn mount_overlay(target: &Path, options: &[u8]) -> io::Result
     Ok(())
 }
 
-/// Takes a mount away, whoever still uses it.
+/// Detaches a mount lazily, even while in use.
 pub(in crate::lab) fn detach_mount(target: &Path) -> io::Result<()> {
     umount2(target, MntFlags::MNT_DETACH)?;
     Ok(())
@@ -33,7 +32,7 @@ pub(in crate::lab) fn enter_netns(namespace: File) -> io::Result<()> {
     Ok(())
 }
 
-/// A socket that has a name and no file.
+/// A socket with an abstract address, unix(7).
 pub(in crate::lab) fn abstract_socket(name: &str) -> io::Result<UnixDatagram> {
     UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?)
 }

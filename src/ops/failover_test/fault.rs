@@ -1,4 +1,4 @@
-//! Making a drill's faults and ending them, on one node, on all, or on one owner after the other.
+//! Injects and ends a drill's faults: on one node, on all, or on one owner after another.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,39 +14,38 @@ use crate::model::{Cluster, Node, NodeName};
 use crate::ops::cluster::vips;
 use crate::ops::events::Events;
 
-/// Time between the order of a fault and the fault (`fault_delay` of its program).
+/// Time from requesting a fault to its start (`fault_delay` of the host's program).
 const DELAY: Duration = Duration::from_millis(200);
 const POLL: Duration = Duration::from_millis(100);
-/// A host that was told to end a fault must have done so by then.
+/// Time within which a host must have ended a fault.
 const HEAL_PATIENCE: Duration = Duration::from_secs(30);
-/// systemd starts a crashed daemon again after a second; asked earlier, a host is only disturbed.
+/// systemd restarts a crashed daemon after 1 s. Asking earlier only disturbs the host.
 const SELF_HEALING: Duration = Duration::from_millis(1500);
 
-/// What makes faults.
 pub(super) struct Faults<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) id: &'a str,
     pub(super) intent: &'a DrillIntent,
     pub(super) is_stopped: &'a (dyn Fn() -> bool + Sync),
     pub(super) events: &'a Events<'a, DrillProgress>,
-    /// The boot of every node before.
+    /// Boot ID of every node before the drill.
     pub(super) boots: &'a BTreeMap<NodeName, String>,
 }
 
-/// A fault that was ordered.
+/// A fault that was requested.
 #[derive(Debug, Clone)]
 pub(super) struct Ordered {
     pub(super) node: NodeName,
-    /// When the host had answered.
+    /// When the host answered.
     pub(super) at: Instant,
-    /// What the host recorded of it; nothing of one that was restarted.
+    /// What the host recorded about it. Empty for a host that was restarted.
     pub(super) state: FaultState,
-    /// It is over, by the host's word.
+    /// True once the host reports that it is over.
     pub(super) is_over: bool,
 }
 
 impl Faults<'_> {
-    /// Makes the drill's faults, the first on `node`, holds them, and ends them.
+    /// Injects the drill's faults, the first on `node`, holds them, and ends them.
     pub(super) async fn make(
         &self,
         reach: &mut Reach<'_>,
@@ -114,7 +113,7 @@ impl Faults<'_> {
         }
     }
 
-    /// One owner after the other, until `leave` nodes are left.
+    /// Hits one owner after another, until `leave` nodes are left.
     async fn in_turn(
         &self,
         reach: &mut Reach<'_>,
@@ -137,14 +136,14 @@ impl Faults<'_> {
                     .cloned()
                     .filter(|owner| ordered.iter().all(|fault| fault.node != *owner));
             }
-            // What its takeover does to the next owner is over before that one fails, too.
+            // The effects of its takeover on the next owner are over before that one fails, too.
             self.pause(Duration::from_secs(1)).await;
         }
         self.pause(Duration::from_secs(2)).await;
         Ok(ordered)
     }
 
-    /// Sleeps, unless the user wants to stop.
+    /// Sleeps, until the user wants to stop.
     async fn pause(&self, time: Duration) {
         let deadline = Instant::now() + time;
         while Instant::now() < deadline && !(self.is_stopped)() {
@@ -152,18 +151,18 @@ impl Faults<'_> {
         }
     }
 
-    /// Waits until the faults' time is over.
+    /// Waits until the faults have been held long enough.
     async fn hold(&self, ends: Ends, ordered: &[Ordered]) {
         let is_chain = ordered.len() > 1 && self.intent.drill.spec().scope != Scope::EveryNode;
         match ends {
-            // The last link of a chain was held for long enough, and all end in their order now.
+            // The last fault of a chain has been held long enough, and all are ended in order.
             Ends::ByOrder(_) if is_chain => {}
             Ends::ByOrder(_) => self.pause(DELAY + self.intent.hold).await,
             Ends::ByItself(_) => self.pause(DELAY + SELF_HEALING).await,
         }
     }
 
-    /// Sees to it that all are over, in the order in which they were made, and learns when they were.
+    /// Makes sure that all faults are over, in the order of their injection, and learns when they ended.
     async fn end(&self, reach: &mut Reach<'_>, ordered: &mut [Ordered]) {
         let waits = matches!(self.intent.drill.spec().ends, Ends::ByItself(_));
         for fault in ordered {
@@ -178,7 +177,7 @@ impl Faults<'_> {
                     heal(reach, self.id, fault).await
                 };
                 if !fault.is_over {
-                    // Whoever lost his connection gets a new one.
+                    // Reconnects to nodes that lost their connection.
                     reach.glance().await;
                     tokio::time::sleep(POLL * 2).await;
                 }

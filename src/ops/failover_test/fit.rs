@@ -16,7 +16,7 @@ fn refuse(reason: String, remedy: &str) -> OpsError {
     }
 }
 
-/// Refuses a cluster that is not healthy: a drill there would measure something else, or be an outage.
+/// Refuses an unhealthy cluster: a drill would measure something else, or cause an outage.
 pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), OpsError> {
     if let Some(error) = survey.seen.iter().find_map(locked) {
         return Err(OpsError::Hosts {
@@ -27,14 +27,14 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), O
     if let Some(seen) = under_way {
         return Err(refuse(
             format!("a change is under way on {}", seen.node),
-            "wait until it is confirmed or undone: hactl status",
+            "wait until it is confirmed or rolled back; see `hactl status`",
         ));
     }
     let mut drilling = survey.seen.iter().filter(|seen| seen.drill.is_some());
     if let (Some(seen), Some(why)) = (drilling.next(), not_healthy(loaded, &survey.seen)) {
         return Err(refuse(
             why,
-            &format!("wait until {} has ended it: hactl status", seen.node),
+            &format!("wait until {} has ended it; see `hactl status`", seen.node),
         ));
     }
     if let Some(why) = not_healthy(loaded, &survey.seen) {
@@ -47,14 +47,14 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), O
     let differs = plan.nodes.iter().find(|node| !node.is_empty());
     if let Some(node) = differs {
         return Err(refuse(
-            format!("{} is not as the inventory says", node.node),
-            "see what differs with `hactl plan`, bring it in order with `hactl apply`, then run the drill",
+            format!("{} differs from the inventory", node.node),
+            "see what differs with `hactl plan`, correct it with `hactl apply`, then run the drill",
         ));
     }
     Ok(())
 }
 
-/// Refuses a cluster whose nodes do not all reach each VIP at its owner: users would not either.
+/// Refuses a cluster in which a node does not reach a VIP at its owner, since users would not either.
 pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), OpsError> {
     let agents: Vec<&Agent> = survey.fleet.agents().collect();
     let doors = health::doors(&loaded.cluster);
@@ -70,7 +70,7 @@ pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey<'_>) -> Re
     }
 }
 
-/// Somebody works on that host.
+/// Set if another operation holds the lock on that host.
 fn locked(seen: &Observation) -> Option<AgentError> {
     let lock = seen.lock.as_ref().filter(|lock| !lock.stale)?;
     Some(AgentError::Locked {
@@ -79,7 +79,7 @@ fn locked(seen: &Observation) -> Option<AgentError> {
     })
 }
 
-/// Why the cluster is not healthy: a drill under way, a problem of a node or a VIP, nobody to take over.
+/// Why the cluster is unhealthy: a drill in progress, a problem of a node or a VIP, or no second node.
 pub(super) fn not_healthy(loaded: &Loaded, seen: &[Observation]) -> Option<String> {
     let drilling = seen.iter().find_map(|seen| {
         let drill = seen.drill.as_ref()?;
@@ -90,12 +90,13 @@ pub(super) fn not_healthy(loaded: &Loaded, seen: &[Observation]) -> Option<Strin
     });
     let problem = || {
         let problems = health::problems(seen, &vips(&loaded.cluster));
-        // Of a node in FAULT and a VIP without an owner the node is the cause.
+        // If a node is in FAULT and a VIP has no owner, the node is the cause.
         let node = problems.iter().find(|problem| problem.node().is_some());
         node.or(problems.first()).map(Problem::to_string)
     };
     let alone = || {
-        (seen.len() < 2).then(|| "the cluster has one node only: nobody could take over".to_owned())
+        (seen.len() < 2)
+            .then(|| "the cluster has a single node: no other could take over".to_owned())
     };
     drilling.or_else(problem).or_else(alone)
 }

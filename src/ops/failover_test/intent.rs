@@ -1,4 +1,4 @@
-//! What a drill will do, to whom, and what it is judged by.
+//! What a drill will do to which node, and how it is judged.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::model::{
 use crate::ops::error::OpsError;
 use crate::ops::selection::Loaded;
 
-/// What is asked for through the VIP.
+/// What is requested through the VIP.
 struct Targets {
-    /// What nginx answers itself.
+    /// Answered by nginx itself.
     own: Target,
-    /// What it fetches from a backend; `None` where no site is a proxy.
+    /// Fetched from a backend. `None` if no site is a proxy.
     proxied: Option<Target>,
 }
 
@@ -29,7 +29,7 @@ fn refuse(reason: String, remedy: &str) -> OpsError {
     }
 }
 
-/// What each drill of `request` will do.
+/// The plan of each drill in `request`.
 pub(super) fn intents(
     loaded: &Loaded,
     seen: &[Observation],
@@ -48,7 +48,7 @@ pub(super) fn intents(
         watched(cluster, seen, request.node.as_ref()).ok_or_else(|| {
             refuse(
                 "no VIP has exactly one owner".to_owned(),
-                "look at `hactl status`",
+                "see why with `hactl status`",
             )
         })?;
     let targets = targets(cluster, vip).ok_or_else(|| {
@@ -98,7 +98,7 @@ pub(super) fn intents(
     Ok(intents)
 }
 
-/// Why a drill cannot be done here.
+/// Why a drill cannot run here.
 fn impossible(
     spec: &DrillSpec,
     node: &NodeName,
@@ -112,13 +112,12 @@ fn impossible(
     (in_turn && node != owner).then(|| format!("it begins with the VIP's owner, which is {owner}"))
 }
 
-/// The inventory's budget for a drill.
 fn budget(cluster: &Cluster, name: &str) -> Option<Duration> {
     let name = DrillName::new(name).ok()?;
     cluster.drill_budgets.get(&name).copied()
 }
 
-/// How long a fault is held: long enough for the cluster to notice it.
+/// How long to hold a fault, so that the cluster notices it.
 fn hold(cluster: &Cluster, spec: &DrillSpec, wanted: Option<Duration>) -> Duration {
     match (spec.ends, wanted) {
         (Ends::ByOrder(_), Some(wanted)) => wanted,
@@ -132,7 +131,7 @@ fn hold(cluster: &Cluster, spec: &DrillSpec, wanted: Option<Duration>) -> Durati
     }
 }
 
-/// The VIP to watch: one that `node` owns, where it owns any, or else the first.
+/// The VIP to watch: one that `node` owns, if any, or else the first.
 fn watched<'a>(
     cluster: &'a Cluster,
     seen: &[Observation],
@@ -173,19 +172,18 @@ fn targets(cluster: &Cluster, vip: IpAddr) -> Option<Targets> {
     })
 }
 
-/// A path that a backend answers.
 fn proxied_path(site: &Site) -> Option<String> {
     let proxied = site
         .locations
         .iter()
         .filter(|location| matches!(location.action, LocationAction::Proxy { .. }))
         .map(|location| location.path.as_str())
-        // One that would have to be escaped in a request is left alone.
+        // Skip paths that would have to be escaped in a request.
         .filter(|path| path.bytes().all(|byte| byte.is_ascii_graphic()));
     proxied.min_by_key(|path| path.len()).map(str::to_owned)
 }
 
-/// What `check` says of such a fault on `owner`.
+/// The outage that `check` predicts for such a fault on `owner`.
 pub(super) fn predicted(
     cluster: &Cluster,
     seen: &[Observation],

@@ -1,8 +1,7 @@
 //! `hactl failover-test`: drills on the running cluster.
 //!
-//! A drill holds the cluster's lock, so that nothing else changes it meanwhile. What happens on the
-//! hosts is told by the hosts themselves, afterwards: asking them while it happens would disturb it,
-//! and one that has lost its link could not answer.
+//! A drill holds the cluster lock, so that nothing else changes the cluster meanwhile. The hosts report what happened
+//! only afterwards: asking them during the fault would disturb it, and a host without its link could not answer.
 
 mod fault;
 mod fit;
@@ -32,7 +31,7 @@ use crate::apply::Event;
 use reach::Reach;
 use run::Runner;
 
-/// Runs drills; `None` when the user did not agree.
+/// Runs drills. `None` if the user declined.
 pub async fn failover_test(
     selection: &Selection,
     access: &Access,
@@ -54,15 +53,15 @@ pub async fn failover_test(
         .await
 }
 
-/// The drills that the user agreed to, on a cluster where what was interrupted is recovered.
+/// The drills that the user approved, once stale locks are released.
 async fn agreed(
     access: &Access,
     loaded: &mut Loaded,
     survey: &Survey<'_>,
     request: &FailoverRequest<'_>,
 ) -> Result<Option<Vec<DrillIntent>>, OpsError> {
-    // A drill that was killed leaves its lock. A change that was killed is not a drill's to end: with one
-    // under way no drill runs.
+    // A drill that was killed leaves its lock, which is recovered here. A change that was killed is not, and blocks
+    // every drill.
     let recovery = Recovery::find(&survey.seen, !loaded.is_limited());
     fit_profile(loaded, &survey.seen)?;
     let intents = intents(loaded, survey, request).await?;

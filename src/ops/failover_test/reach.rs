@@ -1,4 +1,4 @@
-//! Reaching nodes that lose their link, their power or their daemons meanwhile.
+//! Reaches nodes that lose their link, their power or their daemons during a drill.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::model::{Node, NodeName};
 use crate::ops::connect::Connections;
 use crate::ops::selection::Loaded;
 
-/// An answer to a glance that takes longer comes from a node in trouble.
+/// A node that takes longer for a quick observation is in trouble.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// All nodes of a cluster, connected anew where a connection was lost.
+/// All nodes of a cluster. Lost connections are opened again.
 pub(super) struct Reach<'a> {
     connections: Connections<'a>,
     nodes: Vec<&'a Node>,
@@ -27,7 +27,7 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// What looks at VIPs from outside.
+    /// Probes VIPs from outside.
     pub(super) fn client(&self) -> &dyn Client {
         self.connections.client
     }
@@ -43,8 +43,8 @@ impl<'a> Reach<'a> {
             .filter_map(|node| self.connections.fleet.get(&node.name))
     }
 
-    /// Who has which address, of each node in the inventory's order; `None` of one that does not
-    /// answer, which is connected anew for the next time.
+    /// The addresses of each node, in the inventory's order. `None` for a node that does not answer, which is
+    /// reconnected for the next call.
     pub(super) async fn glance(&mut self) -> Vec<Option<Observation>> {
         let glances = self.nodes.iter().map(|node| async {
             let agent = self.connections.fleet.get(&node.name)?;
@@ -67,7 +67,7 @@ impl<'a> Reach<'a> {
         seen
     }
 
-    /// Everything that an observation tells, of all nodes.
+    /// Full observations of all nodes.
     pub(super) async fn observe(&self) -> Result<Vec<Observation>, Vec<AgentError>> {
         let question = Question::default();
         let seen = each(self.agents(), usize::MAX, |agent| agent.observe(&question)).await;
@@ -91,7 +91,7 @@ impl<'a> Reach<'a> {
         Err(errors)
     }
 
-    /// Gives it back where it can be reached; elsewhere it ends with its time.
+    /// Releases the lock on nodes that can be reached. Elsewhere it expires.
     pub(super) async fn unlock(&self, tx: &str) {
         let given = each(self.agents(), usize::MAX, |agent| {
             tokio::time::timeout(Duration::from_secs(5), agent.unlock(tx))

@@ -1,4 +1,4 @@
-//! What is asked for, what is told meanwhile, and what it came to.
+//! The request for drills, their progress, and their outcome.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,71 +8,71 @@ use crate::model::{InstanceName, NodeName};
 use crate::ops::events::{Advances, Events};
 use crate::ops::recovery::Recovery;
 
-/// Which drills, and how they are watched.
+/// Which drills to run, and how to watch them.
 pub struct FailoverRequest<'a> {
     /// The drills, in order.
     pub drills: Vec<Drill>,
-    /// The node to which the fault is done; the VIP's owner where none is named.
+    /// The node to inject the fault on. The VIP's owner, if none is named.
     pub node: Option<NodeName>,
-    /// Drills that cannot be done here are left out, and told of, rather than refused.
+    /// Skip drills that cannot run here and report them, instead of failing.
     pub skip_impossible: bool,
-    /// How long a fault is held, where that is not left to the drill.
+    /// How long to hold a fault, unless the drill decides.
     pub hold: Option<Duration>,
     /// Number of times to run each drill.
     pub repeat: u32,
     /// Time between two new connections.
     pub probe_interval: Duration,
-    /// Number of connections that are kept open.
+    /// Number of persistent connections.
     pub held_connections: u32,
-    /// The path of something large, which is downloaded meanwhile.
+    /// Path of a large file to download during the drill.
     pub download: Option<String>,
-    /// The longest outage that is accepted, of any drill; the inventory has others.
+    /// The longest acceptable outage of any drill. Overrides the inventory's budgets.
     pub budget: Option<Duration>,
-    /// Told what will be done before anything is done; false gives up.
+    /// Asked for approval before anything is done. `false` aborts.
     pub agree: &'a (dyn Fn(&[DrillIntent], &Recovery) -> bool + Sync),
-    /// Told what happens.
+    /// Receives every event.
     pub events: &'a Events<'a, DrillProgress>,
 }
 
-/// What happens while drills run.
+/// An event of running drills.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum DrillProgress {
-    /// A drill is left out.
+    /// A drill is skipped.
     #[serde(rename = "drill_skipped")]
     Skipped {
-        /// Which.
+        /// The drill.
         drill: Drill,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The lock of a holder that no longer runs was released.
     LockReleased {
         /// The node.
         node: NodeName,
-        /// `user@machine` of who took it.
+        /// Holder, as `user@machine`.
         holder: String,
     },
     /// A drill begins.
     #[serde(rename = "drill_begun")]
     Begun {
-        /// Which.
+        /// The drill.
         drill: Drill,
-        /// On which node.
+        /// The node to inject the fault on.
         node: NodeName,
-        /// Which repetition of it, from 1.
+        /// Repetition of this drill, from 1.
         repeat: u32,
-        /// How often it is done.
+        /// Number of repetitions of this drill.
         times: u32,
-        /// Which of all runs, from 1.
+        /// Number of this run among all runs, from 1.
         run: u32,
-        /// How many runs there are.
+        /// Number of all runs.
         runs: u32,
     },
-    /// A fault was ordered.
+    /// A fault was requested.
     #[serde(rename = "fault_ordered")]
     Ordered {
-        /// On which node.
+        /// The node.
         node: NodeName,
     },
     /// The drill waits until the cluster is healthy again.
@@ -81,63 +81,62 @@ pub enum DrillProgress {
 
 impl Advances for DrillProgress {}
 
-/// What drills came to.
+/// The outcome of a run of drills.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailoverOutcome {
-    /// The record of those that ran.
+    /// The record of the drills that ran.
     pub report: DrillReport,
-    /// Why not all of them ran; `None` when they did.
+    /// Why some of them did not run. `None` if all did.
     pub cut_short: Option<CutShort>,
 }
 
 /// Why drills ended before the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CutShort {
-    /// The user wanted it.
+    /// The user stopped it.
     Stopped {
-        /// The nodes whose fault could not be ended.
+        /// Nodes on which the fault could not be ended.
         left: Vec<NodeName>,
         /// Time within which they end it on their own.
         within: Duration,
     },
     /// The cluster did not recover.
     NotRecovered {
-        /// What is not as it should be.
+        /// What is still wrong.
         why: String,
     },
 }
 
-/// What one drill will do.
+/// The plan of one drill.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrillIntent {
-    /// The drill.
     pub drill: Drill,
-    /// The node to which it is done first.
+    /// The node to inject the first fault on.
     pub node: NodeName,
-    /// The VIP that is watched.
+    /// The VIP to watch.
     pub vip: IpAddr,
-    /// Its owner now.
+    /// Its current owner.
     pub owner: NodeName,
-    /// The VIP stays with whoever has taken it over, to whom the next fault is done then.
+    /// True if the VIP stays with the node that takes it over, on which the next fault is injected then.
     pub owner_stays: bool,
-    /// How often it is done.
+    /// Number of repetitions.
     pub times: u32,
-    /// How long the fault is held; for one that heals on its own, when it is helped.
+    /// How long the fault is held. A fault that heals on its own is ended after that time.
     pub hold: Duration,
-    /// What the formulas say about the outage.
+    /// The predicted outage.
     pub predicted: Option<Predicted>,
-    /// The longest outage that is accepted.
+    /// The longest acceptable outage.
     pub budget: Option<Duration>,
-    /// The virtual router of the VIP.
+    /// The VRRP instance of the VIP.
     pub(super) instance: InstanceName,
-    /// By what new connections ask for the drill is judged.
+    /// The drill is judged by new connections that request this.
     pub(super) target: Target,
-    /// What is asked for beside it.
+    /// Requested in addition.
     pub(super) beside: Option<Target>,
 }
 
 impl DrillIntent {
-    /// True when no outage is expected, since the fault is done to a node that has not the VIP.
+    /// True if no outage is expected, because the fault hits a node without the VIP.
     pub fn spares_owner(&self) -> bool {
         self.drill.spec().scope == Scope::Owner && self.node != self.owner
     }

@@ -1,4 +1,4 @@
-//! Results of drills after the drills: kept, found again, written where somebody wants them.
+//! Results of drills: saved, found again, and exported.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -10,15 +10,15 @@ use crate::ops::selection::{Selection, read_inventory};
 /// A record of earlier drills.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Earlier {
-    /// The last one that was kept of the inventory's cluster.
+    /// The last saved one of the inventory's cluster.
     Last,
-    /// The last one that was begun before this one.
+    /// The last one that started before this time.
     Before(String),
-    /// The one in a file.
+    /// The one in this file.
     File(Utf8PathBuf),
 }
 
-/// Finds it. `None` when none was kept.
+/// Finds it. `None` if there is none.
 pub fn earlier_drills(
     selection: &Selection,
     which: &Earlier,
@@ -31,14 +31,14 @@ pub fn earlier_drills(
     found.map_err(OpsError::Archive)
 }
 
-/// Keeps `report` and says where.
+/// Saves `report` and returns its path.
 pub fn keep_drills(report: &DrillReport) -> Result<Utf8PathBuf, OpsError> {
     let cluster = ClusterName::new(&report.cluster).map_err(|_| OpsError::NoStateFolder)?;
     let archive = Archive::new(&state_folder()?, &cluster);
     archive.keep(report).map_err(OpsError::Archive)
 }
 
-/// Whether a report could be written there; leaves nothing behind.
+/// Checks whether a report could be written there. Leaves nothing behind.
 pub fn try_to_write_drills(path: &Utf8Path) -> Result<(), OpsError> {
     let was_there = path.exists();
     let tried = std::fs::OpenOptions::new()
@@ -50,13 +50,13 @@ pub fn try_to_write_drills(path: &Utf8Path) -> Result<(), OpsError> {
         source,
     })?;
     if !was_there {
-        // Written later all the same, if it stays.
+        // If it stays, it is overwritten later.
         let _ = std::fs::remove_file(path);
     }
     Ok(())
 }
 
-/// Writes a report in another form.
+/// Writes a report in an export format.
 pub fn write_drills(path: &Utf8Path, text: &str) -> Result<(), OpsError> {
     std::fs::write(path, text).map_err(|source| OpsError::Write {
         path: path.to_owned(),

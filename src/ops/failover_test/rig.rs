@@ -1,4 +1,4 @@
-//! One run of a drill: lock, watch, load, fault, heal, settle, and what was seen of it.
+//! One run of a drill: lock, watch, start the load, inject the fault, heal, wait for a steady state, analyse.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -21,40 +21,40 @@ use crate::ops::holder::own_origin;
 use crate::ops::selection::Loaded;
 use crate::ops::transport::Access;
 
-/// What comes before the fault is the baseline.
+/// Length of the baseline before the fault.
 const BASELINE: Duration = Duration::from_millis(700);
-/// Time that is recorded after the cluster is healthy again.
+/// Time to record after the cluster is healthy again.
 const TAIL: Duration = Duration::from_millis(300);
-/// Number of times that each host's clock is read before a fault.
+/// Number of readings of each host's clock before a fault.
 const READINGS: usize = 30;
 const HELD_INTERVAL: Duration = Duration::from_millis(50);
 const DOWNLOADS: u32 = 2;
-/// Time that a host may need to boot, to start its daemons and to be reached again.
+/// Time for a host to boot, start its daemons and become reachable again.
 const BOOT_PATIENCE: Duration = Duration::from_mins(5);
 
-/// A cluster that drills run on, one after the other.
+/// A cluster on which drills run one after another.
 pub(super) struct Rig<'a> {
     access: &'a Access,
     cluster: &'a Cluster,
     loaded: &'a Loaded,
     request: &'a FailoverRequest<'a>,
     pub(super) reach: Reach<'a>,
-    /// Names the lock, the faults and the watches of this call.
+    /// Identifies the lock, the faults and the watches of this invocation.
     id: String,
-    /// Every node as it was before the first drill.
+    /// Every node before the first drill.
     seen: Vec<Observation>,
     pub(super) boots: BTreeMap<NodeName, String>,
-    /// Faults that could not be ended.
+    /// Nodes whose fault could not be ended.
     pub(super) left: Vec<NodeName>,
-    /// Which run it is, from 1, and how many there are.
+    /// Number of the current run, from 1.
     run: u32,
     pub(super) runs: u32,
 }
 
-/// What is known of a run before its fault.
+/// The state of a run before its fault.
 struct Prepared {
     from: NodeName,
-    /// The node to which the fault is done.
+    /// The node to inject the fault on.
     node: NodeName,
     clock: Clock,
     clocks: BTreeMap<NodeName, HostClock>,
@@ -93,12 +93,12 @@ impl<'a> Rig<'a> {
         self.access.stop.load(Ordering::Relaxed)
     }
 
-    /// Gives up what was taken for the runs.
+    /// Releases the lock of the runs.
     pub(super) async fn unlock(&self) {
         self.reach.unlock(&self.id).await;
     }
 
-    /// How long the cluster may take until it is healthy again.
+    /// Time within which the cluster must be healthy again.
     pub(super) fn patience(&self, intent: &DrillIntent) -> Duration {
         let delay = match self.cluster.vrrp.preemption {
             Preemption::Preempt { delay } => delay,
@@ -111,7 +111,7 @@ impl<'a> Rig<'a> {
         owner_patience(self.cluster) + delay + boot
     }
 
-    /// From the lock to what was seen.
+    /// One run, from the lock to its analysis.
     pub(super) async fn run_once(
         &mut self,
         intent: &DrillIntent,
@@ -162,12 +162,12 @@ impl<'a> Rig<'a> {
         Ok(story.run())
     }
 
-    /// No run takes longer.
+    /// Upper bound for a run.
     fn longest(&self, intent: &DrillIntent) -> Duration {
         BOOT_PATIENCE + intent.hold + self.patience(intent)
     }
 
-    /// Begins to watch, and to load.
+    /// Starts the watches and the load.
     async fn prepare(&self, intent: &DrillIntent) -> Result<Prepared, OpsError> {
         let failed = |error| OpsError::Hosts {
             errors: vec![error],
@@ -218,7 +218,7 @@ impl<'a> Rig<'a> {
         })
     }
 
-    /// Makes the faults, and waits until they are over and the cluster is healthy.
+    /// Injects the faults, and waits until they are over and the cluster is healthy.
     async fn fault(
         &mut self,
         intent: &DrillIntent,
@@ -238,7 +238,7 @@ impl<'a> Rig<'a> {
         let ordered = match faults.make(&mut self.reach, node).await {
             Ok(ordered) => ordered,
             Err(error) => {
-                // Others may have made theirs.
+                // Other nodes may have a fault already.
                 self.heal_all().await;
                 return Err(OpsError::Hosts {
                     errors: vec![error],
@@ -273,7 +273,7 @@ impl<'a> Rig<'a> {
         join_all(self.reach.agents().map(|agent| agent.heal(&self.id))).await;
     }
 
-    /// What each host saw that can be asked.
+    /// What each host that can be reached has recorded.
     async fn watched(
         &self,
         watching: &BTreeMap<NodeName, Watching>,
@@ -289,7 +289,7 @@ impl<'a> Rig<'a> {
     }
 }
 
-/// A host's time without its fraction.
+/// A host's time in whole seconds.
 fn whole_seconds(at: f64) -> u64 {
     Duration::try_from_secs_f64(at)
         .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! One drill after the other, each on a healthy cluster.
+//! Runs drills one after another, each on a healthy cluster.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::ops::error::OpsError;
 use crate::ops::selection::Loaded;
 use crate::ops::transport::Access;
 
-/// Time within which a host that could not end a fault at once tries again.
+/// Time within which a host retries to end a fault.
 const HOST_MARGIN: Duration = Duration::from_secs(10);
 
-/// Runs drills on a cluster that was found fit.
+/// Runs drills on a cluster that is fit for them.
 pub(super) struct Runner<'a> {
     loaded: &'a Loaded,
     request: &'a FailoverRequest<'a>,
@@ -57,7 +57,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs `intents`, each as often as it says, and ends early when the cluster does not recover.
+    /// Runs each of `intents` as often as it says. Ends early if the cluster does not recover.
     pub(super) async fn run(
         mut self,
         intents: &[DrillIntent],
@@ -105,7 +105,7 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        // The last one, too, must leave a healthy cluster.
+        // The last drill, too, must leave a healthy cluster behind.
         let Some(last) = intents.last() else {
             return Ok(None);
         };
@@ -123,8 +123,8 @@ impl<'a> Runner<'a> {
         CutShort::NotRecovered { why }
     }
 
-    /// Every node stands for election and the VIP is where the next drill expects it; or what is not
-    /// so.
+    /// Waits until every node takes part in the election and the VIP is where the next drill expects it. Returns what
+    /// is wrong if that takes too long.
     async fn wait_until_healthy(&mut self, intent: &DrillIntent) -> Option<String> {
         let deadline = std::time::Instant::now() + self.rig.patience(intent);
         loop {
@@ -152,8 +152,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// What a node finds that asks for the VIPs through the network, after their owners announced themselves:
-    /// a fault may have left neighbours with a former owner.
+    /// The problem that nodes see when they probe the VIPs through the network, after the owners have sent gratuitous
+    /// ARP: a fault may have left neighbours with a former owner.
     async fn outside(&self, seen: &[Observation]) -> Option<String> {
         let agents: Vec<&Agent> = self.rig.reach.agents().collect();
         let doors = health::doors(&self.loaded.cluster);
@@ -164,7 +164,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// What a host lacks that a fault needs, where that is why it was not made.
+/// What the host lacks for a fault, if that is why the fault failed.
 fn lacking(error: &OpsError) -> Option<String> {
     let OpsError::Hosts { errors } = error else {
         return None;
@@ -175,7 +175,7 @@ fn lacking(error: &OpsError) -> Option<String> {
     lacks.map(AgentError::to_string)
 }
 
-/// The profile's name as the inventory has it.
+/// The profile's name in the inventory.
 fn profile(cluster: &Cluster) -> String {
     let name = match cluster.vrrp.failover {
         crate::model::Failover::Fast => "fast",

@@ -1,4 +1,4 @@
-//! Waiting until a cluster is healthy again.
+//! Waits until a cluster is healthy again.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,26 +9,26 @@ use crate::drill::Load;
 use crate::health::{self, VipOwners};
 use crate::model::NodeName;
 
-/// What is waited for.
+/// The steady state to wait for.
 pub(super) struct Wanted<'a> {
-    /// The VIP that is watched.
+    /// The VIP to watch.
     pub(super) vip: IpAddr,
-    /// Who should have it in the end; `None` where anybody may.
+    /// The node that should own it in the end. `None` if any may.
     pub(super) owner: Option<&'a NodeName>,
-    /// Time after which another owner than that is taken for the last one.
+    /// Time after which a different owner is accepted as final.
     pub(super) resigned_after: Duration,
-    /// Time after which waiting is given up.
+    /// Time after which to give up.
     pub(super) patience: Duration,
 }
 
-/// Time for which the right owner must stay.
+/// How long the right owner must keep the VIP.
 const CALM: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(150);
 
-/// Waits until all nodes answer and stand for election, the VIP has one owner who stays, and no request is
-/// lost: neighbours may still send theirs to the last owner. Who wants to stop waits for that too, or
-/// leaves. The last that
-/// was seen of the nodes, `None` for one that does not answer; and whether it came to that.
+/// Waits until all nodes answer and take part in the election, the VIP has one stable owner, and no request is lost,
+/// since neighbours may still send theirs to the last owner. A request to stop waits for that, too, unless the user
+/// aborts. Returns the last observation of each node, `None` for one that does not answer, and whether the steady state
+/// was reached.
 pub(super) async fn settle(
     reach: &mut Reach<'_>,
     wanted: &Wanted<'_>,
@@ -64,7 +64,7 @@ pub(super) async fn settle(
     }
 }
 
-/// The one owner of `vip`, where all nodes answer and the cluster is healthy.
+/// The sole owner of `vip`, if all nodes answer and the cluster is healthy.
 fn healthy_owner(seen: &[Option<Observation>], vip: IpAddr) -> Option<NodeName> {
     let seen: Vec<Observation> = seen.iter().cloned().collect::<Option<_>>()?;
     let is_healthy = health::problems(&seen, &[vip]).is_empty();

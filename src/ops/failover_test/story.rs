@@ -1,4 +1,4 @@
-//! From what was seen of a drill to its record. Pure: it asks nobody.
+//! Turns the observations of a drill into its record. Pure: it does no I/O.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::drill::{
 use crate::health::VipOwners;
 use crate::model::{Cluster, NodeName};
 
-/// Everything that is known of a run at its end.
+/// Everything known about a run at its end.
 pub(super) struct Story<'a> {
     pub(super) cluster: &'a Cluster,
-    /// Every node as it was before the first drill.
+    /// Every node before the first drill.
     pub(super) before: &'a [Observation],
-    /// Every node's boot before this one.
+    /// Boot ID of every node before this run.
     pub(super) boots: &'a BTreeMap<NodeName, String>,
     pub(super) intent: &'a DrillIntent,
     pub(super) repeat: u32,
@@ -30,12 +30,12 @@ pub(super) struct Story<'a> {
     pub(super) watching: BTreeMap<NodeName, Watching>,
     pub(super) watched: BTreeMap<NodeName, Watched>,
     pub(super) log: LoadLog,
-    /// When the watching ended, by the clock.
+    /// When the watching ended, by `clock`.
     pub(super) end: Duration,
     pub(super) faulted: Faulted,
 }
 
-/// What faults were seen to do.
+/// The faults, and the state that they left.
 pub(super) struct Faulted {
     pub(super) ordered: Vec<Ordered>,
     pub(super) seen: Vec<Option<Observation>>,
@@ -43,7 +43,7 @@ pub(super) struct Faulted {
 }
 
 impl Story<'_> {
-    /// Everything together.
+    /// Assembles the record.
     pub(super) fn run(&self) -> DrillRun {
         let intent = self.intent;
         let fault = self.fault_time();
@@ -102,7 +102,7 @@ impl Story<'_> {
         }
     }
 
-    /// When the first fault was made: seconds since the clock's zero.
+    /// When the first fault began, in seconds on the operator's clock.
     fn fault_time(&self) -> f64 {
         let recorded = self.faulted.ordered.iter().filter_map(|fault| {
             let clock = self.clocks.get(&fault.node)?;
@@ -111,7 +111,7 @@ impl Story<'_> {
         if let Some(first) = recorded.reduce(f64::min) {
             return first;
         }
-        // A host that lost its power kept no record: the first request that it did not answer tells.
+        // A host that lost power kept no record. Use the first request that failed instead.
         let ordered = self.faulted.ordered.first();
         let ordered = ordered.map_or(Duration::ZERO, |fault| self.clock.at(fault.at));
         let lost = self
@@ -122,7 +122,7 @@ impl Story<'_> {
         lost.map_or(ordered, |probe| probe.at).as_secs_f64()
     }
 
-    /// When the last fault's end began: milliseconds since the first fault.
+    /// When ending the last fault began, in milliseconds since the first fault.
     fn ending(&self, zero: f64, timeline: &[Event]) -> Option<f64> {
         let by_order = self.faulted.ordered.iter().filter_map(|fault| {
             let clock = self.clocks.get(&fault.node)?;
@@ -132,7 +132,7 @@ impl Story<'_> {
         if let Some(last) = by_order.reduce(f64::max) {
             return Some(last);
         }
-        // One that heals on its own is over when its daemon, or its host, is there again.
+        // A fault that heals on its own is over when its daemon, or its host, is back.
         let own = |event: &&Event| event.node.as_ref() == Some(&self.node) && event.at_ms > 0.0;
         let mut own = timeline.iter().filter(own);
         let back = match self.intent.drill {
@@ -145,7 +145,7 @@ impl Story<'_> {
         back.map(|event| event.at_ms)
     }
 
-    /// The faults, and what each of them implies: what a host cannot tell of itself.
+    /// The faults and their implications, which a host cannot log about itself.
     fn fault_events(&self, zero: f64) -> Vec<Event> {
         let mut found = Vec::new();
         for fault in &self.faulted.ordered {
@@ -187,8 +187,8 @@ impl Story<'_> {
         found
     }
 
-    /// When a node that was started again since the fault said its first word, by its own clock; `None`
-    /// where it was not.
+    /// When a node that was rebooted since the fault logged its first line, by its own clock. `None` if it was not
+    /// rebooted.
     fn rebooted(&self, node: &NodeName, fault: f64) -> Option<f64> {
         let mut seen = self.faulted.seen.iter().flatten();
         let now = seen.find(|seen| seen.node == *node)?;
@@ -205,7 +205,7 @@ impl Story<'_> {
     fn observed(&self, fault: f64, begin_ms: f64) -> Vec<Event> {
         let hardware = self.watching.iter().flat_map(|(node, watching)| {
             let own = watching.hardware.iter();
-            // The loopback's is everybody's.
+            // All loopback interfaces share this one.
             let own = own.filter(|address| *address != "00:00:00:00:00:00");
             own.map(|address| (address.clone(), node.clone()))
         });

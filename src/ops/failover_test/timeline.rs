@@ -1,4 +1,4 @@
-//! What hosts saw, brought to one clock and in one order.
+//! Merges what hosts recorded into one timeline on one clock.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,40 +7,40 @@ use crate::agent::{JournalLine, KernelChange, Watched};
 use crate::drill::{Event, HostClock, Millis, Requests, What};
 use crate::model::{InstanceName, InterfaceName, NodeName};
 
-/// One host's part.
+/// The recordings of one host.
 pub(super) struct HostStory<'a> {
     pub(super) node: &'a NodeName,
     /// The interface that carries VRRP.
     pub(super) interface: &'a InterfaceName,
     pub(super) clock: HostClock,
     pub(super) watched: &'a Watched,
-    /// The hardware address that it took for the VIP's owner's when it began.
+    /// The MAC address that it had cached for the VIP when the watch began.
     pub(super) knew: Option<&'a str>,
-    /// When it was started again, by its own clock; `None` where it was not.
+    /// When it was rebooted, by its own clock. `None` if it was not.
     pub(super) rebooted: Option<f64>,
 }
 
-/// What all hosts' parts are about.
+/// What the timelines of all hosts are about.
 pub(super) struct Subject<'a> {
     pub(super) vip: IpAddr,
     pub(super) instance: &'a InstanceName,
-    /// Whose a hardware address is.
+    /// The owner of each MAC address.
     pub(super) hardware: &'a BTreeMap<String, NodeName>,
-    /// When the fault was made: seconds since the operator's clock's zero.
+    /// When the fault began, in seconds on the operator's clock.
     pub(super) fault: f64,
 }
 
-/// systemd's ids of what it says about units (`journalctl --catalog` explains them).
+/// systemd's message ids for units (`journalctl --catalog` explains them).
 mod message {
     pub(super) const STARTED: &str = "39f53479d3a045ac8e11786248231fbf";
     pub(super) const STOPPED: &str = "9d1aaa27d60140bd96365438aad20286";
     pub(super) const PROCESS_EXITED: &str = "98e322203f7a4ed290d09fe03c09fe15";
 }
 
-/// Log lines that are kept of one host.
+/// Limit of log lines per host.
 const MOST_LINES: usize = 200;
 
-/// Everything that `host` saw of `subject`, since `begin_ms`.
+/// All events of `subject` on `host`, from `begin_ms` on.
 pub(super) fn events(host: &HostStory<'_>, subject: &Subject<'_>, begin_ms: Millis) -> Vec<Event> {
     let since_fault = |at: f64| (host.clock.to_operator(at) - subject.fault) * 1000.0;
     let mut found: Vec<(Millis, What)> = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn events(host: &HostStory<'_>, subject: &Subject<'_>, begin_ms: Mill
     found.extend(kernel_events(host, subject, since_fault));
     found.extend(journal_events(host, subject, since_fault));
     if host.rebooted.is_some() {
-        // It has forgotten what its kernel said: keepalived's word must do.
+        // The kernel's record is lost with the reboot: fall back to keepalived's log.
         let owned = found.iter().filter_map(|(at, what)| match what {
             What::State { state } if state == "MASTER" => Some((*at, What::Owns)),
             _ => None,
@@ -100,7 +100,8 @@ fn kernel_events(
     found
 }
 
-/// Who knew nobody asked by himself, and who knew him heard nothing new.
+/// An entry that is new was resolved by the host's own query, and an unchanged one says nothing: neither is an
+/// announcement.
 fn announcement(before: Option<&str>, hardware: &str, subject: &Subject<'_>) -> Option<What> {
     before.filter(|before| *before != hardware)?;
     let owner = subject.hardware.get(hardware).cloned();
@@ -120,7 +121,7 @@ fn journal_events(
         if let Some(what) = daemon_event(line, subject.instance) {
             found.push((at, what));
         }
-        // keepalived repeats itself with every advert.
+        // keepalived repeats itself with every advertisement.
         if lines < MOST_LINES && line.text != last_line && explains(line) {
             lines += 1;
             found.push((
@@ -136,7 +137,7 @@ fn journal_events(
     found
 }
 
-/// What a line means for a daemon's state, where it means anything.
+/// The state of a daemon that a line reports, if any.
 fn daemon_event(line: &JournalLine, instance: &InstanceName) -> Option<What> {
     match (line.unit.as_str(), line.message_id.as_str()) {
         ("nginx", message::STARTED) => Some(What::Serves),
@@ -153,7 +154,7 @@ fn daemon_event(line: &JournalLine, instance: &InstanceName) -> Option<What> {
     }
 }
 
-/// Whether a line explains anything: what keepalived says when it starts does not.
+/// Whether a line explains anything. keepalived's startup messages do not.
 fn explains(line: &JournalLine) -> bool {
     let is_notify = line.text.contains(" is MASTER: ")
         || line.text.contains(" is BACKUP: ")
@@ -162,7 +163,7 @@ fn explains(line: &JournalLine) -> bool {
     !is_notify && (line.unit == "nginx" || !line.message_id.is_empty() || of_instances)
 }
 
-/// When requests began to be lost, and were answered again.
+/// When requests started to fail, and when they succeeded again.
 pub(super) fn gaps(requests: &Requests) -> Vec<Event> {
     let event = |at_ms, what| Event {
         at_ms,
@@ -172,7 +173,7 @@ pub(super) fn gaps(requests: &Requests) -> Vec<Event> {
     let mut found = Vec::new();
     for (index, gap) in requests.gaps.iter().enumerate() {
         found.push(event(gap.at_ms, What::Lost));
-        // One that is still open at the end was not answered.
+        // A gap that is still open at the end has no answer.
         if requests.recovered || index + 1 < requests.gaps.len() {
             found.push(event(gap.at_ms + gap.length_ms, What::Answered));
         }

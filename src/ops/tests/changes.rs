@@ -1,4 +1,4 @@
-//! apply on a cluster in memory.
+//! Applies changes to an in-memory cluster.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ async fn what_was_not_agreed_to_writes_nothing() {
     plan(&world.selection, &world.access).await.unwrap();
     status(&world.selection, &world.access).await.unwrap();
     assert_eq!(writes(&world.forget_calls()), Vec::<&str>::new());
-    // What would stop being served has to be named.
+    // Losses must be named.
     world.edit("10.0.0.100/24", "10.0.0.101/24");
     let losses = plan(&world.selection, &world.access)
         .await
@@ -63,7 +63,7 @@ async fn a_node_that_somebody_else_works_on_is_left_alone() {
 async fn an_interrupted_change_is_recovered_once_it_was_agreed_to() {
     let world = World::live().await;
     world.edit("listen: [80]", "listen: [80, 8080]");
-    // hactl died when only lb2 had it: a journal, and nobody's lock.
+    // hactl died when only lb2 had the change: there is a journal, and no lock.
     world.host(2, |host| {
         host.journal = Some(("tx-0".to_owned(), "activated"));
     });
@@ -102,7 +102,7 @@ async fn a_node_that_does_not_answer_stops_a_change_and_is_told_by_status() {
         .map(|node| node.node.as_str())
         .collect();
     assert_eq!(gone, ["lb3"]);
-    // The others are changed when that is asked for.
+    // The remaining nodes can be changed on request.
     let limited = Selection {
         limit: vec![name(1), name(2)],
         ..world.selection.clone()
@@ -164,7 +164,7 @@ async fn a_change_waits_for_the_operator_and_ends_as_he_says() {
             result(&report),
             ApplyResult::Waiting { generation: 2, .. }
         ));
-        // Nobody else changes anything meanwhile.
+        // No other change is possible meanwhile.
         world.edit("8080]", "8081]");
         let other = world.apply(Consent::Given).await;
         assert!(other.is_err(), "{verb:?}");
@@ -212,7 +212,7 @@ async fn locks_are_broken_where_that_is_agreed_to() {
 #[tokio::test]
 async fn an_inventory_that_means_other_hosts_changes_none() {
     let world = World::live().await;
-    // Of another cluster, of a node that it lacks, and of one that nobody has taken out.
+    // Another cluster, a node that it lacks, and a member that has not been taken out.
     world.edit("cluster: web", "cluster: shop");
     let error = world.apply(Consent::Given).await.err().unwrap();
     assert!(error.hint().unwrap().contains("--take-over web"), "{error}");

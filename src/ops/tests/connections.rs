@@ -1,4 +1,4 @@
-//! Every connection that a verb makes is closed, whatever happens to the verb.
+//! Every connection that a command opens is closed, whatever happens to the command.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::remote::fake::{Fault, Planned};
 
 type Run<'w> = Pin<Box<dyn Future<Output = ()> + 'w>>;
 
-/// A verb, on a cluster that was prepared for it. How it ends is not what is asked here.
+/// A command, on a cluster prepared for it. Its result does not matter here.
 struct Verb {
     name: &'static str,
     prepare: fn(&mut World),
@@ -56,7 +56,7 @@ const VERBS: [Verb; 13] = [
             let lb3 = "  - { name: lb3, address: 10.0.0.13, interface: eth0 }\n";
             world.edit(lb3, "");
             world.selection.forget = vec!["lb3".to_owned()];
-            // It answers on the wire, and so it is asked.
+            // It answers ARP, so it is observed.
             let neighbour = format!("neighbour\t10.0.0.13\t{}\t\n", hardware(&name(3)));
             world.host(1, |host| host.tells.push_str(&neighbour));
             world.host(3, |host| host.tells.push_str("vrrp\n"));
@@ -126,7 +126,7 @@ fn apply_now(world: &World) -> Run<'_> {
     Box::pin(async { drop(change(world, false, Consent::Given).await) })
 }
 
-/// The same, with less patience than an operator has.
+/// The same, with less patience than an operator.
 fn soon<'a>(
     agree: &'a (dyn Fn(&Proposal<'_>) -> Consent + Sync),
     events: &'a Events<'a, Event>,
@@ -159,7 +159,7 @@ async fn settle_waiting(world: &World, verb: SettleVerb) {
     drop(ops::settle(&world.selection, &world.access, request).await);
 }
 
-/// The hosts in memory know no drills: one fails when the first clock is read.
+/// The in-memory hosts do not support drills: one fails at the first clock reading.
 async fn drill(world: &World) {
     let events = Events::new(&|_| ());
     let request = FailoverRequest {
@@ -196,7 +196,7 @@ async fn prepared(verb: &Verb) -> World {
     world
 }
 
-/// The calls that a verb makes when nothing fails: each on the first node that gets it.
+/// The calls of a command when nothing fails, each with the first node that receives it.
 async fn calls(verb: &Verb, world: &World) -> BTreeMap<String, NodeName> {
     (verb.run)(world).await;
     let state = world.cluster.state();
@@ -221,7 +221,7 @@ async fn with_fault(verb: &Verb, world: World, node: &NodeName, call: &str, faul
             fault,
         });
     }
-    // Whoever has waited long enough presses Ctrl-C, twice: the verb is dropped.
+    // An operator who has waited long enough presses Ctrl-C twice, which drops the command.
     let patience = match fault {
         Fault::Hangs => Duration::from_secs(1),
         _ => Duration::from_secs(15),

@@ -1,4 +1,4 @@
-//! How verbs end: what each says to programs, and its exit code.
+//! How commands end: the document that each prints, and its exit code.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,6 @@ use crate::ops;
 use crate::remote::fake::{Fault, Planned};
 use crate::view::{Complaint, Format, Locks, Show, Ui};
 
-/// What is asked for.
 #[derive(Debug, Clone, Copy)]
 enum Verb {
     Plan,
@@ -20,8 +19,8 @@ enum Verb {
     BreakLocks { force: bool },
 }
 
-/// A cluster that hactl has set up and whose inventory was changed since, what happens to it, and how the verb
-/// must end: its exit code, and values in its document.
+/// A cluster that hactl has set up and whose inventory has changed since, what happens to it, and how the command must
+/// end: its exit code, and values in its document.
 struct Case {
     name: &'static str,
     prepare: fn(&mut World),
@@ -251,7 +250,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// The document of a report, held to its schema as it is printed, and the exit code.
+/// The document of a report, validated against its schema as it is printed, and the exit code.
 fn document<T: Show>(verb: &'static str, exit: Exit, report: &T) -> (Exit, Value) {
     let ui = Ui::captured(Format::Json);
     ui.show(verb, exit.code(), report);
@@ -261,7 +260,7 @@ fn document<T: Show>(verb: &'static str, exit: Exit, report: &T) -> (Exit, Value
 fn refusal(verb: &'static str, error: &OpsError) -> (Exit, Value) {
     let (ui, exit) = (Ui::captured(Format::Json), Exit::of_error(error));
     ui.fail(verb, &Complaint::of_ops(error), exit.code());
-    // Behind what is said to people.
+    // The document follows the text for humans.
     let printed = ui.what_was_captured();
     let begins = printed.lines().take_while(|line| !line.starts_with('{'));
     let document: Vec<&str> = printed.lines().skip(begins.count()).collect();
@@ -340,7 +339,7 @@ impl Verb {
     }
 }
 
-/// A value as a table has it.
+/// A value as the tables spell it.
 fn word(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
@@ -378,7 +377,7 @@ async fn every_verb_ends_as_its_document_and_its_exit_code_say() {
     futures::future::join_all(runs).await;
 }
 
-/// A change that waits, on a cluster of which a node may not answer, ends as the operator says.
+/// A change pending confirmation ends as the operator says, even if some node does not answer.
 #[tokio::test]
 async fn a_change_that_waits_is_ended_where_its_nodes_can_be_asked() {
     use SettleVerb::{Cancel, Confirm};
@@ -402,7 +401,7 @@ async fn a_change_that_waits_is_ended_where_its_nodes_can_be_asked() {
     let cases = [
         (world.copy(), Confirm, Exit::Done, "confirmed"),
         (world.copy(), Cancel, Exit::Done, "undone"),
-        // Whoever is missing might have to be told; who decides must be.
+        // A missing node might need the decision, and the decider must be reached.
         (gone(other), Confirm, Exit::Unchanged, "nothing"),
         (gone(decider), Confirm, Exit::Unchanged, "nothing"),
         (gone(decider), Cancel, Exit::Unchanged, "nothing"),

@@ -1,4 +1,4 @@
-//! Verbs on a cluster in memory.
+//! Commands on an in-memory cluster.
 
 mod changes;
 mod connections;
@@ -51,7 +51,7 @@ impl Client for Elsewhere {
     }
 }
 
-/// Three hosts that are ready to be set up, and an inventory of them.
+/// Three hosts that are ready to be set up, and their inventory.
 struct World {
     cluster: FakeCluster,
     selection: Selection,
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// One that hactl has set up.
+    /// A cluster that hactl has set up.
     async fn live() -> Self {
         let world = Self::new();
         let report = world.apply(Consent::Given).await.unwrap();
@@ -101,7 +101,7 @@ impl World {
         world
     }
 
-    /// Another one that is as this one is now. The inventory is the same file.
+    /// An independent copy of this cluster. The inventory is the same file.
     fn copy(&self) -> Self {
         let hosts = self.cluster.state().hosts.clone();
         let cluster = FakeCluster::new(hosts);
@@ -143,14 +143,14 @@ impl World {
         look(self.cluster.state().hosts.get_mut(&name(number)).unwrap())
     }
 
-    /// Nobody has a lock, and nothing is under way.
+    /// True if no lock is held and no change is in progress.
     fn is_free(&self) -> bool {
         let state = self.cluster.state();
         let mut hosts = state.hosts.values();
         hosts.all(|host| host.lock.is_none() && host.journal.is_none())
     }
 
-    /// What was called on the nodes since the last time. No verb leaves a connection open, however it ends.
+    /// The calls on the nodes since the last time. No command leaves a connection open, however it ends.
     fn forget_calls(&self) -> Vec<String> {
         let mut state = self.cluster.state();
         assert_eq!(state.closed, state.opened, "connections are left open");
@@ -159,7 +159,7 @@ impl World {
     }
 }
 
-/// A Debian 12 with both daemons; the first one takes the VIP when it is told to.
+/// A Debian 12 host with both daemons. The first one takes the VIP when it is told to.
 fn host(number: usize) -> FakeHost {
     let own = name(number);
     let mut host = FakeHost::default();
@@ -203,7 +203,7 @@ fn result(report: &ApplyReport) -> &ApplyResult {
     &report.outcome.as_ref().unwrap().result
 }
 
-/// The generation that is live now.
+/// The live generation.
 fn applied(report: &Result<ApplyReport, OpsError>) -> Option<u64> {
     match &report.as_ref().ok()?.outcome.as_ref()?.result {
         ApplyResult::Applied { generation } => Some(*generation),

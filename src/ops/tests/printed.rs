@@ -1,4 +1,4 @@
-//! The verbs, each with what it prints for programs: that is held to its schema as it is printed.
+//! The commands together with their output for programs, which is validated against its schema as it is printed.
 
 use crate::apply::Event;
 use crate::ops::{

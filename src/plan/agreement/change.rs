@@ -1,4 +1,4 @@
-//! What peers would notice of a change, in words.
+//! Changes that peers would notice, and the text for them.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result};
@@ -9,7 +9,8 @@ use super::router::{Key, Peering, Router};
 use super::strictness::Strictness;
 use crate::model::NodeName;
 
-/// One setting that peers judge adverts by, on which a change would make nodes disagree. As text it is a clause; no secret is in it.
+/// A changed setting by which peers accept or discard adverts, so that old and new nodes would disagree.
+/// `Display` writes a clause without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) enum Change {
     Moved {
@@ -100,7 +101,7 @@ impl Change {
     }
 }
 
-/// What peers notice between two routers that meet at the same place.
+/// The first setting that differs between two virtual routers with the same key.
 pub(super) fn between(old: &Router, new: &Router, strictness: Strictness) -> Option<Change> {
     let router = || new.name.clone();
     let minus = |a: &BTreeSet<IpAddr>, b: &BTreeSet<IpAddr>| a.difference(b).copied().collect();
@@ -196,7 +197,7 @@ impl Display for Change {
         match self {
             Self::Moved { vip, from, to } => write!(f, "{vip} moves from {from} to {to}"),
             Self::Added { router, vips } => write!(f, "{router} is new, with {}", list(vips)),
-            Self::Gone { router, vips } => write!(f, "{router} goes, with {}", list(vips)),
+            Self::Gone { router, vips } => write!(f, "{router} is removed, with {}", list(vips)),
             Self::Version { router, from, to } => {
                 write!(f, "{router} changes from VRRPv{from} to VRRPv{to}")
             }

@@ -1,4 +1,4 @@
-//! What a node would disagree on with its peers: its routers now beside those to come.
+//! What a node would disagree on with its peers: its current virtual routers against the planned ones.
 
 use crate::model::UnitId;
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use crate::plan::beside::shares;
 use crate::plan::desired::Desired;
 use crate::plan::serving::instances_of_others;
 
-/// What a node would disagree on with others that are not changed at the same moment. A keepalived that
-/// is down disagrees with nobody.
+/// What a node would disagree on with peers that do not change at the same moment. A keepalived that is down
+/// disagrees with nobody.
 pub(in crate::plan) fn disagreement(
     desired: &Desired,
     seen: &Observation,
@@ -28,7 +28,7 @@ pub(in crate::plan) fn disagreement(
     pending_disagreement(desired, seen, strictness)
 }
 
-/// The same, whether keepalived runs now or is only started later with what lies there.
+/// The same, even if keepalived is down and only starts later with the files that are there.
 pub(in crate::plan) fn pending_disagreement(
     desired: &Desired,
     seen: &Observation,
@@ -49,8 +49,8 @@ pub(in crate::plan) fn pending_disagreement(
     }
 }
 
-/// How long VIPs have no owner while the keeper loads what is new, all others being silent: by the timers of
-/// that. `None` where they do not tell.
+/// How long VIPs have no owner while the keeper loads the new configuration and all other nodes are silent, by the
+/// timers of that configuration. `None` if these do not determine it.
 pub(in crate::plan) fn without_owner(
     desired: &Desired,
     seen: &Observation,
@@ -66,7 +66,7 @@ pub(in crate::plan) fn without_owner(
         .then(|| gap::without_owner(&before, &after.routers, held))?
 }
 
-/// The routers that a node runs; `None` where neither keepalived nor its file tells.
+/// The virtual routers that a node runs. `None` if neither keepalived nor its file tells.
 fn running(seen: &Observation, desired: &Desired, file: Option<&[u8]>) -> Option<Vec<Router>> {
     let conf = file.map(|text| routers::read(text, seen));
     let is_active = seen.service(UnitId::KEEPALIVED).is_active();
@@ -94,7 +94,7 @@ fn running(seen: &Observation, desired: &Desired, file: Option<&[u8]>) -> Option
     Some(seen.vrrp.iter().map(of_state).collect())
 }
 
-/// Those of hactl's part: what others have beside it stays, and is no change.
+/// Removes the instances of others, which a shared configuration keeps as they are.
 fn without_others(routers: Vec<Router>, desired: &Desired, seen: &Observation) -> Vec<Router> {
     let (Some((path, _)), Some(serving)) = (keepalived_conf(desired), &seen.serving) else {
         return routers;
@@ -115,7 +115,7 @@ fn unknown(name: &str) -> Router {
     }
 }
 
-/// True when the file is not the one that was applied, and so perhaps not the one that was loaded.
+/// True when the file is not the one that was applied, so that keepalived may have loaded another one.
 fn is_edited(seen: &Observation, desired: &Desired) -> bool {
     let Some((path, _)) = keepalived_conf(desired) else {
         return false;
@@ -127,7 +127,7 @@ fn is_edited(seen: &Observation, desired: &Desired) -> bool {
     live.is_some_and(|live| sha256_hex(live) != applied)
 }
 
-/// The first change that a peer would notice, the gravest kind first.
+/// The first change that a peer would notice, the most severe kind first.
 pub(super) fn compare(
     before: &[Router],
     after: &[Router],
@@ -141,8 +141,8 @@ pub(super) fn compare(
         pairs.collect()
     };
     let (old_homes, new_homes) = (homes(before), homes(after));
-    // A VIP that another router brings from now on: who has the old file and who has the new one cannot
-    // hear each other about it.
+    // A VIP that moves to another virtual router: nodes with the old file and nodes with the new one would not
+    // hear each other's adverts for it.
     for (vip, old) in &old_homes {
         if let Some(new) = new_homes.get(vip).filter(|new| *new != old) {
             return Some(Change::moved(*vip, old, new));
@@ -160,6 +160,6 @@ pub(super) fn compare(
     let new = after
         .iter()
         .find(|new| find(before, &new.key()).is_none())?;
-    // A host that has run none yet joins; whether the others have to change for it shows on them.
+    // A host without virtual routers joins. Whether its peers have to change for that shows on them.
     (!before.is_empty()).then(|| Change::added(new))
 }

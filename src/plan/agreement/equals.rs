@@ -1,5 +1,5 @@
-//! Whether a node that is changed gets the priority of one that is not (rule KA013): both own the VIPs then, or
-//! their addresses decide.
+//! Whether a node gets the same priority as one that is not changed (rule KA013): then both own the VIPs, or their
+//! addresses decide.
 
 use super::own_file::{keepalived_conf, keepalived_path};
 use super::router::Router;
@@ -18,8 +18,8 @@ fn live(desired: &Desired, seen: &Observation) -> Vec<Router> {
     of(file.and_then(LiveFile::content), seen)
 }
 
-/// The first two nodes that would have one priority in the same virtual router, and have not now. Where a node
-/// that is left out cannot be seen, nobody can tell.
+/// Fails for the first two nodes that would newly share a priority in the same virtual router. A node that is left
+/// out and cannot be seen is not compared.
 pub(in crate::plan) fn refuse_equals(request: &Request) -> Result<(), PlanError> {
     for left_out in &request.left_out {
         let LeftOut::Seen(left_out) = left_out else {

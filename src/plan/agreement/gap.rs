@@ -1,12 +1,12 @@
-//! How long a VIP has no owner while all nodes change at once: by the timers of what is to come.
+//! How long a VIP has no owner while all nodes change at once, by the timers of the new configuration.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::router::{Peering, Router};
 
-/// `held` with true where the keeper holds it. For a VIP that another node holds it is the longest time
-/// possible. `None` where it cannot be told from the routers that the keeper runs and will run.
+/// `held` says for each VIP whether the keeper holds it. For a VIP that another node holds, the result is an upper
+/// bound. `None` if the keeper's current and planned virtual routers do not determine it.
 pub(super) fn without_owner(
     before: &[Router],
     after: &[Router],
@@ -20,13 +20,13 @@ pub(super) fn without_owner(
     for (vip, is_keepers) in held {
         let old = brings(before, *vip)?;
         let Some(new) = brings(after, *vip) else {
-            // Nobody is to own it any more.
+            // The VIP is removed.
             continue;
         };
         let wait = match (is_keepers, goes_on(&old, &new)) {
             (true, true) => Duration::ZERO,
             (true, false) => new.down_time(),
-            // Its owner resigns, and the keeper's wait for it may be begun anew by what is loaded.
+            // Its owner resigns, and the reload may restart the keeper's timer for it.
             (false, _) => old.skew() + new.down_time(),
         };
         longest = longest.max(wait);
@@ -34,8 +34,8 @@ pub(super) fn without_owner(
     Some(longest)
 }
 
-/// True where a keepalived that loads `new` takes it for `old`, and its owner stays one: by `vrrp_exist` in
-/// vrrp.c (2.2.7 to 2.3.4; before, another multicast group made no difference).
+/// True if a keepalived that loads `new` recognises it as `old`, so that a MASTER stays MASTER: by `vrrp_exist` in
+/// vrrp.c (2.2.7 to 2.3.4). Earlier versions ignore a changed multicast group.
 fn goes_on(old: &Router, new: &Router) -> bool {
     let is_same = match (&old.peering, &new.peering) {
         (Peering::Unicast { .. }, Peering::Unicast { .. }) => old.source == new.source,

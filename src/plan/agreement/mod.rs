@@ -1,8 +1,8 @@
-//! Whether nodes of which some run the old configuration and some the new one still hear each other.
+//! Whether nodes with the old configuration and nodes with the new one still accept each other's adverts.
 //!
-//! What a node sends is compared with what it will send, per virtual router, by everything that a peer
-//! judges an advert by (rule KA053). Routers are matched as peers meet them, by interface, family and
-//! virtual router ID and then by the VIPs that they share; their names are nobody else's business.
+//! What a node sends is compared with what it will send, per virtual router, in everything by which a peer judges
+//! an advert (rule KA053). Virtual routers are matched as peers see them, by interface, family and virtual router
+//! ID, then by the VIPs that they share. Instance names never leave a host, so they do not matter.
 
 mod change;
 mod disagreement;

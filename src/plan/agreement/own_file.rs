@@ -1,4 +1,4 @@
-//! The keepalived.conf that a node is to have.
+//! The keepalived.conf in a node's desired state.
 
 use crate::agent::TreeFile;
 use crate::model::{FileRole, HostPath};
@@ -9,7 +9,7 @@ pub(super) fn keepalived_path(desired: &Desired) -> Option<&HostPath> {
 }
 
 pub(super) fn keepalived_conf(desired: &Desired) -> Option<(&HostPath, &[u8])> {
-    // Generation 0 has no roles.
+    // Files of generation 0 have no roles.
     let is_conf = |file: &&TreeFile| {
         file.role == FileRole::KeepalivedConf
             || file.path.as_str() == "/etc/keepalived/keepalived.conf"

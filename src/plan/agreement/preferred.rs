@@ -1,4 +1,4 @@
-//! Which node has each VIP once the election is over, as far as the nodes' own files tell.
+//! Which node owns each VIP after the election, as far as the nodes' own files tell.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,15 +16,15 @@ use crate::plan::types::{NodePlan, Plan, Strategy};
 struct Candidate<'a> {
     node: &'a NodeName,
     seen: &'a Observation,
-    /// The routers that it runs then.
+    /// Its virtual routers after the change.
     routers: Vec<Router>,
-    /// Nothing keeps it from being elected then.
+    /// Nothing keeps it from being elected after the change.
     is_able: bool,
-    /// It gives up what it owns for the time of the change.
+    /// It gives up its VIPs during the change.
     leaves: bool,
 }
 
-/// How a candidate stands for one VIP.
+/// A candidate for one VIP.
 struct Stand<'a> {
     node: &'a NodeName,
     priority: u8,
@@ -33,9 +33,8 @@ struct Stand<'a> {
     leaves: bool,
 }
 
-/// The owner to come of each VIP where that can be told: a change of the election, among nodes that can all
-/// be seen, by files that say all, while nothing but
-/// priorities counts; and of an owner that gives them up for the time of the change.
+/// The next owner of each VIP, if the change affects the election or its owner gives it up meanwhile. That requires
+/// that all nodes can be seen, their files are complete, and only priorities count.
 pub(in crate::plan) fn preferred(
     nodes: &[(Desired, Observation)],
     left_out: &[LeftOut],
@@ -50,7 +49,7 @@ pub(in crate::plan) fn preferred(
     let mut candidates = Vec::new();
     for (desired, seen) in nodes {
         let plan = plan.nodes.iter().find(|plan| plan.node == seen.node);
-        // A host that is left as it is has none to come.
+        // A host that is left as it is has no new file.
         let conf = keepalived_conf(desired).map(|(_, text)| text);
         let conf = conf.or_else(|| live_conf(seen));
         candidates.push(candidate(seen, conf, plan));
@@ -76,7 +75,7 @@ fn live_conf(seen: &Observation) -> Option<&[u8]> {
     seen.files.get(&path)?.content()
 }
 
-/// `None` where it does not tell how it will stand.
+/// `None` if its part in the election cannot be predicted.
 fn candidate<'a>(
     seen: &'a Observation,
     conf: Option<&[u8]>,
@@ -92,7 +91,7 @@ fn candidate<'a>(
         UnitAction::Restart | UnitAction::Start => true,
         UnitAction::Stop => false,
     };
-    // What else a node is in FAULT for, the change may not end.
+    // Other causes of FAULT may outlast the change.
     let is_fixed = nginx == UnitAction::Start && !seen.service(UnitId::NGINX).is_active();
     let is_electable = seen.vrrp.iter().all(|vrrp| vrrp.state.is_electable());
     let is_able = will_run(UnitId::NGINX, nginx)
@@ -109,7 +108,7 @@ fn candidate<'a>(
     })
 }
 
-/// True where a check counts against it, by how much its file alone does not tell.
+/// True if a failed check lowers its priority, by an amount that its file alone does not tell.
 fn is_held_back(seen: &Observation) -> bool {
     seen.tracked.iter().any(|tracked| match tracked.kind {
         TrackedKind::Script { is_failing, .. } => is_failing,
@@ -147,7 +146,7 @@ fn winner<'a>(candidates: &[Candidate<'a>], vip: IpAddr, is_rolling: bool) -> Op
     }
 }
 
-/// `None` where several are equal: then addresses decide, or who was first.
+/// `None` on a tie, which addresses decide, or who was first.
 fn highest<'a, 's>(all: impl IntoIterator<Item = &'s Stand<'a>>) -> Option<&'s Stand<'a>>
 where
     'a: 's,
@@ -158,7 +157,7 @@ where
     best.next().filter(|_| best.next().is_none())
 }
 
-/// An owner that goes on keeps the VIP against its equals.
+/// An owner that stays up keeps the VIP against nodes of the same priority.
 fn challenged<'a>(owner: &Stand<'a>, able: &[Stand<'a>]) -> Option<&'a NodeName> {
     let is_rival =
         |one: &&Stand<'_>| one.priority > owner.priority && one.preemption != Preemption::Never;
@@ -182,7 +181,7 @@ fn after_its_leave<'a>(
         return Some(owner.node);
     }
     let next = highest(others)?;
-    // Where all change at once, whoever goes on alone has it first.
+    // If all nodes change at once, the keeper has it first.
     let is_next_certain = next.preemption == Preemption::AtOnce || is_rolling && !next.leaves;
     if owner.priority > next.priority && owner.preemption == Preemption::AtOnce {
         Some(owner.node)

@@ -1,4 +1,4 @@
-//! A virtual router as its peers meet it.
+//! A virtual router as its peers see it.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,20 +9,20 @@ use crate::agent::Wire;
 /// How adverts reach the peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Peering {
-    /// To a group: the default one, or its own.
+    /// To a group. `None` is the default one.
     Multicast { group: Option<IpAddr> },
-    /// To each of these.
+    /// To each peer.
     Unicast { peers: BTreeSet<IpAddr> },
 }
 
-/// How adverts are signed. What it is made of is a secret, so only whether two are the same can be told.
+/// How adverts are authenticated. Only a fingerprint of the secret is kept, for comparison.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Auth {
-    /// They are not.
+    /// Not at all.
     None,
-    /// By something with this fingerprint.
+    /// The fingerprint of type and secret.
     Some(String),
-    /// In a way that cannot be read: in a file that is included, or that was edited since it was loaded.
+    /// Unknown, because it is in an included file, or the file was edited after keepalived loaded it.
     Unknown,
 }
 
@@ -31,7 +31,7 @@ impl Auth {
         Self::Some(hash.to_owned())
     }
 
-    /// False unless both are known to be the same.
+    /// True only if both are known and the same.
     pub(super) fn agrees(&self, other: &Self) -> bool {
         *self != Self::Unknown && self == other
     }
@@ -45,13 +45,12 @@ pub(super) enum Preemption {
     Never,
 }
 
-/// Where adverts meet: routers with the same key hear each other, others do not.
+/// Interface, whether it is IPv6, and virtual router ID. Only routers with the same key hear each other.
 pub(super) type Key = (String, bool, u8);
 
-/// A virtual router.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Router {
-    /// Its name, which peers do not know.
+    /// The instance name, which peers do not know.
     pub(super) name: String,
     pub(super) interface: String,
     pub(super) is_v6: bool,
@@ -59,16 +58,16 @@ pub(super) struct Router {
     pub(super) preemption: Preemption,
     pub(super) version: u8,
     pub(super) advert: Duration,
-    /// How many adverts must be missing before it takes over: `down_timer_adverts`.
+    /// Missed adverts before it takes over: `down_timer_adverts`.
     pub(super) missing: u32,
     pub(super) priority: u8,
     pub(super) strict: bool,
     pub(super) auth: Auth,
     pub(super) source: Option<IpAddr>,
     pub(super) peering: Peering,
-    /// Those that its adverts carry.
+    /// The VIPs in its adverts: `virtual_ipaddress`.
     pub(super) addresses: BTreeSet<IpAddr>,
-    /// Those that it brings besides.
+    /// Further VIPs: `virtual_ipaddress_excluded`.
     pub(super) excluded: BTreeSet<IpAddr>,
 }
 
@@ -99,7 +98,7 @@ impl Router {
         (self.interface.clone(), self.is_v6, self.id)
     }
 
-    /// RFC 9568's `Skew_Time`, and RFC 3768's.
+    /// `Skew_Time` of RFC 9568 and RFC 3768.
     pub(super) fn skew(&self) -> Duration {
         let unit = if self.version == 2 {
             Duration::from_secs(1)
@@ -109,17 +108,17 @@ impl Router {
         unit * (256 - u32::from(self.priority)) / 256
     }
 
-    /// How long it waits for adverts of others before it becomes the owner.
+    /// How long it waits without adverts before it takes over: `Active_Down_Interval` of RFC 9568.
     pub(super) fn down_time(&self) -> Duration {
         self.advert * self.missing + self.skew()
     }
 
-    /// Every VIP that it brings.
+    /// All VIPs, in adverts or not.
     pub(super) fn vips(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses.iter().chain(&self.excluded).copied()
     }
 
-    /// The router that runs: what keepalived says of itself counts more than what its file says.
+    /// Overrides what the file says with what the running keepalived reports.
     pub(super) fn with_wire(mut self, wire: &Wire) -> Self {
         let Wire {
             interface,

@@ -1,13 +1,13 @@
-//! The virtual routers of a keepalived.conf, hactl's or somebody else's, as peers meet them.
+//! The virtual routers of any keepalived.conf, hactl's or not, as peers see them.
 
 use super::router::{Auth, Peering, Preemption, Router};
 use crate::agent::{Observation, sha256_hex};
 use crate::conf::keepalived::{self, Conf, Instance};
 
-/// What a file says, and whether it says all.
+/// The virtual routers of a file, and whether these are all.
 pub(super) struct Routers {
     pub(super) routers: Vec<Router>,
-    /// It includes other files, or makes lines that nobody wrote.
+    /// False if the file includes others, or has lines that a sequence makes.
     pub(super) is_whole: bool,
 }
 
@@ -17,7 +17,6 @@ pub(super) fn read(text: &[u8], seen: &Observation) -> Routers {
     of(&Conf::of_text(&text, Some(&seen.hostname)))
 }
 
-/// As peers meet them.
 pub(super) fn of(conf: &Conf) -> Routers {
     Routers {
         routers: conf.instances.iter().map(router).collect(),
@@ -94,7 +93,7 @@ mod tests {
             .map(|a| a.parse().unwrap())
             .into();
         assert_eq!(formal.routers[0].peering, Peering::Unicast { peers });
-        // The password's eighth character is the last one that counts.
+        // Only the first eight characters of a password count.
         assert!(formal.routers[0].auth != terse.routers[0].auth);
         let long = of_text(&FORMAL.replace("secret", "secret12"));
         assert!(long.routers[0].auth == terse.routers[0].auth);
@@ -102,7 +101,7 @@ mod tests {
 
     #[test]
     fn an_instance_that_includes_a_file_may_sign_in_any_way() {
-        // What an instance says of itself is all of it, unless it includes a file itself.
+        // An instance is complete unless it includes a file itself.
         let beside = of_text(&format!("include conf.d/*.conf\n{FORMAL}"));
         assert!(!beside.is_whole);
         assert!(beside.routers[0].auth == of_text(FORMAL).routers[0].auth);

@@ -1,12 +1,11 @@
-//! What the versions of keepalived in the cluster make of adverts that differ.
+//! How strictly the cluster's versions of keepalived compare adverts.
 
 use crate::agent::Observation;
 use crate::model::{KeepalivedFeature, UnitId};
 
-/// The conditions that hold for all nodes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plan) struct Strictness {
-    /// Some keepalived refuses an advert whose list of VIPs differs from its own.
+    /// Some node's keepalived discards adverts whose list of VIPs differs from its own.
     pub(in crate::plan) compares_addresses: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Two configurations of a cluster, and whether nodes that run the one hear nodes that run the other:
-//! by a model of what keepalived does with an advert.
+//! Whether nodes with one configuration hear nodes with another, against a model of what keepalived does with an
+//! advert.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ const STRICT: Strictness = Strictness {
     compares_addresses: true,
 };
 
-/// A cluster's VRRP settings, before they are text.
+/// A cluster's VRRP settings, from which the file is written.
 #[derive(Debug, Clone, PartialEq)]
 struct Settings {
     name: &'static str,
@@ -106,7 +106,7 @@ impl Settings {
         )
     }
 
-    /// True when the node `to`, with its settings, takes an advert that `from` sends with these.
+    /// True when node `to` with the settings `other` accepts an advert that `from` sends with `self`.
     fn is_heard(&self, from: u8, other: &Self, to: u8) -> bool {
         let arrives = match (self.unicast, other.unicast) {
             (true, true) => self.nodes.contains(&to) && other.nodes.contains(&from),
@@ -133,8 +133,8 @@ fn between(old: &Settings, new: &Settings, node: u8) -> Option<Change> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// If any two nodes, one changed and one not yet, would not hear each other, some node is seen to
-    /// change what all must agree on.
+    /// If a changed and an unchanged node would not hear each other, some node is found to change a setting that all
+    /// must agree on.
     #[test]
     fn nodes_that_would_not_hear_each_other_are_never_changed_one_by_one(
         old in settings(), new in settings(),
@@ -151,7 +151,7 @@ proptest! {
         }
     }
 
-    /// What peers do not see is no reason.
+    /// Settings that peers do not see cause no disagreement.
     #[test]
     fn what_no_peer_sees_is_changed_one_by_one(old in settings(), other in settings()) {
         let new = Settings {
@@ -233,8 +233,8 @@ fn each_setting_has_its_words_and_a_password_has_none() {
     assert_eq!(said(|s| s.name = "renamed"), None);
 }
 
-/// What keepalived takes for another virtual router waits for adverts once more: 3 × advert and
-/// (256 - 100)/256 of a second or, with VRRPv3, of an advert.
+/// What keepalived takes for a new virtual router waits a full master-down interval: 3 × advert and (256 - 100)/256
+/// of a second or, with VRRPv3, of an advert.
 #[test]
 fn nobody_owns_a_vip_while_its_router_is_made_anew() {
     const VIP: [u8; 4] = [10, 0, 0, 100];
@@ -266,14 +266,14 @@ fn nobody_owns_a_vip_while_its_router_is_made_anew() {
     ];
     for edit in goes_on {
         assert_eq!(gap(edit, true), Some(Duration::ZERO));
-        // One that another node has may not have reached the keeper when that loads what is new.
+        // A VIP of another node may not have reached the keeper when the keeper loads the new file.
         assert!(gap(edit, false) > millis(3609.0));
     }
-    // Another address of its own.
+    // Another source address.
     let held = [(VIP.into(), true)];
     let other = gap::without_owner(&read(&base(), 11), &read(&base(), 21), &held);
     assert_eq!(other, millis(3609.375));
-    // One that nobody is to have any more, and one that keepalived does not bring.
+    // A VIP that is removed, and one that keepalived does not manage.
     assert_eq!(gap(|s| s.vips = [101].into(), true), Some(Duration::ZERO));
     let held = [([10, 0, 0, 9].into(), true)];
     assert_eq!(gap::without_owner(&read(&base(), 11), &[], &held), None);
@@ -297,7 +297,7 @@ fn a_vip_that_another_instance_brings_is_never_two() {
         two("10.0.0.101/24", "10.0.0.100/24"),
     );
     assert!(compare(&old, &new, tolerant).is_some());
-    // A list that differs is only logged from 2.3.3 on, where no VIP changes its router.
+    // From 2.3.3 on, a list that differs is only logged, provided that no VIP changes its virtual router.
     let longer = two("10.0.0.100/24 dev eth0\n 10.0.0.103/24", "10.0.0.101/24");
     assert!(compare(&old, &longer, tolerant).is_none());
     assert!(compare(&old, &longer, STRICT).is_some());

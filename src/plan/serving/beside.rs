@@ -1,4 +1,4 @@
-//! hactl's part of the daemons' files beside what others have there.
+//! hactl's part of a shared configuration, and the parts of others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,19 +10,19 @@ use crate::conf::nginx::Server;
 use crate::conf::{Files, keepalived, nginx};
 use crate::model::{Socket, Transport};
 
-/// What the daemons make of hactl's part, `file`, and of the rest.
+/// How the daemons read hactl's part and the rest.
 pub(in crate::plan) struct Beside {
-    /// nginx reads it within `http`.
+    /// nginx reads hactl's part inside `http`.
     pub(in crate::plan) nginx_reads: bool,
     pub(in crate::plan) keepalived_reads: bool,
     pub(in crate::plan) own_instances: Vec<Instance>,
     pub(in crate::plan) others_instances: Vec<Instance>,
-    /// A file of the others that runs scripts, where none of them asks for script security.
+    /// A file of others that runs scripts, if none of theirs enables script security.
     pub(in crate::plan) insecure: Option<String>,
 }
 
 impl Beside {
-    /// With `tree` put over what is there now.
+    /// Reads the files as they will be with `tree` in place. `file` is hactl's part.
     pub(in crate::plan) fn of(tree: &Tree, serving: &Serving, file: &str) -> Self {
         let files = with(&serving.conf_files(), tree);
         let conf = keepalived::Conf::read(&files, None);
@@ -54,7 +54,7 @@ fn is_script(word: &str) -> bool {
     is_one || word.starts_with("notify") && !word.starts_with("notification")
 }
 
-/// The names of the instances that are not in hactl's part of keepalived's files, as they will be.
+/// Names of the VRRP instances outside hactl's part, as they will be.
 pub(in crate::plan) fn instances_of_others(
     tree: &Tree,
     serving: &Serving,
@@ -64,8 +64,8 @@ pub(in crate::plan) fn instances_of_others(
     others.into_iter().map(|instance| instance.name).collect()
 }
 
-/// The TCP ports on which nginx has to open all addresses while one of them is still open, or one while
-/// all are. nginx says so in its error log only, and goes on with the old configuration (rule NG003).
+/// TCP ports that move between a wildcard and single addresses. nginx cannot open the one while the other is open.
+/// It says so in its error log only, and keeps running the old configuration (rule NG003).
 pub(in crate::plan) fn moved_ports(tree: &Tree, now: &Files<'_>) -> Vec<u16> {
     let before = bound(&nginx::Conf::read(now).servers);
     let after = bound(&nginx::Conf::read(&with(now, tree)).servers);
@@ -80,8 +80,7 @@ pub(in crate::plan) fn moved_ports(tree: &Tree, now: &Files<'_>) -> Vec<u16> {
     moved.map(|(port, _)| port.0).collect()
 }
 
-/// The sockets that nginx opens, by port and family: an address beside all of its family has none of its
-/// own.
+/// The addresses that nginx binds, by port and family. A wildcard replaces all other addresses of its family.
 fn bound(servers: &[Server]) -> BTreeMap<(u16, bool), BTreeSet<IpAddr>> {
     let mut found: BTreeMap<(u16, bool), BTreeSet<IpAddr>> = BTreeMap::new();
     let sockets = servers.iter().flat_map(|server| &server.sockets);

@@ -1,9 +1,9 @@
-//! The daemons' files on one host as they will be.
+//! The daemons' files on one host after a plan.
 
 use crate::agent::{Entry, Tree};
 use crate::conf::Files;
 
-/// Those that will be there when `tree` has been put over `now`.
+/// The files `now` with `tree` in place.
 pub(super) fn with<'a>(now: &Files<'a>, tree: &'a Tree) -> Files<'a> {
     let mut all = now.clone();
     for entry in &tree.manifest.entries {
@@ -13,7 +13,7 @@ pub(super) fn with<'a>(now: &Files<'a>, tree: &'a Tree) -> Files<'a> {
     }
     for file in &tree.files {
         let text = String::from_utf8_lossy(&file.content);
-        // A rollback brings a package's file back as it was; whether it is one is known no more.
+        // A rollback restores a package's file as it was, but no record says that it is one.
         all.insert(file.path.as_str(), text, false);
     }
     all

@@ -1,39 +1,39 @@
-//! What a plan would stop serving, and who has said that it may.
+//! What a plan would stop serving, and what the user allows to stop.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::model::{NodeName, Socket, clipped, harmless};
 
-/// The longest name that a host's file may give to anything here.
+/// Maximum length of a name from a host's file.
 const MAX_NAME: usize = 120;
 
 /// A service that a node has now and would not have after the plan.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Loss {
-    /// Whose it is.
+    /// The node.
     pub node: NodeName,
-    /// What it is called, here and in `--stop-serving`: `10.0.0.50`, `:8088`, `example.com:443`.
+    /// Its name, also for `--stop-serving`: `10.0.0.50`, `:8088`, `example.com:443`.
     pub name: String,
     /// What it is.
     #[serde(flatten)]
     pub service: LostService,
 }
 
-/// A service that somebody may be using.
+/// A service that clients may be using.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum LostService {
     /// nginx no longer listens there.
     Listener {
-        /// Where.
+        /// The socket.
         socket: Socket,
-        /// The names that it serves there.
+        /// Its server names there.
         server_names: Vec<String>,
     },
-    /// nginx goes on listening there, without a server of this name.
+    /// nginx still listens there, but without a server of this name.
     Site {
-        /// Where.
+        /// The socket.
         socket: Socket,
         /// The name.
         server_name: String,
@@ -77,30 +77,29 @@ impl Loss {
     }
 }
 
-/// A name out of a host's file, as it may reach a terminal and a command line: without blanks.
+/// A name from a host's file, made safe for a terminal and a command line: without blanks.
 pub(super) fn told(name: &str) -> String {
     let name: String = harmless(name).split_whitespace().collect();
     clipped(&name, MAX_NAME)
 }
 
-/// What may stop being served.
+/// What `--stop-serving` allows to stop.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StopServing {
     names: BTreeSet<String>,
 }
 
 impl StopServing {
-    /// The word for everything.
+    /// The name that allows everything.
     pub const ALL: &'static str = "all";
 
-    /// What these names allow; `all` allows everything.
     pub fn of(names: impl IntoIterator<Item = String>) -> Self {
         Self {
             names: names.into_iter().collect(),
         }
     }
 
-    /// Those of `losses` that it does not name.
+    /// The losses that are not allowed.
     pub fn unnamed<'a>(&self, losses: &'a [Loss]) -> Vec<&'a Loss> {
         let is_named =
             |loss: &&Loss| self.names.contains(Self::ALL) || self.names.contains(&loss.name);

@@ -1,8 +1,8 @@
 //! What the hosts serve now, compared with what they will serve after a plan, whoever configured it.
 //!
-//! Both sides are read in the same way: the daemons' files as they are, and with the plan's files put
-//! over them. nginx serves what a server block says and a socket of its process shows. A VIP is lost when
-//! no node of the plan has it afterwards. Samples that a package brought, unchanged, serve nobody.
+//! Both sides are read in the same way: the daemons' files as they are, and with the plan's files in place. nginx
+//! serves what a server block defines and one of its open sockets confirms. A VIP is lost when no node of the plan
+//! has it afterwards. Unmodified samples from a package serve nobody.
 
 mod beside;
 mod files;
@@ -22,7 +22,7 @@ use crate::conf::nginx::Server;
 use crate::conf::{Files, keepalived, nginx};
 use crate::model::{Socket, Transport, UnitId};
 
-/// One node's two sides.
+/// A node before and after the plan.
 struct Sides<'a> {
     node: &'a NodePlan,
     seen: &'a Observation,
@@ -32,19 +32,19 @@ struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    /// `None` where it was not asked what the host serves.
+    /// `None` if the host was not asked what it serves.
     fn of(node: &'a NodePlan, seen: &'a Observation) -> Option<Self> {
         let serving = seen.serving.as_ref()?;
         let now = serving.conf_files();
         let then = files::with(&now, &node.tree);
         let runs = |unit: UnitId| seen.service(unit).is_active();
         let goes_on = |action: UnitAction| action != UnitAction::Stop;
-        // One that does not run has nothing of what its files say.
+        // A daemon that does not run serves nothing, whatever its files say.
         let nginx_of = |is_up: bool, files: &Files<'_>| {
             let conf = is_up.then(|| nginx::Conf::read(files));
             conf.unwrap_or_default()
         };
-        // Which of the conditional lines count, keepalived's own options may decide: all do.
+        // keepalived's own options may decide which conditional lines apply, so all of them count.
         let keepalived_of = |is_up: bool, files: &Files<'_>| {
             let conf = is_up.then(|| keepalived::Conf::read(files, None));
             conf.unwrap_or_default()
@@ -72,7 +72,7 @@ pub(super) fn losses(nodes: &[(NodePlan, &Observation)]) -> Vec<Loss> {
         .filter(|(node, _)| !node.is_empty())
         .filter_map(|(node, seen)| Sides::of(node, seen))
         .collect();
-    // What any node has afterwards, one that does not change among them.
+    // What any node has afterwards, including nodes that do not change.
     let then: Vec<keepalived::Conf> = nodes
         .iter()
         .filter_map(|(node, seen)| Some(Sides::of(node, seen)?.keepalived.1))
@@ -106,7 +106,7 @@ fn lost_routers(
             }
         }
     }
-    // One without addresses, or one that runs although the files no longer have it.
+    // Instances without addresses, and running ones that are no longer in the files.
     let of_files = now
         .instances
         .iter()
@@ -146,7 +146,7 @@ fn lost_servers(sides: &Sides<'_>, vips: &BTreeSet<IpAddr>) -> Vec<Loss> {
         .filter(|server| !server.is_packaged)
         .flat_map(|server| server.sockets.iter().copied())
         .filter(|socket| is_open(socket) && !is_own(socket));
-    // What a running nginx has from files that are no longer there.
+    // Sockets of a running nginx from files that no longer exist.
     let is_explained = |socket: &Socket| {
         let mut servers = now.servers.iter();
         servers.any(|server| server.sockets.contains(socket))
@@ -196,7 +196,7 @@ fn lost_servers(sides: &Sides<'_>, vips: &BTreeSet<IpAddr>) -> Vec<Loss> {
     found
 }
 
-/// hactl's own port, on loopback: it serves nobody but hactl.
+/// hactl's own port on loopback, which nobody else uses.
 fn is_status_port(seen: &Observation, socket: &Socket) -> bool {
     let port = seen
         .recorded
@@ -207,7 +207,7 @@ fn is_status_port(seen: &Observation, socket: &Socket) -> bool {
         && port.is_some_and(|port| port == socket.port.to_string())
 }
 
-/// A wildcard is also replaced by the VIPs of its family, since a cluster's clients use no other address.
+/// The VIPs of a family also replace its wildcard, since a cluster's clients use no other address.
 fn replaces(server: &Server, socket: &Socket, vips: &BTreeSet<IpAddr>) -> bool {
     if server.sockets.iter().any(|own| own.covers(socket)) {
         return true;
@@ -227,7 +227,7 @@ fn replaces(server: &Server, socket: &Socket, vips: &BTreeSet<IpAddr>) -> bool {
         })
 }
 
-/// `_`, an empty name and the like: a server for whoever asks.
+/// `_`, an empty name and the like: a catch-all server.
 fn is_catch_all(name: &str) -> bool {
     !name.starts_with('~') && !name.chars().any(char::is_alphanumeric)
 }
@@ -251,7 +251,7 @@ fn is_below(name: &str, domain: &str) -> bool {
         .is_some_and(|host| host.len() > 1 && host.ends_with('.'))
 }
 
-/// The two families of one port are one line.
+/// IPv4 and IPv6 of one port are reported once.
 fn is_said(found: &[Loss], loss: &Loss) -> bool {
     let of_v4 = |socket: &Socket| Socket {
         address: Socket::ANY_V4,

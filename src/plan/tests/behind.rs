@@ -1,4 +1,4 @@
-//! Nodes that are left out.
+//! Nodes that `--limit` leaves out.
 
 use super::*;
 use crate::plan::{LeftOut, behind};

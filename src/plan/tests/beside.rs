@@ -1,4 +1,4 @@
-//! hactl's part beside what others have in the daemons' files.
+//! Daemons whose configuration hactl shares with others.
 
 use super::*;
 use crate::agent::{Fact, Service, Serving, ServingFile, VrrpState};
@@ -44,7 +44,7 @@ fn put(seen: &mut Observation, files: &[(&str, &str)]) {
     }
 }
 
-/// What the inventory wants, with both daemons shared.
+/// A desired state in which both daemons are shared.
 fn shared(nginx: &str, keepalived: &str) -> Desired {
     let mut desired = desired(NEW, vec![]);
     desired.tree.files = vec![
@@ -87,7 +87,7 @@ fn the_first_change_beside_others_stops_nothing_of_theirs() {
     let node = &plan.nodes[0];
     assert_eq!(plan.losses, []);
     assert_eq!(plan.strategy, Strategy::Rolling);
-    // A restart would interrupt them, and the drop-in of nginx's unit does without.
+    // A restart would interrupt the others, and the drop-in of nginx's unit does not need one.
     assert_eq!(node.unit(UnitId::NGINX), UnitAction::Reload);
     assert_eq!(node.unit(UnitId::KEEPALIVED), UnitAction::Reload);
     assert!(
@@ -95,7 +95,7 @@ fn the_first_change_beside_others_stops_nothing_of_theirs() {
             .all(|file| ![NGINX, KEEPALIVED].contains(&file.path.as_str()))
     );
 
-    // What they change later is no drift, and nothing to do.
+    // What others change later is not drift, and needs no action.
     carry_out(&plan, node, &mut seen);
     put(
         &mut seen,
@@ -109,7 +109,7 @@ fn the_first_change_beside_others_stops_nothing_of_theirs() {
     assert!(again.is_empty());
     assert_eq!(again.nodes[0].drift, []);
 
-    // The way back leaves their daemons running, too.
+    // The rollback leaves their daemons running too.
     let mut before = bare();
     before.files.clear();
     let back = original(&seen, &before);
@@ -192,10 +192,10 @@ fn a_file_that_hactl_has_replaced_is_shared_only_once_the_hosts_own_is_back() {
 #[test]
 fn a_port_that_moves_between_all_addresses_and_one_needs_a_restart_whoever_has_it() {
     for (theirs, restarts) in [
-        // Their wildcard goes on to carry the VIP.
+        // Their wildcard also serves the VIP.
         ("server { listen 80; }", false),
         ("server { listen 81; }", false),
-        // nginx has no socket for the VIP yet, and opens one beside another address.
+        // nginx has no socket for the VIP yet, and opens one next to another address.
         ("server { listen 10.0.0.11:80; }", false),
     ] {
         let seen = host(&[
@@ -211,7 +211,7 @@ fn a_port_that_moves_between_all_addresses_and_one_needs_a_restart_whoever_has_i
             "{theirs}"
         );
     }
-    // From one address to all of them: ours alone, so it is our file that says so.
+    // From one address to all of them, in hactl's own file.
     let seen = host(&[(NGINX, DEBIAN), (OWN_NGINX, SITE), (KEEPALIVED, THEIRS)]);
     let all = SITE.replace("10.0.0.100:80", "80");
     let plan = plan_one(&shared(&all, CONF), &seen);
@@ -219,7 +219,7 @@ fn a_port_that_moves_between_all_addresses_and_one_needs_a_restart_whoever_has_i
     assert!(restart_reason(&plan.nodes[0], UnitId::NGINX).contains("port 80"));
 }
 
-/// Nodes that are silent while another one changes stop their keepalived, whoever's else it is.
+/// Nodes that are silent while another one changes stop keepalived, even if others use it.
 #[test]
 fn vips_of_others_that_leave_a_node_for_a_change_of_all_are_named() {
     let conf = CONF.replace("51", "52");
@@ -251,7 +251,7 @@ fn vips_of_others_that_leave_a_node_for_a_change_of_all_are_named() {
         displaced(vec![on("lb1", Some(VIP)), on("lb2", Some(theirs))]),
         ["lb2 [10.0.0.50]"]
     );
-    // The node that goes on alone only reloads.
+    // The keeper only reloads.
     let mut both = on("lb1", Some(VIP));
     both.1.addresses.extend(on("lb1", Some(theirs)).1.addresses);
     assert!(displaced(vec![both, on("lb2", None)]).is_empty());

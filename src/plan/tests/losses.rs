@@ -1,4 +1,4 @@
-//! What stops being served, and whose the nodes are.
+//! What stops being served, and which cluster owns the nodes.
 
 use super::*;
 use crate::agent::{Fact, Service, Serving, ServingFile, VrrpState};
@@ -11,8 +11,8 @@ const SHOP: &str =
 const OURS: &str = "http {\n    server {\n        listen 80;\n        listen [::]:80;\n        server_name _;\n    }\n}\n";
 const THEIR_VIP: &str = "vrrp_instance VI_50 {\n virtual_ipaddress { 10.0.0.50/24 }\n}\n";
 
-/// A host where both daemons run with `files`, of which `/default` ones are a package's, and nginx
-/// listens on `open`.
+/// A host where both daemons run with `files`, and nginx listens on `open`. Files called `default` come from a
+/// package.
 fn host(files: &[(&str, &str)], open: &[&str]) -> Observation {
     let mut seen = bare();
     for program in ["nginx", "keepalived"] {

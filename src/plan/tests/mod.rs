@@ -1,5 +1,5 @@
-//! Plans by table and by property: what is seen, what was recorded and what is wanted, in every
-//! mixture. Here is what both are made of: hosts, desired states, and a model of carrying a plan out.
+//! Plans by table and by property, over all combinations of observed, recorded and desired state. This file has what
+//! both need: hosts, desired states, and a model of carrying out a plan.
 
 mod behind;
 mod beside;
@@ -103,7 +103,7 @@ fn bare() -> Observation {
     }
 }
 
-/// What a host records of what lies there, before it is changed for the first time.
+/// What a host records of its original state before the first change.
 fn capture(original: &mut Manifest, wanted: &Manifest, seen: &Observation) {
     for entry in &wanted.entries {
         let path = entry.path().clone();
@@ -149,8 +149,7 @@ fn capture(original: &mut Manifest, wanted: &Manifest, seen: &Observation) {
     }
 }
 
-/// What carrying out a node's plan makes of the host: the model that apply's real work is held to by
-/// the tests of the host's program.
+/// A model of carrying out a node's plan. The tests of the host program hold apply's real work to it.
 fn carry_out(plan: &Plan, node: &NodePlan, seen: &mut Observation) {
     let manifest = node.tree.full_manifest();
     let mut original = seen.original.take().unwrap_or_default();
@@ -205,7 +204,7 @@ fn carry_out(plan: &Plan, node: &NodePlan, seen: &mut Observation) {
     });
 }
 
-/// Why a service restarts; empty where it does not.
+/// Why a service restarts. Empty if it does not.
 fn restart_reason(node: &NodePlan, id: UnitId) -> String {
     let restart = |change: &&UnitChange| change.action == UnitAction::Restart;
     let change = node.unit_change(id).filter(restart);
@@ -242,7 +241,7 @@ fn after(desired: &Desired) -> Observation {
     seen
 }
 
-/// Generation 0 of a host, as a rollback gets it from there.
+/// Generation 0, as a rollback reads it from the host.
 fn original(seen: &Observation, before: &Observation) -> Desired {
     let manifest = seen.original.clone().unwrap();
     let contents = before.files.iter();

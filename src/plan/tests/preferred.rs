@@ -1,4 +1,4 @@
-//! Who has the VIP once the election is over.
+//! Which node owns the VIP after the election.
 
 use super::*;
 use crate::agent::{InstanceState, Tracked, TrackedKind, VrrpState};
@@ -6,7 +6,7 @@ use crate::model::FileRole;
 use crate::plan::LeftOut;
 use crate::plan::{Course, Loss, LostService, Strategy};
 
-/// A node with the priority `now`, which gets `then`.
+/// A node whose priority changes from `now` to `then`.
 fn node(name: &str, now: u8, then: u8, holds: bool) -> (Desired, Observation) {
     let conf =
         |priority: u8| CONF.replace("_id 51\n", &format!("_id 51\n    priority {priority}\n"));
@@ -56,7 +56,7 @@ fn a_node_that_is_preferred_from_now_on_takes_over() {
     let equal = vec![node("lb1", 100, 90, true), node("lb2", 90, 90, false)];
     assert_eq!(preferred(equal), Some(next("lb1", false)));
 
-    // One that waits for an owner's end does not, and one that waits for a while does at a time of its own.
+    // With `nopreempt` it does not, and with a delay nobody can say when it does.
     let with = |word: &str| {
         let mut waits = swapped();
         let conf = &mut waits[1].0.tree.files[1].content;
@@ -68,9 +68,9 @@ fn a_node_that_is_preferred_from_now_on_takes_over() {
     };
     assert_eq!(preferred(with("nopreempt")), Some(next("lb1", false)));
     assert_eq!(preferred(with("preempt_delay 60")), None);
-    // What a file includes may say anything.
+    // An included file may say anything.
     assert_eq!(preferred(with("include more.conf")), None);
-    // A check that fails counts by a weight that the priority does not tell.
+    // A failing check counts by its weight, which the priority does not show.
     let mut lowered = swapped();
     lowered[1].1.tracked.push(Tracked {
         name: "check".to_owned(),
@@ -81,7 +81,7 @@ fn a_node_that_is_preferred_from_now_on_takes_over() {
         instances: vec!["web".to_owned()],
     });
     assert_eq!(preferred(lowered), None);
-    // Nor one that is in FAULT.
+    // A node in FAULT does not take over.
     let mut fault = swapped();
     fault[1].1.vrrp[0].state = InstanceState::Fault;
     assert_eq!(preferred(fault), Some(next("lb1", false)));
@@ -123,12 +123,12 @@ fn a_move_is_told_where_all_change_at_once_too() {
 fn what_cannot_be_told_is_no_stay() {
     let swapped = || vec![node("lb1", 100, 100, true), node("lb2", 90, 90, false)];
     assert_eq!(course(swapped()), Course::Stays);
-    // Two that own it.
+    // Two nodes own it.
     let vip = || ("eth0".to_owned(), "10.0.0.100/32".parse().unwrap());
     let mut split = swapped();
     split[1].1.addresses.push(vip());
     assert_eq!(course(split), Course::Unknown);
-    // One that is given up.
+    // The VIP is removed.
     let mut plan = planned(Goal::Apply, swapped()).unwrap();
     let address = VIP.parse().unwrap();
     plan.losses.push(Loss {
@@ -181,13 +181,13 @@ fn a_node_does_not_get_the_priority_of_one_that_is_left_out() {
             take_over: None,
         })
     };
-    // lb1 would make room, were it changed.
+    // lb1 would give up that priority, if it were changed.
     let swap = limited(node("lb3", 90, 100, false), node("lb1", 100, 90, true));
     assert_eq!(
         swap.err().unwrap().to_string(),
         "cannot change the nodes without lb1: lb3 would have priority 100 in web, which lb1 keeps"
     );
-    // Equal already; it is no fault of this change.
+    // They are equal already, so this change is not at fault.
     limited(node("lb3", 100, 100, false), node("lb1", 100, 90, true)).unwrap();
     limited(node("lb3", 80, 90, false), node("lb1", 100, 100, true)).unwrap();
 }

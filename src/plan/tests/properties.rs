@@ -8,8 +8,8 @@ use super::*;
 use crate::agent::Service;
 use crate::plan::Cause;
 
-/// What lies somewhere: nothing, a file, a link, or a file of somebody else's. (The real types have no
-/// `Debug`, since they hold secrets.)
+/// What is at a path: nothing, a file, a link, or a file of another owner. (The real types have no `Debug`, since
+/// they hold secrets.)
 #[derive(Debug, Clone)]
 enum Lies {
     Nothing,
@@ -96,7 +96,6 @@ impl SomeHost {
     }
 }
 
-/// A desired state.
 #[derive(Debug)]
 struct SomeDesired {
     id: String,
@@ -132,8 +131,8 @@ impl SomeDesired {
 }
 
 proptest! {
-    /// Whatever the host was and through whatever states it went: carrying out a plan leaves nothing to
-    /// plan, and the way back to generation 0 leads to the files and settings that were there.
+    /// For any host and any sequence of states, carrying out a plan leaves nothing to plan, and the rollback to
+    /// generation 0 restores the files and settings that were there.
     #[test]
     fn a_plan_that_was_carried_out_leaves_nothing_to_do(
         host in some_host(),
@@ -163,7 +162,7 @@ proptest! {
         prop_assert!(again.is_empty(), "{:?}", node.changes);
     }
 
-    /// Anything that differs is planned: nothing is missed.
+    /// Every difference is planned.
     #[test]
     fn any_change_by_hand_is_seen(state in some_desired(), index in any::<prop::sample::Index>(), now in some_lies()) {
         let (state, now) = (state.desired(), now.live());

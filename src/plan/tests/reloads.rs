@@ -1,10 +1,10 @@
-//! A keepalived that would not outlive a reload, and hosts that are as they were before hactl.
+//! A keepalived that would not survive a reload, and hosts that are back in their state before hactl.
 
 use super::*;
 use crate::agent::UnsureReload;
 use crate::model::FileRole;
 
-/// A host with a hand-made keepalived.conf, and what its keepalived's test says of that.
+/// A host with a hand-written keepalived.conf, and the result of keepalived's test of it.
 fn by_hand(unsure: Option<UnsureReload>) -> Observation {
     let mut seen = after(&desired(OLD, vec![]));
     (seen.recorded, seen.original) = (None, None);
@@ -45,12 +45,12 @@ fn a_keepalived_that_a_reload_would_end_is_restarted() {
         (
             unsure(0, true, ""),
             &ours,
-            "since its file was changed after it had started",
+            "since its file was changed after it started",
         ),
         (unsure(0, false, ""), &ours, ""),
-        // It tests a file before it loads it, and has outlived that.
+        // It tests files before it loads them, and has survived that.
         (None, &ours, ""),
-        // keepalived 2.1.5 knows no such keyword, and lives.
+        // keepalived 2.1.5 does not know the keyword, and survives.
         (unsure(6, true, violation), CONF, ""),
     ] {
         let plan = plan_one(&checked(conf), &by_hand(seen));
@@ -69,7 +69,7 @@ fn a_keepalived_that_a_reload_would_end_is_restarted() {
     assert_eq!(plan.nodes[0].unit(UnitId::KEEPALIVED), UnitAction::Start);
 }
 
-/// It may have been given back and changed by its admin since: that is what is before hactl there now.
+/// Its admin may have changed it since. What is there now is the state before hactl.
 #[test]
 fn a_host_without_a_live_generation_is_left_as_it_is_by_a_rollback_to_0() {
     let mut seen = by_hand(None);

@@ -1,4 +1,4 @@
-//! Three-way causes, drift, restarts, what is managed no longer, order and generation 0.
+//! Three-way causes, drift, restarts, files that are no longer managed, order and generation 0.
 
 use crate::model::{FileRole, UnitId};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::agent::{Fact, Service};
 use crate::plan::{Cause, FileAction, FileChange, Proof, RunningDrift, Strategy};
 use crate::units;
 
-/// The only node's only change at `at`.
+/// The change at `at` on the only node.
 fn change(plan: &Plan, at: &str) -> Option<FileChange> {
     let mut files = plan.nodes[0].files();
     files.find(|file| file.path == path(at)).cloned()
@@ -115,7 +115,7 @@ fn an_obstacle_is_an_error_whatever_is_wanted_there() {
     }
 }
 
-/// What happens on the host, the drift that it is, and what the daemons need.
+/// An event on the host, the drift that results, and the actions on nginx and keepalived.
 type Case = (fn(&mut Observation), RunningDrift, UnitAction, UnitAction);
 
 #[test]
@@ -274,7 +274,7 @@ fn why_nginx_is_restarted() {
         };
         assert_eq!(node.unit(UnitId::NGINX), expected);
     }
-    // One that does not run is started, whatever the reason.
+    // A stopped nginx is started, whatever the reason.
     let mut seen = after(&desired(OLD, vec![]));
     service(&mut seen, "nginx").active = "inactive".to_owned();
     let plan = plan_one(&desired(NEW, unit_file(limit)), &seen);
@@ -320,7 +320,7 @@ fn what_is_managed_no_longer_goes_back_once() {
     );
     carry_out(&plan, &plan.nodes[0], &mut seen);
     assert!(plan_one(&second, &seen).is_empty());
-    // From then on it is somebody else's.
+    // From then on, hactl leaves them alone.
     seen.files
         .insert(path("/etc/brought"), live("an admin's own"));
     seen.sysctls.insert(key, Some("1".to_owned()));
@@ -443,7 +443,7 @@ fn a_plan_says_by_what_it_is_proven() {
     let original = original(&seen, &before);
     let back = Goal::Rollback { to: 0 };
     assert_eq!(proof(back, &original, &seen), Proof::NotNeeded);
-    // A kernel setting alone.
+    // Only a kernel setting changes.
     let mut more = wanted.clone();
     let setting = ("net.core.somaxconn".to_owned(), "1024".to_owned());
     more.tree.manifest.sysctls.push(setting);
@@ -479,8 +479,8 @@ fn generation_0_brings_the_daemons_back_as_they_were() {
     }
 }
 
-/// A generation of a version that recorded no members: it is not changed for that alone, and what is changed
-/// next names them.
+/// A generation by a version that recorded no members: that alone causes no change, and the next change records
+/// them.
 #[test]
 fn a_record_without_members_is_left_until_something_else_changes() {
     let old = after(&desired(OLD, vec![]));
@@ -493,7 +493,7 @@ fn a_record_without_members_is_left_until_something_else_changes() {
     assert!(plan_one(&with_members(OLD), &old).is_empty());
     let plan = plan_one(&with_members(NEW), &old);
     assert!(!plan.is_empty() && !plan.nodes[0].changes.contains(&Change::Members));
-    // From then on another list of them is recorded without a change.
+    // From then on, another list of members is a change of its own.
     let mut new = after(&with_members(NEW));
     let recorded = new.recorded.as_mut().unwrap();
     let alone = "lb1=10.0.0.11";

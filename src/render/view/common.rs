@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use crate::model::{Cluster, InterfaceName, Node, NodeFacts, OnNginxFailure};
 
-/// The comment that starts every file. It holds no time, so that rendering is reproducible, and names
-/// the node only where the file is that node's own: what all nodes share is the same on all of them.
+/// The comment at the top of every file. It has no time, so that rendering is reproducible. It names the node only if
+/// the file is specific to that node, so that shared files are identical on all nodes.
 pub(in crate::render) fn header(cluster: &Cluster, node: Option<&Node>) -> String {
     let node = node
         .map(|node| format!(", node {}", node.name))
@@ -19,11 +19,11 @@ pub(in crate::render) fn header(cluster: &Cluster, node: Option<&Node>) -> Strin
     )
 }
 
-/// `vip` as it is put on `interface`: alone (`/32`, `/128`) where the interface has an address in a
-/// network that the VIP is in, else with the prefix length of the inventory, which then makes the
-/// network known to the interface. With the same prefix as the host's own address, the VIP may become
-/// the first of the two, and the kernel takes the second off an interface together with the first.
-/// Where no host was asked, the node's address is taken to be on the interface.
+/// `vip` as it is added to `interface`: alone (`/32`, `/128`) if the interface has an address in the VIP's network,
+/// else with the prefix length of the inventory, which adds the route to that network. With the same prefix as the
+/// host's own address, the VIP could become the primary address of the two, and the kernel removes secondary
+/// addresses together with their primary one. If no host was asked, the node's address is assumed to be on the
+/// interface.
 pub(super) fn on_interface(
     cluster: &Cluster,
     node: &Node,
@@ -49,7 +49,7 @@ pub(super) fn on_interface(
     }
 }
 
-/// `duration` as nginx writes times: `10s`, `1500ms`.
+/// `duration` in nginx's syntax: `10s`, `1500ms`.
 pub(super) fn nginx_time(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{}s", duration.as_secs())
@@ -58,7 +58,7 @@ pub(super) fn nginx_time(duration: Duration) -> String {
     }
 }
 
-/// `duration` in seconds, with decimals only where they are needed: `2`, `0.5`, `1.25`.
+/// `duration` in seconds, with decimals only if needed: `2`, `0.5`, `1.25`.
 pub(super) fn decimal_seconds(duration: Duration) -> String {
     let text = format!("{}.{:03}", duration.as_secs(), duration.subsec_millis());
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -70,7 +70,7 @@ pub(super) fn whole_seconds(duration: Duration) -> u64 {
     (duration.as_secs() + up).max(1)
 }
 
-/// A number of bytes as nginx writes sizes: `100m`, `512k`, `1000`.
+/// A number of bytes in nginx's syntax: `100m`, `512k`, `1000`.
 pub(super) fn nginx_size(bytes: u64) -> String {
     match bytes {
         0 => "0".to_owned(),
@@ -80,8 +80,8 @@ pub(super) fn nginx_size(bytes: u64) -> String {
     }
 }
 
-/// The values of the tracked file while nginx is up and while it is down. keepalived adds them to
-/// the priority (their `weight` is 1), and -254 means FAULT.
+/// The values of the tracked file while nginx is up and while it is down. keepalived adds them to the priority (with
+/// `weight` 1), and -254 means FAULT.
 pub(super) fn tracked_values(cluster: &Cluster) -> (i16, i16) {
     match cluster.vrrp.on_nginx_failure {
         OnNginxFailure::Fault => (0, -254),
@@ -89,12 +89,12 @@ pub(super) fn tracked_values(cluster: &Cluster) -> (i16, i16) {
     }
 }
 
-/// The files that a worker may need open at once: a proxied request holds two connections.
+/// How many files a worker may need open at once: a proxied request uses two connections.
 pub(super) fn file_limit(cluster: &Cluster) -> u64 {
     (u64::from(cluster.nginx.worker_connections) * 2).max(1024)
 }
 
-/// A verbatim snippet without its final line break; `None` when there is nothing in it.
+/// A verbatim snippet without its final line break. `None` if it is empty.
 pub(super) fn snippet(text: Option<&String>) -> Option<String> {
     text.map(|text| text.trim_end().to_owned())
         .filter(|text| !text.is_empty())

@@ -1,4 +1,4 @@
-//! The view of keepalived.conf.
+//! The view for keepalived.conf.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::render::registry::{CHECK_SCRIPT, NOTIFY_SCRIPT, TRACK_FILE};
 
 use super::common::{decimal_seconds, on_interface, snippet, whole_seconds};
 
-/// True when `facts`' keepalived can track a file.
+/// True when the host's keepalived can track a file.
 pub(in crate::render) fn tracks_file(facts: &NodeFacts) -> bool {
     KeepalivedFeature::TrackFile.is_in(facts.keepalived)
 }
 
-/// What keepalived.conf sees.
+/// Variables of the template for keepalived.conf.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one line of keepalived.conf, present or not"
@@ -30,7 +30,7 @@ pub(in crate::render) fn tracks_file(facts: &NodeFacts) -> bool {
 #[derive(Serialize)]
 pub(in crate::render) struct KeepalivedView {
     header: String,
-    /// Included by somebody else's keepalived.conf.
+    /// A keepalived.conf that is not hactl's includes this file.
     shared: bool,
     router_id: String,
     config_id: String,
@@ -39,7 +39,7 @@ pub(in crate::render) struct KeepalivedView {
     max_auto_priority: bool,
     garp_refresh: Option<u64>,
     strict: bool,
-    /// The same, in the words of an instance.
+    /// The same as a parameter of an instance.
     strict_mode: &'static str,
     firewall: Option<String>,
     raw_global: Option<String>,
@@ -50,13 +50,12 @@ pub(in crate::render) struct KeepalivedView {
 }
 
 impl KeepalivedView {
-    /// True when the file will hold a password.
+    /// True when the file contains a password.
     pub(in crate::render) fn holds_secret(&self) -> bool {
         self.instances.iter().any(|i| i.auth_pass.is_some())
     }
 }
 
-/// The tracked file.
 #[derive(Serialize)]
 struct TrackFileView {
     keyword: &'static str,
@@ -81,14 +80,14 @@ struct InstanceView {
     name: String,
     interface: String,
     virtual_router_id: u8,
-    /// Of VRRP; IPv6 has no version 2.
+    /// The VRRP version, which is never 2 for IPv6.
     version: u8,
     priority: u8,
     advert_int: String,
     down_timer_adverts: Option<u8>,
     nopreempt: bool,
     preempt_delay: Option<String>,
-    /// Comments about what was asked for and can't be had.
+    /// Comments on settings that were requested and are impossible.
     notes: Vec<&'static str>,
     unicast: Option<UnicastView>,
     auth_pass: Option<String>,
@@ -100,14 +99,12 @@ struct InstanceView {
     raw: Option<String>,
 }
 
-/// Where adverts come from and go to.
 #[derive(Serialize)]
 struct UnicastView {
     source: IpAddr,
     peers: Vec<IpAddr>,
 }
 
-/// The view of `node`'s keepalived.conf.
 pub(in crate::render) fn view(
     cluster: &Cluster,
     node: &Node,
@@ -161,11 +158,10 @@ pub(in crate::render) fn view(
     })
 }
 
-/// What the check script has after its own time-out to tell an overloaded nginx from a hung one. The script
-/// ends on its own; this is when keepalived ends one that does not.
+/// How long the check script may run after its own timeout to tell an overloaded nginx from a hung one. The script
+/// ends on its own. keepalived kills one that does not.
 const JUDGEMENT: Duration = Duration::from_millis(400);
 
-/// The check script's block.
 fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
     let health = &cluster.health;
     let time = |duration: Duration| {
@@ -176,7 +172,7 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
         }
     };
     ScriptView {
-        // Beside others: theirs may have the name that everybody takes.
+        // In a shared configuration, others may use the common name.
         name: if cluster.hosts.shares(UnitId::KEEPALIVED) {
             "hactl_check_nginx"
         } else {
@@ -189,8 +185,8 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
         rise: health.rise,
         weight: match cluster.vrrp.on_nginx_failure {
             OnNginxFailure::Fault => None,
-            // Where a positive weight is asked for, the tracked file adds it while nginx is up;
-            // a script that fails then takes it away again, which comes to the same.
+            // With a positive weight, the tracked file adds it while nginx is up. A failing script then subtracts it
+            // again, with the same result.
             OnNginxFailure::Weight { weight } if KeepalivedFeature::TrackFile.is_in(version) => {
                 Some(-weight.get().abs())
             }
@@ -199,15 +195,14 @@ fn script_view(cluster: &Cluster, version: Version) -> ScriptView {
     }
 }
 
-/// The password of `VRRPv2` as keepalived takes it. Only 8 characters count, and a longer one is a
-/// configuration error, so the rest goes: on the wire it was never there.
+/// The password of `VRRPv2` as keepalived expects it. Only 8 characters count, and a longer one is a configuration
+/// error. The rest is cut off, since it never goes over the wire.
 fn password(secret: &str) -> Result<String, RenderError> {
     let secret = secret.trim_end_matches(['\r', '\n']);
     let word = keepalived_word(secret).map_err(RenderError::at("the VRRP password"))?;
     Ok(word.chars().take(8).collect())
 }
 
-/// One instance.
 fn instance_view(
     cluster: &Cluster,
     node: &Node,
@@ -241,7 +236,7 @@ fn instance_view(
             "add one such as fe80::100/64, or turn `strict` off",
         ));
     }
-    // IPv6 has no VRRPv2, whatever the global version is.
+    // IPv6 always uses VRRPv3, whatever the global version is.
     let v2 = ipv4 && vrrp.version == VrrpVersion::V2;
     let unicast = unicast_view(cluster, node, ipv4, &mut notes);
     let preempt_delay = match vrrp.preemption {
@@ -310,9 +305,9 @@ fn instance_view(
     })
 }
 
-/// The addresses of the family that the adverts carry, and the others, which keepalived wants
-/// apart: all of one family go into an advert. The node's own family leads where it can, since the
-/// peers' addresses are of that family; link-local addresses come first (RFC 9568, 5.2.9).
+/// The addresses of the family in the adverts, and those of the other family, which keepalived wants separately: an
+/// advert has addresses of one family only. The node's own family goes into the adverts if possible, since the
+/// peers' addresses are of that family. Link-local addresses come first (RFC 9568, 5.2.9).
 fn split_families(node: &Node, instance: &VrrpInstance) -> (Vec<IpNet>, Vec<IpNet>) {
     let own = node.address.is_ipv4();
     let of = |ipv4: bool| -> Vec<IpNet> {
@@ -327,7 +322,6 @@ fn split_families(node: &Node, instance: &VrrpInstance) -> (Vec<IpNet>, Vec<IpNe
     }
 }
 
-/// True for an IPv6 link-local address.
 fn is_link_local(address: &IpNet) -> bool {
     matches!(address.addr(), IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
@@ -361,8 +355,8 @@ fn unicast_view(
     })
 }
 
-/// One line for each route. A route without an interface can't be tracked, which is an error, so
-/// there is always one; and none is tracked, so that a route someone removes moves no VIP.
+/// One line per route. An interface is always given, since keepalived cannot track a route without one and reports an
+/// error. No route is tracked, so that removing a route moves no VIP.
 fn routes(node: &Node, facts: &NodeFacts, instance: &VrrpInstance) -> Vec<String> {
     let no_track = if KeepalivedFeature::RouteNoTrack.is_in(facts.keepalived) {
         " no_track"
@@ -386,7 +380,7 @@ fn routes(node: &Node, facts: &NodeFacts, instance: &VrrpInstance) -> Vec<String
 /// The `notify_…` lines.
 fn notify(cluster: &Cluster, instance: &VrrpInstance) -> Vec<String> {
     let notify = cluster.notify;
-    // Who runs scripts otherwise is for the file's owner to say.
+    // In a shared configuration, the default user for scripts is up to the file's owner.
     let user = if cluster.hosts.shares(UnitId::KEEPALIVED) {
         " root"
     } else {

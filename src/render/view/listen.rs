@@ -1,19 +1,19 @@
-//! `listen` lines: nginx takes a socket's options once, whichever servers share it.
+//! `listen` directives. nginx accepts the options of a socket only once, even if several servers share it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::{Listen, ServerName, Site, Version};
 
-/// First version with the `http2` directive; before, it is a parameter of `listen`.
+/// First version with the `http2` directive. Before, it is a parameter of `listen`.
 const HTTP2_DIRECTIVE_FIRST: Version = Version::new(1, 25, 1);
 /// First version with `ssl_reject_handshake`.
 const REJECT_FIRST: Version = Version::new(1, 19, 4);
 
-/// An address (unspecified for all of its family) and a port.
+/// Address and port. The unspecified address stands for all of its family.
 type Socket = (IpAddr, u16);
 
-/// What all servers of one socket share.
+/// What all servers on a socket have in common.
 #[derive(Debug, Default)]
 struct Shared {
     tls: bool,
@@ -21,19 +21,19 @@ struct Shared {
     has_default: bool,
 }
 
-/// Writes `listen` lines, and remembers which sockets have had their options.
+/// Writes `listen` parameters, and remembers the sockets whose options were written.
 #[derive(Debug)]
 pub(super) struct Listens {
     shared: BTreeMap<Socket, Shared>,
     configured: BTreeSet<Socket>,
-    /// `None` where the sockets may be somebody else's, too.
+    /// `None` if others may use the same sockets.
     backlog: Option<u32>,
     http2_on_listen: bool,
     reject: bool,
 }
 
 impl Listens {
-    /// Looks at the sockets of all `sites`.
+    /// Collects the sockets of all `sites`.
     pub(super) fn of(sites: &[Site], backlog: Option<u32>, nginx: Version) -> Self {
         let mut shared: BTreeMap<Socket, Shared> = BTreeMap::new();
         for site in sites {
@@ -56,8 +56,7 @@ impl Listens {
         }
     }
 
-    /// The lines of a server that refuses TLS handshakes for names that no site has: one for each
-    /// TLS socket that no site is the default of.
+    /// For a server that refuses TLS handshakes for unknown names: one line per TLS socket without a default site.
     pub(super) fn reject(&mut self) -> Vec<String> {
         if !self.reject {
             return Vec::new();
@@ -73,7 +72,6 @@ impl Listens {
             .collect()
     }
 
-    /// The lines of one site.
     pub(super) fn site(&mut self, site: &Site) -> Vec<String> {
         let mut lines = Vec::new();
         for listen in &site.listen {
@@ -84,12 +82,12 @@ impl Listens {
         lines
     }
 
-    /// True when `site` needs `http2 on`.
+    /// True when `site` needs the directive `http2 on`.
     pub(super) fn http2_directive(&self, site: &Site) -> bool {
         !self.http2_on_listen && site.http2 && site.listen.iter().any(|listen| listen.tls)
     }
 
-    /// One line, with the socket's options the first time that it appears.
+    /// One line, with the options of the socket when it first appears.
     fn line(&mut self, socket: Socket, tls: bool, default_server: bool) -> String {
         let mut words = vec![address(socket)];
         if default_server {
@@ -110,14 +108,13 @@ impl Listens {
         words.join(" ")
     }
 
-    /// True when nginx opens `socket` itself. An address beside a wildcard of the same port is
-    /// served by the wildcard's socket, and an option would make nginx bind both, which fails.
+    /// True when nginx binds `socket` itself. An address next to a wildcard on the same port is served by the
+    /// wildcard's socket. With an option, nginx would bind both, which fails.
     fn binds(&self, (address, port): Socket) -> bool {
         address.is_unspecified() || !self.shared.contains_key(&(unspecified(address), port))
     }
 }
 
-/// The sockets that `listen` stands for.
 fn sockets(listen: &Listen) -> Vec<Socket> {
     match listen.address {
         Some(address) => vec![(address, listen.port)],
@@ -128,7 +125,7 @@ fn sockets(listen: &Listen) -> Vec<Socket> {
     }
 }
 
-/// All addresses of `address`' family.
+/// The wildcard of the address's family.
 fn unspecified(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -136,7 +133,6 @@ fn unspecified(address: IpAddr) -> IpAddr {
     }
 }
 
-/// `socket` as nginx writes it.
 fn address((address, port): Socket) -> String {
     match address {
         IpAddr::V4(v4) if v4.is_unspecified() => port.to_string(),
@@ -145,7 +141,7 @@ fn address((address, port): Socket) -> String {
     }
 }
 
-/// The names of a site, quoted by their type: only harmless characters form one.
+/// The names of a site. Their type allows only characters that need no quotes.
 pub(super) fn names(names: &[ServerName]) -> String {
     if names.is_empty() {
         return "_".to_owned();

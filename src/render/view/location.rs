@@ -1,4 +1,4 @@
-//! Locations: what each answers, and with which headers.
+//! Locations: their responses and headers.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::render::error::RenderError;
 
 use super::common::nginx_time;
 
-/// A header's name, and its value in quotes.
+/// A header's name and its quoted value.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct HeaderView {
     pub(super) name: String,
@@ -32,7 +32,7 @@ pub(super) struct LocationView {
     proxy: Option<ProxyView>,
 }
 
-/// What a proxying location does.
+/// The directives of a location that proxies.
 #[derive(Debug, Serialize)]
 struct ProxyView {
     upstream: String,
@@ -42,7 +42,7 @@ struct ProxyView {
     read_timeout: String,
 }
 
-/// The headers that every proxied request carries, unless the inventory sets them otherwise.
+/// Headers of every proxied request, unless the inventory overrides them.
 const PROXY_HEADERS: [(&str, &str); 6] = [
     ("Host", "$host"),
     ("X-Real-IP", "$remote_addr"),
@@ -52,7 +52,7 @@ const PROXY_HEADERS: [(&str, &str); 6] = [
     ("X-Forwarded-Proto", "$scheme"),
 ];
 
-/// The view of `location` of `site`, whose place is `place` and whose rate-limit zone is `zone`.
+/// `place` is the site's place for error messages. `zone` is the name of the rate-limit zone.
 pub(super) fn view(
     site: &Site,
     location: &Location,
@@ -94,7 +94,7 @@ pub(super) fn view(
         LocationAction::Return { code, body } => {
             let text = nginx_text(body).map_err(RenderError::at(format!("{place}, body")))?;
             view.returns = Some(format!("{code} {text}"));
-            // nginx takes a fixed answer's type from `default_type`; as a header it would come twice.
+            // For `return`, nginx takes the type from `default_type`. As a header, it would be sent twice.
             let position = headers.iter().position(|header| is_content_type(header));
             let kind = position.map(|at| headers.remove(at).value.as_str());
             view.default_type = Some(
@@ -110,7 +110,7 @@ pub(super) fn view(
             view.alias = Some(nginx_text(&alias).map_err(RenderError::at(&*place))?);
         }
     }
-    // A location with headers of its own inherits none, so the site's are said again.
+    // nginx inherits `add_header` only into locations without any, so the site's headers are repeated.
     if !headers.is_empty() {
         view.headers = response_headers(
             site.response_headers
@@ -123,19 +123,19 @@ pub(super) fn view(
     Ok(view)
 }
 
-/// `path` as nginx compares it. Anything that does not begin with '/' would be a modifier to nginx.
+/// `path` as nginx compares it. Without a leading '/', nginx would take it for a modifier.
 fn decoded(path: &str, place: &str) -> Result<String, RenderError> {
     if !path.starts_with('/') {
         return Err(RenderError::unsupported(
             place,
             "a location is a path, and this one doesn't start with '/'",
-            "write it as a path with %XX for odd characters",
+            "write it as a path, with special characters as %XX",
         ));
     }
     decoded_url_path(path).map_err(RenderError::at(place))
 }
 
-/// `/path` or `= /path`, quoted only where it has to be.
+/// `/path` or `= /path`, quoted only if necessary.
 fn matches(path: &str, exact: bool, place: &str) -> Result<String, RenderError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
     let path = if path.chars().all(plain) {
@@ -146,8 +146,8 @@ fn matches(path: &str, exact: bool, place: &str) -> Result<String, RenderError> 
     Ok(if exact { format!("= {path}") } else { path })
 }
 
-/// What stands for `path` on the host: the folder's files appear directly below the path. Both end
-/// in a slash or neither does, since `/static../` would otherwise lead out of the folder.
+/// The `alias` for `path`: the files of the directory appear directly below the path. Both end with a slash or neither
+/// does, since otherwise `/static../` would lead out of the directory.
 fn alias(root: &HostPath, path: &str, exact: bool) -> String {
     match (path.rsplit_once('/'), exact) {
         (Some((_, file)), true) => format!("{root}/{file}"),
@@ -156,7 +156,7 @@ fn alias(root: &HostPath, path: &str, exact: bool) -> String {
     }
 }
 
-/// `add_header` values. nginx makes Content-Type itself and would send a second one.
+/// `add_header` values. nginx sets Content-Type itself, and would send it twice.
 pub(super) fn response_headers<'a>(
     headers: impl Iterator<Item = &'a Header>,
     place: &str,
@@ -175,10 +175,9 @@ pub(super) fn response_headers<'a>(
         .collect()
 }
 
-/// The request's headers to the upstream: the usual ones, less those set otherwise, and the
-/// location's own.
+/// Request headers for the upstream: the defaults, unless the location overrides them, and the location's own.
 fn request_headers(location: &Location, place: &str) -> Result<Vec<HeaderView>, RenderError> {
-    // An empty Connection keeps the upstream's connections open for the next request.
+    // An empty `Connection` keeps connections to the upstream alive.
     let connection: &[(&str, &str)] = if location.websocket {
         &[
             ("Upgrade", "$http_upgrade"),
@@ -207,7 +206,6 @@ fn request_headers(location: &Location, place: &str) -> Result<Vec<HeaderView>, 
     Ok(views)
 }
 
-/// One header.
 fn header_view(header: &Header, place: &str) -> Result<HeaderView, RenderError> {
     Ok(HeaderView {
         name: header.name.to_string(),
@@ -216,12 +214,10 @@ fn header_view(header: &Header, place: &str) -> Result<HeaderView, RenderError> 
     })
 }
 
-/// True for `Content-Type` in any case of letters.
 fn is_content_type(header: &Header) -> bool {
     header.name.as_str().eq_ignore_ascii_case("Content-Type")
 }
 
-/// True when both have the same name.
 fn same_name(a: &Header, b: &Header) -> bool {
     a.name.as_str().eq_ignore_ascii_case(b.name.as_str())
 }

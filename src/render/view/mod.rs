@@ -1,4 +1,4 @@
-//! What the templates see: one typed view per template, each value escaped for its own syntax.
+//! Variables of the templates: one typed view per template, with every value escaped for its syntax.
 
 pub(super) mod common;
 pub(super) mod keepalived;

@@ -1,4 +1,4 @@
-//! The view of nginx.conf.
+//! The view for nginx.conf.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ const STUB_STATUS_BARE_FIRST: Version = Version::new(1, 7, 5);
 /// First version that knows TLS 1.3.
 const TLS13_FIRST: Version = Version::new(1, 13, 0);
 
-/// What nginx.conf sees.
+/// Variables of the template for nginx.conf.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one directive of nginx.conf, present or not"
@@ -29,7 +29,7 @@ pub(in crate::render) struct NginxView {
     header: String,
     config_id: String,
     generation_path: String,
-    /// Included by somebody else's nginx.conf, within `http`.
+    /// An nginx.conf that is not hactl's includes this file in its `http` block.
     shared: bool,
     user: String,
     worker_processes: String,
@@ -68,7 +68,7 @@ struct LimitView {
     rate: u32,
 }
 
-/// One site's `server`.
+/// The `server` block of a site.
 #[derive(Debug, Serialize)]
 struct SiteView {
     listen: Vec<String>,
@@ -83,14 +83,14 @@ struct SiteView {
     raw: Option<String>,
 }
 
-/// A site's certificate and key.
+/// The paths of a site's certificate and key.
 #[derive(Debug, Serialize)]
 struct CertificateView {
     certificate: String,
     key: String,
 }
 
-/// One stream's `server`.
+/// The `server` block of a stream.
 #[derive(Debug, Serialize)]
 struct StreamView {
     listen: Vec<String>,
@@ -99,7 +99,6 @@ struct StreamView {
     idle_timeout: String,
 }
 
-/// The view of the nginx.conf of a host with `facts`.
 pub(in crate::render) fn view(
     cluster: &Cluster,
     facts: &NodeFacts,
@@ -115,7 +114,7 @@ pub(in crate::render) fn view(
             "remove them, or let hactl own nginx.conf",
         ));
     }
-    // A socket's options are its owner's, and nginx takes them once.
+    // nginx accepts the options of a socket once. In a shared configuration, they are up to others.
     let backlog = (!cluster.hosts.shares(UnitId::NGINX)).then_some(settings.backlog);
     let mut listens = Listens::of(&cluster.sites, backlog, facts.nginx);
     let reject = listens.reject();
@@ -140,7 +139,7 @@ pub(in crate::render) fn view(
             .then(|| nginx_time(settings.shutdown_timeout)),
         pid: facts.nginx_pid_file.to_string(),
         error_log: error_log(&settings.error_log),
-        // The distributions load dynamic modules, the stream module among them, from here.
+        // Distributions load dynamic modules from here, including the stream module.
         modules: Some(facts.family.distribution().nginx_modules),
         worker_connections: settings.worker_connections,
         keepalive_timeout: nginx_time(settings.keepalive_timeout),
@@ -174,14 +173,13 @@ pub(in crate::render) fn view(
 }
 
 impl NginxView {
-    /// True when an escaped dollar sign stands anywhere.
+    /// True when any value contains an escaped dollar sign.
     fn needs_dollar(&self) -> bool {
         let text = serde_json::to_string(self).unwrap_or_default();
         text.contains("${hactl_dollar}")
     }
 }
 
-/// One site.
 fn site_view(
     site: &Site,
     number: usize,
@@ -232,8 +230,8 @@ fn site_view(
     })
 }
 
-/// The upstreams of `http` and of `stream`. One that nobody uses goes to `http`, so that a mistake
-/// in it shows before it is needed.
+/// The upstreams of `http` and of `stream`. Unused ones go to `http`, so that nginx reports errors in them before they
+/// are needed.
 fn upstreams(
     cluster: &Cluster,
     nginx: Version,
@@ -255,9 +253,8 @@ fn upstreams(
     Ok((http, stream))
 }
 
-/// One stream.
 fn stream_view(stream: &Stream) -> StreamView {
-    // With a socket per worker, one client's datagrams stay with one worker.
+    // With one socket per worker, all datagrams of a client go to the same worker.
     let udp = if stream.udp { " udp reuseport" } else { "" };
     StreamView {
         listen: vec![
@@ -270,7 +267,7 @@ fn stream_view(stream: &Stream) -> StreamView {
     }
 }
 
-/// `access_log`'s parameters.
+/// Parameters of `access_log`.
 fn access_log(target: &LogTarget) -> String {
     match target {
         LogTarget::Off => "off".to_owned(),
@@ -279,7 +276,7 @@ fn access_log(target: &LogTarget) -> String {
     }
 }
 
-/// `error_log`'s parameters. nginx can't turn it off, only send it nowhere.
+/// Parameters of `error_log`, which nginx cannot turn off.
 fn error_log(target: &LogTarget) -> String {
     match target {
         LogTarget::Off => "/dev/null crit".to_owned(),
@@ -288,7 +285,7 @@ fn error_log(target: &LogTarget) -> String {
     }
 }
 
-/// A bucket has to hold the longest server name with nginx's own fields; 64 is the default.
+/// A bucket has to hold the longest server name plus nginx's own fields. nginx's default is 64.
 fn names_hash_bucket(cluster: &Cluster) -> usize {
     let longest = cluster
         .sites
@@ -300,13 +297,13 @@ fn names_hash_bucket(cluster: &Cluster) -> usize {
     (longest + 32).next_power_of_two().max(64)
 }
 
-/// Room for every server name; 512 is the default.
+/// Room for all server names. nginx's default is 512.
 fn names_hash_max(cluster: &Cluster) -> usize {
     let count: usize = cluster.sites.iter().map(|site| site.names.len()).sum();
     (count * 4).next_power_of_two().max(512)
 }
 
-/// A bucket that holds the longest header name, where the default of 64 does not.
+/// The bucket size for the longest header name, if nginx's default of 64 is too small.
 fn headers_hash_bucket(cluster: &Cluster) -> Option<usize> {
     let longest = cluster
         .sites

@@ -1,4 +1,4 @@
-//! The views of the scripts.
+//! The views for the scripts.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::render::registry::{HAND_OVER_SCRIPT, RUN_DIR, TRACK_FILE};
 use super::common::{decimal_seconds, tracked_values};
 use super::keepalived::tracks_file;
 
-/// What `check_nginx.sh` sees.
+/// Variables of `check_nginx.sh`.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct CheckView {
     header: String,
@@ -21,25 +21,24 @@ pub(in crate::render) struct CheckView {
     timeout: String,
     track_file: &'static str,
     run_dir: &'static str,
-    /// nginx's pid file, quoted.
+    /// Path of nginx's pid file, quoted.
     pid: String,
-    /// Somebody else's nginx.conf says how many connections a worker has.
+    /// The number of connections per worker is set in an nginx.conf that is not hactl's.
     shared: bool,
     worker_connections: u32,
-    /// A worker is full from this number of sockets on.
+    /// The number of sockets from which a worker counts as full.
     many_connections: u32,
-    /// The tracked file's value that has counted a dead nginx already, where weights add up.
+    /// With weights, the value of the tracked file that already accounts for a dead nginx.
     counted: Option<String>,
 }
 
-/// The check script's view.
 pub(in crate::render) fn check(
     cluster: &Cluster,
     facts: &NodeFacts,
     header: String,
 ) -> Result<CheckView, RenderError> {
-    // In FAULT two causes are no worse than one. Two weights would add up to more than was asked
-    // for, so the script leaves to the tracked file what that has counted.
+    // In FAULT, a second cause changes nothing. Two weights, however, would add up to more than was configured, so the
+    // script does not count what the tracked file already counts.
     let weighted = matches!(cluster.vrrp.on_nginx_failure, OnNginxFailure::Weight { .. });
     let counted = (weighted && tracks_file(facts))
         .then(|| sh_quoted(&tracked_values(cluster).1.to_string()))
@@ -61,7 +60,7 @@ pub(in crate::render) fn check(
     })
 }
 
-/// What `notify.sh` sees.
+/// Variables of `notify.sh`.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct NotifyView {
     header: String,
@@ -70,7 +69,6 @@ pub(in crate::render) struct NotifyView {
     hook: Option<String>,
 }
 
-/// The notify script's view.
 pub(in crate::render) fn notify(
     cluster: &Cluster,
     header: String,
@@ -89,10 +87,10 @@ pub(in crate::render) fn notify(
     })
 }
 
-/// What a takeover takes beside VRRP's timers, on a host that is busy.
+/// The time that a takeover takes on a busy host in addition to VRRP's timers.
 const TAKEOVER_MARGIN: Duration = Duration::from_millis(300);
 
-/// What a takeover takes at most: the adverts that must be missing, and at most one more time unit by
+/// Upper bound for a takeover: the adverts that must be missed, and at most one more time unit depending on the
 /// priority (RFC 9568, 6.1).
 pub(in crate::render) fn longest_takeover(cluster: &Cluster) -> Duration {
     let longest_skew = match cluster.vrrp.version {
@@ -102,34 +100,34 @@ pub(in crate::render) fn longest_takeover(cluster: &Cluster) -> Duration {
     cluster.vrrp.silence() + longest_skew + TAKEOVER_MARGIN
 }
 
-/// What passes between a keepalived's death and the moment at which its address is gone, beside waiting.
+/// The time between the death of keepalived and the removal of its address, without waiting.
 const SCRIPT_MARGIN: Duration = Duration::from_millis(100);
 
-/// No dead keepalived's address stays on an interface for longer than 2 s, on a host that is busy, too.
+/// No address of a dead keepalived stays on an interface for longer than 2 s, even on a busy host.
 const LONGEST_BESIDE: Duration = Duration::from_millis(1900);
 
-/// What `release_vips.sh` sees.
+/// Variables of `release_vips.sh`.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct ReleaseView {
     header: String,
     run_dir: &'static str,
-    /// For this many seconds no other node takes the addresses.
+    /// Seconds during which no other node takes the addresses.
     alone: String,
-    /// This many seconds later another node has them.
+    /// Seconds after that until another node has them.
     rest: String,
     addresses: Vec<AddressView>,
 }
 
-/// One virtual address, quoted.
+/// A virtual IP, quoted.
 #[derive(Debug, Serialize)]
 struct AddressView {
-    /// As a network of its own.
+    /// The address as a `/32` or `/128`.
     host: String,
     interface: String,
 }
 
-/// The virtual addresses, with the interface of each on `node`. A node's own address is never given or
-/// taken away, whatever the inventory calls it.
+/// The virtual IPs with their interfaces on `node`. A node's own address is never added or removed, even if the
+/// inventory lists it as a virtual IP.
 fn virtual_addresses(cluster: &Cluster, node: &Node) -> Result<Vec<AddressView>, RenderError> {
     let mut views = Vec::new();
     for instance in &cluster.instances {
@@ -148,19 +146,18 @@ fn virtual_addresses(cluster: &Cluster, node: &Node) -> Result<Vec<AddressView>,
     Ok(views)
 }
 
-/// What `hand_over.sh` sees.
+/// Variables of `hand_over.sh`.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct HandOverView {
     header: String,
     run_dir: &'static str,
     track_file: &'static str,
     down: i16,
-    /// So many twentieths of a second the VIP may take to leave.
+    /// How long the VIP may take to leave, in units of 50 ms.
     tries: u128,
     addresses: Vec<AddressView>,
 }
 
-/// The view of the script that runs before nginx is stopped.
 pub(in crate::render) fn hand_over(
     cluster: &Cluster,
     node: &Node,
@@ -176,15 +173,14 @@ pub(in crate::render) fn hand_over(
     })
 }
 
-/// The view of the script that runs after keepalived has stopped.
 pub(in crate::render) fn release(
     cluster: &Cluster,
     node: &Node,
     header: String,
 ) -> Result<ReleaseView, RenderError> {
     let advert = cluster.vrrp.advert_interval.duration();
-    // The other nodes have waited for up to one advert interval already. One that was killed while it was
-    // about to end has told them that it goes, and then they have not waited at all.
+    // The other nodes may already have waited for up to one advert interval. A keepalived that was killed during its
+    // shutdown has announced that it resigns, and then they have not waited at all.
     let alone = cluster.vrrp.silence().saturating_sub(advert);
     let alone = alone.min(LONGEST_BESIDE).saturating_sub(SCRIPT_MARGIN);
     Ok(ReleaseView {

@@ -1,4 +1,4 @@
-//! Certificates and keys: where each site's are, and the files that are pushed.
+//! Certificates and keys: the paths for each site, and the files that are pushed.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use crate::render::error::RenderError;
 use crate::render::registry::TLS_DIR;
 use crate::render::types::RenderedFile;
 
-/// A pushed pair's paths.
+/// Paths of a pushed certificate and its key.
 #[derive(Debug, Clone)]
 struct Pair {
     certificate: HostPath,
     key: HostPath,
 }
 
-/// The pushed pairs of a cluster, each once, by the secrets that they come from.
+/// The pushed pairs of a cluster, without duplicates, by the secrets that they come from.
 #[derive(Debug)]
 pub(in crate::render) struct TlsFiles {
     pairs: BTreeMap<(SecretRef, SecretRef), Pair>,
 }
 
 impl TlsFiles {
-    /// Names the pushed pairs of `cluster`: after the site's first name, and with a number where
-    /// two sites of one name have different pairs.
+    /// Names each pushed pair after the first name of its site, with a number if sites of the same name have different
+    /// pairs.
     pub(in crate::render) fn of(cluster: &Cluster) -> Result<Self, RenderError> {
         let mut pairs = BTreeMap::new();
         let mut taken = Vec::new();
@@ -52,7 +52,7 @@ impl TlsFiles {
         Ok(Self { pairs })
     }
 
-    /// The paths of `site`'s certificate and key; `None` without TLS.
+    /// The paths of the site's certificate and key. `None` without TLS.
     pub(super) fn paths(&self, site: &Site) -> Option<(String, String)> {
         match site.tls.as_ref()? {
             Tls::OnHost { certificate, key } => Some((certificate.to_string(), key.to_string())),
@@ -63,7 +63,7 @@ impl TlsFiles {
         }
     }
 
-    /// The files, in the order of their paths.
+    /// The files, ordered by path.
     pub(in crate::render) fn render(
         &self,
         secrets: &Secrets,
@@ -88,7 +88,7 @@ impl TlsFiles {
     }
 }
 
-/// A site's first name as part of a file name.
+/// A site's first name in a form suitable for file names.
 fn file_name(site: &Site) -> String {
     match site.names.first().map(crate::model::ServerName::as_str) {
         None | Some("_") => "default".to_owned(),
@@ -96,8 +96,8 @@ fn file_name(site: &Site) -> String {
     }
 }
 
-/// The secret's bytes, if they look like PEM of a wanted kind: a key in the certificate's place
-/// would otherwise end up world-readable.
+/// The bytes of a secret that is PEM of the expected kind. Otherwise a key given as a certificate would become
+/// world-readable.
 fn pem(secrets: &Secrets, reference: &SecretRef, kinds: &[&str]) -> Result<Vec<u8>, RenderError> {
     let text = secret(secrets, reference)?;
     let kind_of = |line: &str| {
@@ -121,7 +121,7 @@ fn pem(secrets: &Secrets, reference: &SecretRef, kinds: &[&str]) -> Result<Vec<u
     if !found {
         return Err(RenderError::unsupported(
             format!("the secret from {reference:?}"),
-            format!("it is no PEM with a {}", kinds.join(" or ")),
+            format!("it is not a PEM file with a {}", kinds.join(" or ")),
             "check what it holds",
         ));
     }

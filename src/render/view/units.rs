@@ -1,4 +1,4 @@
-//! The views of the systemd drop-ins, the sysctl fragment and the tmpfiles.d fragment.
+//! The views for the systemd drop-ins, the sysctl fragment and the tmpfiles.d fragment.
 
 use serde::Serialize;
 
@@ -10,13 +10,14 @@ use crate::render::registry::{HAND_OVER_SCRIPT, RELEASE_SCRIPT, RUN_DIR, TRACK_F
 use super::common::{file_limit, tracked_values};
 use super::scripts::longest_takeover;
 
-/// Files that keepalived may open: it holds a few sockets for each instance.
+/// Limit on files that keepalived may open. It needs a few sockets per instance.
 const KEEPALIVED_FILES: u64 = 4096;
 
-/// What a stop of nginx may take beside the VIP's: more than its own five seconds for open connections.
+/// Seconds that stopping nginx may take in addition to the VIP's departure: more than the 5 s that it allows for open
+/// connections.
 const STOP_SECONDS: u64 = 10;
 
-/// What the drop-ins see.
+/// Variables of the drop-ins.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct UnitView {
     header: String,
@@ -24,17 +25,17 @@ pub(in crate::render) struct UnitView {
     track_file: &'static str,
     up: i16,
     down: i16,
-    /// `None` where the limit is for the owner of nginx.conf to say.
+    /// `None` if the limit is up to the owner of nginx.conf.
     rlimit_nofile: Option<u64>,
     /// The distribution's own `ExecStop=`.
     stop: Option<String>,
     hand_over_script: String,
-    /// Seconds that a stop may take, where the VIP leaves late.
+    /// Seconds that stopping may take if the VIP leaves late.
     stop_timeout: Option<u64>,
     release_script: String,
 }
 
-/// The view of both drop-ins, with `rlimit_nofile` and `stop`.
+/// The view for both drop-ins.
 fn unit(
     cluster: &Cluster,
     header: String,
@@ -59,7 +60,7 @@ fn unit(
     })
 }
 
-/// The view of nginx.service's drop-in.
+/// The view for nginx.service's drop-in.
 pub(in crate::render) fn nginx(
     cluster: &Cluster,
     facts: &NodeFacts,
@@ -72,7 +73,7 @@ pub(in crate::render) fn nginx(
     unit(cluster, header, limit, stop)
 }
 
-/// The view of keepalived.service's drop-in.
+/// The view for keepalived.service's drop-in.
 pub(in crate::render) fn keepalived(
     cluster: &Cluster,
     header: String,
@@ -80,14 +81,13 @@ pub(in crate::render) fn keepalived(
     unit(cluster, header, Some(KEEPALIVED_FILES), None)
 }
 
-/// What the sysctl fragment sees.
+/// Variables of the sysctl fragment.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct SysctlView<'a> {
     header: String,
     settings: &'a [Sysctl],
 }
 
-/// The sysctl fragment's view.
 pub(in crate::render) fn sysctl(cluster: &Cluster, header: String) -> SysctlView<'_> {
     SysctlView {
         header,
@@ -95,14 +95,13 @@ pub(in crate::render) fn sysctl(cluster: &Cluster, header: String) -> SysctlView
     }
 }
 
-/// What the tmpfiles.d fragment sees.
+/// Variables of the tmpfiles.d fragment.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct TmpfilesView {
     header: String,
     run_dir: &'static str,
 }
 
-/// The tmpfiles.d fragment's view.
 pub(in crate::render) fn tmpfiles(header: String) -> TmpfilesView {
     TmpfilesView {
         header,
@@ -110,11 +109,11 @@ pub(in crate::render) fn tmpfiles(header: String) -> TmpfilesView {
     }
 }
 
-/// What the configuration of a further unit sees.
+/// Variables of the configuration of any other unit.
 #[derive(Debug, Serialize)]
 pub(in crate::render) struct ConfView<'a> {
     header: String,
-    /// The configuration's identity.
+    /// The identity of the configuration.
     id: &'a str,
     cluster: &'a str,
     node: &'a str,
@@ -122,7 +121,6 @@ pub(in crate::render) struct ConfView<'a> {
     vips: Vec<String>,
 }
 
-/// The view of a further unit's configuration.
 pub(in crate::render) fn conf<'a>(
     cluster: &'a Cluster,
     node: &'a Node,

@@ -1,4 +1,4 @@
-//! Upstreams, for HTTP and for streams.
+//! Upstreams of `http` and of `stream`.
 
 use serde::Serialize;
 
@@ -14,12 +14,10 @@ const MAX_CONNS_FIRST: Version = Version::new(1, 11, 5);
 /// First version with `random`.
 const RANDOM_FIRST: Version = Version::new(1, 15, 1);
 
-/// The part of nginx that an upstream serves.
+/// The block of nginx.conf that an upstream belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// `http`.
     Http,
-    /// `stream`.
     Stream,
 }
 
@@ -33,7 +31,7 @@ pub(super) struct UpstreamView {
     keepalive: Option<u32>,
 }
 
-/// The view of `upstream` for `part` of an nginx of this version.
+/// `nginx` is the version on the host.
 pub(super) fn view(
     upstream: &Upstream,
     part: Part,
@@ -44,7 +42,7 @@ pub(super) fn view(
         (Balance::RoundRobin, _) => None,
         (Balance::LeastConn, _) => Some("least_conn"),
         (Balance::IpHash, Part::Http) => Some("ip_hash"),
-        // Streams have no ip_hash; this keeps a client with its server likewise.
+        // Streams have no `ip_hash`. This also keeps a client on the same server.
         (Balance::IpHash, Part::Stream) => Some("hash $remote_addr consistent"),
         (Balance::Random, _) if nginx < RANDOM_FIRST => {
             return Err(RenderError::unsupported(
@@ -60,8 +58,8 @@ pub(super) fn view(
     {
         return Err(RenderError::unsupported(
             place(),
-            "nginx has no backup servers with this way of balancing",
-            "choose 'least_conn' or 'round_robin', or take 'backup' away",
+            "nginx allows no backup servers with this balancing method",
+            "choose 'least_conn' or 'round_robin', or remove 'backup'",
         ));
     }
     let prefix = match part {
@@ -70,7 +68,7 @@ pub(super) fn view(
     };
     Ok(UpstreamView {
         name: upstream.name.to_string(),
-        // A zone makes the workers share what they know of a server: its failures and connections.
+        // With a zone, the workers share the state of servers: failures and connections.
         zone: (nginx >= ZONE_FIRST).then(|| {
             let size = (upstream.servers.len() * 4).max(64);
             format!("{prefix}_{} {size}k", upstream.name)
@@ -85,14 +83,14 @@ pub(super) fn view(
     })
 }
 
-/// One `server`, with what differs from nginx's defaults and `max_fails` in any case.
+/// One `server` with the parameters that differ from nginx's defaults, and always `max_fails`.
 fn server_line(server: &UpstreamServer, nginx: Version) -> String {
     let mut words = vec![server.address.to_string()];
     if server.weight != 1 {
         words.push(format!("weight={}", server.weight));
     }
     words.push(format!("max_fails={}", server.max_fails));
-    // Alone among nginx's times, this one has no fractions of a second.
+    // Unlike nginx's other times, this one has no fractions of a second.
     words.push(format!(
         "fail_timeout={}s",
         whole_seconds(server.fail_timeout)

@@ -1,4 +1,4 @@
-//! All drills in one drawing: what was measured, beside what was predicted and what is accepted.
+//! Overview chart of all drills: measured outages, predicted ranges and budgets.
 
 use crate::drill::DrillStats;
 
@@ -11,10 +11,10 @@ const RIGHT: f64 = 40.0;
 const ROW: f64 = 40.0;
 const TOP: f64 = 16.0;
 
-/// What lies below is drawn at the left end.
+/// Shorter times are drawn at the left end of the scale.
 const LEAST_MS: f64 = 1.0;
 
-/// The drawing: one row a drill, on a logarithmic scale.
+/// One row per drill, on a logarithmic scale.
 pub(super) fn glance(all: &[DrillStats]) -> Element {
     let largest = all.iter().flat_map(|stats| {
         let predicted = stats.predicted.map(|range| range.latest_ms);

@@ -1,4 +1,4 @@
-//! Drills as JUnit XML, for what runs them unattended: one test case per run.
+//! Drills as JUnit XML for CI systems, one test case per run.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
@@ -9,7 +9,6 @@ use super::words;
 
 type Out = Writer<Vec<u8>>;
 
-/// The document.
 pub fn junit(report: &DrillReport) -> std::io::Result<String> {
     let mut out = Writer::new_with_indent(Vec::new(), b' ', 2);
     out.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -47,7 +46,7 @@ impl Totals {
     }
 }
 
-/// How long a run was watched.
+/// Duration of the observed run.
 fn seconds(run: &DrillRun) -> f64 {
     (run.end_ms - run.begin_ms).max(0.0) / 1000.0
 }
@@ -61,7 +60,7 @@ fn suite(out: &mut Out, report: &DrillReport, totals: &Totals) -> std::io::Resul
     );
     let mut suite = totals.on(suite);
     attribute(&mut suite, "skipped", "0");
-    // The schema knows times without an offset; RFC 3339's Z says UTC.
+    // The JUnit schema allows no time zone, so RFC 3339's `Z` is dropped. The time is UTC.
     let timestamp = report.started.split(['.', 'Z', '+']).next();
     attribute(&mut suite, "timestamp", timestamp.unwrap_or_default());
     inside(out, suite, |out| {
@@ -101,7 +100,7 @@ fn case(out: &mut Out, report: &DrillReport, run: &DrillRun) -> std::io::Result<
         if run.verdict() != Verdict::Passed {
             failure(out, run)?;
         }
-        // The format's schema knows properties of a suite only.
+        // The JUnit schema allows properties only on a suite, so a case's figures go to `system-out`.
         inside(out, BytesStart::new("system-out"), |out| {
             out.write_event(Event::Text(BytesText::new(&legal(&figures(run)))))
         })
@@ -125,7 +124,7 @@ fn failure(out: &mut Out, run: &DrillRun) -> std::io::Result<()> {
     })
 }
 
-/// A line for each figure, to be read by people and by programs.
+/// One `name=value` line per figure.
 fn figures(run: &DrillRun) -> String {
     let three = |value: f64| format!("{value:.3}");
     let figures = [
@@ -169,7 +168,7 @@ fn attribute(element: &mut BytesStart<'_>, name: &str, value: &str) {
     element.push_attribute((name, legal(value).as_str()));
 }
 
-/// What XML 1.0 can't hold even escaped, replaced.
+/// Replaces characters that XML 1.0 forbids even when escaped.
 fn legal(text: &str) -> String {
     let is_legal = |c: char| {
         matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))

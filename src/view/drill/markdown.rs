@@ -1,4 +1,4 @@
-//! Drills as the tables of a page: a row a drill, a column a set of runs.
+//! Drills as Markdown tables, with one row per drill and one column per set of runs.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::drill::{DRILLS, DrillReport, DrillStats, Verdict};
 
 use super::words;
 
-/// Sets of runs, each with its name; each may come from several reports, one for each drill.
+/// `sets` are named sets of runs. Each may come from several reports, one per drill.
 pub fn tables(sets: &[(String, Vec<DrillReport>)]) -> String {
     if sets.iter().all(|(_, reports)| reports.is_empty()) {
         return "No runs are committed yet.\n".to_owned();
@@ -29,7 +29,9 @@ pub fn tables(sets: &[(String, Vec<DrillReport>)]) -> String {
             stats.runs
         )
     }));
-    text.push_str("\nRequests lost in a run: median, worst; and in how many runs none was.\n\n");
+    text.push_str(
+        "\nRequests lost in a run: median, worst; and the number of runs without a loss.\n\n",
+    );
     text.push_str(&table(&all, |stats| {
         format!(
             "{}, {}; {} of {}",
@@ -39,11 +41,11 @@ pub fn tables(sets: &[(String, Vec<DrillReport>)]) -> String {
             stats.runs
         )
     }));
-    text.push_str("\nPredicted, and whether the runs were so.\n\n");
+    text.push_str("\nPredicted outage, and whether the runs matched it.\n\n");
     text.push_str(&table(&all, |stats| {
         words::predicted(stats).unwrap_or_else(|| "nothing".to_owned())
     }));
-    text.push_str("\nRuns that ended otherwise than they should.\n\n");
+    text.push_str("\nRuns that did not recover, and violations of what must hold.\n\n");
     text.push_str(&table(&all, |stats| match stats.verdict {
         Verdict::Passed => "none".to_owned(),
         Verdict::NotRecovered => format!("{} not recovered", stats.runs - stats.recovered),

@@ -1,8 +1,7 @@
-//! Elements of a page. Text and attributes are escaped because there is no other way to write them.
+//! A minimal writer of HTML and SVG that always escapes text and attributes.
 
 use std::fmt::Display;
 
-/// An element with what is in it.
 pub(super) struct Element {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
@@ -12,11 +11,10 @@ pub(super) struct Element {
 enum Content {
     Element(Element),
     Text(String),
-    /// Written by hand, so it needs no escaping.
+    /// Static text, such as the style sheet, which is not escaped.
     Own(&'static str),
 }
 
-/// An element called `name`.
 pub(super) fn el(name: &'static str) -> Element {
     Element {
         name,
@@ -26,43 +24,37 @@ pub(super) fn el(name: &'static str) -> Element {
 }
 
 impl Element {
-    /// With an attribute.
     pub(super) fn attr(mut self, name: &'static str, value: impl Display) -> Self {
         self.attributes.push((name, value.to_string()));
         self
     }
 
-    /// With its class.
     pub(super) fn class(self, class: &'static str) -> Self {
         self.attr("class", class)
     }
 
-    /// With text.
     pub(super) fn text(mut self, text: impl Display) -> Self {
         self.content.push(Content::Text(text.to_string()));
         self
     }
 
-    /// With a style sheet.
+    /// Adds static text without escaping it.
     pub(super) fn own(mut self, text: &'static str) -> Self {
         self.content.push(Content::Own(text));
         self
     }
 
-    /// With another element.
     pub(super) fn child(mut self, child: Self) -> Self {
         self.content.push(Content::Element(child));
         self
     }
 
-    /// With other elements.
     pub(super) fn children(mut self, children: impl IntoIterator<Item = Self>) -> Self {
         let children = children.into_iter().map(Content::Element);
         self.content.extend(children);
         self
     }
 
-    /// As HTML.
     pub(super) fn html(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);
@@ -94,14 +86,14 @@ impl Element {
         out.push_str("</");
         out.push_str(self.name);
         out.push('>');
-        // A line break between phrases would be a space on the page.
+        // A newline after an inline element would render as a space.
         if !matches!(self.name, "span" | "strong" | "text") {
             out.push('\n');
         }
     }
 }
 
-/// Control characters would be errors in the page, and some of them traps in whatever reads it.
+/// Control characters are invalid in HTML, and some are dangerous to programs that read it.
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {

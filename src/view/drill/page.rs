@@ -1,4 +1,4 @@
-//! Drills as one page that needs nothing beside it: what a team lead opens after a drill.
+//! Drills as one self-contained HTML page.
 
 use crate::drill::{Comparison, DrillReport, DrillRun, DrillStats, Trend, Verdict};
 use crate::view::text::{comma, count};
@@ -8,10 +8,9 @@ use super::markup::{Element, el};
 use super::timeline::{View, timeline};
 use super::words;
 
-/// Runs of one drill that are drawn, beside its worst one, because something is wrong with them.
+/// How many failed runs of a drill are drawn, besides its worst run.
 const MOST_DRAWN: usize = 4;
 
-/// The page.
 pub fn html(report: &DrillReport, comparison: Option<&Comparison>) -> String {
     let all = DrillStats::of(report);
     let title = format!("Failover drills of {}", report.cluster);
@@ -30,7 +29,7 @@ pub fn html(report: &DrillReport, comparison: Option<&Comparison>) -> String {
                 .attr("content", "width=device-width, initial-scale=1"),
         )
         .child(
-            // Even if something got out of its place, nothing could be run or fetched.
+            // Even if markup slipped through the escaping, it could neither run nor fetch anything.
             el("meta")
                 .attr("http-equiv", "Content-Security-Policy")
                 .attr("content", "default-src 'none'; style-src 'unsafe-inline'"),
@@ -178,7 +177,7 @@ fn compared(comparison: &Comparison) -> Element {
     let differs = comparison.differs.iter();
     let section = el("section")
         .child(el("h2").text(format!("Since {}", comparison.since)))
-        .children(differs.map(|text| el("p").text(format!("Not alike: {text}"))));
+        .children(differs.map(|text| el("p").text(format!("Different setup: {text}"))));
     let rows = comparison.drills.iter().map(|one| {
         let (sign, class) = match one.trend {
             Trend::Shorter => ("▼", "is-good"),
@@ -244,7 +243,7 @@ fn drill(report: &DrillReport, stats: &DrillStats) -> Element {
         )
 }
 
-/// The worst run, and those with which something is wrong, in order.
+/// The worst run and the first failed runs, in order.
 fn drawn<'a>(runs: &[&'a DrillRun]) -> Vec<&'a DrillRun> {
     let key = |run: &DrillRun| (run.verdict(), run.outage_ms());
     let worst = runs.iter().max_by(|one, other| {
@@ -320,7 +319,7 @@ fn figures(stats: &DrillStats) -> Element {
     }
     if let Some(back) = stats.back_ms {
         say(
-            "Back where it stays",
+            "VIP in its final place",
             format!(
                 "median {}, worst {} after the fault's end",
                 words::milliseconds(back.median),
@@ -350,7 +349,7 @@ fn histogram(stats: &DrillStats) -> Option<Element> {
                     .text(words::bucket(one.from_ms, one.to_ms)),
             )
             .child(el("td").text(one.runs));
-        // Even the shortest bar has a width, and no run is none.
+        // Bars have a minimum width, so an empty bucket gets none.
         let cell = el("td").attr("aria-hidden", "true");
         row.child(if one.runs > 0 { cell.child(bar) } else { cell })
     });
@@ -398,7 +397,7 @@ fn drawing(report: &DrillReport, run: &DrillRun, of: usize) -> Vec<Element> {
     parts
 }
 
-/// Everything that is drawn, and more, to be read.
+/// All events of the run as a table, including those that the drawing leaves out.
 fn events(run: &DrillRun) -> Element {
     let rows = run.timeline.iter().map(|event| {
         let node = event.node.as_ref().map_or("outside", |node| node.as_str());
@@ -416,7 +415,7 @@ fn events(run: &DrillRun) -> Element {
         )
 }
 
-/// How exact the times are.
+/// How accurate the times are.
 fn clocks(report: &DrillReport) -> Element {
     let rows = report.nodes.iter().filter_map(|node| {
         let own = || {
@@ -436,8 +435,8 @@ fn clocks(report: &DrillReport) -> Element {
     });
     let text = format!(
         "A new connection through the VIP every {}; an outage is from the first lost request to the \
-         beginning of the next one that was answered. Times of hosts were brought to the operator's \
-         clock; nothing is called a violation that the clocks' errors could explain.",
+         beginning of the next one that was answered. Host times are converted to the operator's \
+         clock; what clock errors could explain does not count as a violation.",
         words::exactly(report.probe_interval_ms)
     );
     el("section")
@@ -446,8 +445,7 @@ fn clocks(report: &DrillReport) -> Element {
         .child(
             el("table")
                 .child(
-                    el("caption")
-                        .text("Hosts' clocks against the operator's, the farthest of all runs"),
+                    el("caption").text("Host clocks against the operator's, the worst of all runs"),
                 )
                 .child(heading(&["node", "off by", "known to within"]))
                 .child(el("tbody").children(rows)),
@@ -460,7 +458,7 @@ fn legend(items: &[&'static str]) -> Element {
         .children(items.iter().map(|item| el("li").text(item)))
 }
 
-/// A drawing that can be moved sideways on a narrow screen, by keys too.
+/// Makes a drawing scroll sideways on narrow screens, with the keyboard too.
 fn scrolling(label: &str, drawing: Element) -> Element {
     el("div")
         .class("scroll")

@@ -6,10 +6,9 @@ use super::words;
 use crate::view::paint;
 use crate::view::text::{columns, count, indent, wrap};
 
-/// A bar of a histogram is no longer than this.
+/// Maximum length of a histogram bar.
 const BAR: usize = 30;
 
-/// All of a report.
 pub(crate) fn report_text(report: &DrillReport, comparison: Option<&Comparison>) -> String {
     let all = DrillStats::of(report);
     if all.is_empty() {
@@ -64,7 +63,7 @@ fn verdict(stats: &DrillStats) -> String {
     }
 }
 
-/// What one drill's line leaves out; of its only run, more.
+/// Details that the drill's row in the summary leaves out. A single run gets more of them.
 fn drill(stats: &DrillStats, only: Option<&DrillRun>) -> String {
     let mut lines = vec![paint::strong(stats.drill.spec().name)];
     let mut say = |what: &str, text: String| {
@@ -161,7 +160,7 @@ fn histogram(stats: &DrillStats) -> String {
         .max()
         .unwrap_or(0);
     let rows = stats.histogram.iter().map(|one| {
-        // One # a run, unless that is too long; every run shows.
+        // One # per run, scaled down if that exceeds `BAR`. No bucket disappears.
         let length = if most <= BAR {
             one.runs
         } else {
@@ -174,7 +173,7 @@ fn histogram(stats: &DrillStats) -> String {
     rows.collect()
 }
 
-/// What is wrong, each run with its own.
+/// What is wrong with each run.
 fn complaints(report: &DrillReport, stats: &DrillStats) -> String {
     let runs = report.runs.iter().filter(|run| run.drill == stats.drill);
     let several = stats.runs > 1;
@@ -192,7 +191,7 @@ fn complaints(report: &DrillReport, stats: &DrillStats) -> String {
     lines.collect()
 }
 
-/// How it was measured, and how exact that is.
+/// How it was measured, and how accurately.
 fn measure(report: &DrillReport) -> String {
     let offsets = report.runs.iter().flat_map(|run| &run.offsets);
     let error = offsets.map(|offset| offset.error_ms).fold(0.0, f64::max);
@@ -206,16 +205,15 @@ fn measure(report: &DrillReport) -> String {
     ))
 }
 
-/// Then and now.
 pub(crate) fn comparison_text(comparison: &Comparison) -> String {
     let heading = format!("Since {}", comparison.since);
     let mut text = format!("{}\n", paint::strong(heading));
     for difference in &comparison.differs {
-        let line = wrap(&format!("not alike: {difference}"), 2, "    ");
+        let line = wrap(&format!("different setup: {difference}"), 2, "    ");
         text.push_str(&indent(&paint::warn(line), "  "));
     }
     if comparison.drills.is_empty() {
-        text.push_str("No drill is in both.\n");
+        text.push_str("The two results have no drill in common.\n");
         return text;
     }
     let heading = [
@@ -247,8 +245,8 @@ pub(crate) fn comparison_text(comparison: &Comparison) -> String {
     }));
     text.push_str(&columns(&rows));
     let note = format!(
-        "Longer or shorter is said where 95 of 100 resamplings of both sets of runs agree, and the \
-         medians are more than two requests apart; it takes {} runs each.",
+        "A drill counts as longer or shorter if 95 of 100 resamplings of both sets of runs agree, and the \
+         medians are more than two requests apart; each set needs {} runs.",
         DrillStats::ENOUGH
     );
     text + &paint::faint(wrap(&note, 0, "")) + "\n"

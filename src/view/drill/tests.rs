@@ -1,4 +1,4 @@
-//! Every form in which drills are shown.
+//! Every output format of drills.
 
 use super::junit::junit;
 use super::page::html;
@@ -6,7 +6,7 @@ use super::table::report_text;
 use crate::drill::{Comparison, DrillReport, Violation, What, samples};
 use crate::view::samples::{coloured, plain};
 
-/// Two drills' worth of trouble: over budget, two owners, and not back at the end.
+/// Runs of two drills that fail: over budget, two owners, and not recovered.
 fn trouble() -> DrillReport {
     let mut report = samples::report();
     report.runs[1].budget_ms = Some(20.0);
@@ -29,7 +29,7 @@ fn trouble() -> DrillReport {
 fn one() -> DrillReport {
     let mut report = samples::report();
     report.runs.truncate(1);
-    // Once more when the VIP comes back.
+    // A second outage when the VIP fails back.
     let gaps = &mut report.runs[0].new.gaps;
     gaps.push(crate::drill::LostStretch {
         at_ms: 1402.0,
@@ -108,7 +108,7 @@ fn as_tables_of_a_page() {
     assert_eq!(super::markdown::tables(&[]), "No runs are committed yet.\n");
 }
 
-/// What hosts and inventories may say, if somebody wanted to harm.
+/// What a malicious host or inventory might contain.
 const HOSTILE: &str = "]]></style><script>alert(1)</script><!-- ' \" & \u{1b}[31m \u{0} \u{ffff}";
 
 fn hostile() -> DrillReport {
@@ -182,7 +182,7 @@ fn hostile_text_stays_text_in_xml() {
     assert_eq!(xml.find(is_illegal), None);
 }
 
-/// The record that tests of whole programs read: written by `UPDATE=1`.
+/// The record that end-to-end tests read. `UPDATE=1` rewrites it.
 #[test]
 fn the_sample_record_is_fresh() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/drills/trouble.json");

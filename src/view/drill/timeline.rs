@@ -1,4 +1,4 @@
-//! One run as a drawing: a lane per node, what users lost, and what happened when.
+//! One run as a drawing: a lane per node, the requests that clients lost, and the events.
 
 use crate::drill::{DrillReport, DrillRun, Span, What};
 use crate::model::NodeName;
@@ -6,7 +6,7 @@ use crate::model::NodeName;
 use super::markup::{Element, el};
 use super::words;
 
-/// The drawing's width and its parts, in its own units; on a screen one is a pixel or more.
+/// Dimensions in SVG user units. One unit is at least a pixel on screen.
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 72.0;
 const RIGHT: f64 = 20.0;
@@ -16,10 +16,10 @@ const PHASES: f64 = 34.0;
 const LANE: f64 = 78.0;
 const BAR: f64 = 26.0;
 const AXIS: f64 = 34.0;
-/// A character takes no more than this.
+/// Upper bound for the width of a character.
 const LETTER: f64 = 9.0;
 
-/// The part of a run that is drawn, from when to when, in milliseconds.
+/// The part of a run that is drawn, in milliseconds since the fault.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct View {
     from: f64,
@@ -27,7 +27,6 @@ pub(super) struct View {
 }
 
 impl View {
-    /// All of it.
     pub(super) fn whole(run: &DrillRun) -> Self {
         Self {
             from: run.begin_ms,
@@ -35,7 +34,7 @@ impl View {
         }
     }
 
-    /// What matters of a run that is much longer than that: from the fault to the service's return.
+    /// A close-up from the fault to the recovery. `None` unless the run is much longer than that.
     pub(super) fn close(run: &DrillRun) -> Option<Self> {
         let taken = run.timeline.iter().find(|event| {
             event.at_ms > 0.0 && event.what == What::Owns && event.node.as_ref() != Some(&run.from)
@@ -77,7 +76,7 @@ impl View {
         let mut tick = (self.from / step).ceil() * step;
         let mut ticks = Vec::new();
         while tick <= self.to && ticks.len() < 20 {
-            // Minus zero is zero.
+            // Adding zero turns -0.0 into 0.0.
             ticks.push(tick + 0.0);
             tick += step;
         }
@@ -85,14 +84,14 @@ impl View {
     }
 }
 
-/// Lanes from top to bottom.
+/// The lanes, from top to bottom.
 struct Layout<'a> {
     report: &'a DrillReport,
     run: &'a DrillRun,
     view: View,
 }
 
-/// The drawing. `id` makes its parts' names differ from those of others on the page.
+/// `id` makes the ids of the elements unique on the page.
 pub(super) fn timeline(report: &DrillReport, run: &DrillRun, view: View, id: &str) -> Element {
     let layout = Layout { report, run, view };
     let height = layout.bottom() + AXIS;
@@ -120,7 +119,7 @@ pub(super) fn timeline(report: &DrillReport, run: &DrillRun, view: View, id: &st
         .children(layout.marks())
 }
 
-/// The drawing in words.
+/// Text alternative to the drawing.
 fn described(run: &DrillRun) -> String {
     let lost = match run.new.lost {
         0 => "No request was lost".to_owned(),
@@ -134,7 +133,7 @@ fn described(run: &DrillRun) -> String {
 
 impl Layout<'_> {
     fn has_phases(&self) -> bool {
-        // On a wide view they would be a hairline.
+        // In a wide view they would be a hairline.
         let all = |run: &DrillRun| {
             run.phases
                 .map(|all| all.detection_ms + all.election_ms + all.announcement_ms)
@@ -238,7 +237,7 @@ impl Layout<'_> {
             ("cut", "cut off", &spans.cut),
         ] {
             for (x, width) in spans.iter().filter_map(|span| self.place(*span)) {
-                // Trouble lies under the VIP's bar, so that both can be seen.
+                // Outages go below the VIP's bar, so that both are visible.
                 let (y, height) = match class {
                     "owns" => (top + 6.0, BAR),
                     "silent" => (top + 35.0, 17.0),
@@ -257,7 +256,7 @@ impl Layout<'_> {
         lane.children(self.states(node, top))
     }
 
-    /// keepalived's states, each where it began and there is room for it.
+    /// keepalived's state changes, labelled where there is room.
     fn states(&self, node: &NodeName, top: f64) -> Vec<Element> {
         let mut drawn = Vec::new();
         let mut free = LEFT;
@@ -280,7 +279,7 @@ impl Layout<'_> {
         drawn
     }
 
-    /// An arrow from who had the VIP to who has it.
+    /// An arrow from each old owner of the VIP to the new one.
     fn takeovers(&self) -> Vec<Element> {
         let index = |node: &NodeName| self.report.nodes.iter().position(|own| own == node);
         let mut owner = index(&self.run.from);
@@ -307,7 +306,7 @@ impl Layout<'_> {
         drawn
     }
 
-    /// Where a fault is made, and where it ends.
+    /// The injection and the end of the fault.
     fn marks(&self) -> Vec<Element> {
         let mut drawn = Vec::new();
         let mut free = 0.0;
@@ -332,8 +331,7 @@ impl Layout<'_> {
         drawn
     }
 
-    /// Where a span begins and how wide it is; `None` where it is not in view. What is too short to be
-    /// seen is drawn as wide as can be seen.
+    /// Position and width of a span, at least as wide as the eye can see. `None` outside the view.
     fn place(&self, span: Span) -> Option<(f64, f64)> {
         if span.1 < self.view.from || span.0 > self.view.to {
             return None;
@@ -343,13 +341,13 @@ impl Layout<'_> {
     }
 }
 
-/// Room for some letters.
+/// Upper bound for the width of `text`.
 fn letters(text: &str) -> f64 {
     let count = u32::try_from(text.chars().count()).unwrap_or_default();
     LETTER * f64::from(count)
 }
 
-/// A name that fits before the lanes.
+/// The node's name, shortened to fit left of the lanes.
 fn short(node: &NodeName) -> String {
     let name = node.as_str();
     if name.len() <= 7 {
@@ -384,7 +382,7 @@ fn text(class: &'static str, x: f64, y: f64, text: impl std::fmt::Display) -> El
         .text(text)
 }
 
-/// Strokes across a bar, so that it is told from others without its colour.
+/// Hatching that tells the bar apart without colour.
 fn bars_across(x: f64, width: f64, y: f64) -> Option<Element> {
     use std::fmt::Write as _;
     let mut path = String::new();

@@ -1,4 +1,4 @@
-//! Figures and violations in words, the same in every form.
+//! Wording of figures and violations, shared by all output formats.
 
 use crate::drill::{
     Against, DrillRun, DrillStats, MACHINES_OWN_MS, Trend, Verdict, Violation, What,
@@ -24,7 +24,7 @@ pub(super) fn milliseconds(time: f64) -> String {
     }
 }
 
-/// What was set, not measured, with the digits that it was set with: `5 ms`, `0.5 ms`, `1.5 s`.
+/// A configured time, not a measured one, with the precision it was given: `5 ms`, `0.5 ms`, `1.5 s`.
 pub(super) fn exactly(time: f64) -> String {
     let digits = |value: f64| {
         let text = format!("{value:.3}");
@@ -37,13 +37,13 @@ pub(super) fn exactly(time: f64) -> String {
     }
 }
 
-/// A number of requests, which the median of an even number of runs may halve.
+/// A number of requests. The median of an even number of runs may end in .5.
 pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     text.trim_end_matches(".0").to_owned()
 }
 
-/// An outage, or that there was none.
+/// The length of an outage, or `none`.
 pub(super) fn outage(time: f64) -> String {
     if time > 0.0 {
         milliseconds(time)
@@ -52,8 +52,8 @@ pub(super) fn outage(time: f64) -> String {
     }
 }
 
-/// When the VIP comes back, requests under way on its interim owner may be lost, too: a second
-/// stretch, which is not to be added to the first.
+/// Failback may also cut requests in flight on the interim owner. That is a second outage, which is not added to
+/// the first.
 pub(super) fn cut_off(run: &DrillRun) -> String {
     let longest = milliseconds(run.outage_ms());
     match run.new.gaps.len() {
@@ -64,7 +64,7 @@ pub(super) fn cut_off(run: &DrillRun) -> String {
     }
 }
 
-/// What became of connections that are kept open: one may break more than once.
+/// What happened to persistent connections. One of them may break more than once.
 pub(super) fn held(stats: &DrillStats) -> String {
     let connections = count(stats.held, "connection");
     match stats.held_broken {
@@ -85,7 +85,7 @@ pub(super) fn verdict(verdict: Verdict, budget_ms: Option<f64>) -> &'static str 
     }
 }
 
-/// What was predicted, and whether it came so.
+/// The prediction, and whether it held.
 pub(super) fn predicted(stats: &DrillStats) -> Option<String> {
     let range = stats.predicted?;
     let came = match stats.against? {
@@ -105,12 +105,12 @@ pub(super) fn predicted(stats: &DrillStats) -> Option<String> {
         format!("{earliest} to {latest}")
     };
     Some(format!(
-        "{came} ({range}, and up to {} beside the timers)",
+        "{came} ({range}, plus up to {} beyond the timers)",
         exactly(MACHINES_OWN_MS)
     ))
 }
 
-/// A stretch of a histogram's scale.
+/// The label of a histogram bucket.
 pub(super) fn bucket(from_ms: f64, to_ms: Option<f64>) -> String {
     match to_ms {
         Some(to) if to <= 0.0 => "none lost".to_owned(),
@@ -127,7 +127,6 @@ fn milliseconds_short(time: f64) -> String {
     }
 }
 
-/// What must not be and was.
 pub(super) fn violation(violation: &Violation) -> String {
     match violation {
         Violation::TwoOwners {
@@ -146,14 +145,14 @@ pub(super) fn violation(violation: &Violation) -> String {
             milliseconds(*at_ms)
         ),
         Violation::Unexplained { at_ms, to } => format!(
-            "the VIP moved to {to} at {}, and nothing that was seen explains why",
+            "the VIP moved to {to} at {} without an observed cause",
             milliseconds(*at_ms)
         ),
         Violation::Unclear { why } => format!("inconclusive: {why}"),
     }
 }
 
-/// What is wrong with a run, one sentence each; empty when nothing is.
+/// One sentence for each thing that went wrong in a run.
 pub(super) fn complaints(run: &DrillRun) -> Vec<String> {
     let mut complaints: Vec<String> = run.violations.iter().map(violation).collect();
     if !run.new.recovered {
@@ -169,7 +168,7 @@ pub(super) fn complaints(run: &DrillRun) -> Vec<String> {
     complaints
 }
 
-/// The way of the VIP.
+/// The path that the VIP took.
 pub(super) fn way(run: &DrillRun) -> String {
     let from = &run.from;
     match (&run.to, &run.after) {
@@ -185,7 +184,6 @@ pub(super) fn way(run: &DrillRun) -> String {
     }
 }
 
-/// What was seen, in words.
 pub(super) fn event(what: &What) -> String {
     match what {
         What::Fault { name } => format!("fault: {name}"),
@@ -205,7 +203,6 @@ pub(super) fn event(what: &What) -> String {
     }
 }
 
-/// What a comparison came to.
 pub(super) fn trend(trend: Trend) -> &'static str {
     match trend {
         Trend::Shorter => "shorter",
@@ -215,7 +212,7 @@ pub(super) fn trend(trend: Trend) -> &'static str {
     }
 }
 
-/// `12 of 20 runs`, `every run`, `no run`.
+/// `12 of 20 runs`, `all 20 runs`.
 pub(super) fn share(of: usize, all: usize) -> String {
     if of == all {
         format!("all {}", count(all, "run"))
