@@ -4,7 +4,7 @@ if [ "${GATE_CALL-}" != activate ] || [ ! -e /opt/gate/want ]; then exec /usr/bi
 for last; do :; done
 case $last in
 /var/lib/hactl/journal) /opt/gate/stop /opt/gate 'activate: journal' ;;
-/etc/systemd/system/hactl-*) /opt/gate/stop /opt/gate 'activate: unit' ;;
+/etc/systemd/system/hactl-* | /etc/systemd/system/.hactl.*) /opt/gate/stop /opt/gate 'activate: unit' ;;
 /etc/*) /opt/gate/stop /opt/gate 'activate: file' ;;
 esac
 exec /usr/bin/mv "$@"
