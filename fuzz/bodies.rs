@@ -12,7 +12,7 @@ use hactl::model::{NodeFacts, SecretRef, Secrets, harmless, is_harmful};
 use hactl::ops::{Basis, HistoryReport, OpsError, PlanFile, Proposal, Recovery, StatusReport};
 use hactl::plan::{Change, Desired, Goal, Plan, Redactor, Request, build};
 use hactl::render::{RenderedNode, Templates, render};
-use hactl::view::{Complaint, Format, PlanDetail, Ui};
+use hactl::view::{ErrorReport, Format, PlanDetail, Ui};
 
 thread_local!(static TEMPLATES: Templates = Templates::embedded().unwrap());
 
@@ -202,7 +202,7 @@ fn hosts_failed(error: AgentError) {
 }
 
 fn complain(error: &OpsError) {
-    show(|ui| ui.fail("fuzz", &Complaint::of_ops(error), 1));
+    show(|ui| ui.fail("fuzz", &ErrorReport::of_ops(error), 1));
 }
 
 /// Shows something in both formats: nothing of it may command a terminal, and there must not be more

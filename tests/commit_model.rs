@@ -20,7 +20,7 @@ mod model_operator;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use hactl::apply::{Coordinator, News, Order, Side, Verdict};
+use hactl::apply::{Command, Coordinator, Decision, ProtocolResult, Reply};
 
 use host_model::{Answer, Host, Stage};
 use model_operator::{Operator, lost_news, node_of, node_of_news};
@@ -29,9 +29,9 @@ use model_operator::{Operator, lost_news, node_of, node_of_news};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Message {
     /// A command on its way to the host.
-    Request(Order),
+    Request(Command),
     /// The reply on its way back.
-    Reply(News),
+    HostAnswer(Reply),
 }
 
 /// A message, with the index of its operator.
@@ -86,7 +86,7 @@ impl World {
     fn new(scope: Scope) -> Self {
         let maker = Coordinator::new(scope.nodes, scope.at_once, scope.manual);
         let mut operators = vec![if scope.offered {
-            Operator::Ended(Verdict::Waiting)
+            Operator::Ended(ProtocolResult::Pending)
         } else {
             Operator::Works(maker)
         }];
@@ -134,10 +134,10 @@ impl World {
         }
     }
 
-    fn hear(&mut self, who: usize, news: News) {
+    fn on_reply(&mut self, who: usize, reply: Reply) {
         if let Some(coordinator) = self.operators[who].coordinator() {
             let mut told = coordinator.clone();
-            told.hear(news);
+            told.on_reply(reply);
             self.becomes(who, Operator::Works(told));
         }
     }
@@ -150,8 +150,8 @@ impl World {
             return;
         };
         let mut acted = operator.clone();
-        let orders = acted.orders();
-        if orders.contains(&Order::Prove) {
+        let commands = acted.next_commands();
+        if commands.contains(&Command::Prove) {
             // The proof queries every node and reports the worst result, modelled as one step.
             // After a simultaneous activation it holds only if no node has expired. No node becomes
             // active again after that, so the order of the queries does not matter.
@@ -160,7 +160,7 @@ impl World {
             if !holds {
                 worlds.push(self.with(|world| {
                     let mut told = acted.clone();
-                    told.hear(News::NotProved);
+                    told.on_reply(Reply::NotProved);
                     world.becomes(who, Operator::Works(told));
                 }));
             }
@@ -169,30 +169,36 @@ impl World {
                     worlds.push(self.with(|world| {
                         world.failures -= u8::from(!works);
                         let mut told = acted.clone();
-                        told.hear(if works { News::Proved } else { News::NotProved });
+                        told.on_reply(if works {
+                            Reply::Proved
+                        } else {
+                            Reply::NotProved
+                        });
                         world.becomes(who, Operator::Works(told));
                     }));
                 }
             }
-        } else if !orders.is_empty() || acted != *operator {
+        } else if !commands.is_empty() || acted != *operator {
             worlds.push(self.with(|world| {
-                let requests = orders.iter().map(|order| (who, Message::Request(*order)));
+                let requests = commands
+                    .iter()
+                    .map(|command| (who, Message::Request(*command)));
                 world.messages.extend(requests);
                 world.becomes(who, Operator::Works(acted));
             }));
         }
         // kill -9, an interrupt by the user, and the deadline.
         worlds.push(self.with(|world| world.becomes(who, Operator::Gone)));
-        for news in [News::Stop, News::TooLate] {
+        for reply in [Reply::Stop, Reply::TooLate] {
             let mut told = operator.clone();
-            told.hear(news);
+            told.on_reply(reply);
             if told != *operator {
                 worlds.push(self.with(|world| world.becomes(who, Operator::Works(told))));
             }
         }
         // It gives up only after the hosts have decided on their own.
         if self.messages.is_empty() && self.hosts.iter().all(|host| host.is_decided()) {
-            worlds.push(self.with(|world| world.hear(who, News::GaveUp)));
+            worlds.push(self.with(|world| world.on_reply(who, Reply::GaveUp)));
         }
     }
 
@@ -221,61 +227,65 @@ impl World {
 
     fn deliver(&self, sent: &Sent, worlds: &mut Vec<World>) {
         let (who, message) = sent;
-        let order = match message {
-            Message::Reply(news) => {
+        let command = match message {
+            Message::HostAnswer(reply) => {
                 worlds.push(self.with(|world| {
                     world.messages.remove(sent);
-                    world.hear(*who, *news);
+                    world.on_reply(*who, *reply);
                 }));
                 return;
             }
-            Message::Request(order) => *order,
+            Message::Request(command) => *command,
         };
-        let index = node_of(order);
+        let index = node_of(command);
         if !self.hosts[index].up {
             return;
         }
-        if matches!(order, Order::Activate(_)) {
+        if matches!(command, Command::Activate(_)) {
             return self.deliver_activation(sent, index, worlds);
         }
-        if self.is_activating(index) && !matches!(order, Order::Ask(_)) {
+        if self.is_activating(index) && !matches!(command, Command::Ask(_)) {
             // The host runs one call at a time.
             return;
         }
-        if matches!(order, Order::Revert(_)) {
+        if matches!(command, Command::Revert(_)) {
             self.cut_in_the_middle_of_an_undo(sent, index, worlds);
         }
         worlds.push(self.with(|world| {
             let host = &mut world.hosts[index];
             let either = |answer, yes, no| if answer == Answer::Yes { yes } else { no };
-            let news = match order {
-                Order::Confirm(_) => {
-                    either(host.confirm(), News::Confirmed(index), News::Refused(index))
-                }
-                Order::Offer(_) => {
-                    either(host.offer(), News::Offered(index), News::OfferFailed(index))
-                }
-                Order::Withdraw(_) => either(
+            let reply = match command {
+                Command::Confirm(_) => either(
+                    host.confirm(),
+                    Reply::Confirmed(index),
+                    Reply::Refused(index),
+                ),
+                Command::Offer(_) => either(
+                    host.offer(),
+                    Reply::Offered(index),
+                    Reply::OfferFailed(index),
+                ),
+                Command::Withdraw(_) => either(
                     host.withdraw(),
-                    News::Withdrawn(index),
-                    News::Is(index, Side::New),
+                    Reply::Withdrawn(index),
+                    Reply::Is(index, Decision::Committed),
                 ),
-                Order::Revert(_) => either(
+                Command::Revert(_) => either(
                     host.revert(),
-                    News::Reverted(index),
-                    News::RevertFailed(index),
+                    Reply::Reverted(index),
+                    Reply::RevertFailed(index),
                 ),
-                Order::Ask(_) => {
+                Command::Ask(_) => {
                     let side = match host.stage {
-                        Stage::New => Side::New,
-                        Stage::Old => Side::Old,
-                        _ => Side::Undecided,
+                        Stage::New => Decision::Committed,
+                        Stage::Old => Decision::RolledBack,
+                        _ => Decision::InDoubt,
                     };
-                    News::Is(index, side)
+                    Reply::Is(index, side)
                 }
-                Order::Activate(_) | Order::Prove => unreachable!("it is no such message"),
+                Command::Activate(_) | Command::Prove => unreachable!("it is no such message"),
             };
-            world.answer(sent, news);
+            world.answer(sent, reply);
         }));
     }
 
@@ -289,15 +299,15 @@ impl World {
             world.cuts -= 1;
             world.hosts[index].stage = Stage::Activating;
             world.hosts[index].up = false;
-            world.answer(sent, News::RevertFailed(index));
+            world.answer(sent, Reply::RevertFailed(index));
         }));
     }
 
     /// Sends the reply to a message, unless its operator is gone.
-    fn answer(&mut self, sent: &Sent, news: News) {
+    fn answer(&mut self, sent: &Sent, reply: Reply) {
         self.messages.remove(sent);
         if self.operators[sent.0].coordinator().is_some() {
-            self.messages.insert((sent.0, Message::Reply(news)));
+            self.messages.insert((sent.0, Message::HostAnswer(reply)));
         }
     }
 
@@ -307,7 +317,7 @@ impl World {
             && self
                 .messages
                 .iter()
-                .any(|(_, message)| *message == Message::Request(Order::Activate(index)))
+                .any(|(_, message)| *message == Message::Request(Command::Activate(index)))
     }
 
     /// An activation takes time: one step starts it, and a later one ends it.
@@ -320,19 +330,19 @@ impl World {
                 worlds.push(self.with(|world| {
                     world.failures -= u8::from(!works);
                     let yes = world.hosts[index].end_activation(works) == Answer::Yes;
-                    let news = if yes {
-                        News::Activated(index)
+                    let reply = if yes {
+                        Reply::Activated(index)
                     } else {
-                        News::ActivationFailed(index)
+                        Reply::ActivationFailed(index)
                     };
-                    world.answer(sent, news);
+                    world.answer(sent, reply);
                 }));
             }
             return;
         }
         worlds.push(self.with(|world| {
             if world.hosts[index].begin_activation() == Answer::No {
-                world.answer(sent, News::ActivationFailed(index));
+                world.answer(sent, Reply::ActivationFailed(index));
             }
         }));
     }
@@ -344,15 +354,15 @@ impl World {
             return;
         }
         let index = match message {
-            Message::Request(order) => node_of(*order),
-            Message::Reply(news) => node_of_news(*news),
+            Message::Request(command) => node_of(*command),
+            Message::HostAnswer(reply) => node_of_news(*reply),
         };
         // If the connection cannot be made, the operator knows that the request was not sent.
-        if matches!(message, Message::Request(Order::Confirm(_))) {
+        if matches!(message, Message::Request(Command::Confirm(_))) {
             worlds.push(self.with(|world| {
                 world.losses -= 1;
                 world.messages.remove(sent);
-                world.hear(*who, News::Unreachable(index));
+                world.on_reply(*who, Reply::Unreachable(index));
             }));
         }
         let Some(lost) = lost_news(message, index) else {
@@ -368,7 +378,7 @@ impl World {
                 if !late {
                     world.messages.remove(sent);
                 }
-                world.hear(*who, lost);
+                world.on_reply(*who, lost);
             }));
         }
     }
@@ -384,11 +394,11 @@ impl World {
                 world.cuts -= 1;
                 world.hosts[index].up = false;
                 // The power cut ends a running activation.
-                let activation = (0, Message::Request(Order::Activate(index)));
+                let activation = (0, Message::Request(Command::Activate(index)));
                 if world.hosts[index].stage == Stage::Activating
                     && world.messages.contains(&activation)
                 {
-                    world.answer(&activation, News::ActivationFailed(index));
+                    world.answer(&activation, Reply::ActivationFailed(index));
                 }
             }));
         }
@@ -431,8 +441,10 @@ impl World {
         self.operators
             .iter()
             .find_map(|operator| match operator.verdict() {
-                Some(Verdict::AllNew) if !is_all(Stage::New) => Some("a false success".to_owned()),
-                Some(Verdict::AllOld) if settled[0] != Stage::Old => {
+                Some(ProtocolResult::Committed) if !is_all(Stage::New) => {
+                    Some("a false success".to_owned())
+                }
+                Some(ProtocolResult::RolledBack) if settled[0] != Stage::Old => {
                     Some("a false rollback".to_owned())
                 }
                 _ => None,

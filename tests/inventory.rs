@@ -253,8 +253,8 @@ fn a_profile_chooses_adverts_how_many_may_be_missing_and_priorities() {
         let interval = settings.advert_interval.duration().as_millis();
         let number = settings.down_timer_adverts.get();
         assert_eq!((interval, number), adverts, "{vrrp}");
-        let ladder = cluster.instances[0].ladder.iter();
-        let own: Vec<_> = ladder.map(|(_, priority)| priority.get()).collect();
+        let priority_order = cluster.instances[0].priority_order.iter();
+        let own: Vec<_> = priority_order.map(|(_, priority)| priority.get()).collect();
         assert_eq!(own[..2], priorities, "{vrrp}");
     }
 }
@@ -269,8 +269,8 @@ fn many_nodes_share_the_priorities_that_there_are() {
     let cluster = inventory::load("inventory.yml", &text)
         .expect("it is valid")
         .cluster;
-    let ladder = cluster.instances[0].ladder.iter();
-    let own: Vec<_> = ladder.map(|(_, priority)| priority.get()).collect();
+    let priority_order = cluster.instances[0].priority_order.iter();
+    let own: Vec<_> = priority_order.map(|(_, priority)| priority.get()).collect();
     assert_eq!((own[0], own[1], own[59]), (254, 250, 18));
 }
 

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use hactl::drill::{
-    self, Clock, ClockOffset, Drill, DrillReport, DrillRun, Event, Load, LoadSpec, Target, What,
+    self, Clock, ClockOffset, Drill, DrillEventKind, DrillReport, DrillRun, Event, Load, LoadSpec,
+    Target,
 };
 use hactl::model::NodeName;
 use jiff::civil::DateTime;
@@ -175,11 +176,11 @@ fn run(cluster: &Cluster, profile: &str, drill: &str, repeat: u32) -> DrillRun {
     };
     timeline.push(own(
         made.as_secs_f64(),
-        What::Fault {
+        DrillEventKind::Fault {
             name: drill.to_owned(),
         },
     ));
-    timeline.push(own(healed.as_secs_f64(), What::Healed));
+    timeline.push(own(healed.as_secs_f64(), DrillEventKind::Healed));
     timeline.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
     let (from, after) = (name("lb1"), name("lb1"));
     let to = drill::next_owner(&timeline, &from).cloned();
@@ -265,7 +266,7 @@ fn watch(cluster: &Cluster, node: &str) -> Child {
 }
 
 /// When the VIP was added and removed, in seconds since the epoch.
-fn seen(mut watch: Child) -> Vec<(f64, What)> {
+fn seen(mut watch: Child) -> Vec<(f64, DrillEventKind)> {
     watch.kill().unwrap();
     watch.wait().unwrap();
     let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
@@ -278,7 +279,14 @@ fn seen(mut watch: Child) -> Vec<(f64, What)> {
             let at = time.to_zoned(TimeZone::UTC).ok()?.timestamp();
             let at = at.as_duration().as_secs_f64();
             let gone = rest.trim_start().starts_with("Deleted");
-            Some((at, if gone { What::Released } else { What::Owns }))
+            Some((
+                at,
+                if gone {
+                    DrillEventKind::Released
+                } else {
+                    DrillEventKind::Owns
+                },
+            ))
         })
         .collect()
 }

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use hactl::drill::{DRILLS, DrillReport, What};
+use hactl::drill::{DRILLS, DrillEventKind, DrillReport};
 
 use crate::cluster::{Cluster, machines};
 
@@ -170,7 +170,7 @@ fn make(cluster: &Cluster, job: &Job, repeat: u32) {
     // Daemon logs help to explain a single run. Twenty of them are only long.
     for run in &mut report.runs {
         run.timeline
-            .retain(|event| !matches!(event.what, What::Log { .. }));
+            .retain(|event| !matches!(event.what, DrillEventKind::Log { .. }));
     }
     fs::create_dir_all(job.path.parent().unwrap()).unwrap();
     let mut text = serde_json::to_string(&report).unwrap();

@@ -11,7 +11,7 @@ use super::error::AgentError;
 use super::fault::{FaultRequest, FaultState};
 use super::manifest::Manifest;
 use super::observation::Observation;
-use super::observe::Question;
+use super::observe::ObserveRequest;
 use super::peer_key::PeerKey;
 use super::protocol::{Reason, UnitAction};
 use super::reach::{Announced, Reach, ReachQuestion};
@@ -52,14 +52,14 @@ pub struct Activation {
     /// The host rolls the change back unless it is confirmed within this time.
     pub revert_after: Duration,
     /// Credentials for the other nodes of the change, or `None` if there are none.
-    pub peer: Option<PeerSide>,
+    pub peer: Option<PeerCredentials>,
     /// Its part in a simultaneous change of all nodes.
     pub switch: Option<Switch>,
 }
 
 /// One node's credentials for the queries between nodes.
 #[derive(Debug, Clone)]
-pub struct PeerSide {
+pub struct PeerCredentials {
     /// The change's key.
     pub key: PeerKey,
     /// The node's own address, under which the peers query it.
@@ -84,7 +84,7 @@ impl Agent {
     }
 
     /// Reads the host's facts, files, services and runtime state. Changes nothing there.
-    pub async fn observe(&self, question: &Question) -> Result<Observation, AgentError> {
+    pub async fn observe(&self, question: &ObserveRequest) -> Result<Observation, AgentError> {
         let answer = self
             .call(&["observe"], question.stream().as_bytes(), SHORT)
             .await?;
@@ -190,7 +190,7 @@ impl Agent {
         for (unit, action) in &activation.actions {
             let _ = writeln!(stream, "action\t{unit}\t{action}");
         }
-        if let Some(PeerSide { key, address }) = &activation.peer {
+        if let Some(PeerCredentials { key, address }) = &activation.peer {
             let _ = writeln!(stream, "peer\t{}\t{address}", key.digits());
         }
         if let Some(switch) = activation.switch {

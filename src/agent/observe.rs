@@ -27,7 +27,7 @@ const MAX_TEXT: usize = 200;
 
 /// What to observe in addition to the standard set.
 #[derive(Debug, Clone, Default)]
-pub struct Question {
+pub struct ObserveRequest {
     /// Paths to read.
     pub paths: Vec<HostPath>,
     /// Sysctls to read.
@@ -52,7 +52,7 @@ pub struct Question {
     pub probing: Option<Probing>,
 }
 
-impl Question {
+impl ObserveRequest {
     pub(super) fn stream(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.

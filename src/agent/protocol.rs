@@ -415,7 +415,7 @@ mod tests {
         assert_eq!(said(&recorded), words(Ending::VARIANTS));
         let given = words(&[Cause::Cancelled, Cause::Interrupted, Cause::Failed]);
         let own = said(&[
-            "carry_through \"$1\" ",
+            "finalize_commit \"$1\" ",
             "undo \"$1\" expired ",
             "record_outcome \"$1\" incomplete ",
         ]);

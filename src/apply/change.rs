@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::options::ApplyOptions;
-use crate::agent::{LockRequest, PeerSide};
+use crate::agent::{LockRequest, PeerCredentials};
 use crate::model::NodeName;
 use crate::plan::{NodePlan, Plan};
 
@@ -34,12 +34,12 @@ impl<'a> Change<'a> {
     }
 
     /// The credentials with which `node` queries its peers and answers them.
-    pub(super) fn peer_side(&self, node: &NodePlan) -> Option<PeerSide> {
+    pub(super) fn peer_credentials(&self, node: &NodePlan) -> Option<PeerCredentials> {
         let place = node
             .place
             .as_ref()
             .filter(|place| !place.peers.is_empty())?;
-        Some(PeerSide {
+        Some(PeerCredentials {
             key: self.options.peer_key.clone()?,
             address: place.address,
         })

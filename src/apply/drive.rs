@@ -5,38 +5,38 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::change::Change;
-use super::commit::{Coordinator, NodeIndex, Verdict};
-use super::conduct::{Conducted, Moments, conduct};
+use super::driver::{Deadlines, ProtocolRun, run_protocol};
 use super::event::{Event, Step};
+use super::executor::CommandExecutor;
 use super::options::Confirmation;
-use super::orders::Hands;
 use super::outcome::{Failure, FailureCause, Result as ApplyResult};
 use super::outside::{Outside, is_reached_again};
 use super::phases::give_up_prepared;
+use super::protocol::{Coordinator, NodeIndex, ProtocolResult};
 use super::session::Session;
 use super::switch::{APART, Switchboard};
-use crate::agent::{AgentError, LiveFile, Question, Reason, sha256_hex};
+use crate::agent::{AgentError, LiveFile, ObserveRequest, Reason, sha256_hex};
 use crate::health::Problem;
 use crate::plan::{NodePlan, Strategy};
 
 /// The end of a change.
-pub(super) struct Ended {
+pub(super) struct ApplyEnd {
     pub(super) result: ApplyResult,
     /// Whether one node may be confirmed and another not.
     pub(super) is_unsure: bool,
 }
 
 /// One change, from its first activation on.
-pub(super) struct Drive<'a> {
+pub(super) struct ApplyRun<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) change: Change<'a>,
 }
 
-impl Drive<'_> {
+impl ApplyRun<'_> {
     /// Runs until all is decided, or left to the operator.
     ///
     /// After a rollback, VIPs must be reachable from outside as they were `before`.
-    pub(super) async fn run(self, before: &Outside) -> Ended {
+    pub(super) async fn run(self, before: &Outside) -> ApplyEnd {
         let (session, change) = (self.session, self.change);
         let at_once = matches!(change.plan.strategy, Strategy::AtOnce { .. });
         let manual = change.options.confirm == Confirmation::Manual;
@@ -47,15 +47,15 @@ impl Drive<'_> {
         });
         let timeout = change.options.confirm_timeout;
         let begun = Instant::now();
-        let moments = Moments {
+        let deadlines = Deadlines {
             // No confirmation may be in flight when the hosts' timers fire.
-            too_late: begun + timeout.saturating_sub((timeout / 10).max(Duration::from_secs(2))),
-            gave_up: begun
+            confirm_by: begun + timeout.saturating_sub((timeout / 10).max(Duration::from_secs(2))),
+            give_up_at: begun
                 + timeout
                 + change.options.settle_time
                 + if at_once { APART } else { Duration::ZERO },
         };
-        let hands = Hands {
+        let executor = CommandExecutor {
             session,
             change: Some(change),
             nodes: change.nodes().into_iter().cloned().collect(),
@@ -63,30 +63,30 @@ impl Drive<'_> {
             served: before.served.clone(),
             switchboard: Switchboard::new(Some((change.plan, change.plans))),
         };
-        let end = conduct(
-            &hands,
+        let end = run_protocol(
+            &executor,
             coordinator,
-            moments,
+            deadlines,
             &Reason::failed("it was stopped"),
         )
         .await;
-        let is_unsure = end.is_unsure && end.verdict == Verdict::Mixed;
-        Ended {
+        let is_unsure = end.is_unsure && end.verdict == ProtocolResult::Diverged;
+        ApplyEnd {
             result: self.end(end, before).await,
             is_unsure,
         }
     }
 
-    async fn end(self, end: Conducted, before: &Outside) -> ApplyResult {
+    async fn end(self, end: ProtocolRun, before: &Outside) -> ApplyResult {
         let session = self.session;
         let Change {
             plan, plans, tx, ..
         } = self.change;
         let generation = plan.generation;
-        if end.verdict == Verdict::AllNew {
+        if end.verdict == ProtocolResult::Committed {
             return ApplyResult::Applied { generation };
         }
-        if end.verdict == Verdict::Waiting {
+        if end.verdict == ProtocolResult::Pending {
             return ApplyResult::Waiting {
                 generation,
                 deadline: end.waits.unwrap_or_default(),
@@ -97,7 +97,7 @@ impl Drive<'_> {
             errors: vec![FailureCause::OutOfTime],
         });
         let mut problems = Vec::new();
-        if end.verdict == Verdict::Mixed && end.is_unsure {
+        if end.verdict == ProtocolResult::Diverged && end.is_unsure {
             problems.push("could not verify that all nodes ended in the same state".to_owned());
         }
         // The last node first, as before. If the keeper went on alone, the rest cannot be rolled back without it.
@@ -134,7 +134,7 @@ impl Drive<'_> {
 /// cannot roll back, for example because its file system has become read-only, and need not, because it never changed
 /// anything.
 async fn is_back(session: &Session<'_>, plan: &NodePlan, tx: &str) -> bool {
-    match session.undo_again(&plan.node, tx).await {
+    match session.retry_rollback(&plan.node, tx).await {
         Ok(()) => true,
         // Without a journal, nothing live has changed or all of it was rolled back. That does not cover packages.
         Err(AgentError::Failed { .. }) => {
@@ -153,9 +153,9 @@ async fn is_back(session: &Session<'_>, plan: &NodePlan, tx: &str) -> bool {
 
 /// What differs on a node from when the plan was made.
 async fn differences(session: &Session<'_>, plan: &NodePlan) -> Vec<String> {
-    let question = Question {
+    let question = ObserveRequest {
         paths: plan.expected.keys().cloned().collect(),
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let seen = session.afresh(&plan.node, async |agent| agent.observe(&question).await);
     let seen = match seen.await.flatten() {

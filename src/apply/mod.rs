@@ -4,16 +4,16 @@
 //! that was observed on the hosts.
 
 mod change;
-mod commit;
-mod conduct;
 mod drive;
+mod driver;
 mod event;
+mod executor;
 mod fleet;
 mod options;
-mod orders;
 mod outcome;
 mod outside;
 mod phases;
+mod protocol;
 mod prove;
 mod run;
 mod session;
@@ -22,12 +22,12 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{Coordinator, News, NodeIndex, Order, Side, Verdict, Wish};
 pub use event::{Event, Progress, RecoveryDirection, Step};
 pub use fleet::{Fleet, each, over};
 pub use options::{ApplyOptions, Confirmation};
 pub use outcome::{ApplyOutcome, Failure, FailureCause, Result as ApplyResult};
 pub use outside::{announce_and_look, look};
+pub use protocol::{Command, Coordinator, Decision, NodeIndex, ProtocolResult, Reply, Role};
 pub use run::apply;
 pub use session::Session;
-pub use settle::{Member, SettleOutcome, SettleVerb, Waiting, settle};
+pub use settle::{Member, PendingAction, SettleOutcome, Waiting, settle};

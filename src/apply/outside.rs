@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::event::Event;
 use super::fleet::{Fleet, each};
 use super::session::Session;
-use crate::agent::{Agent, Client, Observation, Question, Reach, VipDoors};
+use crate::agent::{Agent, Client, Observation, ObserveRequest, Reach, VipDoors};
 use crate::health::{self, MustAnswer, Problem, Served, VipOwners};
 use crate::model::Node;
 
@@ -82,7 +82,7 @@ fn all_problems(looks: &[Reach], owners: &[VipOwners]) -> Vec<Problem> {
 }
 
 async fn observe(agents: &[&Agent]) -> Vec<Observation> {
-    let question = Question::default();
+    let question = ObserveRequest::default();
     let seen = each(agents, usize::MAX, |agent| agent.observe(&question)).await;
     seen.into_iter().flatten().collect()
 }

@@ -10,7 +10,7 @@ use super::change::Change;
 use super::fleet::{Fleet, each};
 use super::outside::announce_and_look;
 use super::session::Session;
-use crate::agent::{Observation, Phase, Question};
+use crate::agent::{Observation, ObserveRequest, Phase};
 use crate::health::{self, MustAnswer, Problem, Served};
 use crate::model::NodeName;
 use crate::plan::Strategy;
@@ -51,13 +51,13 @@ pub(super) async fn healthy(
     let recovered_by = started + session.owner_patience.min(RECOVERY_PATIENCE);
     let vips = &session.vips;
     let addresses: Vec<IpAddr> = vips.iter().map(|doors| doors.vip).collect();
-    let question = Question {
+    let question = ObserveRequest {
         hooks: options.hooks.clone(),
         peers: match must {
             MustAnswer::All => options.peer_ports.clone(),
             MustAnswer::WhatTheOwnerServes => Vec::new(),
         },
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     loop {
         let looked_at = Instant::now();
@@ -146,7 +146,7 @@ fn has_change(seen: &[Observation], node: &NodeName, tx: &str) -> bool {
 
 /// True if each of these nodes is waiting for its confirmation of the change `tx`.
 pub(super) async fn all_wait(fleet: &Fleet, nodes: &[&NodeName], tx: &str) -> bool {
-    let question = Question::default();
+    let question = ObserveRequest::default();
     let seen = each(fleet.agents(), usize::MAX, |agent| agent.observe(&question)).await;
     let seen: Vec<Observation> = seen.into_iter().flatten().collect();
     nodes.iter().all(|node| {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::change::Change;
-use super::drive::Drive;
+use super::drive::ApplyRun;
 use super::event::Step;
 use super::options::ApplyOptions;
 use super::outcome::{ApplyOutcome, Result as ApplyResult};
@@ -50,7 +50,7 @@ pub async fn apply(
             });
         }
     };
-    let ended = Drive { session, change }.run(&before).await;
+    let ended = ApplyRun { session, change }.run(&before).await;
     match &ended.result {
         // A change that is pending confirmation keeps its locks.
         ApplyResult::Waiting { .. } => {}

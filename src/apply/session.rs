@@ -59,7 +59,7 @@ impl Session<'_> {
     }
 
     /// Asks a node once more, over a fresh connection, to roll back.
-    pub(super) async fn undo_again(&self, name: &NodeName, tx: &str) -> Result<(), AgentError> {
+    pub(super) async fn retry_rollback(&self, name: &NodeName, tx: &str) -> Result<(), AgentError> {
         let again = Reason::failed("it could not be undone at once");
         let answer = self.afresh(name, async |agent| agent.revert(tx, &again).await);
         let answer = answer.await.flatten();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::commit::{Coordinator, Side, Verdict};
-use super::conduct::{Moments, conduct};
-use super::orders::Hands;
+use super::driver::{Deadlines, run_protocol};
+use super::executor::CommandExecutor;
 use super::outcome::Failure;
 use super::outside::is_reached_again;
+use super::protocol::{Coordinator, Decision, ProtocolResult};
 use super::session::Session;
 use super::switch::Switchboard;
 use crate::agent::{Phase, Reason};
@@ -18,7 +18,7 @@ use crate::model::NodeName;
 /// What to do with a pending change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum SettleVerb {
+pub enum PendingAction {
     /// Keep it.
     Confirm,
     /// Roll it back.
@@ -32,7 +32,7 @@ pub struct Member {
     pub node: NodeName,
     /// Its side.
     #[serde(skip)]
-    pub side: Side,
+    pub side: Decision,
     /// The phase it has reached, while the change is in progress there.
     pub phase: Option<Phase>,
 }
@@ -52,7 +52,7 @@ pub struct Waiting {
 #[derive(Debug)]
 pub struct SettleOutcome {
     /// The side of the nodes.
-    pub verdict: Verdict,
+    pub verdict: ProtocolResult,
     /// The first failure, if any.
     pub failure: Option<Failure>,
     /// What the operator has to look at.
@@ -67,20 +67,20 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub async fn settle(
     session: &Session<'_>,
     change: &Waiting,
-    verb: SettleVerb,
+    verb: PendingAction,
     why: &Reason,
 ) -> SettleOutcome {
-    let sides: Vec<Side> = change.members.iter().map(|member| member.side).collect();
+    let sides: Vec<Decision> = change.members.iter().map(|member| member.side).collect();
     let coordinator = match verb {
-        SettleVerb::Confirm => Coordinator::confirm_waiting(&sides),
-        SettleVerb::Cancel => Coordinator::cancel(&sides),
+        PendingAction::Confirm => Coordinator::confirm_waiting(&sides),
+        PendingAction::Cancel => Coordinator::cancel(&sides),
     };
     let begun = Instant::now();
-    let moments = Moments {
-        too_late: begun + change.left.saturating_sub(Duration::from_secs(2)),
-        gave_up: begun + PATIENCE,
+    let deadlines = Deadlines {
+        confirm_by: begun + change.left.saturating_sub(Duration::from_secs(2)),
+        give_up_at: begun + PATIENCE,
     };
-    let hands = Hands {
+    let executor = CommandExecutor {
         session,
         change: None,
         nodes: change
@@ -92,34 +92,34 @@ pub async fn settle(
         served: Served::default(),
         switchboard: Switchboard::new(None),
     };
-    let mut end = conduct(&hands, coordinator, moments, why).await;
+    let mut end = run_protocol(&executor, coordinator, deadlines, why).await;
     let mut problems = Vec::new();
     for (index, said) in std::mem::take(&mut end.not_undone).into_iter().rev() {
-        let node = &hands.nodes[index];
-        let may = hands
+        let node = &executor.nodes[index];
+        let may = executor
             .switchboard
-            .may_go_back(session, &hands.nodes, &change.tx, node)
+            .may_go_back(session, &executor.nodes, &change.tx, node)
             .await;
-        if may && session.undo_again(node, &change.tx).await.is_ok() {
-            hands.switchboard.is_back(node);
+        if may && session.retry_rollback(node, &change.tx).await.is_ok() {
+            executor.switchboard.is_back(node);
         } else {
             problems.push(said);
         }
     }
-    if end.verdict == Verdict::Mixed && !end.is_unsure && problems.is_empty() {
-        end.verdict = Verdict::AllOld;
+    if end.verdict == ProtocolResult::Diverged && !end.is_unsure && problems.is_empty() {
+        end.verdict = ProtocolResult::RolledBack;
     }
-    if end.verdict == Verdict::AllOld {
+    if end.verdict == ProtocolResult::RolledBack {
         let outside = is_reached_again(session, None).await;
         problems.extend(outside.iter().map(Problem::to_string));
         if !problems.is_empty() {
-            end.verdict = Verdict::Mixed;
+            end.verdict = ProtocolResult::Diverged;
         }
     }
     match end.verdict {
-        Verdict::Waiting => {}
-        Verdict::Mixed if end.is_unsure => {
-            session.unlock_but(hands.nodes.iter(), &change.tx).await;
+        ProtocolResult::Pending => {}
+        ProtocolResult::Diverged if end.is_unsure => {
+            session.unlock_but(executor.nodes.iter(), &change.tx).await;
         }
         _ => session.unlock_all(&change.tx).await,
     }

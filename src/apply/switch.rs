@@ -75,7 +75,7 @@ impl Switchboard {
     }
 
     /// Runs `activation`, and sends the node its signals meanwhile.
-    pub(super) async fn conduct(
+    pub(super) async fn coordinate(
         &self,
         agent: &Agent,
         tx: &str,

@@ -60,7 +60,7 @@ pub fn predictions(cluster: &Cluster, keepalived: Version) -> Vec<Prediction> {
             .iter()
             .filter(|takeover| takeover.instance == instance.name);
         let own: Vec<&Takeover> = own.filter(|takeover| !takeover.is_last).collect();
-        let Some((preferred, _)) = instance.ladder.first() else {
+        let Some((preferred, _)) = instance.priority_order.first() else {
             continue;
         };
         let faults: Vec<FaultCost> = Fault::ALL

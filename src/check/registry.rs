@@ -1,8 +1,8 @@
 //! Every rule that hactl knows, collected from the families.
 
 use super::families::{
-    addresses, course, files, health, kernel, ladder, limits, network, password, protocol, raw,
-    running, scripts, servers, simulation, sockets, upstreams, versions,
+    addresses, course, files, health, kernel, limits, network, password, priority_order, protocol,
+    raw, running, scripts, servers, simulation, sockets, upstreams, versions,
 };
 use super::rule::{Check, Rule};
 use crate::model::UnitId;
@@ -16,7 +16,7 @@ pub fn rules() -> Vec<&'static Rule> {
         files::RULES,
         health::RULES,
         kernel::RULES,
-        ladder::RULES,
+        priority_order::RULES,
         limits::RULES,
         network::RULES,
         password::RULES,

@@ -55,7 +55,7 @@ fn predictions_are_what_was_measured_less_the_machines_own_time() {
         on_failure: weight(-20),
         keepalived: BY_CHECKS,
     };
-    let ladder = |version, advert_ms| Setup {
+    let priority_order = |version, advert_ms| Setup {
         version,
         advert_ms,
         priorities: [254, 252, 250],
@@ -79,13 +79,13 @@ fn predictions_are_what_was_measured_less_the_machines_own_time() {
         (weighted(), NginxKilled, 293..=342, 110),
         (weighted(), NodeLost, 427..=427, 110),
         (weighted(), KeepalivedStopped, 112..=112, 110),
-        (ladder(V2, 1000), NginxKilled, 121..=135, 120),
-        (ladder(V2, 1000), NodeLost, 3_070..=3_070, 110),
-        (ladder(V2, 1000), KeepalivedStopped, 112..=112, 110),
-        (ladder(V3, 50), NginxKilled, 16..=25, 30),
-        (ladder(V3, 50), NodeLost, 216..=216, 110),
-        (ladder(V3, 50), KeepalivedStopped, 7..=7, 30),
-        (ladder(V3, 30), NodeLost, 95..=98, 30),
+        (priority_order(V2, 1000), NginxKilled, 121..=135, 120),
+        (priority_order(V2, 1000), NodeLost, 3_070..=3_070, 110),
+        (priority_order(V2, 1000), KeepalivedStopped, 112..=112, 110),
+        (priority_order(V3, 50), NginxKilled, 16..=25, 30),
+        (priority_order(V3, 50), NodeLost, 216..=216, 110),
+        (priority_order(V3, 50), KeepalivedStopped, 7..=7, 30),
+        (priority_order(V3, 30), NodeLost, 95..=98, 30),
     ] {
         let gap = first_takeover(&setup, fault).gap.expect("a takeover");
         let bridged = match fault {

@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use crate::lab::LabError;
 use crate::ops::{DemoError, OpsError};
-use crate::view::Complaint;
+use crate::view::ErrorReport;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -65,14 +65,14 @@ impl CliError {
         }
     }
 
-    pub(super) fn complaint(&self) -> Complaint {
+    pub(super) fn complaint(&self) -> ErrorReport {
         match self {
-            Self::Usage { message, help } => Complaint::new(message).help(help),
-            Self::Ops(error) => Complaint::of_ops(error),
-            Self::Lab(error) => Complaint::of_lab(error),
-            Self::Machine { message, cause } => Complaint::new(message).detail(cause.to_string()),
-            Self::Interrupted => Complaint::new("stopped on request; nothing was changed"),
-            Self::Abandoned => Complaint::new("stopped on request while the change was in progress").help(
+            Self::Usage { message, help } => ErrorReport::new(message).help(help),
+            Self::Ops(error) => ErrorReport::of_ops(error),
+            Self::Lab(error) => ErrorReport::of_lab(error),
+            Self::Machine { message, cause } => ErrorReport::new(message).detail(cause.to_string()),
+            Self::Interrupted => ErrorReport::new("stopped on request; nothing was changed"),
+            Self::Abandoned => ErrorReport::new("stopped on request while the change was in progress").help(
                 "check the outcome with `hactl status`; hosts roll an unconfirmed change back when their timers end",
             ),
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use crate::agent::{AgentError, Ending, FailureCode, Outcome};
-use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, SettleVerb};
+use crate::apply::{ApplyOutcome, ApplyResult, Failure, FailureCause, PendingAction};
 use crate::ops::{OpsError, SettleEnd, SettleRefusal, SettleReport};
 
 /// The outcome of a command, as observed.
@@ -115,23 +115,22 @@ impl Exit {
     /// The exit code of confirming or cancelling a change.
     pub(crate) fn of_settled(report: &SettleReport) -> Self {
         match (&report.end, report.verb) {
-            (SettleEnd::AllNew, SettleVerb::Confirm) | (SettleEnd::AllOld, SettleVerb::Cancel) => {
-                Self::Done
-            }
+            (SettleEnd::Committed, PendingAction::Confirm)
+            | (SettleEnd::RolledBack, PendingAction::Cancel) => Self::Done,
             // A script must not mistake a change that was rolled back for one that was kept, or the reverse.
             (SettleEnd::Nothing { last }, verb) => {
                 let is_kept = |(_, outcome): &(_, Outcome)| outcome.result == Ending::Confirmed;
                 let is_so = match verb {
-                    SettleVerb::Confirm => last.iter().all(is_kept),
-                    SettleVerb::Cancel => !last.iter().any(is_kept),
+                    PendingAction::Confirm => last.iter().all(is_kept),
+                    PendingAction::Cancel => !last.iter().any(is_kept),
                 };
                 if is_so { Self::Done } else { Self::Unchanged }
             }
-            (SettleEnd::AllOld, SettleVerb::Confirm) => Self::RolledBack,
-            (SettleEnd::AllNew, SettleVerb::Cancel) | (SettleEnd::Waiting { .. }, _) => {
+            (SettleEnd::RolledBack, PendingAction::Confirm) => Self::RolledBack,
+            (SettleEnd::Committed, PendingAction::Cancel) | (SettleEnd::Pending { .. }, _) => {
                 Self::Unchanged
             }
-            (SettleEnd::Mixed { .. }, _) => Self::Mixed,
+            (SettleEnd::Diverged { .. }, _) => Self::Mixed,
         }
     }
 

@@ -14,10 +14,10 @@ use super::options::{ConsentArgs, HostArgs, parse_node};
 use crate::drill::{Comparison, DRILLS, Drill, DrillReport, DrillRun, Verdict};
 use crate::model::NodeName;
 use crate::ops::{
-    self, CutShort, DrillIntent, DrillProgress, Earlier, Events, FailoverOutcome, FailoverRequest,
-    OpsError, Recovery, Stamped,
+    self, DrillPlan, DrillProgress, Earlier, Events, FailoverOutcome, FailoverRequest,
+    Interruption, OpsError, Recovery, Stamped,
 };
-use crate::view::{Complaint, Drills, drill_junit, drill_page};
+use crate::view::{Drills, ErrorReport, drill_junit, drill_page};
 
 /// Inject faults on the node that owns the VIP and measure what clients see.
 #[derive(Debug, Args)]
@@ -139,7 +139,7 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
     for path in args.junit.iter().chain(&args.html) {
         ops::try_to_write_drills(path)?;
     }
-    let agree = |intents: &[DrillIntent], recovery: &Recovery| {
+    let agree = |intents: &[DrillPlan], recovery: &Recovery| {
         app.ui.announce_drills(intents, recovery);
         args.consent.yes || app.ui.ask_drills(intents, &|| app.is_stopped())
     };
@@ -176,7 +176,7 @@ pub(super) fn run(args: &FailoverTestArgs, app: &App) -> Result<Exit, CliError> 
         // The drills have run and were shown: failing to save them does not change the outcome.
         match ops::keep_drills(report) {
             Ok(path) => app.ui.tell_kept(&path),
-            Err(error) => app.ui.complain(&Complaint::of_ops(&error)),
+            Err(error) => app.ui.complain(&ErrorReport::of_ops(&error)),
         }
     }
     Ok(exit)
@@ -246,7 +246,7 @@ fn write(
             })
             .and_then(|text| ops::write_drills(path, &text));
         if let Err(error) = written {
-            app.ui.complain(&Complaint::of_ops(&error));
+            app.ui.complain(&ErrorReport::of_ops(&error));
             exit = Exit::Unchanged;
         }
     }
@@ -268,8 +268,8 @@ fn exit_of(outcome: &FailoverOutcome) -> Exit {
     let runs = &outcome.report.runs;
     let is_lost = |run: &DrillRun| !run.new.recovered || run.after.is_none();
     match outcome.cut_short {
-        Some(CutShort::NotRecovered { .. }) => Exit::Mixed,
-        Some(CutShort::Stopped { .. }) => Exit::Unchanged,
+        Some(Interruption::NotRecovered { .. }) => Exit::Mixed,
+        Some(Interruption::Stopped { .. }) => Exit::Unchanged,
         None if runs.iter().any(is_lost) => Exit::Mixed,
         None if outcome.report.verdict() != Verdict::Passed => Exit::OverBudget,
         None => Exit::Done,

@@ -15,8 +15,8 @@ use super::{
     apply, check, failover_test, generate, history, init, lab, lock, plan, render, rollback,
     settle, status,
 };
-use crate::apply::SettleVerb;
-use crate::view::{Complaint, Ui, UiOptions};
+use crate::apply::PendingAction;
+use crate::view::{ErrorReport, Ui, UiOptions};
 
 /// Parses the arguments, runs the command, and reports its outcome.
 pub fn main() -> ExitCode {
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
         // The output is lost, which must not look like success.
         Err(cause) => {
             let complaint =
-                Complaint::new("cannot write to standard output").detail(cause.to_string());
+                ErrorReport::new("cannot write to standard output").detail(cause.to_string());
             ui.complain(&complaint);
             exit.max(Exit::Unchanged).into()
         }
@@ -55,8 +55,8 @@ fn run(verb: Verb, app: &App) -> Result<Exit, CliError> {
         Verb::Render(args) => render::run(&args, app),
         Verb::Plan(args) => plan::run(&args, app),
         Verb::Apply(args) => apply::run(&args, app),
-        Verb::Confirm(args) => settle::run(SettleVerb::Confirm, &args.hosts, app),
-        Verb::Cancel(args) => settle::run(SettleVerb::Cancel, &args.hosts, app),
+        Verb::Confirm(args) => settle::run(PendingAction::Confirm, &args.hosts, app),
+        Verb::Cancel(args) => settle::run(PendingAction::Cancel, &args.hosts, app),
         Verb::Rollback(args) => rollback::run(&args, app),
         Verb::Lock(args) => lock::run(&args, app),
         Verb::History(args) => history::run(&args, app),

@@ -6,7 +6,7 @@ use super::app::App;
 use super::error::CliError;
 use super::exit::Exit;
 use super::options::HostArgs;
-use crate::apply::{Event, SettleVerb};
+use crate::apply::{Event, PendingAction};
 use crate::ops::{self, Events, SettleRequest, Stamped};
 
 /// Confirm the pending change.
@@ -30,7 +30,7 @@ pub struct CancelArgs {
 }
 
 /// Confirms or cancels the pending change.
-pub(super) fn run(verb: SettleVerb, hosts: &HostArgs, app: &App) -> Result<Exit, CliError> {
+pub(super) fn run(verb: PendingAction, hosts: &HostArgs, app: &App) -> Result<Exit, CliError> {
     let view = app.ui.follow_settling(verb);
     let tell = |event: &Stamped<Event>| view.event(event);
     let events = Events::new(&tell);

@@ -95,7 +95,10 @@ fn compare(cluster: &Cluster) {
                 own.down_timer_adverts,
                 u32::from(cluster.vrrp.down_timer_adverts.get())
             );
-            let priority = wanted.ladder.iter().find(|(name, _)| *name == node.name);
+            let priority = wanted
+                .priority_order
+                .iter()
+                .find(|(name, _)| *name == node.name);
             assert_eq!(
                 Some(own.priority),
                 priority.map(|(_, priority)| priority.get())

@@ -132,7 +132,7 @@ fn trend(then: &[f64], now: &[f64], resolution_ms: f64) -> Trend {
         return Trend::TooFew;
     }
     // A fixed seed: the same runs always get the same verdict.
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = SplitMix64(0x9e37_79b9_7f4a_7c15);
     let mut differences: Vec<f64> = (0..RESAMPLINGS)
         .map(|_| dice.median(now) - dice.median(then))
         .collect();
@@ -151,9 +151,9 @@ fn trend(then: &[f64], now: &[f64], resolution_ms: f64) -> Trend {
 }
 
 /// `SplitMix64`. The numbers need a good distribution and need not be unpredictable.
-struct Dice(u64);
+struct SplitMix64(u64);
 
-impl Dice {
+impl SplitMix64 {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
@@ -194,7 +194,7 @@ mod tests {
     /// Two samples of one distribution are rarely reported as different.
     #[test]
     fn chance_is_seldom_taken_for_a_trend() {
-        let mut dice = Dice(7);
+        let mut dice = SplitMix64(7);
         let mut draw = |count: usize| -> Vec<f64> {
             // Between 20 and 420, denser near 20.
             let one = |bits: u64| {

@@ -9,7 +9,7 @@
 //! out.
 
 use super::expect::Expect;
-use super::record::{Adverts, DrillRun, Event, Millis, Violation, What};
+use super::record::{Adverts, DrillEventKind, DrillRun, Event, Millis, Violation};
 use super::spans::{Span, any, both, grown, none, spans};
 use super::window::{Mark, Window};
 use crate::model::NodeName;
@@ -315,12 +315,12 @@ const MIN_UNANSWERED_MS: f64 = 100.0;
 
 /// The periods in which `window` is open in `run`.
 fn open(run: &DrillRun, window: Window, advert_ms: f64) -> Vec<Span> {
-    let is_fault = |event: &&Event| matches!(event.what, What::Fault { .. });
+    let is_fault = |event: &&Event| matches!(event.what, DrillEventKind::Fault { .. });
     let faults = run.timeline.iter().filter(is_fault);
     faults
         .map(|fault| {
             let heals = |event: &&Event| {
-                event.what == What::Healed
+                event.what == DrillEventKind::Healed
                     && event.at_ms >= fault.at_ms
                     && (event.node.is_none() || fault.node.is_none() || event.node == fault.node)
             };
@@ -349,7 +349,7 @@ pub struct NodeSpans {
 impl DrillRun {
     /// The states of `node` over time. A period is infinite where the watch did not see it begin or end.
     pub fn spans(&self, node: &NodeName) -> NodeSpans {
-        let changes = |initially: bool, read: fn(&What) -> Option<bool>| {
+        let changes = |initially: bool, read: fn(&DrillEventKind) -> Option<bool>| {
             let own = self.timeline.iter();
             let own = own.filter(|event| event.node.as_ref() == Some(node));
             spans(
@@ -359,18 +359,18 @@ impl DrillRun {
         };
         NodeSpans {
             owns: changes(*node == self.from, |what| match what {
-                What::Owns => Some(true),
-                What::Released => Some(false),
+                DrillEventKind::Owns => Some(true),
+                DrillEventKind::Released => Some(false),
                 _ => None,
             }),
             silent: changes(false, |what| match what {
-                What::Silent => Some(true),
-                What::Serves => Some(false),
+                DrillEventKind::Silent => Some(true),
+                DrillEventKind::Serves => Some(false),
                 _ => None,
             }),
             cut: changes(false, |what| match what {
-                What::Cut => Some(true),
-                What::Joined => Some(false),
+                DrillEventKind::Cut => Some(true),
+                DrillEventKind::Joined => Some(false),
                 _ => None,
             }),
         }
@@ -397,14 +397,20 @@ fn causes(run: &DrillRun, expect: Expect) -> Vec<Cause<'_>> {
     for event in &run.timeline {
         let Some(node) = &event.node else { continue };
         let kind = match &event.what {
-            What::Fault { .. } if !expect.moves_vip => continue,
-            What::Fault { .. } | What::Silent | What::Cut => CauseKind::Trouble,
-            What::State { state } if state == "FAULT" && expect.nobody_resigns => continue,
-            What::State { state } if matches!(state.as_str(), "FAULT" | "STOP") => {
+            DrillEventKind::Fault { .. } if !expect.moves_vip => continue,
+            DrillEventKind::Fault { .. } | DrillEventKind::Silent | DrillEventKind::Cut => {
                 CauseKind::Trouble
             }
-            What::Healed | What::Serves | What::Joined => CauseKind::Return,
-            What::State { state } if state == "BACKUP" => CauseKind::Return,
+            DrillEventKind::State { state } if state == "FAULT" && expect.nobody_resigns => {
+                continue;
+            }
+            DrillEventKind::State { state } if matches!(state.as_str(), "FAULT" | "STOP") => {
+                CauseKind::Trouble
+            }
+            DrillEventKind::Healed | DrillEventKind::Serves | DrillEventKind::Joined => {
+                CauseKind::Return
+            }
+            DrillEventKind::State { state } if state == "BACKUP" => CauseKind::Return,
             _ => continue,
         };
         // Only a node that failed can return.

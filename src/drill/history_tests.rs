@@ -6,7 +6,7 @@ use super::expect::Expect;
 use super::history::{CHECKS, Check, judge};
 use super::kind::Drill;
 use super::record::{
-    Adverts, ClockOffset, DrillRun, Event, LostStretch, Requests, Violation, What,
+    Adverts, ClockOffset, DrillEventKind, DrillRun, Event, LostStretch, Requests, Violation,
 };
 use super::window::{Mark, Window};
 use crate::model::NodeName;
@@ -20,7 +20,7 @@ fn name(node: &str) -> NodeName {
     NodeName::new(node).unwrap()
 }
 
-fn event(at_ms: f64, node: &str, what: What) -> Event {
+fn event(at_ms: f64, node: &str, what: DrillEventKind) -> Event {
     Event {
         at_ms,
         node: Some(name(node)),
@@ -28,14 +28,14 @@ fn event(at_ms: f64, node: &str, what: What) -> Event {
     }
 }
 
-fn fault() -> What {
-    What::Fault {
+fn fault() -> DrillEventKind {
+    DrillEventKind::Fault {
         name: "nginx-kill".to_owned(),
     }
 }
 
-fn state(state: &str) -> What {
-    What::State {
+fn state(state: &str) -> DrillEventKind {
+    DrillEventKind::State {
         state: state.to_owned(),
     }
 }
@@ -80,17 +80,17 @@ fn found(run: &DrillRun) -> Vec<Violation> {
 /// nginx dies on lb1, lb2 takes over, and lb1 takes the VIP back when its nginx answers again.
 fn killed() -> Vec<Event> {
     vec![
-        event(-400.0, "lb1", What::Owns),
-        event(-400.0, "lb1", What::Serves),
-        event(-400.0, "lb2", What::Serves),
+        event(-400.0, "lb1", DrillEventKind::Owns),
+        event(-400.0, "lb1", DrillEventKind::Serves),
+        event(-400.0, "lb2", DrillEventKind::Serves),
         event(0.0, "lb1", fault()),
-        event(1.0, "lb1", What::Silent),
+        event(1.0, "lb1", DrillEventKind::Silent),
         event(5.0, "lb1", state("FAULT")),
-        event(6.0, "lb1", What::Released),
-        event(9.0, "lb1", What::Serves),
-        event(16.0, "lb2", What::Owns),
-        event(800.0, "lb2", What::Released),
-        event(801.0, "lb1", What::Owns),
+        event(6.0, "lb1", DrillEventKind::Released),
+        event(9.0, "lb1", DrillEventKind::Serves),
+        event(16.0, "lb2", DrillEventKind::Owns),
+        event(800.0, "lb2", DrillEventKind::Released),
+        event(801.0, "lb1", DrillEventKind::Owns),
     ]
 }
 
@@ -98,20 +98,20 @@ fn killed() -> Vec<Event> {
 fn cascade() -> Vec<Event> {
     vec![
         event(0.0, "lb1", fault()),
-        event(0.0, "lb1", What::Cut),
-        event(0.0, "lb1", What::Released),
-        event(90.0, "lb2", What::Owns),
+        event(0.0, "lb1", DrillEventKind::Cut),
+        event(0.0, "lb1", DrillEventKind::Released),
+        event(90.0, "lb2", DrillEventKind::Owns),
         event(2000.0, "lb2", fault()),
-        event(2000.0, "lb2", What::Cut),
-        event(2000.0, "lb2", What::Released),
-        event(2090.0, "lb3", What::Owns),
-        event(4000.0, "lb2", What::Joined),
-        event(4400.0, "lb3", What::Released),
-        event(4401.0, "lb2", What::Owns),
-        event(6000.0, "lb1", What::Healed),
-        event(6000.0, "lb1", What::Joined),
-        event(6300.0, "lb2", What::Released),
-        event(6301.0, "lb1", What::Owns),
+        event(2000.0, "lb2", DrillEventKind::Cut),
+        event(2000.0, "lb2", DrillEventKind::Released),
+        event(2090.0, "lb3", DrillEventKind::Owns),
+        event(4000.0, "lb2", DrillEventKind::Joined),
+        event(4400.0, "lb3", DrillEventKind::Released),
+        event(4401.0, "lb2", DrillEventKind::Owns),
+        event(6000.0, "lb1", DrillEventKind::Healed),
+        event(6000.0, "lb1", DrillEventKind::Joined),
+        event(6300.0, "lb2", DrillEventKind::Released),
+        event(6301.0, "lb1", DrillEventKind::Owns),
     ]
 }
 
@@ -137,7 +137,7 @@ fn what_a_clock_may_explain_is_no_violation_and_a_little_more_is() {
     // lb1's release is seen 33 ms after lb2's takeover: together, both clocks may be off by 3 ms, and a handover may
     // take 30 ms.
     let late = moved(killed(), 6, 43.0);
-    let late = without(late, |event| event.what == What::Silent);
+    let late = without(late, |event| event.what == DrillEventKind::Silent);
     assert_eq!(found(&run(1.5, late.clone())), []);
     let lb1_lb2 = vec![name("lb1"), name("lb2")];
     let [
@@ -164,13 +164,18 @@ fn what_a_clock_may_explain_is_no_violation_and_a_little_more_is() {
 }
 
 fn is_trouble(event: &Event) -> bool {
-    matches!(event.what, What::Fault { .. } | What::Silent | What::Cut)
-        || event.what == state("FAULT")
+    matches!(
+        event.what,
+        DrillEventKind::Fault { .. } | DrillEventKind::Silent | DrillEventKind::Cut
+    ) || event.what == state("FAULT")
         || event.what == state("STOP")
 }
 
 fn is_return(event: &Event) -> bool {
-    matches!(event.what, What::Healed | What::Joined | What::Serves)
+    matches!(
+        event.what,
+        DrillEventKind::Healed | DrillEventKind::Joined | DrillEventKind::Serves
+    )
 }
 
 /// The history of [`killed`], modified.
@@ -183,8 +188,8 @@ fn changed(change: impl FnOnce(&mut Vec<Event>)) -> DrillRun {
 /// The same, and a while later `lb` gets the VIP from `from`.
 fn and_then(from: &str, lb: &str) -> DrillRun {
     changed(|timeline| {
-        timeline.push(event(3000.0, from, What::Released));
-        timeline.push(event(3001.0, lb, What::Owns));
+        timeline.push(event(3000.0, from, DrillEventKind::Released));
+        timeline.push(event(3001.0, lb, DrillEventKind::Owns));
     })
 }
 
@@ -197,7 +202,7 @@ fn bad() -> Vec<(&'static str, DrillRun)> {
 }
 
 fn bad_owners() -> Vec<(&'static str, DrillRun)> {
-    let gone = |event: &Event| event.what == What::Owns && event.at_ms > 0.0;
+    let gone = |event: &Event| event.what == DrillEventKind::Owns && event.at_ms > 0.0;
     let later = |what| changed(|timeline| timeline.insert(9, event(100.0, "lb2", what)));
     vec![
         (
@@ -206,8 +211,14 @@ fn bad_owners() -> Vec<(&'static str, DrillRun)> {
         ),
         ("nobody for 130 ms", run(0.5, moved(killed(), 8, 120.0))),
         ("nobody until the end", run(0.5, without(killed(), gone))),
-        ("lb2 has it, but nginx is dead there", later(What::Silent)),
-        ("lb2 has it, but nobody reaches it", later(What::Cut)),
+        (
+            "lb2 has it, but nginx is dead there",
+            later(DrillEventKind::Silent),
+        ),
+        (
+            "lb2 has it, but nobody reaches it",
+            later(DrillEventKind::Cut),
+        ),
     ]
 }
 
@@ -220,8 +231,8 @@ fn bad_takeovers() -> Vec<(&'static str, DrillRun)> {
             "lb1's trouble does not explain lb3's takeover from lb2",
             changed(|timeline| {
                 timeline.truncate(9);
-                timeline.push(event(3000.0, "lb2", What::Released));
-                timeline.push(event(3001.0, "lb3", What::Owns));
+                timeline.push(event(3000.0, "lb2", DrillEventKind::Released));
+                timeline.push(event(3001.0, "lb3", DrillEventKind::Owns));
             }),
         ),
         ("one fault explains one takeover", and_then("lb1", "lb2")),
@@ -230,25 +241,25 @@ fn bad_takeovers() -> Vec<(&'static str, DrillRun)> {
             "who never had it cannot take it back",
             good(vec![
                 event(0.0, "lb2", fault()),
-                event(500.0, "lb2", What::Healed),
-                event(900.0, "lb1", What::Released),
-                event(901.0, "lb2", What::Owns),
+                event(500.0, "lb2", DrillEventKind::Healed),
+                event(900.0, "lb1", DrillEventKind::Released),
+                event(901.0, "lb2", DrillEventKind::Owns),
             ]),
         ),
         (
             "a bystander's trouble explains nothing",
             good(vec![
                 event(0.0, "lb3", fault()),
-                event(20.0, "lb1", What::Released),
-                event(25.0, "lb2", What::Owns),
+                event(20.0, "lb1", DrillEventKind::Released),
+                event(25.0, "lb2", DrillEventKind::Owns),
             ]),
         ),
         (
             "what nobody was away from is no return",
             good(vec![
-                event(10.0, "lb1", What::Serves),
-                event(20.0, "lb1", What::Released),
-                event(25.0, "lb1", What::Owns),
+                event(10.0, "lb1", DrillEventKind::Serves),
+                event(20.0, "lb1", DrillEventKind::Released),
+                event(25.0, "lb1", DrillEventKind::Owns),
             ]),
         ),
     ]
@@ -322,9 +333,9 @@ fn what_a_drill_is_expected_to_do_is_no_violation() {
     // VRRP is blocked from 0 to 3000: lb2 takes over, and lb1 keeps the VIP.
     let split = vec![
         event(0.0, "lb1", fault()),
-        event(200.0, "lb2", What::Owns),
-        event(3000.0, "lb1", What::Healed),
-        event(3140.0, "lb2", What::Released),
+        event(200.0, "lb2", DrillEventKind::Owns),
+        event(3000.0, "lb1", DrillEventKind::Healed),
+        event(3140.0, "lb2", DrillEventKind::Released),
     ];
     let expecting = |to, plus_ms, plus_adverts| Expect {
         two_owners: Some(Window {
@@ -362,8 +373,8 @@ fn a_fault_that_shall_not_move_the_vip_explains_no_takeover_but_what_it_leads_to
     let judged = |timeline: &[Event]| judge(&run(0.5, timeline.to_vec()), expect, ADVERTS, &CHECKS);
     let mut lossy = vec![
         event(0.0, "lb1", fault()),
-        event(100.0, "lb1", What::Released),
-        event(101.0, "lb2", What::Owns),
+        event(100.0, "lb1", DrillEventKind::Released),
+        event(101.0, "lb2", DrillEventKind::Owns),
     ];
     assert_eq!(judged(&lossy).len(), 1);
     lossy.insert(1, event(99.0, "lb1", state("FAULT")));
@@ -379,17 +390,17 @@ fn where_nobody_may_resign_fault_explains_no_takeover_and_there_is_an_owner_at_a
     };
     let judged = |timeline: &[Event]| judge(&run(0.5, timeline.to_vec()), expect, ADVERTS, &CHECKS);
     let stays = [
-        event(-400.0, "lb1", What::Owns),
+        event(-400.0, "lb1", DrillEventKind::Owns),
         event(0.0, "lb1", fault()),
-        event(2000.0, "lb1", What::Healed),
+        event(2000.0, "lb1", DrillEventKind::Healed),
     ];
     assert_eq!(judged(&stays), []);
     let resigns = [
-        event(-400.0, "lb1", What::Owns),
+        event(-400.0, "lb1", DrillEventKind::Owns),
         event(0.0, "lb1", fault()),
         event(1500.0, "lb1", state("FAULT")),
-        event(1500.5, "lb1", What::Released),
-        event(1502.0, "lb2", What::Owns),
+        event(1500.5, "lb1", DrillEventKind::Released),
+        event(1502.0, "lb2", DrillEventKind::Owns),
     ];
     let found = judged(&resigns);
     let unexplained =
@@ -397,7 +408,7 @@ fn where_nobody_may_resign_fault_explains_no_takeover_and_there_is_an_owner_at_a
     assert!(found.iter().any(unexplained), "{found:?}");
     // No node takes over. 50 ms without an owner are within the run's budget, but not allowed here.
     let mut nobody = resigns[..4].to_vec();
-    nobody.push(event(1550.5, "lb1", What::Owns));
+    nobody.push(event(1550.5, "lb1", DrillEventKind::Owns));
     let found = judged(&nobody);
     assert!(
         found
@@ -411,8 +422,8 @@ fn where_nobody_may_resign_fault_explains_no_takeover_and_there_is_an_owner_at_a
 #[test]
 fn two_may_take_over_for_the_same_reason() {
     let mut timeline = killed();
-    timeline.insert(9, event(16.4, "lb3", What::Owns));
-    timeline.insert(10, event(16.6, "lb3", What::Released));
+    timeline.insert(9, event(16.4, "lb3", DrillEventKind::Owns));
+    timeline.insert(10, event(16.6, "lb3", DrillEventKind::Released));
     assert_eq!(found(&run(0.5, timeline)), []);
 }
 
@@ -454,12 +465,12 @@ impl Story {
                 timeline.push(event(now + self.off[node], ["lb1", "lb2"][node], what));
             };
             at(0.0, 0, fault());
-            at(0.5, 0, What::Silent);
-            at(release, 0, What::Released);
-            at(takeover, 1, What::Owns);
-            at(healed, 0, What::Serves);
-            at(back, 1, What::Released);
-            at(0.1, 0, What::Owns);
+            at(0.5, 0, DrillEventKind::Silent);
+            at(release, 0, DrillEventKind::Released);
+            at(takeover, 1, DrillEventKind::Owns);
+            at(healed, 0, DrillEventKind::Serves);
+            at(back, 1, DrillEventKind::Released);
+            at(0.1, 0, DrillEventKind::Owns);
             now += 1000.0;
         }
         timeline.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
@@ -469,7 +480,7 @@ impl Story {
         }
     }
 
-    fn index_of(run: &DrillRun, node: &str, what: &What, round: usize) -> usize {
+    fn index_of(run: &DrillRun, node: &str, what: &DrillEventKind, round: usize) -> usize {
         let of = |event: &Event| event.node == Some(name(node)) && event.what == *what;
         let mut places = (0..run.timeline.len()).filter(|index| of(&run.timeline[*index]));
         places.nth(round).unwrap()
@@ -494,9 +505,9 @@ proptest! {
         let mut run = story.run();
         let round = round % story.rounds.len();
         // lb2 releases the VIP only after lb1 has taken it back.
-        let takes = Story::index_of(&run, "lb1", &What::Owns, round);
+        let takes = Story::index_of(&run, "lb1", &DrillEventKind::Owns, round);
         let after = run.timeline[takes].at_ms + 30.0 + 2.0 * story.error + by;
-        let lets_go = Story::index_of(&run, "lb2", &What::Released, round);
+        let lets_go = Story::index_of(&run, "lb2", &DrillEventKind::Released, round);
         run.timeline[lets_go].at_ms = after;
         let found = found(&sorted(run));
         let is_it = |one: &Violation| matches!(one, Violation::TwoOwners { .. });
@@ -507,8 +518,8 @@ proptest! {
     fn a_gap_beyond_the_budget_is_found(story in stories(), round in 0..4_usize, by in 0.1..50.0_f64) {
         let mut run = story.run();
         let round = round % story.rounds.len();
-        let gone = Story::index_of(&run, "lb1", &What::Silent, round);
-        let takes = Story::index_of(&run, "lb2", &What::Owns, round);
+        let gone = Story::index_of(&run, "lb1", &DrillEventKind::Silent, round);
+        let takes = Story::index_of(&run, "lb2", &DrillEventKind::Owns, round);
         let at = run.timeline[gone].at_ms + 100.0 + 2.0 * story.error + by;
         run.timeline[takes].at_ms = at;
         let found = found(&sorted(run));
@@ -519,14 +530,14 @@ proptest! {
     fn a_takeover_whose_cause_is_taken_away_is_found(story in stories(), round in 0..4_usize, back in any::<bool>()) {
         let mut run = story.run();
         let round = round % story.rounds.len();
-        let takes = Story::index_of(&run, if back { "lb1" } else { "lb2" }, &What::Owns, round);
+        let takes = Story::index_of(&run, if back { "lb1" } else { "lb2" }, &DrillEventKind::Owns, round);
         let (at, to) = (run.timeline[takes].at_ms, run.timeline[takes].node.clone().unwrap());
         let causes = if back {
-            vec![Story::index_of(&run, "lb1", &What::Serves, round)]
+            vec![Story::index_of(&run, "lb1", &DrillEventKind::Serves, round)]
         } else {
             vec![
                 Story::index_of(&run, "lb1", &fault(), round),
-                Story::index_of(&run, "lb1", &What::Silent, round),
+                Story::index_of(&run, "lb1", &DrillEventKind::Silent, round),
             ]
         };
         for cause in causes.into_iter().rev() {

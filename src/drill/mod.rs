@@ -38,9 +38,11 @@ pub use measure::{downloads, requests};
 pub use phases::{next_owner, phases, time_to_return};
 pub use probe::Probe;
 pub use record::{
-    Adverts, Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch,
-    Millis, Phases, Predicted, Requests, Violation, What,
+    Adverts, Beside, ClockOffset, Downloads, DrillEventKind, DrillReport, DrillRun, Event, Held,
+    LostStretch, Millis, Phases, Predicted, Requests, Violation,
 };
 pub use spans::Span;
-pub use stats::{Against, BesideStats, Bucket, DrillStats, MACHINES_OWN_MS, Spread, Verdict};
+pub use stats::{
+    BesideStats, Bucket, DrillStats, MEASUREMENT_OVERHEAD_MS, PredictionResult, Spread, Verdict,
+};
 pub use window::{Mark, Window};

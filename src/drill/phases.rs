@@ -1,6 +1,6 @@
 //! Splits a takeover into its phases, from a timeline.
 
-use super::record::{Event, Millis, Phases, Requests, What};
+use super::record::{DrillEventKind, Event, Millis, Phases, Requests};
 use crate::model::NodeName;
 
 /// Hosts' clocks agree no better than this, in milliseconds.
@@ -10,7 +10,8 @@ const BLUR: f64 = 5.0;
 /// return to BACKUP when they receive an advertisement with a higher priority: the next owner is the one that kept it.
 pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a NodeName> {
     let until = returned(timeline, from).unwrap_or(Millis::INFINITY) - BLUR;
-    let takes = |event: &&Event| event.what == What::Owns && event.node.as_ref() != Some(from);
+    let takes =
+        |event: &&Event| event.what == DrillEventKind::Owns && event.node.as_ref() != Some(from);
     let mut owners = timeline
         .iter()
         .filter(|event| event.at_ms > -BLUR && event.at_ms < until)
@@ -18,7 +19,7 @@ pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a Node
         .filter_map(|event| Some((event.node.as_ref()?, event.at_ms)));
     let kept_it = |owner: &NodeName, since: Millis| {
         let states = timeline.iter().filter_map(|event| match &event.what {
-            What::State { state } if event.node.as_ref() == Some(owner) => {
+            DrillEventKind::State { state } if event.node.as_ref() == Some(owner) => {
                 Some((event.at_ms, state))
             }
             _ => None,
@@ -37,14 +38,15 @@ pub fn next_owner<'a>(timeline: &'a [Event], from: &NodeName) -> Option<&'a Node
 /// When `from`, which had released the VIP, took it again.
 fn returned(timeline: &[Event], from: &NodeName) -> Option<Millis> {
     let (taken, _) = taken_over(timeline, from)?;
-    let own = |event: &&Event| event.node.as_ref() == Some(from) && event.what == What::Owns;
+    let own =
+        |event: &&Event| event.node.as_ref() == Some(from) && event.what == DrillEventKind::Owns;
     let back = timeline.iter().filter(|event| event.at_ms > taken + BLUR);
     back.filter(own).map(|event| event.at_ms).next()
 }
 
 fn taken_over<'a>(timeline: &'a [Event], from: &NodeName) -> Option<(Millis, &'a NodeName)> {
     timeline.iter().find_map(|event| match &event.node {
-        Some(node) if event.what == What::Owns && node != from && event.at_ms > -BLUR => {
+        Some(node) if event.what == DrillEventKind::Owns && node != from && event.at_ms > -BLUR => {
             Some((event.at_ms, node))
         }
         _ => None,
@@ -59,15 +61,15 @@ pub fn phases(timeline: &[Event], from: &NodeName, seen: &Requests) -> Option<Ph
     let acts = |event: &&Event| {
         let own = event.node.as_ref() == Some(from);
         match &event.what {
-            What::Released => own,
-            What::State { state } => own != (state == "MASTER"),
+            DrillEventKind::Released => own,
+            DrillEventKind::State { state } => own != (state == "MASTER"),
             _ => false,
         }
     };
     let acted = timeline.iter().filter(after).find(acts);
     let acted = acted.map_or(owned, |event| event.at_ms);
     let announced = timeline.iter().filter(after).find(
-        |event| matches!(&event.what, What::Announced { owner } if owner.as_ref() != Some(from)),
+        |event| matches!(&event.what, DrillEventKind::Announced { owner } if owner.as_ref() != Some(from)),
     );
     let heard = announced.map_or(owned, |event| event.at_ms).max(owned);
     // The gap of the takeover, not of a later failback.
@@ -93,7 +95,9 @@ pub fn time_to_return(
     seen: &Requests,
     ending: Millis,
 ) -> Option<f64> {
-    let owners = timeline.iter().filter(|event| event.what == What::Owns);
+    let owners = timeline
+        .iter()
+        .filter(|event| event.what == DrillEventKind::Owns);
     let back = owners.clone().next_back()?;
     let was_elsewhere = owners.filter(|event| event.at_ms > -BLUR).count() > 1;
     if back.node.as_ref() != Some(after) || !was_elsewhere {
@@ -113,7 +117,7 @@ mod tests {
         NodeName::new(name).unwrap()
     }
 
-    fn event(at_ms: Millis, node: &str, what: What) -> Event {
+    fn event(at_ms: Millis, node: &str, what: DrillEventKind) -> Event {
         Event {
             at_ms,
             node: Some(name(node)),
@@ -121,8 +125,8 @@ mod tests {
         }
     }
 
-    fn state(state: &str) -> What {
-        What::State {
+    fn state(state: &str) -> DrillEventKind {
+        DrillEventKind::State {
             state: state.to_owned(),
         }
     }
@@ -140,19 +144,19 @@ mod tests {
     }
 
     fn takeover() -> Vec<Event> {
-        let announced = What::Announced {
+        let announced = DrillEventKind::Announced {
             owner: Some(name("lb2")),
         };
         vec![
-            event(-900.0, "lb1", What::Owns),
+            event(-900.0, "lb1", DrillEventKind::Owns),
             event(-900.0, "lb1", state("MASTER")),
             event(29.0, "lb1", state("FAULT")),
-            event(29.5, "lb1", What::Released),
+            event(29.5, "lb1", DrillEventKind::Released),
             event(30.0, "lb2", state("MASTER")),
-            event(30.5, "lb2", What::Owns),
+            event(30.5, "lb2", DrillEventKind::Owns),
             event(31.0, "lb3", announced),
-            event(1300.0, "lb2", What::Released),
-            event(1300.5, "lb1", What::Owns),
+            event(1300.0, "lb2", DrillEventKind::Released),
+            event(1300.5, "lb1", DrillEventKind::Owns),
         ]
     }
 
@@ -176,25 +180,25 @@ mod tests {
     fn of_several_whose_timers_ended_together_the_next_owner_is_who_kept_it() {
         let lb1 = name("lb1");
         let at_once = vec![
-            event(-900.0, "lb1", What::Owns),
+            event(-900.0, "lb1", DrillEventKind::Owns),
             event(22.2, "lb1", state("FAULT")),
-            event(23.2, "lb1", What::Released),
+            event(23.2, "lb1", DrillEventKind::Released),
             event(174.6, "lb3", state("MASTER")),
             event(174.6, "lb2", state("MASTER")),
-            event(174.7, "lb3", What::Owns),
-            event(174.8, "lb2", What::Owns),
+            event(174.7, "lb3", DrillEventKind::Owns),
+            event(174.8, "lb2", DrillEventKind::Owns),
             event(175.3, "lb3", state("BACKUP")),
-            event(175.4, "lb3", What::Released),
+            event(175.4, "lb3", DrillEventKind::Released),
             event(3276.5, "lb2", state("BACKUP")),
-            event(3276.7, "lb1", What::Owns),
-            event(3277.5, "lb2", What::Released),
+            event(3276.7, "lb1", DrillEventKind::Owns),
+            event(3277.5, "lb2", DrillEventKind::Released),
         ];
         assert_eq!(next_owner(&at_once, &lb1), Some(&name("lb2")));
         // With a third node, which yields last.
         let mut three = at_once.clone();
-        three.insert(6, event(174.7, "lb4", What::Owns));
+        three.insert(6, event(174.7, "lb4", DrillEventKind::Owns));
         three.insert(10, event(175.5, "lb4", state("BACKUP")));
-        three.insert(11, event(175.6, "lb4", What::Released));
+        three.insert(11, event(175.6, "lb4", DrillEventKind::Released));
         assert_eq!(next_owner(&three, &lb1), Some(&name("lb2")));
         // In the opposite order, lb3 was an owner for a moment, too, which makes no difference.
         let mut swapped = at_once.clone();
@@ -210,14 +214,14 @@ mod tests {
     #[test]
     fn an_owner_that_fails_in_its_turn_was_the_next_one() {
         let timeline = [
-            event(-900.0, "lb1", What::Owns),
-            event(23.2, "lb1", What::Released),
-            event(24.8, "lb2", What::Owns),
+            event(-900.0, "lb1", DrillEventKind::Owns),
+            event(23.2, "lb1", DrillEventKind::Released),
+            event(24.8, "lb2", DrillEventKind::Owns),
             event(1025.3, "lb2", state("FAULT")),
-            event(1025.4, "lb2", What::Released),
-            event(1026.0, "lb3", What::Owns),
+            event(1025.4, "lb2", DrillEventKind::Released),
+            event(1026.0, "lb3", DrillEventKind::Owns),
             event(2000.0, "lb2", state("BACKUP")),
-            event(3001.0, "lb1", What::Owns),
+            event(3001.0, "lb1", DrillEventKind::Owns),
         ];
         assert_eq!(next_owner(&timeline, &name("lb1")), Some(&name("lb2")));
     }
@@ -232,9 +236,9 @@ mod tests {
     #[test]
     fn a_silent_owner_is_missed_by_the_next_one() {
         let timeline = [
-            event(-900.0, "lb1", What::Owns),
+            event(-900.0, "lb1", DrillEventKind::Owns),
             event(170.0, "lb2", state("MASTER")),
-            event(171.0, "lb2", What::Owns),
+            event(171.0, "lb2", DrillEventKind::Owns),
         ];
         assert_eq!(split(&timeline, &[(2.0, 173.0)]), "170.0 + 1.0 + 4.0");
     }

@@ -220,13 +220,13 @@ pub struct Event {
     /// The node. `None` for what was observed from outside.
     pub node: Option<NodeName>,
     /// What happened.
-    pub what: What,
+    pub what: DrillEventKind,
 }
 
 /// The kind of an observed event.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
-pub enum What {
+pub enum DrillEventKind {
     /// The fault was injected.
     Fault {
         /// The drill, or the step of a drill with several steps.

@@ -2,8 +2,8 @@
 
 use super::kind::Drill;
 use super::record::{
-    Beside, ClockOffset, Downloads, DrillReport, DrillRun, Event, Held, LostStretch, Phases,
-    Predicted, Requests, What,
+    Beside, ClockOffset, Downloads, DrillEventKind, DrillReport, DrillRun, Event, Held,
+    LostStretch, Phases, Predicted, Requests,
 };
 use crate::model::NodeName;
 
@@ -11,7 +11,7 @@ pub(crate) fn name(node: &str) -> NodeName {
     NodeName::new(node).unwrap()
 }
 
-fn event(at_ms: f64, node: Option<&str>, what: What) -> Event {
+fn event(at_ms: f64, node: Option<&str>, what: DrillEventKind) -> Event {
     Event {
         at_ms,
         node: node.map(name),
@@ -26,36 +26,36 @@ fn takeover(outage: f64) -> f64 {
 fn timeline(outage: f64) -> Vec<Event> {
     let lb1 = |at, what| event(at, Some("lb1"), what);
     let lb2 = |at, what| event(at, Some("lb2"), what);
-    let state = |state: &str| What::State {
+    let state = |state: &str| DrillEventKind::State {
         state: state.to_owned(),
     };
     let takeover = takeover(outage);
     let mut timeline = vec![
-        lb1(-480.0, What::Owns),
+        lb1(-480.0, DrillEventKind::Owns),
         lb1(
             0.0,
-            What::Fault {
+            DrillEventKind::Fault {
                 name: "nginx-kill".to_owned(),
             },
         ),
-        lb1(0.6, What::Silent),
+        lb1(0.6, DrillEventKind::Silent),
         lb1(3.1, state("FAULT")),
-        lb1(3.4, What::Released),
-        lb2(takeover, What::Owns),
+        lb1(3.4, DrillEventKind::Released),
+        lb2(takeover, DrillEventKind::Owns),
         lb2(takeover + 0.1, state("MASTER")),
-        lb1(1100.0, What::Serves),
+        lb1(1100.0, DrillEventKind::Serves),
         lb1(1101.0, state("BACKUP")),
-        lb2(1402.0, What::Released),
-        lb1(1402.6, What::Owns),
+        lb2(1402.0, DrillEventKind::Released),
+        lb1(1402.6, DrillEventKind::Owns),
         lb1(1403.0, state("MASTER")),
     ];
     if outage > 0.0 {
-        timeline.push(event(1.0, None, What::Lost));
-        timeline.push(event(1.0 + outage, None, What::Answered));
+        timeline.push(event(1.0, None, DrillEventKind::Lost));
+        timeline.push(event(1.0 + outage, None, DrillEventKind::Answered));
         timeline.push(event(
             takeover + 1.0,
             None,
-            What::Announced {
+            DrillEventKind::Announced {
                 owner: Some(name("lb2")),
             },
         ));

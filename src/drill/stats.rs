@@ -99,7 +99,7 @@ pub struct Bucket {
 /// The measured outage compared with the predicted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Against {
+pub enum PredictionResult {
     /// All runs were within the prediction.
     Within,
     /// No run took longer, and some were shorter.
@@ -165,7 +165,7 @@ pub struct DrillStats {
     /// The predicted outage, over all runs.
     pub predicted: Option<Predicted>,
     /// The measured outage compared with the prediction.
-    pub against: Option<Against>,
+    pub against: Option<PredictionResult>,
     /// The tightest budget, in milliseconds.
     pub budget_ms: Option<f64>,
     /// Number of violations in all runs.
@@ -258,16 +258,16 @@ fn predicted(runs: &[&DrillRun]) -> Option<Predicted> {
 
 /// The predictions cover timers only. This is what daemons, kernels and ARP caches add on a machine that is not
 /// overloaded, in milliseconds.
-pub const MACHINES_OWN_MS: f64 = 30.0;
+pub const MEASUREMENT_OVERHEAD_MS: f64 = 30.0;
 
 /// A measured outage runs from one request to another, so it can be off by one interval either way.
-fn against(predicted: Predicted, measured: Spread, interval_ms: f64) -> Against {
-    if measured.worst > predicted.latest_ms + MACHINES_OWN_MS + interval_ms {
-        Against::Later
+fn against(predicted: Predicted, measured: Spread, interval_ms: f64) -> PredictionResult {
+    if measured.worst > predicted.latest_ms + MEASUREMENT_OVERHEAD_MS + interval_ms {
+        PredictionResult::Later
     } else if measured.best < predicted.earliest_ms - interval_ms {
-        Against::Sooner
+        PredictionResult::Sooner
     } else {
-        Against::Within
+        PredictionResult::Within
     }
 }
 
@@ -364,9 +364,9 @@ mod tests {
             };
             against(predicted, measured, 5.0)
         };
-        assert_eq!(against(5.0, 95.0), Against::Within);
-        assert_eq!(against(4.9, 95.0), Against::Sooner);
-        assert_eq!(against(0.0, 95.1), Against::Later);
+        assert_eq!(against(5.0, 95.0), PredictionResult::Within);
+        assert_eq!(against(4.9, 95.0), PredictionResult::Sooner);
+        assert_eq!(against(0.0, 95.1), PredictionResult::Later);
     }
 
     #[test]

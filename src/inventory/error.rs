@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use miette::{Diagnostic, LabeledSpan, SourceCode};
+use miette::{LabeledSpan, SourceCode};
 use serde::ser::SerializeStruct as _;
 
 use super::source::{Place, Source};
@@ -13,14 +13,14 @@ const LISTED: usize = 100;
 
 /// An error without its file, as collected by the parser, the decoder and the resolver.
 #[derive(Debug, Clone)]
-pub(super) struct Fault {
+pub(super) struct Diagnostic {
     message: String,
     labels: Vec<(Range<usize>, Option<String>)>,
     help: Option<String>,
     masked: Option<Range<usize>>,
 }
 
-impl Fault {
+impl Diagnostic {
     /// An error at `span`.
     pub(super) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
         Self {
@@ -77,10 +77,10 @@ impl Fault {
 
 /// The errors found so far.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct Diagnostics(Vec<Diagnostic>);
 
-impl Faults {
-    pub(super) fn add(&mut self, fault: Fault) {
+impl Diagnostics {
+    pub(super) fn add(&mut self, fault: Diagnostic) {
         self.0.push(fault);
     }
 
@@ -121,7 +121,7 @@ pub struct InventoryError {
 }
 
 impl InventoryError {
-    fn new(fault: Fault, source: Source) -> Self {
+    fn new(fault: Diagnostic, source: Source) -> Self {
         let labels = fault
             .labels
             .into_iter()
@@ -178,7 +178,7 @@ impl serde::Serialize for InventoryError {
     }
 }
 
-impl Diagnostic for InventoryError {
+impl miette::Diagnostic for InventoryError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         let help = self.help.as_deref()?;
         Some(Box::new(help))
@@ -245,10 +245,12 @@ impl fmt::Display for InventoryErrors {
 
 impl std::error::Error for InventoryErrors {}
 
-impl Diagnostic for InventoryErrors {
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+impl miette::Diagnostic for InventoryErrors {
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
         Some(Box::new(
-            self.errors.iter().map(|error| error as &dyn Diagnostic),
+            self.errors
+                .iter()
+                .map(|error| error as &dyn miette::Diagnostic),
         ))
     }
 }

@@ -1,6 +1,6 @@
 //! Loads a cluster from the text of a file.
 
-use super::error::{Fault, Faults, InventoryErrors};
+use super::error::{Diagnostic, Diagnostics, InventoryErrors};
 use super::raw::{self, ClusterKeys, Value};
 use super::resolve;
 use super::source::Source;
@@ -32,7 +32,7 @@ pub fn load_with_profile(
     bytes: &[u8],
     profile: Failover,
 ) -> Result<Inventory, InventoryErrors> {
-    let mut faults = Faults::default();
+    let mut faults = Diagnostics::default();
     let text = match raw::guard(bytes) {
         Ok(text) => text,
         Err((shown, fault)) => {
@@ -54,7 +54,7 @@ pub fn load_with_profile(
         Some(cluster) if faults.is_empty() => Ok(Inventory { cluster, source }),
         _ => {
             if faults.is_empty() {
-                let fault = Fault::unplaced(
+                let fault = Diagnostic::unplaced(
                     "internal error: the inventory was rejected without a diagnostic",
                 );
                 faults.add(fault.help("this is a mistake in hactl; please report it"));

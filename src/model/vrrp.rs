@@ -287,7 +287,7 @@ pub struct VrrpInstance {
     /// The VIPs with their prefix lengths, at least one.
     pub addresses: Vec<IpNet>,
     /// Every node of the cluster exactly once with its priority, highest first.
-    pub ladder: Vec<(NodeName, Priority)>,
+    pub priority_order: Vec<(NodeName, Priority)>,
     /// The interface for the VIPs, if it differs from the node's.
     pub interface: Option<InterfaceName>,
     /// Routes that move with the VIPs.
@@ -299,7 +299,7 @@ pub struct VrrpInstance {
 
 impl VrrpInstance {
     pub fn priority_of(&self, node: &NodeName) -> Option<Priority> {
-        self.ladder
+        self.priority_order
             .iter()
             .find(|(name, _)| name == node)
             .map(|(_, priority)| *priority)
@@ -307,7 +307,7 @@ impl VrrpInstance {
 
     /// The node that is master while all are healthy.
     pub fn preferred(&self) -> Option<&NodeName> {
-        self.ladder
+        self.priority_order
             .iter()
             .max_by_key(|(_, priority)| *priority)
             .map(|(name, _)| name)

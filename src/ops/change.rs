@@ -13,17 +13,17 @@ use super::fitness::refuse_masked;
 use super::foresee::foresee;
 use super::forgotten::refuse_running;
 use super::holder::own_origin;
-use super::look::survey;
+use super::look::snapshot;
 use super::membership::refuse_missing;
-use super::notice::{Notice, note_all};
+use super::notice::{Notice, acknowledge_all};
 use super::plan_file::PlanFile;
 use super::planning::{Planned, Planner, test_files};
 use super::recover::Recoverer;
 use super::recovery::{Recovery, require_no_pending_change};
 use super::selection::Loaded;
-use super::survey::Survey;
+use super::snapshot::ClusterSnapshot;
 use super::transport::Access;
-use super::unreachable::survey_for;
+use super::unreachable::snapshot_for;
 use super::wanted::fit_profile;
 use crate::agent::{AgentError, Observation, PeerKey, VipDoors, random_bytes};
 use crate::apply::{
@@ -112,32 +112,32 @@ pub(super) async fn change(
 ) -> Result<ApplyReport, OpsError> {
     let hosts = Hosts::of(access, &loaded.cluster);
     let begun = hosts.with(async |connections, errors| {
-        let survey = survey_for(access, loaded, &planner, &connections, errors).await?;
-        refuse_missing(loaded, &survey.missing, &loaded.forget)?;
-        refuse_masked(&survey.seen)?;
-        fit_profile(loaded, &survey.all())?;
-        refuse_running(loaded, &survey, &loaded.forget).await?;
+        let snapshot = snapshot_for(access, loaded, &planner, &connections, errors).await?;
+        refuse_missing(loaded, &snapshot.missing, &loaded.forget)?;
+        refuse_masked(&snapshot.seen)?;
+        fit_profile(loaded, &snapshot.all())?;
+        refuse_running(loaded, &snapshot, &loaded.forget).await?;
         let course = Course {
             access,
             loaded,
             planner: &planner,
             request: &request,
         };
-        course.begin(&survey).await
+        course.begin(&snapshot).await
     });
     let mut report = match begun.await? {
         Begun::Ended(report) => report,
         // The recovery has changed the hosts, and possibly the way to reach them.
         Begun::Recovered(report) => {
             let ended = hosts.with(async |connections, errors| {
-                let survey = survey(access, loaded, &connections, errors).await?;
+                let snapshot = snapshot(access, loaded, &connections, errors).await?;
                 let course = Course {
                     access,
                     loaded,
                     planner: &planner,
                     request: &request,
                 };
-                course.go_on(report, &survey).await
+                course.go_on(report, &snapshot).await
             });
             ended.await?
         }
@@ -165,14 +165,14 @@ const SETTLE_TIME: Duration = Duration::from_mins(1);
 
 impl<P: Planner> Course<'_, P> {
     /// The whole change, unless something has to be recovered first.
-    async fn begin(&self, survey: &Survey<'_>) -> Result<Begun, OpsError> {
-        let recovery = Recovery::find(&survey.seen, !self.loaded.is_limited());
-        let foreseen = foresee(&recovery, survey.fleet, &survey.seen).await?;
-        let planned = self.plan(survey, &foreseen).await?;
-        let (broken, problems) = survey.broken(&self.loaded.cluster);
+    async fn begin(&self, snapshot: &ClusterSnapshot<'_>) -> Result<Begun, OpsError> {
+        let recovery = Recovery::find(&snapshot.seen, !self.loaded.is_limited());
+        let foreseen = foresee(&recovery, snapshot.fleet, &snapshot.seen).await?;
+        let planned = self.plan(snapshot, &foreseen).await?;
+        let (broken, problems) = snapshot.broken(&self.loaded.cluster);
         let mut report = ApplyReport {
             plan: planned.plan,
-            notices: recovery.without_own(survey.notices()),
+            notices: recovery.without_own(snapshot.notices()),
             problems,
             recovery,
             is_recovered: false,
@@ -186,18 +186,20 @@ impl<P: Planner> Course<'_, P> {
         }
         self.request.events.begin();
         if self.request.check_only {
-            let seen = survey.with_others(&foreseen);
-            let checked = self.check(&mut report.plan, survey.fleet, &seen).await?;
+            let seen = snapshot.with_others(&foreseen);
+            let checked = self.check(&mut report.plan, snapshot.fleet, &seen).await?;
             report.outcome = Some(checked);
             return Ok(Begun::Ended(report));
         }
-        note_all(survey.fleet, &report.notices).await;
+        acknowledge_all(snapshot.fleet, &report.notices).await;
         if !report.recovery.is_empty() {
-            self.recover(&report.recovery, survey).await?;
+            self.recover(&report.recovery, snapshot).await?;
             report.is_recovered = true;
             return Ok(Begun::Recovered(report));
         }
-        let outcome = self.carry_out(&report.plan, &planned.vips, survey).await?;
+        let outcome = self
+            .carry_out(&report.plan, &planned.vips, snapshot)
+            .await?;
         report.outcome = Some(outcome);
         Ok(Begun::Ended(report))
     }
@@ -206,26 +208,32 @@ impl<P: Planner> Course<'_, P> {
     async fn go_on(
         &self,
         mut report: ApplyReport,
-        survey: &Survey<'_>,
+        snapshot: &ClusterSnapshot<'_>,
     ) -> Result<ApplyReport, OpsError> {
-        let planned = self.plan(survey, &survey.seen).await?;
-        let (broken, problems) = survey.broken(&self.loaded.cluster);
+        let planned = self.plan(snapshot, &snapshot.seen).await?;
+        let (broken, problems) = snapshot.broken(&self.loaded.cluster);
         report.problems = problems;
         let is_as_agreed = is_same(&report.plan, &planned.plan);
         report.plan = planned.plan;
         report.findings = [planned.findings, broken].concat();
         report.behind = planned.behind;
         if is_as_agreed || self.is_agreed(&report, true)? {
-            let outcome = self.carry_out(&report.plan, &planned.vips, survey).await?;
+            let outcome = self
+                .carry_out(&report.plan, &planned.vips, snapshot)
+                .await?;
             report.outcome = Some(outcome);
         }
         Ok(report)
     }
 
     /// The plan, unless a change that cannot be recovered is in progress, or the saved plan differs.
-    async fn plan(&self, survey: &Survey<'_>, seen: &[Observation]) -> Result<Planned, OpsError> {
-        require_no_pending_change(&survey.with_others(seen))?;
-        let planned = self.planner.plan(self.loaded, survey, seen).await?;
+    async fn plan(
+        &self,
+        snapshot: &ClusterSnapshot<'_>,
+        seen: &[Observation],
+    ) -> Result<Planned, OpsError> {
+        require_no_pending_change(&snapshot.with_others(seen))?;
+        let planned = self.planner.plan(self.loaded, snapshot, seen).await?;
         if let Some(file) = &self.request.plan_file {
             let loaded = self.loaded;
             let basis = Basis::of(loaded.source.text(), &loaded.templates, seen);
@@ -264,13 +272,17 @@ impl<P: Planner> Course<'_, P> {
         }
     }
 
-    async fn recover(&self, recovery: &Recovery, survey: &Survey<'_>) -> Result<(), OpsError> {
+    async fn recover(
+        &self,
+        recovery: &Recovery,
+        snapshot: &ClusterSnapshot<'_>,
+    ) -> Result<(), OpsError> {
         let recoverer = Recoverer {
             access: self.access,
             loaded: self.loaded,
             tell: &|event| self.request.events.tell(event),
         };
-        recoverer.carry_out(recovery, survey).await
+        recoverer.carry_out(recovery, snapshot).await
     }
 
     /// All that can be checked without writing anything: whether the hosts are unlocked, and whether the daemons accept
@@ -347,14 +359,14 @@ impl<P: Planner> Course<'_, P> {
         &self,
         plan: &Plan,
         vips: &[IpAddr],
-        survey: &Survey<'_>,
+        snapshot: &ClusterSnapshot<'_>,
     ) -> Result<ApplyOutcome, OpsError> {
         let (access, loaded) = (self.access, self.loaded);
         let peer_key = PeerKey::random().map_err(OpsError::NoRandomness)?;
         let session = Session {
-            fleet: survey.fleet,
-            connector: survey.connector,
-            client: survey.client,
+            fleet: snapshot.fleet,
+            connector: snapshot.connector,
+            client: snapshot.client,
             // Including those outside the change: they are locked, and may own a VIP.
             nodes: &loaded.cluster.nodes,
             vips: doors(&loaded.cluster, vips),
@@ -372,7 +384,7 @@ impl<P: Planner> Course<'_, P> {
             peer_key: Some(peer_key),
             peer_ports: peer_ports(&loaded.cluster),
             hooks: loaded.cluster.notify_hook.iter().cloned().collect(),
-            before: survey.known_problems(&self.loaded.cluster),
+            before: snapshot.known_problems(&self.loaded.cluster),
             provenance: loaded.provenance.clone(),
         };
         let tx = new_tx(&loaded.provenance)?;

@@ -7,7 +7,7 @@ use super::member::{Member, Missing, StillThere, how_to_take_out, missing_words}
 use super::plan_file::PlanFileError;
 use super::without_them::WithoutThem;
 use crate::agent::{AgentError, Deadline, NoRandomness, UnsupportedHost};
-use crate::apply::SettleVerb;
+use crate::apply::PendingAction;
 use crate::check::Finding;
 use crate::drill::ArchiveError;
 use crate::inventory::{InventoryErrors, Source};
@@ -40,7 +40,7 @@ pub enum SettleRefusal {
     )]
     Unreachable {
         /// What was requested.
-        verb: SettleVerb,
+        verb: PendingAction,
         /// How many of its nodes were not found.
         missing: usize,
         /// One per node that does not answer.

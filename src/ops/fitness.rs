@@ -10,7 +10,7 @@ use super::member::Missing;
 use super::membership;
 use super::neighbours::strangers;
 use super::selection::Loaded;
-use super::survey::Other;
+use super::snapshot::Other;
 use crate::agent::Observation;
 use crate::apply::Fleet;
 use crate::check::{self, ClusterEvidence, Stranger};

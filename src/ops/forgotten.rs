@@ -7,8 +7,8 @@ use super::cluster::vips;
 use super::error::OpsError;
 use super::member::{Member, StillThere};
 use super::selection::Loaded;
-use super::survey::Survey;
-use crate::agent::{Fact, Observation, Question};
+use super::snapshot::ClusterSnapshot;
+use crate::agent::{Fact, Observation, ObserveRequest};
 use crate::apply::over;
 use crate::model::{Node, NodeName, UnitId};
 
@@ -16,19 +16,19 @@ use crate::model::{Node, NodeName, UnitId};
 /// or does not accept a login, the user's word counts.
 pub(super) async fn refuse_running(
     loaded: &Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
     forget: &[String],
 ) -> Result<(), OpsError> {
     let Some(like) = loaded.cluster.nodes.first() else {
         return Ok(());
     };
-    let recorded = survey.all();
+    let recorded = snapshot.all();
     let recorded = recorded.iter().filter_map(|seen| {
         let vips = seen.recorded.as_ref()?.get(Fact::Vips)?;
         Some(vips.split(' ').filter_map(|vip| vip.parse().ok()))
     });
     let vips: BTreeSet<IpAddr> = recorded.flatten().chain(vips(&loaded.cluster)).collect();
-    for one in &survey.missing {
+    for one in &snapshot.missing {
         let is_named = forget.iter().any(|name| one.member.is_called(name));
         if !(is_named && one.answers) {
             continue;
@@ -36,8 +36,8 @@ pub(super) async fn refuse_running(
         let Some(node) = as_node(&one.member, like) else {
             continue;
         };
-        let question = Question::default();
-        let seen = over(survey.connector, &node, async |agent| {
+        let question = ObserveRequest::default();
+        let seen = over(snapshot.connector, &node, async |agent| {
             agent.observe(&question).await
         });
         match seen.await.flatten().map(|seen| still_there(&seen, &vips)) {

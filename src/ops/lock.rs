@@ -6,7 +6,7 @@ use super::holder::is_dead;
 use super::selection::{Selection, read_inventory};
 use super::status::Unreachable;
 use super::transport::Access;
-use crate::agent::{AgentError, Journal, LockInfo, Pending, Question};
+use crate::agent::{AgentError, Journal, LockInfo, ObserveRequest, Pending};
 use crate::apply::{Fleet, each};
 use crate::model::{ClusterName, NodeName};
 
@@ -110,7 +110,7 @@ async fn look(
     fleet: &Fleet,
     mut errors: Vec<AgentError>,
 ) -> Result<LockReport, OpsError> {
-    let question = Question::default();
+    let question = ObserveRequest::default();
     let answers = each(fleet.agents(), access.parallel, |agent| {
         agent.observe(&question)
     });

@@ -10,10 +10,10 @@ use super::fitness::require_fit;
 use super::holder::is_dead;
 use super::host_problem::HostProblem;
 use super::selection::Loaded;
-use super::survey::{Other, Survey};
+use super::snapshot::{ClusterSnapshot, Other};
 use super::transport::Access;
 use super::wanted::render_node;
-use crate::agent::{Agent, AgentError, Observation, Probing, Question};
+use crate::agent::{Agent, AgentError, Observation, ObserveRequest, Probing};
 use crate::apply::{Fleet, each};
 use crate::check;
 use crate::health;
@@ -21,12 +21,12 @@ use crate::model::{Cluster, HostPath, Node, NodeFacts};
 
 /// Observes everything that a plan compares. All nodes to be changed must answer: changing only some of them takes
 /// `--limit`.
-pub(super) async fn survey<'c>(
+pub(super) async fn snapshot<'c>(
     access: &Access,
     loaded: &Loaded,
     connections: &'c Connections<'_>,
     errors: Vec<AgentError>,
-) -> Result<Survey<'c>, OpsError> {
+) -> Result<ClusterSnapshot<'c>, OpsError> {
     let (mut found, errors) = look(access, loaded, connections, errors).await?;
     if !errors.is_empty() {
         return Err(OpsError::Hosts { errors });
@@ -37,14 +37,14 @@ pub(super) async fn survey<'c>(
 
 /// The same for the nodes that answer, with errors for the rest. No node is observed twice: one that goes away
 /// meanwhile counts as unreachable.
-pub(super) async fn survey_reachable<'c>(
+pub(super) async fn snapshot_reachable<'c>(
     access: &Access,
     loaded: &Loaded,
     connections: &'c Connections<'_>,
     errors: Vec<AgentError>,
-) -> Result<(Survey<'c>, Vec<AgentError>), OpsError> {
+) -> Result<(ClusterSnapshot<'c>, Vec<AgentError>), OpsError> {
     let (found, errors, problems) =
-        survey_beside_strangers(access, loaded, connections, errors).await?;
+        snapshot_beside_strangers(access, loaded, connections, errors).await?;
     if problems.is_empty() {
         return Ok((found, errors));
     }
@@ -53,12 +53,12 @@ pub(super) async fn survey_reachable<'c>(
 
 /// The same for a read-only command. A VIP that a foreign host has is returned as a problem, and does not hide the
 /// rest.
-pub(super) async fn survey_beside_strangers<'c>(
+pub(super) async fn snapshot_beside_strangers<'c>(
     access: &Access,
     loaded: &Loaded,
     connections: &'c Connections<'_>,
     errors: Vec<AgentError>,
-) -> Result<(Survey<'c>, Vec<AgentError>, Vec<HostProblem>), OpsError> {
+) -> Result<(ClusterSnapshot<'c>, Vec<AgentError>, Vec<HostProblem>), OpsError> {
     let (mut found, errors) = look(access, loaded, connections, errors).await?;
     if found.seen.is_empty() {
         return Err(OpsError::Hosts { errors });
@@ -83,12 +83,12 @@ async fn look<'c>(
     loaded: &Loaded,
     connections: &'c Connections<'_>,
     mut errors: Vec<AgentError>,
-) -> Result<(Survey<'c>, Vec<AgentError>), OpsError> {
+) -> Result<(ClusterSnapshot<'c>, Vec<AgentError>), OpsError> {
     let fleet = &*connections.fleet;
     let (mut seen, failed) = observe(access, loaded, fleet).await?;
     errors.extend(failed);
     let others = others(loaded, &mut seen, &mut errors);
-    let found = Survey {
+    let found = ClusterSnapshot {
         connector: connections.connector,
         client: connections.client,
         fleet,
@@ -138,7 +138,7 @@ async fn observe(
             .map(|file| file.path.clone())
             .collect();
         let peers = peers.iter().filter(|door| door.address != node.address);
-        let question = Question {
+        let question = ObserveRequest {
             peers: peers.copied().collect(),
             programs: named_programs(&loaded.cluster, &rendered),
             ..question(&loaded.cluster, paths)
@@ -166,9 +166,9 @@ async fn observe(
 /// node that no longer answers is skipped, and its earlier observation stands.
 async fn probe_masters(access: &Access, fleet: &Fleet, seen: &mut [Observation]) {
     let masters = health::masters_together(seen);
-    let question = Question {
+    let question = ObserveRequest {
         probing: Some(Probing::SeveralMasters),
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let answers = each(masters, access.parallel.max(seen.len()), |node| {
         let agent = fleet.get(&node);
@@ -195,7 +195,7 @@ pub(super) fn mark_dead(seen: &mut [Observation]) {
 
 async fn ask(
     agent: Option<&Agent>,
-    question: &Question,
+    question: &ObserveRequest,
 ) -> Option<Result<Observation, AgentError>> {
     let agent = agent?;
     let seen = match agent.observe(question).await {
@@ -210,14 +210,14 @@ async fn ask(
     }
 }
 
-fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
+fn question(cluster: &Cluster, paths: Vec<HostPath>) -> ObserveRequest {
     let backends: BTreeSet<(String, u16)> = cluster
         .upstreams
         .iter()
         .flat_map(|upstream| &upstream.servers)
         .map(|server| (server.address.host().to_owned(), server.address.port()))
         .collect();
-    Question {
+    ObserveRequest {
         paths,
         sysctls: cluster
             .sysctls
@@ -237,7 +237,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> Question {
 }
 
 /// The question extended by everything in the host's own records. `None` if they add nothing.
-fn further_question(seen: &Observation, asked: &Question) -> Option<Question> {
+fn further_question(seen: &Observation, asked: &ObserveRequest) -> Option<ObserveRequest> {
     let records = || seen.recorded.iter().chain(&seen.original);
     let mut paths: BTreeSet<HostPath> = asked.paths.iter().cloned().collect();
     let mut sysctls: BTreeSet<String> = asked.sysctls.iter().cloned().collect();
@@ -255,7 +255,7 @@ fn further_question(seen: &Observation, asked: &Question) -> Option<Question> {
     if (paths.len(), sysctls.len()) == before {
         return None;
     }
-    Some(Question {
+    Some(ObserveRequest {
         paths: paths.into_iter().collect(),
         sysctls: sysctls.into_iter().collect(),
         ..asked.clone()

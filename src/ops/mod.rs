@@ -21,6 +21,7 @@ mod forgotten;
 mod history;
 mod holder;
 mod host_problem;
+mod in_flight;
 mod init;
 mod judged;
 mod lab;
@@ -43,12 +44,11 @@ mod saved_plan;
 mod secrets;
 mod selection;
 mod settle;
+mod snapshot;
 mod status;
-mod survey;
 #[cfg(test)]
 mod tests;
 mod transport;
-mod under_way;
 mod unreachable;
 mod wanted;
 mod without_them;
@@ -61,7 +61,7 @@ pub use error::{OpsError, SettleRefusal};
 pub use events::{Advances, Events, Stamped};
 pub use expected::Expected;
 pub use failover_test::{
-    CutShort, DrillIntent, DrillProgress, Earlier, FailoverOutcome, FailoverRequest,
+    DrillPlan, DrillProgress, Earlier, FailoverOutcome, FailoverRequest, Interruption,
     earlier_drills, failover_test, keep_drills, try_to_write_drills, write_drills,
 };
 pub use fingerprint::Basis;

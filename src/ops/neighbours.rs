@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::agent::{Agent, AgentError, Neighbour, Observation, Question};
+use crate::agent::{Agent, AgentError, Neighbour, Observation, ObserveRequest};
 
 /// The kernel probes a stale neighbour 5 s after a packet to it, and up to three times within 3 s more.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(9);
@@ -17,9 +17,9 @@ pub(super) async fn strangers(
     nodes: &[&Observation],
 ) -> Result<BTreeMap<IpAddr, String>, AgentError> {
     let deadline = Instant::now() + MEMORY_PATIENCE;
-    let question = Question {
+    let question = ObserveRequest {
         neighbours: addresses,
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let is_node = |neighbour: &Neighbour| {
         let mut own = nodes.iter().flat_map(|seen| &seen.hardware);

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::under_way::under_way;
+use super::in_flight::under_way;
 use crate::agent::{Cause, Deadline, Ending, Fact, LockInfo, Observation, Outcome, Phase};
 use crate::apply::Fleet;
 use crate::model::NodeName;
@@ -221,7 +221,7 @@ fn is_old(clock: f64, at: &str) -> bool {
 }
 
 /// Marks these outcomes as acknowledged on the hosts. One that cannot be marked is reported once more.
-pub(super) async fn note_all(fleet: &Fleet, notices: &[Notice]) {
+pub(super) async fn acknowledge_all(fleet: &Fleet, notices: &[Notice]) {
     for notice in notices {
         if let Notice::Undone { node, tx, .. }
         | Notice::Completed { node, tx, .. }

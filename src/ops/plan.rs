@@ -12,9 +12,9 @@ use super::notice::Notice;
 use super::planning::{Planned, ToInventory, make, test_files};
 use super::recovery::{Recovery, require_no_pending_change};
 use super::selection::{Loaded, Selection, load};
-use super::survey::Survey;
+use super::snapshot::ClusterSnapshot;
 use super::transport::Access;
-use super::unreachable::survey_for;
+use super::unreachable::snapshot_for;
 use super::wanted::fit_profile;
 use crate::check::Finding;
 use crate::health::Problem;
@@ -57,9 +57,9 @@ pub async fn plan(selection: &Selection, access: &Access) -> Result<PlanReport, 
     let mut loaded = load(selection)?;
     Hosts::of(access, &loaded.cluster)
         .with(async |connections, errors| {
-            let survey = survey_for(access, &mut loaded, &ToInventory, &connections, errors);
-            let survey = survey.await?;
-            look(access, loaded, &survey).await
+            let snapshot = snapshot_for(access, &mut loaded, &ToInventory, &connections, errors);
+            let snapshot = snapshot.await?;
+            look(access, loaded, &snapshot).await
         })
         .await
 }
@@ -67,28 +67,28 @@ pub async fn plan(selection: &Selection, access: &Access) -> Result<PlanReport, 
 async fn look(
     access: &Access,
     mut loaded: Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
 ) -> Result<PlanReport, OpsError> {
-    let recovery = Recovery::find(&survey.seen, !loaded.is_limited());
-    let foreseen = foresee(&recovery, survey.fleet, &survey.seen).await?;
-    let all = survey.with_others(&foreseen);
+    let recovery = Recovery::find(&snapshot.seen, !loaded.is_limited());
+    let foreseen = foresee(&recovery, snapshot.fleet, &snapshot.seen).await?;
+    let all = snapshot.with_others(&foreseen);
     require_no_pending_change(&all)?;
-    refuse_missing(&loaded, &survey.missing, &loaded.forget)?;
-    refuse_running(&loaded, survey, &loaded.forget).await?;
-    refuse_masked(&survey.seen)?;
+    refuse_missing(&loaded, &snapshot.missing, &loaded.forget)?;
+    refuse_running(&loaded, snapshot, &loaded.forget).await?;
+    refuse_masked(&snapshot.seen)?;
     fit_profile(&mut loaded, &all)?;
     let Planned {
         mut plan,
         mut findings,
         ..
-    } = make(&loaded, survey, &foreseen)?;
-    let (broken, problems) = survey.broken(&loaded.cluster);
+    } = make(&loaded, snapshot, &foreseen)?;
+    let (broken, problems) = snapshot.broken(&loaded.cluster);
     findings.extend(broken);
-    test_files(survey.fleet, &mut plan, access.parallel).await?;
+    test_files(snapshot.fleet, &mut plan, access.parallel).await?;
     Ok(PlanReport {
         expected: Expected::of_plan(&loaded.cluster, &plan, &foreseen),
         basis: Basis::of(loaded.source.text(), &loaded.templates, &foreseen),
-        notices: recovery.without_own(survey.notices()),
+        notices: recovery.without_own(snapshot.notices()),
         problems,
         loaded,
         plan,

@@ -7,7 +7,7 @@ use super::cluster::{addresses, vips};
 use super::error::OpsError;
 use super::judged::of_hosts;
 use super::selection::{Loaded, refuse_errors};
-use super::survey::Survey;
+use super::snapshot::ClusterSnapshot;
 use super::wanted::{desired, left_out};
 use crate::agent::{Observation, random_bytes};
 use crate::apply::{Fleet, each};
@@ -17,12 +17,12 @@ use crate::plan::{Goal, LeftOut, NodePlan, Plan, Redactor, Request, behind, buil
 
 /// Computes the plan of an operation for observed hosts.
 pub(super) trait Planner {
-    /// The plan for hosts in the state `seen`, which may be ahead of the survey's. Asks hosts only for their past
+    /// The plan for hosts in the state `seen`, which may be ahead of the snapshot's. Asks hosts only for their past
     /// generations.
     fn plan(
         &self,
         loaded: &Loaded,
-        survey: &Survey<'_>,
+        snapshot: &ClusterSnapshot<'_>,
         seen: &[Observation],
     ) -> impl Future<Output = Result<Planned, OpsError>>;
 }
@@ -44,21 +44,21 @@ impl Planner for ToInventory {
     async fn plan(
         &self,
         loaded: &Loaded,
-        survey: &Survey<'_>,
+        snapshot: &ClusterSnapshot<'_>,
         seen: &[Observation],
     ) -> Result<Planned, OpsError> {
-        make(loaded, survey, seen)
+        make(loaded, snapshot, seen)
     }
 }
 
 /// The plan for hosts in the state `seen`. Refused if a node could not serve or take over with it.
 pub(super) fn make(
     loaded: &Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
     seen: &[Observation],
 ) -> Result<Planned, OpsError> {
     let of_hosts = refuse_errors(of_hosts(&loaded.cluster, seen), &loaded.source)?;
-    let mut planned = plan_beside(loaded, seen, left_out(loaded, survey))?;
+    let mut planned = plan_beside(loaded, seen, left_out(loaded, snapshot))?;
     planned.findings.extend(of_hosts);
     let of_plan = refuse_unable(&loaded.cluster, &planned.plan, seen)?;
     planned.findings.extend(of_plan);

@@ -1,14 +1,16 @@
 //! Ends interrupted changes, once the user has seen and approved that.
 
 use super::error::OpsError;
+use super::in_flight::{InFlightChange, under_way};
 use super::recovery::{Recovery, stale_lock};
 use super::selection::Loaded;
 use super::settle::Settler;
-use super::survey::Survey;
+use super::snapshot::ClusterSnapshot;
 use super::transport::Access;
-use super::under_way::{UnderWay, under_way};
 use crate::agent::{AgentError, FailureCode, Pending, Reason};
-use crate::apply::{Event, FailureCause, RecoveryDirection, SettleOutcome, SettleVerb, Verdict};
+use crate::apply::{
+    Event, FailureCause, PendingAction, ProtocolResult, RecoveryDirection, SettleOutcome,
+};
 use crate::model::Node;
 
 pub(super) struct Recoverer<'a> {
@@ -24,15 +26,15 @@ impl Recoverer<'_> {
     pub(super) async fn carry_out(
         &self,
         recovery: &Recovery,
-        survey: &Survey<'_>,
+        snapshot: &ClusterSnapshot<'_>,
     ) -> Result<(), OpsError> {
-        let seen = &survey.seen;
+        let seen = &snapshot.seen;
         let nodes: Vec<Node> = self.loaded.nodes().into_iter().cloned().collect();
         let settler = Settler {
             access: self.access,
-            connector: survey.connector,
-            client: survey.client,
-            fleet: survey.fleet,
+            connector: snapshot.connector,
+            client: snapshot.client,
+            fleet: snapshot.fleet,
             nodes: &nodes,
             cluster: &self.loaded.cluster,
             provenance: &self.loaded.provenance,
@@ -49,13 +51,13 @@ impl Recoverer<'_> {
                 direction: shown.direction,
                 nodes: shown.nodes.clone(),
             });
-            let end = settler.end(change, SettleVerb::Cancel, &why, seen);
+            let end = settler.end(change, PendingAction::Cancel, &why, seen);
             match end.await {
                 Ok(end) => {
                     let direction = match end.verdict {
-                        Verdict::AllNew => Some(RecoveryDirection::Complete),
-                        Verdict::AllOld => Some(RecoveryDirection::RollBack),
-                        Verdict::Waiting | Verdict::Mixed => None,
+                        ProtocolResult::Committed => Some(RecoveryDirection::Complete),
+                        ProtocolResult::RolledBack => Some(RecoveryDirection::RollBack),
+                        ProtocolResult::Pending | ProtocolResult::Diverged => None,
                     };
                     errors.extend(problems_of(change, end));
                     (self.tell)(Event::RecoveryFinished {
@@ -68,7 +70,7 @@ impl Recoverer<'_> {
         }
         for host in seen {
             let lock = stale_lock(host, &recovery.changes);
-            if let (Some(agent), Some(lock)) = (survey.fleet.get(&host.node), lock) {
+            if let (Some(agent), Some(lock)) = (snapshot.fleet.get(&host.node), lock) {
                 match agent.break_lock(&lock.tx, false).await {
                     Ok(()) => (self.tell)(Event::LockReleased {
                         node: host.node.clone(),
@@ -93,8 +95,8 @@ impl Recoverer<'_> {
 }
 
 /// The errors of the hosts on which an interrupted change could not be ended.
-fn problems_of(change: &UnderWay, end: SettleOutcome) -> Vec<AgentError> {
-    if end.verdict != Verdict::Mixed {
+fn problems_of(change: &InFlightChange, end: SettleOutcome) -> Vec<AgentError> {
+    if end.verdict != ProtocolResult::Diverged {
         return Vec::new();
     }
     let causes = end.failure.into_iter().flat_map(|failure| failure.errors);

@@ -2,8 +2,8 @@
 //! them.
 
 use super::error::OpsError;
+use super::in_flight::{InFlightChange, under_way};
 use super::notice::Notice;
-use super::under_way::{UnderWay, under_way};
 use crate::agent::{AgentError, LockInfo, Observation, Pending};
 use crate::apply::RecoveryDirection;
 use crate::model::NodeName;
@@ -99,7 +99,7 @@ impl Recovery {
     }
 }
 
-fn interrupted(change: &UnderWay) -> InterruptedChange {
+fn interrupted(change: &InFlightChange) -> InterruptedChange {
     let unfinished = change.members.iter().filter(|it| it.phase.is_some());
     InterruptedChange {
         tx: change.tx.clone(),

@@ -9,7 +9,7 @@ use super::error::OpsError;
 use super::fitness::look_on_the_wire;
 use super::planning::{Planned, Planner, redactor};
 use super::selection::{Loaded, Selection, load};
-use super::survey::Survey;
+use super::snapshot::ClusterSnapshot;
 use super::transport::Access;
 use super::wanted::left_out_as;
 use crate::agent::{Agent, AgentError, Fact, Manifest, Observation};
@@ -47,16 +47,16 @@ impl Planner for ToGeneration {
     async fn plan(
         &self,
         loaded: &Loaded,
-        survey: &Survey<'_>,
+        snapshot: &ClusterSnapshot<'_>,
         seen: &[Observation],
     ) -> Result<Planned, OpsError> {
-        make(loaded, survey, seen, self.to, self.parallel).await
+        make(loaded, snapshot, seen, self.to, self.parallel).await
     }
 }
 
 async fn make(
     loaded: &Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
     seen: &[Observation],
     to: Option<u64>,
     parallel: usize,
@@ -70,11 +70,11 @@ async fn make(
             reason: "hactl has applied nothing to these nodes yet".to_owned(),
         });
     };
-    let fetched = each(survey.fleet.agents(), parallel, |agent| fetch(agent, to)).await;
+    let fetched = each(snapshot.fleet.agents(), parallel, |agent| fetch(agent, to)).await;
     refuse_unknown(to, &fetched)?;
     let mut desired = BTreeMap::new();
     let mut errors = Vec::new();
-    for (agent, fetched) in survey.fleet.agents().zip(fetched) {
+    for (agent, fetched) in snapshot.fleet.agents().zip(fetched) {
         let node = agent.node();
         let is_live = |seen: &Observation| seen.node == *node && seen.recorded.is_some();
         if to == 0 && !seen.iter().any(is_live) && seen.iter().any(|seen| seen.node == *node) {
@@ -106,8 +106,8 @@ async fn make(
         .collect();
     let nodes: Vec<(Desired, Observation)> = nodes;
     let vips = vips_of(loaded, to, nodes.iter().map(|(desired, _)| desired));
-    refuse_taken(loaded, survey, &vips).await?;
-    let left_out = left_out_as(loaded, survey, |node, _| desired.remove(&node.name));
+    refuse_taken(loaded, snapshot, &vips).await?;
+    let left_out = left_out_as(loaded, snapshot, |node, _| desired.remove(&node.name));
     let plan = build(Request {
         cluster: loaded.cluster.name.clone(),
         goal: Goal::Rollback { to },
@@ -151,7 +151,7 @@ fn vips_of<'a>(loaded: &Loaded, to: u64, nodes: impl Iterator<Item = &'a Desired
 /// have been checked before.
 async fn refuse_taken(
     loaded: &Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
     vips: &[IpAddr],
 ) -> Result<(), OpsError> {
     let known = cluster::vips(&loaded.cluster);
@@ -163,8 +163,8 @@ async fn refuse_taken(
     if new.is_empty() {
         return Ok(());
     }
-    let (seen, others) = (&survey.seen, &survey.others);
-    let (_, problems) = look_on_the_wire(loaded, survey.fleet, seen, others, new).await?;
+    let (seen, others) = (&snapshot.seen, &snapshot.others);
+    let (_, problems) = look_on_the_wire(loaded, snapshot.fleet, seen, others, new).await?;
     if problems.is_empty() {
         Ok(())
     } else {

@@ -6,13 +6,16 @@ use super::cluster::owner_patience;
 use super::connect::Hosts;
 use super::error::{OpsError, SettleRefusal};
 use super::events::{Events, Stamped};
+use super::in_flight::{InFlightChange, under_way};
 use super::look::mark_dead;
 use super::selection::{Selection, provenance, read_inventory};
 use super::transport::Access;
-use super::under_way::{UnderWay, under_way};
-use crate::agent::{AgentError, Client, Deadline, Observation, Outcome, Phase, Question, Reason};
+use crate::agent::{
+    AgentError, Client, Deadline, Observation, ObserveRequest, Outcome, Phase, Reason,
+};
 use crate::apply::{
-    self, Event, Failure, Fleet, Member, Session, SettleOutcome, SettleVerb, Side, Verdict, each,
+    self, Decision, Event, Failure, Fleet, Member, PendingAction, ProtocolResult, Session,
+    SettleOutcome, each,
 };
 use crate::health;
 use crate::model::{Cluster, Node, NodeName};
@@ -21,7 +24,7 @@ use crate::remote::Connector;
 
 pub struct SettleRequest<'a> {
     /// What to do with the change.
-    pub verb: SettleVerb,
+    pub verb: PendingAction,
     /// Receives every event.
     pub events: &'a Events<'a, Event>,
 }
@@ -30,7 +33,7 @@ pub struct SettleRequest<'a> {
 #[derive(Debug)]
 pub struct SettleReport {
     /// What was requested.
-    pub verb: SettleVerb,
+    pub verb: PendingAction,
     /// The change, if there was one.
     pub change: Option<ChangeSeen>,
     pub events: Vec<Stamped<Event>>,
@@ -64,16 +67,16 @@ pub enum SettleEnd {
         last: Vec<(NodeName, Outcome)>,
     },
     /// Every node has the new configuration.
-    AllNew,
+    Committed,
     /// Every node has the old configuration.
-    AllOld,
+    RolledBack,
     /// It is still pending confirmation.
-    Waiting {
+    Pending {
         /// Why, if something failed.
         failure: Option<Failure>,
     },
     /// The nodes differ, or their state is unknown.
-    Mixed {
+    Diverged {
         /// What went wrong first.
         failure: Option<Failure>,
         /// What the operator has to look at.
@@ -131,7 +134,7 @@ pub(super) struct Settler<'a> {
 impl Settler<'_> {
     /// The nodes that answer, and an error for each other node, including `errors`.
     async fn look(&self, mut errors: Vec<AgentError>) -> (Vec<Observation>, Vec<AgentError>) {
-        let question = Question::default();
+        let question = ObserveRequest::default();
         let answers = each(self.fleet.agents(), self.access.parallel, |agent| {
             agent.observe(&question)
         });
@@ -148,13 +151,13 @@ impl Settler<'_> {
 
     async fn end_what_waits(
         &self,
-        verb: SettleVerb,
+        verb: PendingAction,
         seen: &[Observation],
         errors: Vec<AgentError>,
     ) -> Result<(Option<ChangeSeen>, SettleEnd), OpsError> {
         let mut changes = under_way(seen);
         if changes.len() > 1 {
-            let named = |change: &UnderWay| (change.tx.clone(), with_journal(change));
+            let named = |change: &InFlightChange| (change.tx.clone(), with_journal(change));
             return Err(OpsError::Settle(SettleRefusal::Several {
                 changes: changes.iter().map(named).collect(),
             }));
@@ -181,7 +184,7 @@ impl Settler<'_> {
             // An unreachable node is left to its own timer and to the other nodes.
             let left = errors.iter().map(ToString::to_string);
             outcome.problems.extend(left);
-            outcome.verdict = Verdict::Mixed;
+            outcome.verdict = ProtocolResult::Diverged;
         }
         let SettleOutcome {
             verdict,
@@ -189,10 +192,10 @@ impl Settler<'_> {
             problems,
         } = outcome;
         let end = match verdict {
-            Verdict::AllNew => SettleEnd::AllNew,
-            Verdict::AllOld => SettleEnd::AllOld,
-            Verdict::Waiting => SettleEnd::Waiting { failure },
-            Verdict::Mixed => SettleEnd::Mixed { failure, problems },
+            ProtocolResult::Committed => SettleEnd::Committed,
+            ProtocolResult::RolledBack => SettleEnd::RolledBack,
+            ProtocolResult::Pending => SettleEnd::Pending { failure },
+            ProtocolResult::Diverged => SettleEnd::Diverged { failure, problems },
         };
         let change = ChangeSeen {
             tx: change.tx,
@@ -208,13 +211,13 @@ impl Settler<'_> {
     /// is unknown, it is one of these nodes.
     pub(super) async fn end(
         &self,
-        change: &UnderWay,
-        verb: SettleVerb,
+        change: &InFlightChange,
+        verb: PendingAction,
         why: &Reason,
         seen: &[Observation],
     ) -> Result<SettleOutcome, AgentError> {
         let mut waiting = change.waiting();
-        if verb == SettleVerb::Cancel {
+        if verb == PendingAction::Cancel {
             let is_member = |node: &NodeName| change.members.iter().any(|it| it.node == *node);
             for host in seen.iter().filter(|host| !is_member(&host.node)) {
                 let Some(agent) = self.fleet.get(&host.node) else {
@@ -224,7 +227,11 @@ impl Settler<'_> {
                 if is_new || !change.is_decider_known {
                     waiting.members.push(Member {
                         node: host.node.clone(),
-                        side: if is_new { Side::New } else { Side::Old },
+                        side: if is_new {
+                            Decision::Committed
+                        } else {
+                            Decision::RolledBack
+                        },
                         phase: None,
                     });
                 }
@@ -245,7 +252,7 @@ impl Settler<'_> {
     }
 }
 
-fn with_journal(change: &UnderWay) -> Vec<NodeName> {
+fn with_journal(change: &InFlightChange) -> Vec<NodeName> {
     let own = change
         .members
         .iter()
@@ -253,7 +260,7 @@ fn with_journal(change: &UnderWay) -> Vec<NodeName> {
     own.map(|member| member.node.clone()).collect()
 }
 
-fn unreachable(verb: SettleVerb, change: &UnderWay, errors: Vec<AgentError>) -> OpsError {
+fn unreachable(verb: PendingAction, change: &InFlightChange, errors: Vec<AgentError>) -> OpsError {
     OpsError::Settle(SettleRefusal::Unreachable {
         verb,
         missing: change.missing,
@@ -270,9 +277,9 @@ enum Refusal {
 }
 
 /// `are_missing`: some nodes do not answer.
-fn refusal(verb: SettleVerb, change: &UnderWay, are_missing: bool) -> Option<Refusal> {
+fn refusal(verb: PendingAction, change: &InFlightChange, are_missing: bool) -> Option<Refusal> {
     let is_proven = change.is_offered || change.is_confirmed_somewhere();
-    let is_over = change.has(Side::Old) || change.members.iter().any(is_asking);
+    let is_over = change.has(Decision::RolledBack) || change.members.iter().any(is_asking);
     if !is_proven
         && !is_over
         && let Some((node, lock)) = &change.lock
@@ -286,18 +293,20 @@ fn refusal(verb: SettleVerb, change: &UnderWay, are_missing: bool) -> Option<Ref
         }));
     }
     match verb {
-        SettleVerb::Confirm if is_over || change.is_confirmed_somewhere() => None,
-        SettleVerb::Confirm if !(is_proven || change.missing > 0 && are_missing) => {
+        PendingAction::Confirm if is_over || change.is_confirmed_somewhere() => None,
+        PendingAction::Confirm if !(is_proven || change.missing > 0 && are_missing) => {
             Some(Refusal::For(OpsError::Settle(SettleRefusal::NotProven {
                 by: change.by.clone(),
                 deadline: change.deadline.clone(),
             })))
         }
-        SettleVerb::Confirm if change.missing > 0 || !change.is_decider_known => {
+        PendingAction::Confirm if change.missing > 0 || !change.is_decider_known => {
             Some(Refusal::Unreachable)
         }
-        SettleVerb::Cancel if !change.is_decider_known && are_missing => Some(Refusal::Unreachable),
-        SettleVerb::Confirm | SettleVerb::Cancel => None,
+        PendingAction::Cancel if !change.is_decider_known && are_missing => {
+            Some(Refusal::Unreachable)
+        }
+        PendingAction::Confirm | PendingAction::Cancel => None,
     }
 }
 

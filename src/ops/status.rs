@@ -7,7 +7,7 @@ use super::cluster::vips;
 use super::connect::{Connections, Hosts};
 use super::error::OpsError;
 use super::judged::{of_hosts, of_running};
-use super::look::survey_beside_strangers;
+use super::look::snapshot_beside_strangers;
 use super::member::{Missing, how_to_take_out, missing_words};
 use super::notice::{Notice, notices};
 use super::planning::plan_beside;
@@ -183,14 +183,14 @@ async fn look_at_all(
     connections: &Connections<'_>,
     errors: Vec<AgentError>,
 ) -> Result<StatusReport, OpsError> {
-    let (survey, errors, strangers) =
-        survey_beside_strangers(access, &loaded, connections, errors).await?;
-    let agents: Vec<_> = survey.fleet.agents().collect();
+    let (snapshot, errors, strangers) =
+        snapshot_beside_strangers(access, &loaded, connections, errors).await?;
+    let agents: Vec<_> = snapshot.fleet.agents().collect();
     let doors = health::doors(&loaded.cluster);
     // A VIP may be on a node that was not selected.
-    let all = survey.all();
-    let looks = look(&agents, survey.client, &doors, &all).await;
-    let notices = survey.notices();
+    let all = snapshot.all();
+    let looks = look(&agents, snapshot.client, &doors, &all).await;
+    let notices = snapshot.notices();
     let unreachable: Vec<Unreachable> = errors
         .iter()
         .map(|error| Unreachable {
@@ -206,7 +206,7 @@ async fn look_at_all(
         .collect();
     loaded.leave_out(&down);
     fit_profile(&mut loaded, &all)?;
-    let (plan, refusal) = match plan_beside(&loaded, &survey.seen, Vec::new()) {
+    let (plan, refusal) = match plan_beside(&loaded, &snapshot.seen, Vec::new()) {
         Ok(planned) => (Some(planned.plan), None),
         Err(error @ OpsError::Plan(PlanError::Beside(_) | PlanError::Obstacle { .. })) => {
             let refusal = Refusal {
@@ -228,16 +228,16 @@ async fn look_at_all(
     let (outside, from_here) = health::split_doubtful(outside, &looks);
     problems.extend(outside);
     let (broken, problems) = of_running(&loaded.cluster, &all, problems);
-    let report = StatusReport::new(&loaded.cluster, plan.as_ref(), &survey.seen);
+    let report = StatusReport::new(&loaded.cluster, plan.as_ref(), &snapshot.seen);
     Ok(StatusReport {
         vips: health::owners(&all, &vips),
         problems,
-        findings: [broken, of_hosts(&loaded.cluster, &survey.seen)].concat(),
+        findings: [broken, of_hosts(&loaded.cluster, &snapshot.seen)].concat(),
         from_here,
         notices,
         order,
         unreachable,
-        missing: survey.missing,
+        missing: snapshot.missing,
         refusal,
         ..report
     })

@@ -2,10 +2,10 @@
 
 use super::connect::Connections;
 use super::error::OpsError;
-use super::look::survey_reachable;
+use super::look::snapshot_reachable;
 use super::planning::Planner;
 use super::selection::Loaded;
-use super::survey::{Other, Survey};
+use super::snapshot::{ClusterSnapshot, Other};
 use super::transport::Access;
 use super::wanted::fit_profile;
 use super::without_them::WithoutThem;
@@ -14,46 +14,46 @@ use crate::model::NodeName;
 use crate::plan::PlanError;
 
 /// Observes all nodes. If some do not answer, the error says whether the change is possible without them.
-pub(super) async fn survey_for<'c>(
+pub(super) async fn snapshot_for<'c>(
     access: &Access,
     loaded: &mut Loaded,
     planner: &impl Planner,
     connections: &'c Connections<'_>,
     errors: Vec<AgentError>,
-) -> Result<Survey<'c>, OpsError> {
-    let (mut survey, errors) = survey_reachable(access, loaded, connections, errors).await?;
+) -> Result<ClusterSnapshot<'c>, OpsError> {
+    let (mut snapshot, errors) = snapshot_reachable(access, loaded, connections, errors).await?;
     if errors.is_empty() {
-        return Ok(survey);
+        return Ok(snapshot);
     }
     let is_unreachable = |error: &AgentError| matches!(error, AgentError::Remote(_));
     if !errors.iter().all(is_unreachable) {
         return Err(OpsError::Hosts { errors });
     }
-    let without = without(loaded, &mut survey, &errors, planner).await;
+    let without = without(loaded, &mut snapshot, &errors, planner).await;
     Err(OpsError::Unreachable { errors, without })
 }
 
 /// The result of changing only the nodes that answer.
 async fn without(
     loaded: &mut Loaded,
-    survey: &mut Survey<'_>,
+    snapshot: &mut ClusterSnapshot<'_>,
     errors: &[AgentError],
     planner: &impl Planner,
 ) -> WithoutThem {
     let down: Vec<NodeName> = errors.iter().map(|error| error.node().clone()).collect();
     loaded.leave_out(&down);
-    survey
+    snapshot
         .others
         .extend(errors.iter().map(|error| Other::Unseen {
             node: error.node().clone(),
             why: error.to_string(),
         }));
-    let all = survey.all();
+    let all = snapshot.all();
     if fit_profile(loaded, &all).is_err() {
         return WithoutThem::Unknown;
     }
-    let seen = survey.seen.clone();
-    match planner.plan(loaded, survey, &seen).await {
+    let seen = snapshot.seen.clone();
+    match planner.plan(loaded, snapshot, &seen).await {
         Ok(planned) if planned.plan.is_empty() => WithoutThem::NothingToDo,
         Ok(_) => WithoutThem::Possible {
             others: loaded

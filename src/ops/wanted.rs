@@ -2,7 +2,7 @@
 
 use super::error::OpsError;
 use super::selection::{Loaded, refuse_errors};
-use super::survey::Survey;
+use super::snapshot::ClusterSnapshot;
 use crate::agent::{Fact, Observation};
 use crate::check::{self, Finding, VersionEvidence};
 use crate::model::{Failover, Node, NodeFacts};
@@ -66,8 +66,8 @@ fn version_findings(loaded: &Loaded, seen: &[Observation]) -> Result<Vec<Finding
 }
 
 /// The nodes outside the change, as a plan sees them. A node whose desired state is unknown counts as unobserved.
-pub(super) fn left_out(loaded: &Loaded, survey: &Survey<'_>) -> Vec<LeftOut> {
-    left_out_as(loaded, survey, |node, seen| {
+pub(super) fn left_out(loaded: &Loaded, snapshot: &ClusterSnapshot<'_>) -> Vec<LeftOut> {
+    left_out_as(loaded, snapshot, |node, seen| {
         let rendered = render_node(loaded, node, &seen.facts().ok()?).ok()?;
         Some(Desired::from_rendered(&loaded.cluster, &rendered))
     })
@@ -76,11 +76,11 @@ pub(super) fn left_out(loaded: &Loaded, survey: &Survey<'_>) -> Vec<LeftOut> {
 /// The same, with the desired state of each node from `wanted`.
 pub(super) fn left_out_as(
     loaded: &Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
     mut wanted: impl FnMut(&Node, &Observation) -> Option<Desired>,
 ) -> Vec<LeftOut> {
     let mut one = |node: &Node| {
-        let seen = survey
+        let seen = snapshot
             .others
             .iter()
             .find(|other| other.is(&node.name))?

@@ -61,7 +61,7 @@ pub fn with_timers_of(
     found.health.fall = script.fall;
     found.health.rise = script.rise;
     for instance in &mut found.instances {
-        for (node, priority) in &mut instance.ladder {
+        for (node, priority) in &mut instance.priority_order {
             let own = files.get(node)?.keepalived.instances.iter();
             let own = own
                 .into_iter()
@@ -69,7 +69,7 @@ pub fn with_timers_of(
             *priority = Priority::new(i64::from(own.priority)).ok()?;
         }
         instance
-            .ladder
+            .priority_order
             .sort_by_key(|(_, priority)| std::cmp::Reverse(priority.get()));
     }
     Some(found)
@@ -144,7 +144,10 @@ sites: [{ listen: [80], proxy: backend }]
         assert_eq!(found.vrrp.preemption, slow.vrrp.preemption);
         assert_eq!(found.vrrp.on_nginx_failure, slow.vrrp.on_nginx_failure);
         assert_eq!(found.health, slow.health);
-        assert_eq!(found.instances[0].ladder, slow.instances[0].ladder);
+        assert_eq!(
+            found.instances[0].priority_order,
+            slow.instances[0].priority_order
+        );
     }
 
     #[test]

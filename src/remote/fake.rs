@@ -395,7 +395,7 @@ impl FakeHost {
     fn refuse_drilling(&self, own: &str) -> Result<(), String> {
         match &self.drill {
             Some((id, name)) if id != own => Err(format!(
-                "drilling\tthe drill {name} ({id}) is under way here"
+                "drilling\tthe drill {name} ({id}) has been running here"
             )),
             _ => Ok(()),
         }
@@ -483,9 +483,9 @@ impl FakeHost {
             return Err("not-active\tthe change is not active here".to_owned());
         }
         match self.phase() {
-            "asking" => return Err("not-active\tits time was over".to_owned()),
+            "asking" => return Err("not-active\tthe time to confirm is over".to_owned()),
             "activated" if self.guards(tx) => {
-                return Err("not-offered\tit is not proven yet".to_owned());
+                return Err("not-offered\thactl has not verified this change yet".to_owned());
             }
             _ => {}
         }

@@ -1,21 +1,21 @@
-# keepalived, which speaks VRRP. Its own functions in the program on the host.
+# keepalived, the VRRP daemon: its functions in the program on the host.
 
-# keepalived_version: sets version to what it says of itself. It loads forty libraries to print it, which takes longer
-# than half of all that a host is asked.
+# keepalived_version: sets version, from the binary if possible: `keepalived -v` loads forty libraries, which takes
+# longer than half of a whole observation.
 keepalived_version() {
     version=$(grep -a -m1 -o 'Keepalived v[0-9][0-9.]*' "$(command -v keepalived)" 2>/dev/null) ||
         version=$(keepalived -v 2>&1)
 }
 
-# keepalived_test: as every unit's test; fails where there is no file to test.
+# keepalived_test: tests its configuration like every unit's test; fails if there is no file to test.
 keepalived_test() {
     [ -f /etc/keepalived/keepalived.conf ] || return 1
     about=$(keepalived -v 2>&1)
     about=${about%%"$newline"*}
     output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
     code=$?
-    # 2.2.5 to 2.2.7 kill themselves in a test where scripts run as another user than root. This copy is
-    # the test's own.
+    # 2.2.5 to 2.2.7 kill themselves in a test if scripts run as a user other than root. This copy belongs to the
+    # test.
     if [ "$code" -eq 143 ] &&
         find /etc/keepalived -type f -exec sed -i 's/^\([[:space:]]*script_user[[:space:]]\).*/\1root/' {} +; then
         output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
@@ -24,38 +24,38 @@ keepalived_test() {
     return 0
 }
 
-# keepalived_loaded: by hactl's mark in what it says of itself.
+# keepalived_loaded: sets loaded_id from hactl's mark in keepalived's dump.
 keepalived_loaded() {
-    # While a host is looked at, systemd has just said it.
+    # During an observation, systemd's last answer is at hand.
     if [ -n "${services-}" ]; then property keepalived.service MainPID; else value=$(main_pid keepalived.service); fi
     keepalived_dump "${value:-0}"
 }
 
-# keepalived_dump PID: asks the running keepalived for its state (SIGUSR1): sets loaded_id, the
-# configuration it runs by hactl's mark in it, dump, its VRRP instances without their passwords and what
-# they track, and tests_reloads, `yes` where it tests a file before it loads it.
-# It writes to its own /tmp; what it wrote is removed again.
+# keepalived_dump PID: has the running keepalived dump its state (SIGUSR1). Sets loaded_id, the configuration that it
+# runs, by hactl's mark in it; dump, its VRRP instances without their passwords and what they track; and
+# tests_reloads, `yes` if it tests a file before it loads it. keepalived writes to its own /tmp, and the file is
+# removed again.
 keepalived_dump() {
     dump_dir=/proc/$1/root/tmp
     loaded_id='' dump='' tests_reloads=no asked=0 dump_before=''
-    # To process 0, which it is while keepalived restarts, a signal would be one to all of us.
+    # The PID is 0 while keepalived restarts, and signalling that would hit our own process group.
     [ "${1:-0}" -gt 0 ] || return 0
-    # Two that ask at the same time would remove each other's answers. Only root can open this folder,
-    # so that nobody else can make us wait.
+    # Concurrent calls would remove each other's file. Only root can open this folder, so no other user can hold the
+    # lock.
     if [ -d /root ]; then exec 8</root && flock -w 3 8; fi
     forget_dump
     kill -s USR1 "$1" 2>/dev/null || return 0
-    # The section after the instances tells that they are complete; what they track follows it at once, and
-    # is there when the file no longer grows.
+    # The section after the instances shows that they are complete. What they track follows it at once, and is there
+    # when the file no longer grows.
     until [ -n "$dump" ] && [ "$dump" = "$dump_before" ] && dump_is_complete; do
-        # A name of its own: the variables of a function are its caller's too, and that one counts as well.
+        # A distinct name, because sh variables are global and the caller counts too.
         asked=$((asked + 1))
         [ "$asked" -lt 200 ] || break
         sleep 0.01
         dump_before=$dump
-        # Where /tmp is everybody's, another user may have put a file of that name there.
+        # If /tmp is shared, another user may have created a file of that name.
         [ ! -L "$dump_dir/keepalived.data" ] && [ -O "$dump_dir/keepalived.data" ] || continue
-        # What stands before the instances, and is of use, comes first.
+        # Useful lines from before the instances come first.
         dump=$(sed -n -e '/VRRP Topology/,${/[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]/d;p;d;}' -e '/^ Test config before reload/p' \
             -e '/Smtp HELO name = hactl-/p' "$dump_dir/keepalived.data" 2>/dev/null)
     done
@@ -69,10 +69,10 @@ keepalived_dump() {
 
 forget_dump() { [ -z "${dump_dir-}" ] || rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"; }
 
-# The check script's name in a file that a keepalived.conf of somebody else's includes.
+# The check script's name in a file that the host's own keepalived.conf includes.
 shared_script=hactl_check_nginx
 
-# dump_is_complete: with hactl's mark, if there is one.
+# dump_is_complete: true if it is, including hactl's mark if there is one.
 dump_is_complete() {
     case $dump in *'VRRP Sockpool'*) ;; *) return 1 ;; esac
     case $dump in
@@ -81,8 +81,8 @@ dump_is_complete() {
     esac
 }
 
-# loaded_mark: sets loaded_id to the configuration's identity: in the global section or, beside others, what stands
-# behind the check script.
+# loaded_mark: sets loaded_id to the configuration's id: from the global section or, if the host's own keepalived.conf
+# includes hactl's file, from the command of the check script.
 loaded_mark() {
     case $head in
     *'Smtp HELO name = hactl-'*) mark=${head#*Smtp HELO name = hactl-} ;;

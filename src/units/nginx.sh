@@ -1,10 +1,10 @@
-# nginx, which serves. Its own functions in the program on the host.
+# nginx: its functions in the program on the host.
 
-# nginx_test DIR: in the host's own network first, where names resolve as they will for the nginx that
-# runs. Only a listener on an address that this node does not hold fails there, although the tree's own
-# kernel settings allow it; then the test is repeated in a network that has those settings.
+# nginx_test DIR: tests in the host's own network first, where names resolve as they will for the running nginx. Only
+# a listener on an address that this node does not hold fails just there, although the tree's kernel settings allow
+# it. Then the test is repeated in a network namespace with those settings.
 nginx_test() {
-    # Its log lands in memory.
+    # Keeps its log in memory.
     [ ! -d /var/log/nginx ] || mount -n -t tmpfs hactl /var/log/nginx
     output=$(nginx -t 2>&1)
     code=$?
@@ -12,10 +12,10 @@ nginx_test() {
     return 0
 }
 
-# wants_nonlocal_bind DIR FAMILY: whether the tree sets it, for ipv4 or ipv6.
+# wants_nonlocal_bind DIR FAMILY: true if the tree sets it, for ipv4 or ipv6.
 wants_nonlocal_bind() { grep -q "^sysctl${tab}net.$2.ip_nonlocal_bind${tab}1\$" "$1/manifest"; }
 
-# brings_nonlocal_bind DIR: whether the tree sets what the kernel does not have yet.
+# brings_nonlocal_bind DIR: true if the tree sets it and the kernel does not have it yet.
 brings_nonlocal_bind() {
     for family in ipv4 ipv6; do
         wants_nonlocal_bind "$1" "$family" && [ "$(sysctl_value "net.$family.ip_nonlocal_bind")" != 1 ] &&
@@ -24,10 +24,10 @@ brings_nonlocal_bind() {
     return 1
 }
 
-# nginx_test_apart DIR: sets output and code. The network has the host's addresses on its loopback,
-# and the settings of the tree. No DNS server can be reached from there, so each name that nginx asks
-# for is resolved out here and written to a private /etc/hosts, until nginx misses no name that this
-# host can resolve. Asking nginx finds the names of every directive, also those of raw snippets.
+# nginx_test_apart DIR: sets output and code. The namespace has the host's addresses on its loopback, and the tree's
+# settings. No DNS server is reachable from it, so each name that nginx looks up is resolved outside and written to a
+# private /etc/hosts, until nginx misses no name that this host can resolve. Asking nginx covers the names in every
+# directive, including those in raw snippets.
 nginx_test_apart() {
     families=''
     for family in ipv4 ipv6; do
@@ -55,8 +55,8 @@ nginx_test_apart() {
     done
 }
 
-# resolve_missed_names OUTPUT: the names that nginx could not resolve, as its output quotes them, go to
-# the private /etc/hosts; fails if there is none that this host can resolve.
+# resolve_missed_names OUTPUT: adds the names that nginx could not resolve, as quoted in its output, to the private
+# /etc/hosts. Fails if this host cannot resolve any of them either.
 resolve_missed_names() {
     printf '%s\n' "$1" >"$private/output"
     added=no
@@ -75,13 +75,13 @@ resolve_missed_names() {
     [ "$added" = yes ]
 }
 
-# nginx_loaded PORT: what it serves, by its own word.
+# nginx_loaded PORT: sets loaded_id to the configuration that nginx reports serving.
 nginx_loaded() {
     [ -z "$1" ] || loaded_id=$(served_id "$1")
 }
 
-# nginx_emergencies: how many [emerg] lines its error log has; a reload that fails adds some there
-# and nowhere else, and `systemctl reload` returns 0 all the same.
+# nginx_emergencies: prints the number of [emerg] lines in its error log. A failed reload is logged only there, and
+# `systemctl reload` still returns 0.
 nginx_emergencies() {
     log=/var/log/nginx/error.log
     if [ -r "$log" ]; then grep -c '\[emerg\]' "$log"; else printf 0; fi

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::complaint::placed;
+use super::error_report::placed;
 use super::findings::findings_text;
 use super::paint;
 use super::prediction::expected_text;

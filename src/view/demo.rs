@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use super::complaint::Complaint;
+use super::error_report::ErrorReport;
 use super::lab::name_option;
 use super::paint;
 use super::text::{elapsed, wrap};
@@ -58,7 +58,7 @@ impl DemoView {
 
     /// Reports that a command failed.
     pub fn stopped(&self, lab: &LabStatus, args: &[String], status: ExitStatus) {
-        let complaint = Complaint::new(format!("hactl {} ended with {status}", args.join(" ")));
+        let complaint = ErrorReport::new(format!("hactl {} ended with {status}", args.join(" ")));
         self.ui.complain(&complaint.help(format!(
             "the lab is still up: look around with hactl lab exec{0} -- hactl status, or remove it with hactl lab down{0}",
             name_option(lab)

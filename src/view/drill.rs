@@ -25,17 +25,17 @@ use super::text::{count, elapsed, labelled, wrap};
 use super::ui::Ui;
 use crate::drill::{Comparison, DrillReport, DrillStats, Ends, Scope};
 use crate::model::NodeName;
-use crate::ops::{CutShort, DrillIntent, DrillProgress, Recovery, Stamped};
+use crate::ops::{DrillPlan, DrillProgress, Interruption, Recovery, Stamped};
 use crate::report::{Declined, DrillsBody};
 
 impl Ui {
     /// Prints the recovery and the drills to come.
-    pub fn announce_drills(&self, intents: &[DrillIntent], recovery: &Recovery) {
+    pub fn announce_drills(&self, intents: &[DrillPlan], recovery: &Recovery) {
         self.status(&recovery_text(recovery));
         self.status(&intents_text(intents));
     }
 
-    pub fn ask_drills(&self, intents: &[DrillIntent], is_stopped: &dyn Fn() -> bool) -> bool {
+    pub fn ask_drills(&self, intents: &[DrillPlan], is_stopped: &dyn Fn() -> bool) -> bool {
         let what = match intents {
             [one] => format!("Run {} on {}?", one.drill.spec().name, one.node),
             several => format!("Run these {}?", count(several.len(), "drill")),
@@ -58,7 +58,7 @@ impl Ui {
     }
 
     /// Reports why the remaining drills do not run.
-    pub fn tell_cut_short(&self, cut_short: &CutShort) {
+    pub fn tell_cut_short(&self, cut_short: &Interruption) {
         self.raw_error(&cut_short_text(cut_short));
     }
 
@@ -98,7 +98,7 @@ impl Show for Drills<'_> {
 }
 
 /// What each drill does, to which node, and whether an outage is expected.
-pub(super) fn intents_text(intents: &[DrillIntent]) -> String {
+pub(super) fn intents_text(intents: &[DrillPlan]) -> String {
     let mut text: String = intents.iter().map(intent_text).collect();
     let several = intents.len() > 1 || intents.iter().any(|intent| intent.times > 1);
     if several && intents.iter().any(|intent| intent.owner_stays) {
@@ -110,7 +110,7 @@ pub(super) fn intents_text(intents: &[DrillIntent]) -> String {
     text
 }
 
-fn intent_text(intent: &DrillIntent) -> String {
+fn intent_text(intent: &DrillPlan) -> String {
     let spec = intent.drill.spec();
     let does = match spec.scope {
         Scope::EveryNode => spec.does(),
@@ -167,12 +167,12 @@ pub(super) fn progress_line(progress: &DrillProgress) -> String {
     }
 }
 
-pub(super) fn cut_short_text(cut_short: &CutShort) -> String {
+pub(super) fn cut_short_text(cut_short: &Interruption) -> String {
     match cut_short {
-        CutShort::Stopped { left, .. } if left.is_empty() => {
+        Interruption::Stopped { left, .. } if left.is_empty() => {
             "Stopped on request; the fault was ended.\n".to_owned()
         }
-        CutShort::Stopped { left, within } => {
+        Interruption::Stopped { left, within } => {
             let names: Vec<&str> = left.iter().map(NodeName::as_str).collect();
             let words = format!(
                 "Stopped on request. hactl could not tell {} to end the fault; it ends on its own within {}.",
@@ -181,7 +181,7 @@ pub(super) fn cut_short_text(cut_short: &CutShort) -> String {
             );
             format!("{}\n", paint::bad(wrap(&words, 0, "")))
         }
-        CutShort::NotRecovered { why } => {
+        Interruption::NotRecovered { why } => {
             let words = format!("The cluster has not recovered: {why}. See `hactl status`");
             format!("{}\n", paint::bad(wrap(&words, 0, "")))
         }

@@ -1,6 +1,6 @@
 //! Text for the causes of a failed change.
 
-use super::complaint::{Complaint, merged};
+use super::error_report::{ErrorReport, merged};
 use super::findings::with_rule;
 use crate::agent::FailureCode;
 use crate::apply::{Failure, FailureCause};
@@ -8,11 +8,11 @@ use crate::check::Rule;
 use crate::health::{FaultCause, Problem};
 use crate::report::{FailureRecord, ProblemRecord};
 
-fn complaint(cause: &FailureCause) -> Complaint {
-    let plain = Complaint::new(cause.to_string());
+fn complaint(cause: &FailureCause) -> ErrorReport {
+    let plain = ErrorReport::new(cause.to_string());
     match cause {
-        FailureCause::Agent(error) => Complaint::of_agent(error),
-        FailureCause::Refused { node, unit, output } => Complaint::new(with_rule(
+        FailureCause::Agent(error) => ErrorReport::of_agent(error),
+        FailureCause::Refused { node, unit, output } => ErrorReport::new(with_rule(
             cause.to_string(),
             Rule::of_test(*unit),
         ))
@@ -84,7 +84,7 @@ fn proof_help(problems: &[Problem]) -> &'static str {
 }
 
 /// Leaves out nodes that stopped only because another one failed, unless no other cause is known.
-fn complaints(failure: &Failure) -> Vec<Complaint> {
+fn complaints(failure: &Failure) -> Vec<ErrorReport> {
     let follows = |cause: &&FailureCause| matches!(cause, FailureCause::Agent(error) if error.code() == Some(FailureCode::CalledOff));
     let all = || failure.errors.iter();
     let is_known = !all().all(|cause| follows(&cause));
@@ -112,7 +112,10 @@ pub(super) fn failure_record(failure: &Failure) -> FailureRecord<'_> {
     };
     FailureRecord {
         step: failure.step,
-        causes: complaints(failure).iter().map(Complaint::record).collect(),
+        causes: complaints(failure)
+            .iter()
+            .map(ErrorReport::record)
+            .collect(),
         problems: problems.flatten().map(of_problem).collect(),
     }
 }

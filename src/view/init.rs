@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use dialoguer::Input;
 use serde::Serialize;
 
-use super::complaint::placed;
+use super::error_report::placed;
 use super::findings::findings_text;
 use super::paint;
 use super::show::Show;

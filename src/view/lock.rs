@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::complaint::{Complaint, merged};
+use super::error_report::{ErrorReport, merged};
 use super::paint;
 use super::show::Show;
 use super::text::{and, columns, labelled, lines, wrap};
@@ -180,7 +180,7 @@ pub(super) fn broken_text(report: &LockReport, unicode: bool) -> String {
         return "No node is locked.\n".to_owned();
     }
     let mut text = String::new();
-    for error in merged(report.errors.iter().map(Complaint::of_agent).collect()) {
+    for error in merged(report.errors.iter().map(ErrorReport::of_agent).collect()) {
         text.push_str(&error.text(unicode));
     }
     if report.broken.is_empty() {

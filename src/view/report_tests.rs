@@ -3,7 +3,7 @@ use std::time::Duration;
 use insta::{assert_json_snapshot, assert_snapshot};
 
 use super::check::check_text;
-use super::complaint::Complaint;
+use super::error_report::ErrorReport;
 use super::history::history_text;
 use super::lab::{lab_text, lab_up_text};
 use super::lab_progress::event_line;
@@ -272,7 +272,7 @@ fn findings_point_into_the_inventory() {
 }
 
 /// The error as JSON.
-fn failed(complaint: &Complaint) -> serde_json::Value {
+fn failed(complaint: &ErrorReport) -> serde_json::Value {
     let ui = Ui::captured(Format::Json);
     ui.fail("plan", complaint, 3);
     let printed = ui.what_was_captured();
@@ -288,7 +288,7 @@ fn verbs_that_insist_show_the_errors_only() {
         findings: report.findings,
         inventory: Box::new(report.inventory.source),
     };
-    let complaint = Complaint::of_ops(&error);
+    let complaint = ErrorReport::of_ops(&error);
     assert_snapshot!(plain(&complaint.text(true)));
     assert_json_snapshot!(failed(&complaint));
 }
@@ -297,7 +297,7 @@ fn verbs_that_insist_show_the_errors_only() {
 fn mistakes_point_into_the_inventory() {
     let text = GUIDE.replace("name: lb3, address", "name: lb1, adress");
     let errors = inventory::load("hactl.yml", &text).unwrap_err();
-    let complaint = Complaint::of_ops(&OpsError::Inventory(Box::new(errors)));
+    let complaint = ErrorReport::of_ops(&OpsError::Inventory(Box::new(errors)));
     assert_snapshot!(plain(&complaint.text(true)));
     assert_json_snapshot!("mistakes_as_json", failed(&complaint));
 }
@@ -318,7 +318,7 @@ fn hosts_are_named_once_and_equal_advice_too() {
     let stale = OpsError::Hosts {
         errors: vec![stale("lb1"), stale("lb2")],
     };
-    let texts = [one, three, stale].map(|error| plain(&Complaint::of_ops(&error).text(true)));
+    let texts = [one, three, stale].map(|error| plain(&ErrorReport::of_ops(&error).text(true)));
     assert_snapshot!(texts.join("\n"));
 }
 

@@ -9,7 +9,7 @@ use super::show::Show;
 use super::text::{and, elapsed, labelled, milliseconds};
 use super::ui::Ui;
 use crate::agent::{Ending, Outcome};
-use crate::apply::{Event, SettleVerb};
+use crate::apply::{Event, PendingAction};
 use crate::model::NodeName;
 use crate::ops::{SettleEnd, SettleReport, Stamped};
 use crate::report::{SettleBody, SettleOutcome, SettleResult};
@@ -18,11 +18,11 @@ use crate::report::{SettleBody, SettleOutcome, SettleResult};
 #[derive(Debug)]
 pub struct SettleView {
     ui: Ui,
-    verb: SettleVerb,
+    verb: PendingAction,
 }
 
 impl Ui {
-    pub fn follow_settling(&self, verb: SettleVerb) -> SettleView {
+    pub fn follow_settling(&self, verb: PendingAction) -> SettleView {
         SettleView {
             ui: self.clone(),
             verb,
@@ -30,10 +30,10 @@ impl Ui {
     }
 }
 
-fn name(verb: SettleVerb) -> &'static str {
+fn name(verb: PendingAction) -> &'static str {
     match verb {
-        SettleVerb::Confirm => "confirm",
-        SettleVerb::Cancel => "cancel",
+        PendingAction::Confirm => "confirm",
+        PendingAction::Cancel => "cancel",
     }
 }
 
@@ -46,11 +46,11 @@ impl SettleView {
     /// Called on the first Ctrl-C.
     pub fn stopping(&self) {
         self.ui.status(match self.verb {
-            SettleVerb::Confirm => {
+            PendingAction::Confirm => {
                 "Stopping: if a confirmation was sent, all nodes are confirmed first.\n\
                  Press Ctrl-C again to quit: the nodes then decide among themselves.\n"
             }
-            SettleVerb::Cancel => {
+            PendingAction::Cancel => {
                 "Stopping: if the change was withdrawn, all nodes are rolled back first.\n\
                  Press Ctrl-C again to quit: each host rolls it back when its timer ends.\n"
             }
@@ -102,13 +102,13 @@ pub(super) fn settled_text(report: &SettleReport, unicode: bool) -> String {
     };
     let good = |words: String| labelled(&paint::good("Done:"), &words, "      ");
     match (&report.end, report.verb) {
-        (SettleEnd::AllNew, SettleVerb::Confirm) => good(format!(
+        (SettleEnd::Committed, PendingAction::Confirm) => good(format!(
             "{what}, applied by {by}, is confirmed on {nodes} ({took})."
         )),
-        (SettleEnd::AllOld, SettleVerb::Cancel) => good(format!(
+        (SettleEnd::RolledBack, PendingAction::Cancel) => good(format!(
             "{what}, applied by {by}, is rolled back on {nodes} ({took})."
         )),
-        (SettleEnd::AllNew, SettleVerb::Cancel) => {
+        (SettleEnd::Committed, PendingAction::Cancel) => {
             state_line(
                 "Too late:",
                 &format!(
@@ -116,7 +116,7 @@ pub(super) fn settled_text(report: &SettleReport, unicode: bool) -> String {
                 ),
             ) + &help("roll it back with `hactl rollback`")
         }
-        (SettleEnd::AllOld, SettleVerb::Confirm) => {
+        (SettleEnd::RolledBack, PendingAction::Confirm) => {
             state_line(
                 "Too late:",
                 &format!(
@@ -124,7 +124,7 @@ pub(super) fn settled_text(report: &SettleReport, unicode: bool) -> String {
                 ),
             ) + &help("apply it again with `hactl apply`")
         }
-        (SettleEnd::Waiting { failure }, _) => {
+        (SettleEnd::Pending { failure }, _) => {
             let mut text = failure
                 .as_ref()
                 .map(|failure| failure_text(failure, unicode))
@@ -138,7 +138,7 @@ pub(super) fn settled_text(report: &SettleReport, unicode: bool) -> String {
             ));
             text
         }
-        (SettleEnd::Mixed { failure, problems }, _) => {
+        (SettleEnd::Diverged { failure, problems }, _) => {
             mixed_text(failure.as_ref(), problems, unicode)
         }
         (SettleEnd::Nothing { .. }, _) => nothing_text(report),
@@ -197,8 +197,8 @@ fn nothing_text(report: &SettleReport) -> String {
         ));
     } else if !last.is_empty() {
         let back = match report.verb {
-            SettleVerb::Confirm => "",
-            SettleVerb::Cancel => "; roll it back with `hactl rollback`",
+            PendingAction::Confirm => "",
+            PendingAction::Cancel => "; roll it back with `hactl rollback`",
         };
         text.push_str("The last change is confirmed");
         text.push_str(back);
@@ -213,12 +213,12 @@ pub(super) fn settled_record(report: &SettleReport) -> SettleOutcome<'_> {
         SettleEnd::Nothing { last } => SettleResult::NothingUnderWay {
             last: last.iter().map(|(node, outcome)| (node, outcome)).collect(),
         },
-        SettleEnd::AllNew => SettleResult::Confirmed,
-        SettleEnd::AllOld => SettleResult::Undone,
-        SettleEnd::Waiting { failure } => SettleResult::Waiting {
+        SettleEnd::Committed => SettleResult::Confirmed,
+        SettleEnd::RolledBack => SettleResult::Undone,
+        SettleEnd::Pending { failure } => SettleResult::Waiting {
             failure: failure.as_ref().map(failure_record),
         },
-        SettleEnd::Mixed { failure, problems } => SettleResult::Mixed {
+        SettleEnd::Diverged { failure, problems } => SettleResult::Mixed {
             failure: failure.as_ref().map(failure_record),
             problems,
         },

@@ -6,15 +6,15 @@ use super::lock::{break_question, broken_text, locks_text};
 use super::samples::*;
 use super::settle::settled_text;
 use crate::agent::{Cause, Ending, Journal, Outcome, Phase};
-use crate::apply::{FailureCause, Member, SettleVerb, Side, Step};
+use crate::apply::{Decision, FailureCause, Member, PendingAction, Step};
 use crate::ops::{ChangeSeen, LockReport, NodeLock, SettleEnd, SettleReport, Unreachable};
 
-use SettleVerb::{Cancel, Confirm};
+use PendingAction::{Cancel, Confirm};
 
-fn settled(verb: SettleVerb, end: SettleEnd) -> SettleReport {
+fn settled(verb: PendingAction, end: SettleEnd) -> SettleReport {
     let member = |node| Member {
         node: name(node),
-        side: Side::Undecided,
+        side: Decision::InDoubt,
         phase: Some(Phase::Activated),
     };
     let change = ChangeSeen {
@@ -33,7 +33,7 @@ fn settled(verb: SettleVerb, end: SettleEnd) -> SettleReport {
     }
 }
 
-fn text(verb: SettleVerb, end: SettleEnd) -> String {
+fn text(verb: PendingAction, end: SettleEnd) -> String {
     plain(&settled_text(&settled(verb, end), true))
 }
 
@@ -62,10 +62,10 @@ fn unreached() -> crate::apply::Failure {
 #[test]
 fn ends_of_a_change_that_waited() {
     let texts = [
-        text(Confirm, SettleEnd::AllNew),
-        text(Cancel, SettleEnd::AllOld),
-        text(Cancel, SettleEnd::AllNew),
-        text(Confirm, SettleEnd::AllOld),
+        text(Confirm, SettleEnd::Committed),
+        text(Cancel, SettleEnd::RolledBack),
+        text(Cancel, SettleEnd::Committed),
+        text(Confirm, SettleEnd::RolledBack),
     ];
     assert_snapshot!(texts.join("\n"));
 }
@@ -92,7 +92,7 @@ fn nothing_to_end_tells_how_the_last_change_ended() {
 
 #[test]
 fn what_could_not_be_decided_still_waits() {
-    let end = SettleEnd::Waiting {
+    let end = SettleEnd::Pending {
         failure: Some(unreached()),
     };
     assert_snapshot!(text(Confirm, end));
@@ -100,7 +100,7 @@ fn what_could_not_be_decided_still_waits() {
 
 #[test]
 fn a_node_that_is_not_seen_to_have_decided_needs_a_person() {
-    let end = SettleEnd::Mixed {
+    let end = SettleEnd::Diverged {
         failure: Some(unreached()),
         problems: vec!["lb3: cannot reach 10.0.0.13 by ssh".to_owned()],
     };
@@ -111,11 +111,11 @@ fn a_node_that_is_not_seen_to_have_decided_needs_a_person() {
 fn ends_as_json() {
     let json = |verb, end| document("confirm", 0, &settled(verb, end))["outcome"].clone();
     assert_json_snapshot!([
-        json(Confirm, SettleEnd::AllNew),
-        json(Cancel, SettleEnd::AllOld),
+        json(Confirm, SettleEnd::Committed),
+        json(Cancel, SettleEnd::RolledBack),
         json(
             Confirm,
-            SettleEnd::Waiting {
+            SettleEnd::Pending {
                 failure: Some(unreached())
             }
         ),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::complaint::Complaint;
+use super::error_report::ErrorReport;
 use super::ui::{Format, Ui};
 use crate::model::harmless_json;
 use crate::ops::Stamped;
@@ -43,7 +43,7 @@ impl Ui {
     }
 
     /// Reports that a verb failed: as text on standard error, and as JSON if that was requested.
-    pub fn fail(&self, verb: &'static str, complaint: &Complaint, exit_code: u8) {
+    pub fn fail(&self, verb: &'static str, complaint: &ErrorReport, exit_code: u8) {
         self.complain(complaint);
         if self.format() != Format::Human {
             let body = FailedBody {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::complaint::Complaint;
 use super::drift::{by_words, drift_words, notice_words};
+use super::error_report::ErrorReport;
 use super::findings::findings_text;
 use super::paint;
 use super::show::Show;
@@ -71,8 +71,8 @@ pub(super) fn status_text(report: &StatusReport) -> String {
 /// The errors with which `apply` would refuse to run.
 pub(super) fn refusals_text(report: &StatusReport) -> String {
     let one =
-        |refusal: Refusal| Complaint::new(refusal.message).help(refusal.help.unwrap_or_default());
-    let complaints: Vec<Complaint> = report.refusals().into_iter().map(one).collect();
+        |refusal: Refusal| ErrorReport::new(refusal.message).help(refusal.help.unwrap_or_default());
+    let complaints: Vec<ErrorReport> = report.refusals().into_iter().map(one).collect();
     let texts = complaints.iter().map(|one| one.text(Ui::is_unicode()));
     texts.collect()
 }

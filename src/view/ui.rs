@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use super::complaint::Complaint;
+use super::error_report::ErrorReport;
 use crate::model::is_harmful;
 
 /// Format of standard output.
@@ -228,7 +228,7 @@ impl Ui {
         });
     }
 
-    pub fn complain(&self, complaint: &Complaint) {
+    pub fn complain(&self, complaint: &ErrorReport) {
         self.raw_error(&complaint.text(Self::is_unicode()));
     }
 

@@ -1,6 +1,6 @@
 //! Why an upstream server cannot be reached, as the kernel or the resolver reports it.
 
-use hactl::agent::{NoConnection, Question};
+use hactl::agent::{NoConnection, ObserveRequest};
 
 use crate::in_every_shell;
 use crate::world::World;
@@ -15,9 +15,9 @@ async fn what_keeps_a_node_from_a_server_is_told(world: &World) {
         ("192.0.2.67", Some(NoConnection::Timeout)),
         ("192.0.2.1", None),
     ];
-    let question = Question {
+    let question = ObserveRequest {
         backends: servers.map(|(host, _)| (host.to_owned(), 8080)).into(),
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let seen = world.agent().observe(&question).await.unwrap();
     assert_eq!(seen.backends.len(), servers.len());

@@ -36,7 +36,7 @@ async fn an_unconfirmed_change_expires(world: &World) {
     assert_eq!(world.snapshot("/etc"), before);
     let problem = agent.confirm(TX).await.unwrap_err();
     assert_eq!(problem.code(), Some(FailureCode::NotActive));
-    assert!(problem.to_string().contains("nobody confirmed it in time"));
+    assert!(problem.to_string().contains("it was not confirmed in time"));
     agent.unlock(TX).await.unwrap();
     nothing_is_left(world);
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use hactl::agent::{
-    Agent, AgentError, FailureCode, FaultHits, FaultRequest, FaultState, FaultStep, Question,
+    Agent, AgentError, FailureCode, FaultHits, FaultRequest, FaultState, FaultStep, ObserveRequest,
 };
 use hactl::model::InterfaceName;
 
@@ -165,12 +165,12 @@ async fn the_timer_heals_what_the_killed_unit_could_not(world: &World) {
     assert!(!is_serving(world));
     kill_the_unit(world);
     assert!(timer_is_armed(world));
-    let seen = agent.observe(&Question::default()).await.unwrap();
+    let seen = agent.observe(&ObserveRequest::default()).await.unwrap();
     assert_eq!(seen.drill.unwrap().name, "nginx-stop");
     timer_fires(world);
     assert!(is_serving(world));
     nothing_is_left_of_the_drill(world);
-    let seen = agent.observe(&Question::default()).await.unwrap();
+    let seen = agent.observe(&ObserveRequest::default()).await.unwrap();
     assert_eq!(seen.drill, None);
 }
 

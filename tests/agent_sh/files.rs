@@ -1,7 +1,7 @@
 //! Staged files arrive byte for byte, and a rollback restores the exact original.
 
 use hactl::agent::{
-    Activation, FailureCode, LiveFile, Manifest, Question, Reason, TreeFile, UnitAction,
+    Activation, FailureCode, LiveFile, Manifest, ObserveRequest, Reason, TreeFile, UnitAction,
 };
 use hactl::model::HostPath;
 
@@ -55,7 +55,7 @@ async fn what_a_host_reads_it_reads_to_the_byte(world: &World) {
     for (path, content) in contents {
         world.write(path, content);
     }
-    let mut question = Question::default();
+    let mut question = ObserveRequest::default();
     let others = ["/etc/read/link", "/etc/read/none", "/etc/read"];
     let paths = contents.iter().map(|(path, _)| *path).chain(others);
     question.paths = paths.map(|path| HostPath::new(path).unwrap()).collect();

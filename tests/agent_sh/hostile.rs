@@ -1,7 +1,8 @@
 //! Hosts that are full, read-only, strange or hostile.
 
 use hactl::agent::{
-    Ending, FailureCode, HookState, ListensAt, LiveFile, PeerAnswer, PeerDoor, Question, Reason,
+    Ending, FailureCode, HookState, ListensAt, LiveFile, ObserveRequest, PeerAnswer, PeerDoor,
+    Reason,
 };
 use hactl::model::UnitId;
 
@@ -66,9 +67,9 @@ async fn what_a_host_says_commands_no_terminal(world: &World) {
     world.write("/run/nginx.serves", hostile);
     world.write("/etc/x", hostile);
     std::os::unix::fs::symlink(hostile, world.path("/etc/y")).unwrap();
-    let question = Question {
+    let question = ObserveRequest {
         paths: vec![path("/etc/x"), path("/etc/y"), path("/etc")],
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let seen = world.agent().observe(&question).await.unwrap();
     assert_eq!(
@@ -90,13 +91,13 @@ async fn answers_do_not_mix(world: &World) {
     inhabited(world);
     let content = "x".repeat(300_000);
     world.write("/etc/large", &content);
-    let question = Question {
+    let question = ObserveRequest {
         paths: vec![path("/etc/large"), path(NGINX)],
         backends: (1..60_u16)
             .map(|n| (format!("192.0.2.{n}"), 80))
             .chain([("192.0.2.66".to_owned(), 80)])
             .collect(),
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     for _ in 0..3 {
         let seen = world.agent().observe(&question).await.unwrap();
@@ -125,7 +126,7 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
     }
     world.write("/etc/hooks/text.sh", "#!/bin/sh\n'/opt/page' \"$1\"\n");
     world.sh("chmod 755 /etc/hooks/check.sh /etc/open/hook.sh; chmod 644 /etc/hooks/text.sh; chmod 777 /etc/open");
-    let question = Question {
+    let question = ObserveRequest {
         hooks: vec![path("/opt/page"), path("/opt/not-yet")],
         programs: vec![
             (path("/opt/page"), false),
@@ -141,7 +142,7 @@ async fn scripts_and_peers_are_looked_at(world: &World) {
                 listens: ListensAt::All,
             })
             .into(),
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let seen = world.agent().observe(&question).await.unwrap();
     let hook = |path: &str| {
@@ -354,14 +355,14 @@ async fn an_undo_tries_every_step(world: &World) {
     for part in [
         "cannot write /etc/a: a folder is in the way",
         "cannot write /etc/nginx/nginx.conf",
-        "cannot bring keepalived.service back",
+        "cannot reload or restart keepalived.service",
     ] {
         assert!(detail.contains(part), "{detail}");
     }
     assert_eq!(world.read(KEEPALIVED), "# id aaaaaaaaaaaa\n");
     assert!(!world.exists("/etc/z"));
     assert_eq!(world.read("/kernel/net/core/somaxconn"), "4096\n");
-    let seen = agent.observe(&Question::default()).await.unwrap();
+    let seen = agent.observe(&ObserveRequest::default()).await.unwrap();
     assert_eq!(
         seen.journal.unwrap().tx,
         TX,

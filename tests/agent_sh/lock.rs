@@ -52,7 +52,7 @@ async fn a_stale_lock_is_nobodys(world: &World) {
     );
     agent.lock(&request("e")).await.unwrap();
     let seen = agent
-        .observe(&hactl::agent::Question::default())
+        .observe(&hactl::agent::ObserveRequest::default())
         .await
         .unwrap();
     assert_eq!(seen.lock.unwrap().tx, "e");

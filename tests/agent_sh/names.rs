@@ -1,7 +1,7 @@
 //! Names in nginx's files: how the host resolves them, and nginx's test in a network namespace
 //! without DNS.
 
-use hactl::agent::Question;
+use hactl::agent::ObserveRequest;
 use hactl::model::UnitId;
 
 use crate::in_every_shell;
@@ -132,9 +132,9 @@ async fn names_are_resolved_as_nginx_resolves_them(world: &World) {
         "192.0.2.1 app.internal\n2001:db8::3 app.internal\n",
     );
     let names = ["app.internal", "gone.internal"];
-    let question = Question {
+    let question = ObserveRequest {
         names: names.map(str::to_owned).to_vec(),
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let seen = world.agent().observe(&question).await.unwrap();
     let addresses: [std::net::IpAddr; 2] =

@@ -5,7 +5,7 @@ use std::net::{IpAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hactl::agent::{Fact, FailureCode, PeerKey, PeerSide, Reason};
+use hactl::agent::{Fact, FailureCode, PeerCredentials, PeerKey, Reason};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -32,7 +32,7 @@ async fn waiting(world: &World, key: &PeerKey, own: &str, other: &str) {
     tree.manifest.facts.set(Fact::Peers, other);
     staged(&agent, TX, &tree).await.unwrap();
     let mut how = activation();
-    how.peer = Some(PeerSide {
+    how.peer = Some(PeerCredentials {
         key: key.clone(),
         address: own.parse::<IpAddr>().unwrap(),
     });

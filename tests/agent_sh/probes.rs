@@ -1,6 +1,6 @@
 //! Probes: only the requested ones run, and those that run with every observation start no process.
 
-use hactl::agent::{Adverts, Probing, Question};
+use hactl::agent::{Adverts, ObserveRequest, Probing};
 
 use crate::in_every_shell;
 use crate::world::World;
@@ -35,17 +35,17 @@ echo $! >/run/units/nginx.service.pid
 echo active >/run/units/nginx.service.active
 ";
 
-fn asked(probing: Probing) -> Question {
-    Question {
+fn asked(probing: Probing) -> ObserveRequest {
+    ObserveRequest {
         probing: Some(probing),
-        ..Question::default()
+        ..ObserveRequest::default()
     }
 }
 
 async fn what_networkd_manages_is_told_with_what_it_keeps(world: &World) {
     world.sh(NETWORKD);
     // The rest of the question is answered as well.
-    let question = Question {
+    let question = ObserveRequest {
         backends: vec![("127.0.0.1".to_owned(), 1)],
         ..asked(Probing::Always)
     };
@@ -90,7 +90,11 @@ async fn adverts_are_those_of_two_seconds(world: &World) {
 async fn nothing_is_probed_unless_it_is_asked(world: &World) {
     world.sh(NETWORKD);
     world.sh(NGINX);
-    let seen = world.agent().observe(&Question::default()).await.unwrap();
+    let seen = world
+        .agent()
+        .observe(&ObserveRequest::default())
+        .await
+        .unwrap();
     assert_eq!(seen.probed, hactl::agent::Probed::default());
 }
 
@@ -102,7 +106,7 @@ async fn a_probe_of_every_look_starts_no_process(world: &World) {
         text.trim().parse().unwrap()
     };
     let mut started = Vec::new();
-    for question in [Question::default(), asked(Probing::Always)] {
+    for question in [ObserveRequest::default(), asked(Probing::Always)] {
         let before = last();
         let seen = world.agent().observe(&question).await.unwrap();
         assert_eq!(seen.probed.networkd.is_empty(), question.probing.is_none());

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use hactl::agent::{Answered, Door, Question, ReachQuestion, VipDoors};
+use hactl::agent::{Answered, Door, ObserveRequest, ReachQuestion, VipDoors};
 
 use crate::in_every_shell;
 use crate::scene::*;
@@ -201,9 +201,9 @@ async fn who_has_an_address_is_asked_although_another_one_is_remembered(world: &
     inhabited(world);
     let far = Neighbour::of(world);
     let agent = world.agent();
-    let question = Question {
+    let question = ObserveRequest {
         neighbours: [VIP, VIP6, "10.9.0.77"].map(ip).into(),
-        ..Question::default()
+        ..ObserveRequest::default()
     };
     let remembers = |state: &str| {
         for vip in [VIP, VIP6] {

@@ -1,6 +1,6 @@
 //! The report of what a host serves is exact, and reads no file that a daemon would not read.
 
-use hactl::agent::Question;
+use hactl::agent::ObserveRequest;
 
 use crate::in_every_shell;
 use crate::world::World;
@@ -32,10 +32,10 @@ echo 'includer deep.inc' >/etc/keepalived/conf.d/a.conf
 echo 'x' >/etc/keepalived/conf.d/deep.inc
 "#;
 
-fn asked() -> Question {
-    Question {
+fn asked() -> ObserveRequest {
+    ObserveRequest {
         serving: true,
-        ..Question::default()
+        ..ObserveRequest::default()
     }
 }
 
@@ -69,6 +69,10 @@ async fn every_file_that_a_daemon_may_include_is_told(world: &World) {
 
 async fn nothing_is_told_unless_it_is_asked(world: &World) {
     world.sh(FILES);
-    let seen = world.agent().observe(&Question::default()).await.unwrap();
+    let seen = world
+        .agent()
+        .observe(&ObserveRequest::default())
+        .await
+        .unwrap();
     assert!(seen.serving.is_none());
 }

@@ -115,7 +115,7 @@ async fn a_state_folder_of_somebody_else_is_refused(world: &World) {
             "is a link",
         ),
         ("ln -s /nowhere hactl", "is a link"),
-        (": >hactl", "is no folder"),
+        (": >hactl", "is not a folder"),
         ("chown nobody .", "/var/lib belongs to nobody"),
     ] {
         world.sh(&format!("cd /var/lib; {make}"));
@@ -223,7 +223,7 @@ async fn units_are_not_written_through_links(world: &World) {
         ln -s /etc/folder multi-user.target.wants/hactl-revert-boot.service");
     let agent = world.agent();
     let mut how = activation();
-    how.peer = Some(hactl::agent::PeerSide {
+    how.peer = Some(hactl::agent::PeerCredentials {
         key: hactl::agent::PeerKey::random().unwrap(),
         address: "127.0.0.1".parse().unwrap(),
     });

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hactl::agent::{
-    AgentError, Ending, Fact, FailureCode, LockRequest, Phase, Question, ReachQuestion, Reason,
-    Tree,
+    AgentError, Ending, Fact, FailureCode, LockRequest, ObserveRequest, Phase, ReachQuestion,
+    Reason, Tree,
 };
 
 use crate::in_every_shell;
@@ -47,7 +47,11 @@ async fn the_deciding_node_takes_no_confirmation_before_the_offer(world: &World)
     assert_eq!(agent.offer(TX).await.unwrap().seconds_left, 300);
     // Offering is idempotent.
     agent.offer(TX).await.unwrap();
-    let journal = agent.observe(&Question::default()).await.unwrap().journal;
+    let journal = agent
+        .observe(&ObserveRequest::default())
+        .await
+        .unwrap()
+        .journal;
     let journal = journal.unwrap();
     assert_eq!(journal.phase, Phase::Offered);
     assert_eq!((journal.position, journal.nodes), (Some(0), Some(3)));
@@ -94,7 +98,11 @@ async fn what_was_withdrawn_is_confirmed_no_more(world: &World) {
         .unwrap();
     agent.unlock(TX).await.unwrap();
     assert_eq!(world.snapshot("/etc"), before);
-    let outcome = agent.observe(&Question::default()).await.unwrap().outcome;
+    let outcome = agent
+        .observe(&ObserveRequest::default())
+        .await
+        .unwrap()
+        .outcome;
     let outcome = outcome.unwrap();
     assert_eq!(outcome.result, Ending::Reverted);
     assert_eq!(outcome.why, "cancelled by bob@sofa");
@@ -131,7 +139,11 @@ async fn an_offered_change_survives_a_restart_and_expires(world: &World) {
     world.write("/kernel/boot_id", "second-boot\n");
     world.write("/kernel/uptime", "20.00 0\n");
     assert!(world.timer("expire-at-boot", TX).status.success());
-    let journal = agent.observe(&Question::default()).await.unwrap().journal;
+    let journal = agent
+        .observe(&ObserveRequest::default())
+        .await
+        .unwrap()
+        .journal;
     let journal = journal.unwrap();
     assert_eq!(journal.phase, Phase::Offered);
     assert_eq!(journal.deadline.unwrap().seconds_left, 280);
@@ -168,7 +180,7 @@ async fn an_end_is_noted_once(world: &World) {
     activated(&agent, TX, &manual(0)).await.unwrap();
     assert!(world.timer("expire", TX).status.success());
     let outcome = async || {
-        let seen = agent.observe(&Question::default()).await.unwrap();
+        let seen = agent.observe(&ObserveRequest::default()).await.unwrap();
         seen.outcome.unwrap()
     };
     assert_eq!(outcome().await.result, Ending::Expired);
@@ -239,7 +251,7 @@ async fn a_look_writes_nothing_whatever_a_change_has_come_to(world: &World) {
             journal.replace("phase\tactivated", &format!("phase\t{phase}")),
         );
         let before = look(world);
-        let seen = agent.observe(&Question::default()).await.unwrap();
+        let seen = agent.observe(&ObserveRequest::default()).await.unwrap();
         assert_eq!(seen.journal.unwrap().phase.to_string(), phase);
         agent.glance().await.unwrap();
         agent.history().await.unwrap();

@@ -90,12 +90,18 @@ async fn what_is_no_id_is_refused(world: &World) {
     let agent = world.agent();
     let refused = agent.watch("../../etc", Duration::from_secs(1), &[]).await;
     assert!(
-        refused.unwrap_err().to_string().contains("no id"),
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("invalid change id"),
         "it watches"
     );
     let refused = agent.watched("a b", 0).await;
     assert!(
-        refused.unwrap_err().to_string().contains("no id"),
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("invalid change id"),
         "it was watched"
     );
 }

@@ -88,5 +88,5 @@ fn hosts_undo_what_a_killed_hactl_left_unconfirmed() {
         .run(&["plan"])
         .exits(0)
         .says("lb2: the host rolled the last change")
-        .says("nobody confirmed it in time");
+        .says("it was not confirmed in time");
 }

@@ -200,9 +200,9 @@ fn a_change_that_nobody_confirms_is_undone_and_said_so_once() {
     run_elsewhere(&cluster, &["confirm"])
         .exits(1)
         .says("The last change was rolled back on lb1, lb2 and lb3")
-        .says("nobody confirmed it in time");
-    run_elsewhere(&cluster, &["status"]).says("nobody confirmed it in time");
-    cluster.apply().says("nobody confirmed it in time");
+        .says("it was not confirmed in time");
+    run_elsewhere(&cluster, &["status"]).says("it was not confirmed in time");
+    cluster.apply().says("it was not confirmed in time");
     cluster.run(&["status"]).exits(0).never_says("in time");
     cluster.assert_no_traces();
 }

@@ -24,7 +24,7 @@ const GATE: &str = "opt/gate";
 const DISK: &str = "64m";
 
 /// One of the two configurations that changes alternate between.
-pub(crate) struct Side {
+pub(crate) struct Decision {
     pub(crate) inventory: String,
     /// By daemon, a pattern that only this side's file contains.
     marks: [(&'static str, &'static str); 2],
@@ -44,7 +44,7 @@ pub(crate) enum Is {
 
 pub(crate) struct Bench {
     pub(crate) cluster: Cluster,
-    pub(crate) sides: [Side; 2],
+    pub(crate) sides: [Decision; 2],
     /// Node names in activation order.
     pub(crate) order: Vec<String>,
     /// The steps of an undisturbed change.
@@ -505,7 +505,7 @@ impl Verb {
 
 /// A side whose inventory differs from the other one in settings of nginx, keepalived and the
 /// kernel.
-fn side(base: &str, second: &str, timeout: &str, priorities: [u8; 3]) -> Side {
+fn side(base: &str, second: &str, timeout: &str, priorities: [u8; 3]) -> Decision {
     let mut inventory = base.replace(
         "192.168.1.10:8080, 192.168.1.11:8080, 192.168.1.12:8080",
         &format!("192.168.1.10:8080, {second}"),
@@ -519,7 +519,7 @@ fn side(base: &str, second: &str, timeout: &str, priorities: [u8; 3]) -> Side {
         "sysctl: {{ net.ipv4.tcp_fin_timeout: {timeout} }}"
     );
     let is_first = priorities[0] == 200;
-    Side {
+    Decision {
         inventory,
         marks: [
             (

@@ -102,10 +102,10 @@ proptest! {
         prop_assert_eq!(cluster.nodes.len(), usize::from(nodes));
         prop_assert_eq!(cluster.upstreams[0].servers.len(), usize::from(servers));
         for instance in &cluster.instances {
-            prop_assert_eq!(instance.ladder.len(), usize::from(nodes));
+            prop_assert_eq!(instance.priority_order.len(), usize::from(nodes));
             let preferred = instance.preferred().expect("somebody").as_str();
             prop_assert_eq!(preferred, format!("n{}", prefer.index(nodes.into())));
-            prop_assert!(instance.ladder.windows(2).all(|pair| pair[0].1 > pair[1].1));
+            prop_assert!(instance.priority_order.windows(2).all(|pair| pair[0].1 > pair[1].1));
         }
     }
 
@@ -150,7 +150,7 @@ fn imbalance(nodes: usize, vips: usize, failed: u32) -> usize {
         let mut shares = vec![0_usize; nodes];
         for instance in &cluster.instances {
             let mut order = instance
-                .ladder
+                .priority_order
                 .iter()
                 .filter_map(|(name, _)| place(name.as_str()));
             shares[order.find(|node| !dead(*node)).expect("somebody is left")] += 1;

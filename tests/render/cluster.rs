@@ -30,7 +30,7 @@ pub(crate) fn instance(name: &str, id: i64, addresses: &[&str], nodes: &[Node]) 
         name: InstanceName::new(name).unwrap(),
         virtual_router_id: VirtualRouterId::new(id).unwrap(),
         addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
-        ladder: (0_i64..)
+        priority_order: (0_i64..)
             .zip(nodes)
             .map(|(at, node)| (node.name.clone(), Priority::new(254 - 2 * at).unwrap()))
             .collect(),

@@ -52,8 +52,8 @@ fn whole_files(cases: &[Case], templates: &Templates) -> BTreeMap<String, String
     let (_, node) = rendered(case.unwrap(), templates).swap_remove(0);
     let files = node.files.into_iter();
     files
+        .filter(|file| file.role.is_script() || file.path.as_str().contains(".service.d/"))
         .map(|file| (file.path.to_string(), file.content))
-        .filter(|(path, _)| path.ends_with(".sh") || path.contains(".service.d/"))
         .map(|(path, content)| (path, String::from_utf8(content).unwrap()))
         .collect()
 }

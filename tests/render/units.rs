@@ -38,7 +38,7 @@ fn the_vip_leaves_with_nginx_and_comes_back_with_it() {
     };
     let mut cluster = cluster();
     cluster.nodes.truncate(1);
-    cluster.instances[0].ladder.truncate(1);
+    cluster.instances[0].priority_order.truncate(1);
     let (facts, templates) = (NodeFacts::debian_12(), Templates::embedded().unwrap());
     let secrets = Secrets::default();
     let node = render(&cluster, &cluster.nodes[0], &facts, &secrets, &templates).unwrap();

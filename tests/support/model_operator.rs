@@ -1,7 +1,7 @@
 //! The model's operators: the one that applies a change, and those that confirm or cancel a waiting
 //! one.
 
-use hactl::apply::{Coordinator, News, Order, Side, Verdict};
+use hactl::apply::{Command, Coordinator, Decision, ProtocolResult, Reply};
 
 use crate::Message;
 use crate::host_model::Stage;
@@ -17,7 +17,7 @@ pub(crate) enum Operator {
     },
     Works(Coordinator),
     /// Has reported the outcome.
-    Ended(Verdict),
+    Ended(ProtocolResult),
     /// Died, or refused to do anything.
     Gone,
 }
@@ -53,11 +53,11 @@ impl Operator {
             };
         }
         let side = |stage: &Stage| match stage {
-            Stage::New => Side::New,
-            Stage::Old => Side::Old,
-            _ => Side::Undecided,
+            Stage::New => Decision::Committed,
+            Stage::Old => Decision::RolledBack,
+            _ => Decision::InDoubt,
         };
-        let sides: Vec<Side> = stages.iter().map(side).collect();
+        let sides: Vec<Decision> = stages.iter().map(side).collect();
         if !confirms {
             return Self::Works(Coordinator::cancel(&sides));
         }
@@ -85,7 +85,7 @@ impl Operator {
     }
 
     /// The reported verdict, if any.
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
+    pub(crate) fn verdict(&self) -> Option<ProtocolResult> {
         match self {
             Self::Ended(verdict) => Some(*verdict),
             _ => None,
@@ -93,56 +93,64 @@ impl Operator {
     }
 }
 
-pub(crate) fn node_of(order: Order) -> usize {
-    match order {
-        Order::Activate(index)
-        | Order::Confirm(index)
-        | Order::Offer(index)
-        | Order::Withdraw(index)
-        | Order::Revert(index)
-        | Order::Ask(index) => index,
-        Order::Prove => unreachable!("it is no message"),
+pub(crate) fn node_of(command: Command) -> usize {
+    match command {
+        Command::Activate(index)
+        | Command::Confirm(index)
+        | Command::Offer(index)
+        | Command::Withdraw(index)
+        | Command::Revert(index)
+        | Command::Ask(index) => index,
+        Command::Prove => unreachable!("it is no message"),
     }
 }
 
-pub(crate) fn node_of_news(news: News) -> usize {
-    match news {
-        News::Activated(index)
-        | News::ActivationFailed(index)
-        | News::Confirmed(index)
-        | News::Refused(index)
-        | News::ConfirmationLost(index)
-        | News::Unreachable(index)
-        | News::Offered(index)
-        | News::OfferFailed(index)
-        | News::Withdrawn(index)
-        | News::WithdrawalLost(index)
-        | News::Reverted(index)
-        | News::RevertFailed(index)
-        | News::Is(index, _)
-        | News::Silent(index) => index,
+pub(crate) fn node_of_news(reply: Reply) -> usize {
+    match reply {
+        Reply::Activated(index)
+        | Reply::ActivationFailed(index)
+        | Reply::Confirmed(index)
+        | Reply::Refused(index)
+        | Reply::ConfirmationLost(index)
+        | Reply::Unreachable(index)
+        | Reply::Offered(index)
+        | Reply::OfferFailed(index)
+        | Reply::Withdrawn(index)
+        | Reply::WithdrawalLost(index)
+        | Reply::Reverted(index)
+        | Reply::RevertFailed(index)
+        | Reply::Is(index, _)
+        | Reply::Silent(index) => index,
         _ => unreachable!("it is about no node"),
     }
 }
 
 /// What the operator makes of a lost message. `None` for the reply to a late request, whose loss
 /// tells it nothing new.
-pub(crate) fn lost_news(message: &Message, index: usize) -> Option<News> {
+pub(crate) fn lost_news(message: &Message, index: usize) -> Option<Reply> {
     Some(match message {
-        Message::Request(Order::Activate(_))
-        | Message::Reply(News::Activated(_) | News::ActivationFailed(_)) => {
-            News::ActivationFailed(index)
+        Message::Request(Command::Activate(_))
+        | Message::HostAnswer(Reply::Activated(_) | Reply::ActivationFailed(_)) => {
+            Reply::ActivationFailed(index)
         }
-        Message::Request(Order::Confirm(_))
-        | Message::Reply(News::Confirmed(_) | News::Refused(_)) => News::ConfirmationLost(index),
-        Message::Request(Order::Offer(_))
-        | Message::Reply(News::Offered(_) | News::OfferFailed(_)) => News::OfferFailed(index),
-        Message::Request(Order::Withdraw(_)) | Message::Reply(News::Withdrawn(_)) => {
-            News::WithdrawalLost(index)
+        Message::Request(Command::Confirm(_))
+        | Message::HostAnswer(Reply::Confirmed(_) | Reply::Refused(_)) => {
+            Reply::ConfirmationLost(index)
         }
-        Message::Request(Order::Revert(_))
-        | Message::Reply(News::Reverted(_) | News::RevertFailed(_)) => News::RevertFailed(index),
-        Message::Request(Order::Ask(_)) | Message::Reply(News::Is(..)) => News::Silent(index),
+        Message::Request(Command::Offer(_))
+        | Message::HostAnswer(Reply::Offered(_) | Reply::OfferFailed(_)) => {
+            Reply::OfferFailed(index)
+        }
+        Message::Request(Command::Withdraw(_)) | Message::HostAnswer(Reply::Withdrawn(_)) => {
+            Reply::WithdrawalLost(index)
+        }
+        Message::Request(Command::Revert(_))
+        | Message::HostAnswer(Reply::Reverted(_) | Reply::RevertFailed(_)) => {
+            Reply::RevertFailed(index)
+        }
+        Message::Request(Command::Ask(_)) | Message::HostAnswer(Reply::Is(..)) => {
+            Reply::Silent(index)
+        }
         _ => return None,
     })
 }

@@ -1,5 +1,5 @@
-# observe: what this host is, what it was last given, what lies there now and what runs. Standard
-# input names what to look at; nothing on the host is changed.
+# observe: reports what this host is, what was last applied to it, its current files and what runs. Standard input
+# lists what to look at. Nothing on the host is changed.
 
 observe() {
     read -r hostname </proc/sys/kernel/hostname
@@ -14,7 +14,7 @@ observe() {
     fi
     paths='' sysctls='' network='' hooks='' programs='' probes='' serving=no
     question=$(cat)
-    # The shell's own read takes a byte at a time, with a call of the kernel for each.
+    # Not with the shell's own `read`, which makes one system call per byte.
     split_lines
     for line in $question; do
         what=${line%%"$tab"*} one=${line#*"$tab"} two=''
@@ -45,7 +45,7 @@ observe() {
     finish
 }
 
-# say_clock: the time, and the clock since this boot.
+# say_clock: reports the wall clock, the seconds since boot and the boot id.
 say_clock() {
     read -r up _ </proc/uptime
     read -r boot_now </proc/sys/kernel/random/boot_id
@@ -84,7 +84,7 @@ observe_os() {
     done
 }
 
-# nginx_has_stream: built in, or built as a module of which the file is there (nginx -V).
+# nginx_has_stream: true if it is built in, or built as a module whose file exists (nginx -V).
 nginx_has_stream() {
     case "$built " in
     *'--with-stream=dynamic '*)
@@ -97,7 +97,7 @@ nginx_has_stream() {
     esac
 }
 
-# observe_files: every file whose content matters: what was recorded, what was asked for, and what is served.
+# observe_files: reports every file whose content matters: recorded, requested or served.
 observe_files() {
     found='' judged=''
     [ "$serving" = no ] || find_serving
@@ -108,8 +108,8 @@ observe_files() {
     [ "$serving" = no ] || observe_serving
 }
 
-# read_files: one process tells whose all these files are, and one reads them. Fails where one of them became another
-# between the two; then each is read when it is told of.
+# read_files: one process reads the owners of all these files, and one their contents. Fails if a file changed between
+# the two; then each is read when it is reported.
 read_files() {
     set --
     known=$newline
@@ -130,7 +130,7 @@ read_files() {
     for line in $owners; do
         path=/${line#*" /"} size=${line%%" /"*}
         size=${size##* }
-        # A large one is sent alone, as far as it is wanted.
+        # A large file is sent separately, up to the limit given for it.
         [ "$size" -le "$serving_bytes" ] || continue
         set -- "$@" "$path"
         few=$few$count' '$path$newline
@@ -141,14 +141,14 @@ read_files() {
     sizes=${sizes# }$newline
     encoded=$({ printf '%s' "$sizes" && cat -- "$@" 2>/dev/null; } | base64 -w0)
     case $encoded in *==) padding=2 ;; *=) padding=1 ;; *) padding=0 ;; esac
-    # base64 is whole groups of four.
+    # base64 encodes three bytes as four characters.
     [ $((${#encoded} * 3 / 4 - padding)) -eq $((${#sizes} + total)) ] || return 1
     numbers=$few bodies=$count sizes=''
     say bodies
     printf ' %s\n' "$encoded"
 }
 
-# file_body FILE [LIMIT]: its content as the body of the record just said, at most that many bytes.
+# file_body FILE [LIMIT]: sends its content, or the first LIMIT bytes, as the body of the record just said.
 file_body() {
     before=${numbers%%" $1$newline"*}
     if [ "$before" != "$numbers" ]; then
@@ -180,7 +180,7 @@ observe_recorded() {
     fi
 }
 
-# observe_changes: the change under way, who holds the lock, and how the last change ended.
+# observe_changes: reports the change in progress, the lock, and how the last change ended.
 observe_changes() {
     if [ -f "$state/journal" ]; then
         say_journal
@@ -212,10 +212,10 @@ observe_services() {
     text_later "$services"
 }
 
-# property UNIT NAME: sets value to what systemd has just said of it.
+# property UNIT NAME: sets value to that property in systemd's last answer.
 property() {
     value='' rest=$services$newline$newline
-    # A blank line is between two units.
+    # A blank line separates units.
     while [ -n "$rest" ]; do
         said=$newline${rest%%"$newline$newline"*}$newline
         rest=${rest#*"$newline$newline"}
@@ -229,7 +229,7 @@ property() {
     done
 }
 
-# was_active UNIT: as `systemctl is-active`, by what systemd has just said.
+# was_active UNIT: like `systemctl is-active`, from systemd's last answer.
 was_active() {
     property "$1" ActiveState
     case $value in active | reloading | refreshing) ;; *) return 1 ;; esac
@@ -247,7 +247,7 @@ observe_addresses() {
     text_later "$(ip -o addr show 2>/dev/null)"
 }
 
-# observe_paths: what lies where it was asked for.
+# observe_paths: reports what exists at each requested path.
 observe_paths() {
     split_lines
     # shellcheck disable=SC2086 # a path a line
@@ -270,7 +270,7 @@ observe_path() {
     fi
 }
 
-# observe_sysctls: the value of each key that was asked for.
+# observe_sysctls: reports the value of each requested key.
 observe_sysctls() {
     # shellcheck disable=SC2086 # keys are words
     note_sysctls $sysctls
@@ -280,8 +280,8 @@ observe_sysctls() {
     done
 }
 
-# All at once, and after every other record: what several processes say at a time must not come
-# between a record and its body.
+# observe_network: runs all checks in parallel, after every other record has been sent: output of parallel processes
+# must not come between a record and its body.
 observe_network() {
     backends='' peers=''
     while read -r what host port; do
@@ -299,9 +299,9 @@ END
     wait
 }
 
-# try_connections SECONDS LIST REPORT: makes a connection to each `WHAT HOST PORT` of the list, all at once, and calls
-# REPORT WHAT HOST PORT RESULT for each. The result is `open`, `timeout`, or why there is none. A connection is all that
-# can be asked of a server without knowing what it speaks.
+# try_connections SECONDS LIST REPORT: connects to each `WHAT HOST PORT` of the list, all in parallel, and calls
+# REPORT WHAT HOST PORT RESULT for each. The result is `open`, `timeout` or the error. Connecting is the only check
+# that works without knowing the server's protocol.
 # shellcheck disable=SC2016 # bash expands it, with the values on its standard input
 try_connections() {
     results=$newline$(printf '%s' "$2" | LC_ALL=C timeout "$1" bash --norc -c '
@@ -318,7 +318,7 @@ try_connections() {
             result=${results#*"$newline$what $host $port "}
             result=${result%%"$newline"*}
             ;;
-        # What the time was over for has said nothing.
+        # No result before the timeout.
         *) result=timeout ;;
         esac
         "$3" "$what" "$host" "$port" "$result"
@@ -342,8 +342,8 @@ observe_backend() {
     say backend "$2" "$3" down "$cause"
 }
 
-# Only a firewall leaves a connection to a peer's port without an answer where the kernel has one, whether
-# something listens there or not.
+# observe_peer WHAT HOST PORT RESULT: reports a peer's port. The kernel of a peer that is up answers whether or not
+# something listens there, so silence means a firewall.
 observe_peer() {
     case $4 in
     open) say "$1" "$2" "$3" open ;;
@@ -352,7 +352,8 @@ observe_peer() {
     esac
 }
 
-# A few addresses tell as much as hundreds, and a record of one write stays in one piece.
+# observe_name NAME: reports up to 16 of its addresses. More would tell nothing new, and a record that fits in one
+# write stays in one piece.
 observe_name() {
     command -v getent >/dev/null 2>&1 || return 0
     # shellcheck disable=SC2046 # one word an address
@@ -362,17 +363,17 @@ observe_name() {
     say name "$name" "$*"
 }
 
-# Whether anybody on the wire answers for an address: a packet to it makes the kernel ask for its
-# owner (ARP, or neighbour discovery), and what the kernel learned is read back. Nothing that it knows is
-# deleted. What it remembers may be of a host that is gone, or had the address last: it is `remembered` until the
-# kernel has asked that one, and where that one is silent, everybody.
+# observe_neighbour ADDRESS: reports whether a host on the link answers for it. A packet to it makes the kernel
+# resolve it (ARP or NDP), and the neighbour table is read back. Nothing is deleted from that table. An old entry may
+# belong to a host that is gone, or that no longer has the address: it is `remembered` until the kernel has probed
+# that host and, if it is silent, has asked the whole link.
 observe_neighbour() {
     ask_neighbours "$1"
     case $found in
-    # What somebody else has put there would lose what it says of that.
+    # Probing would drop the flags of an entry that another program added.
     '' | *extern_learn* | *PERMANENT* | *NOARP*) ;;
     *)
-        # Asked now, it answers at once or is FAILED after 3 s.
+        # A probe is answered at once, or the entry is FAILED after 3 s.
         interface=${found#* dev }
         ip neigh change "$1" dev "${interface%% *}" nud probe 2>/dev/null
         tries=0
@@ -393,32 +394,32 @@ observe_neighbour() {
     esac
 }
 
-# ask_neighbours ADDRESS: sets found to what the kernel learns of it. On a busy host the packet may leave late: that
-# nobody answers is known only once the kernel has asked for half a second.
+# ask_neighbours ADDRESS: sets found to the entry that the kernel learns. On a busy host the packet may leave late, so
+# silence counts only after the kernel has been asking for half a second.
 ask_neighbours() {
-    touch_address "$1"
+    provoke_arp "$1"
     asked=0 tries=0
     while ! known_neighbour "$1" && [ "$asked" -lt 5 ] && [ "$tries" -lt 12 ]; do
         tries=$((tries + 1))
         case $(ip neigh show to "$1" 2>/dev/null) in
         *INCOMPLETE*) asked=$((asked + 1)) ;;
-        # Asked until it gave up, or long ago.
+        # The kernel gave up, just now or long ago.
         *FAILED*) [ "$asked" -eq 0 ] || break ;;
-        # It is this host's own, or behind a gateway: no neighbour has it.
+        # The address is this host's own, or behind a gateway: no neighbour has it.
         *) case $(ip route get "$1" 2>/dev/null) in '' | 'local '* | *' via '*) break ;; esac ;;
         esac
-        if [ "$asked" -eq 0 ]; then touch_address "$1"; else sleep 0.1; fi
+        if [ "$asked" -eq 0 ]; then provoke_arp "$1"; else sleep 0.1; fi
     done
 }
 
-# known_neighbour ADDRESS: sets found to what the kernel has of it, where that is a hardware address.
+# known_neighbour ADDRESS: sets found to the kernel's entry, if it has a hardware address.
 known_neighbour() {
     found=$(ip neigh show to "$1" 2>/dev/null | grep -m1 lladdr)
     [ -n "$found" ]
 }
 
 observe_running() {
-    # Whatever ends this program meanwhile, nothing that keepalived wrote stays there.
+    # Remove keepalived's dump even if this program is interrupted.
     trap 'forget_dump; exit 1' HUP INT PIPE TERM
     for unit in $units; do
         was_active "$unit.service" || continue
@@ -435,7 +436,7 @@ observe_running() {
         observe_failed_scripts
         observe_watches "$pid"
         [ "$serving" = no ] || [ "$tests_reloads" = yes ] || observe_unsure_reload
-        # Without keepalived nobody would take back what the check said last.
+        # Without keepalived, the last verdict of the check script is never updated.
         verdict=''
         if was_active nginx.service && { read -r verdict _ </run/hactl/check_nginx; } 2>/dev/null; then
             [ "$verdict" != overloaded ] || say overloaded
@@ -444,8 +445,8 @@ observe_running() {
     observe_hooks
 }
 
-# observe_failed_scripts: the last that keepalived logged of each check that fails, by the name that it
-# has in the dump.
+# observe_failed_scripts: reports, for each failing check, the last failure that keepalived logged, under the check's
+# name in the dump.
 observe_failed_scripts() {
     case $dump in *'Status = BAD'*) ;; *) return 0 ;; esac
     journalctl -u keepalived.service -o cat -n 1000 --no-pager 2>/dev/null |
@@ -453,9 +454,9 @@ observe_failed_scripts() {
         while IFS=$tab read -r name cause; do say script_failed "$name" "$cause"; done
 }
 
-# observe_watches PID: the tracked files of the dump that keepalived would not see a change of. It watches
-# their folder, by its inode: when somebody removes that, the watch goes with it, and one that takes its
-# place is not watched until keepalived reads its configuration again.
+# observe_watches PID: reports the tracked files of the dump whose changes keepalived would miss. It watches their
+# folder by inode. If the folder is removed, the watch goes with it, and a folder created in its place is not watched
+# until keepalived reads its configuration again.
 observe_watches() {
     tracked='' is_tracked=no
     split_lines
@@ -487,10 +488,10 @@ $tracked
 END
 }
 
-# observe_hooks: every script that the live keepalived.conf names, or that such a script calls, and what lies
-# there. keepalived itself goes on without one that is missing.
+# observe_hooks: reports every script that the live keepalived.conf names, or that such a script calls, and its state.
+# keepalived itself carries on without a missing script.
 observe_hooks() {
-    # Beside others, what stands in their file is not ours to judge.
+    # If the host's own keepalived.conf includes hactl's file, only hactl's file is checked.
     conf=/etc/keepalived/conf.d/hactl.conf
     [ -f "$conf" ] || conf=/etc/keepalived/keepalived.conf
     [ -f "$conf" ] || return 0
@@ -515,7 +516,7 @@ END
     done <<END
 $scripts
 END
-    # What a script of hactl's calls itself, once the one that is live does.
+    # Programs that hactl's own scripts call, if a live script already calls them.
     while IFS= read -r hook; do
         [ -n "$hook" ] && is_called "$hook" && observe_hook "$hook" no
     done <<END
@@ -524,7 +525,7 @@ END
     return 0
 }
 
-# observe_programs: what a configuration to come names, whatever is live.
+# observe_programs: reports the programs that the new configuration names, whatever is live.
 observe_programs() {
     while IFS=$tab read -r secure program; do
         [ -z "$program" ] || observe_hook "$program" "$secure" program
@@ -533,7 +534,8 @@ $programs
 END
 }
 
-# observe_hook PATH SECURE [RECORD]: with `yes`, keepalived's script security looks at it.
+# observe_hook PATH SECURE [RECORD]: reports a script's state. If SECURE is `yes`, keepalived's script security
+# applies.
 observe_hook() {
     if [ ! -e "$1" ]; then
         say "${3:-hook}" "$1" missing
@@ -546,7 +548,7 @@ observe_hook() {
     fi
 }
 
-# is_called PATH: true where one of the scripts speaks of it.
+# is_called PATH: true if one of the scripts mentions it.
 is_called() {
     while IFS= read -r script; do
         if [ -f "$script" ] && grep -qF -- "$1" "$script"; then return 0; fi
@@ -556,8 +558,8 @@ END
     return 1
 }
 
-# writable_by_others PATH: sets open to the first of the path's components that somebody besides root can write to;
-# false where there is none. keepalived's script security looks at the same.
+# writable_by_others PATH: true if a user other than root can write to one of the path's components; sets open to the
+# first of these. keepalived's script security makes the same check.
 writable_by_others() {
     real_path "$1"
     [ -n "$real" ] || return 1

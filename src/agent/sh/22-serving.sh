@@ -1,11 +1,12 @@
-# What this host serves now: the sockets that nginx listens on, and the configuration of both daemons
-# with every file that it may include. Which of these a daemon really reads depends on its syntax, and
-# hactl decides it; this finds every file that looks like it, also in the generations that were kept.
+# What this host serves now: the sockets that nginx listens on, and the configuration of both daemons with every file
+# that it may include. Which of these a daemon really reads depends on its syntax, which hactl evaluates. This finds
+# every candidate, including those in saved generations.
 
-# The most files, and bytes of each, that are sent.
+# The maximum number of files that are sent, and of bytes of each.
 serving_files=400 serving_bytes=262144
 
-# find_serving: sets found to them, one a line. What a rollback would bring back is looked through, too.
+# find_serving: sets found to those files, one per line. Files that a rollback would restore are searched for
+# includes, too.
 find_serving() {
     queue='' found=$newline left=$serving_files
     for conf in /etc/nginx/nginx.conf /etc/keepalived/keepalived.conf; do
@@ -15,7 +16,7 @@ find_serving() {
         done
     done
     while [ -n "$queue" ] && [ "$left" -gt 0 ]; do
-        # All that the files before include, at once.
+        # All includes of the previous files, in one pass.
         set --
         split_lines
         for file in $queue; do
@@ -31,14 +32,14 @@ find_serving() {
     found=${found#"$newline"}
 }
 
-# included_by FILE...: adds the files that their includes match to queue, and to judged those where it matters whose
-# they are: they serve something. Relative patterns are in the daemon's folder.
+# included_by FILE...: adds the files that their includes match to queue, and those that contain a `server`, whose
+# origin matters, to judged. Relative patterns start at the daemon's folder.
 included_by() {
-    # /dev/null: so that grep names the file of a match also where there is one.
+    # With /dev/null as a second file, grep always prints the file name.
     includes=$(grep -oE '(^|[[:space:];{}])(include[rmwab]*[[:space:]]+[^;[:space:]]+|server)' -- "$@" /dev/null 2>/dev/null) || return 0
     split_lines
     for line in $includes; do
-        # A colon is in the name of the file, or in what it includes, if anywhere.
+        # A colon may be in the file's name or in its pattern, but not in both.
         by=${line%:*}
         [ -f "$by" ] || by=${line%%:*}
         pattern=${line#"$by":}
@@ -90,8 +91,8 @@ observe_serving() {
     done
 }
 
-# is_packaged FILE: it is a package's own configuration, unchanged. A file of the live generation is none, unless
-# that is what was here before hactl.
+# is_packaged FILE: true if it is a package's own configuration, unmodified. A file of the live generation is not,
+# unless that is generation 0, the state before hactl.
 is_packaged() {
     if [ "$live_generation" != 0 ] && [ -f "$state/live/files$1" ]; then return 1; fi
     if [ "$conffiles" = none ]; then

@@ -1,9 +1,9 @@
-# Whether the running keepalived would outlive a reload.
+# Whether the running keepalived would survive a reload.
 
-# observe_unsure_reload: a keepalived that met an error in its file remembers it for as long as it runs, also
-# over reloads, and ends at the first one to a file with `reload_check_config` (stop_vrrp in its
-# vrrp_daemon.c, since 2.2.0). So: what its test says of the file that it runs, and whether that file was
-# changed after it had started, when nothing tells any more what it started with.
+# observe_unsure_reload: keepalived remembers an error in its configuration for as long as it runs, even across
+# reloads, and exits at the first reload of a file with `reload_check_config` (stop_vrrp in its vrrp_daemon.c, since
+# 2.2.0). Reports what keepalived's test says of the live file, and whether that file changed after keepalived
+# started, in which case nothing shows what it started with.
 observe_unsure_reload() {
     conf=/etc/keepalived/keepalived.conf
     [ -f "$conf" ] && command -v unshare >/dev/null 2>&1 || return 0
@@ -17,7 +17,7 @@ observe_unsure_reload() {
     '' | *[!0-9]*) ;;
     *)
         changed=$(stat -c %Y -- "$conf")
-        # By the clock since boot: the other one may have been set meanwhile.
+        # By uptime, since the wall clock may have been set meanwhile.
         ran=$(($(uptime_seconds) - began / 1000000))
         [ $(($(date +%s) - changed + 1)) -ge "$ran" ] || edited=yes
         ;;
@@ -31,13 +31,13 @@ observe_unsure_reload() {
     esac
 }
 
-# test_live: within a mount namespace of its own, what keepalived's test says of the file that is live.
+# test_live: in a mount namespace of its own, prints what keepalived's test says of the live file.
 test_live() {
     mount -n --make-rprivate / || exit
     private=/mnt
     mount -n -t tmpfs -o mode=0700 hactl "$private" || exit
-    own_copy /etc/keepalived
-    own_run
+    private_copy /etc/keepalived
+    private_run
     keepalived_test
     printf '%s\n%s\n' "$code" "$output"
     exit

@@ -1,15 +1,15 @@
-# Probes: what some rules need to see beside what every look tells. Only those that were asked for run.
+# Probes: observations that only some rules need. Only the requested ones run.
 
-# observe_probes: those in probes, which holds names of functions below.
+# observe_probes: runs the functions below that probes names.
 observe_probes() {
     for probe in $probes; do "probe_$probe"; done
 }
 
-# probe_networkd: the interfaces that systemd-networkd manages, each with its file and what that says of addresses
-# which are not networkd's own. systemd calls its state private: where another release writes it otherwise,
-# nothing is said.
+# probe_networkd: reports the interfaces that systemd-networkd manages, each with its .network file and the
+# KeepConfiguration= that applies, which decides over addresses that are not networkd's own. These state files are
+# private to systemd: if a release changes their format, nothing is reported.
 probe_networkd() {
-    # Its state stays there when it has stopped; then it takes nothing away.
+    # A networkd that was stopped leaves its state files behind, but removes no addresses.
     [ -d /sys/fs/cgroup/system.slice/systemd-networkd.service ] ||
         [ -d /sys/fs/cgroup/systemd/system.slice/systemd-networkd.service ] || return 0
     for link in /sys/class/net/*; do
@@ -38,7 +38,7 @@ probe_networkd() {
     done
 }
 
-# kept_by FILE: sets kept to its KeepConfiguration=, where it has one.
+# kept_by FILE: sets kept to its KeepConfiguration=, if it has one.
 kept_by() {
     [ -r "$1" ] || return 0
     while IFS='=' read -r key value || [ -n "$key" ]; do
@@ -48,8 +48,8 @@ kept_by() {
     done <"$1"
 }
 
-# probe_file_limit: how many files a worker of the running nginx may open; the newest one's, since those before a
-# reload end. Of a master without one, its own.
+# probe_file_limit: reports how many files an nginx worker may open: the newest worker's limit, since older ones end
+# after a reload. Without workers, the master's.
 probe_file_limit() {
     was_active nginx.service || return 0
     property nginx.service MainPID
@@ -64,7 +64,7 @@ probe_file_limit() {
     done 2>/dev/null <"/proc/$process/limits"
 }
 
-# probe_adverts: what keepalived has sent and received until now, and two seconds later.
+# probe_adverts: reports what keepalived has sent and received until now, and two seconds later.
 probe_adverts() {
     was_active keepalived.service || return 0
     property keepalived.service MainPID
@@ -82,12 +82,12 @@ probe_adverts() {
     body_text "$stats"
 }
 
-# keepalived_stats PID: asks the running keepalived for its counters (SIGUSR2), and sets stats to them.
+# keepalived_stats PID: sets stats to the counters of the running keepalived (SIGUSR2).
 keepalived_stats() {
     stats=''
-    # To process 0 a signal would be one to all of us.
+    # Signalling pid 0 would hit our own process group.
     [ "${1:-0}" -gt 0 ] || return 0
-    # Two that ask at the same time would remove each other's answers.
+    # Concurrent calls would remove each other's file.
     if [ -d /root ]; then exec 8</root && flock -w 3 8; fi
     rm -f "$stats_file"
     if kill -s USR2 "$1" 2>/dev/null; then
@@ -99,7 +99,7 @@ keepalived_stats() {
             sleep 0.01
             stats_size=$(stat -c %s "$stats_file" 2>/dev/null)
         done
-        # Where /tmp is everybody's, another user may have put a file of that name there.
+        # If /tmp is shared, another user may have created a file of that name.
         if [ ! -L "$stats_file" ] && [ -O "$stats_file" ]; then stats=$(cat "$stats_file" 2>/dev/null); fi
     fi
     rm -f "$stats_file"

@@ -1,9 +1,9 @@
-# What is looked at before root writes: whether anybody else could have put something in the way. In a
-# folder that others can write in, a name can become a link to any file of the host between two steps
-# of a program, so hactl does not work there at all.
+# What is checked before root writes: whether another user could have tampered with the path. In a folder that others
+# can write to, a name can become a link to any file of the host between two steps of a program, so hactl does not
+# write there at all.
 
-# trusted_dir DIR: true when only root can put or replace anything in DIR, in the folders above it, and
-# in those that links on the way lead to. Otherwise sets untrusted to the reason.
+# trusted_dir DIR: true if only root can create or replace anything in DIR, in the folders above it, and in the
+# targets of links on the way. Otherwise sets untrusted to the reason.
 trusted_dir() {
     case $trusted in *"|$1|"*) return 0 ;; esac
     case $folders in *" ${1:-/}$newline"*) ;; *) note_folders "$1" ;; esac
@@ -15,7 +15,7 @@ trusted_dir() {
         case $target in /*) ;; *) target=${1%/*}/$target ;; esac
         trusted_dir "${target%/}" || return 1
     else
-        untrusted="cannot look at ${1:-/}"
+        untrusted="cannot stat ${1:-/}"
         known_folder "${1:-/}" || return 1
         case $who in
         '0 '*' '*[2367]) untrusted="everybody can write in ${1:-/}" && return 1 ;;
@@ -28,7 +28,8 @@ trusted_dir() {
     trusted="$trusted|$1|"
 }
 
-# note_folders PATH...: notes whose they and the folders above them are, with one process for all.
+# note_folders PATH...: caches the owners and modes of the paths and of all folders above them, with one process for
+# all.
 note_folders() {
     above=$newline
     for dir; do
@@ -45,14 +46,14 @@ note_folders() {
     folders=$newline$(stat -c '%u %g %a %n' -- / "$@" 2>/dev/null)$newline$folders
 }
 
-# known_folder PATH: sets who to the owner, the group and the mode of a path that note_folders noted.
+# known_folder PATH: sets who to the uid, gid and mode of a path that note_folders has cached.
 known_folder() {
     who=${folders%%" $1$newline"*}
     [ "$who" != "$folders" ] || return 1
     who=${who##*"$newline"}
 }
 
-# real_path PATH: sets real to it without links. Few paths have one, and only these need a process.
+# real_path PATH: sets real to it with all links resolved. Few paths contain a link, and only those need a process.
 real_path() {
     real=$1
     while [ -n "$real" ]; do
@@ -65,7 +66,7 @@ real_path() {
     real=$1
 }
 
-# trusted_parent PATH: the same for the folder that PATH is in, or will be made in.
+# trusted_parent PATH: like trusted_dir, for the folder that PATH is in or would be created in.
 trusted_parent() {
     parent=${1%/*} links=0
     while [ -n "$parent" ] && [ ! -e "$parent" ] && [ ! -L "$parent" ]; do parent=${parent%/*}; done
@@ -82,44 +83,39 @@ refuse_untrusted() {
         absent) place=$a ;;
         *) continue ;;
         esac
-        places=$places${place%/*}$newline
+        places=$places$place$newline
     done <"$1"
     split_lines
     # shellcheck disable=SC2086 # a path a line
-    note_folders $places
+    set -- $places
     split_words
-    while IFS=$tab read -r kind a b _ _ _ f; do
-        case $kind in
-        file) place=$f ;;
-        link) place=$b ;;
-        absent) place=$a ;;
-        *) continue ;;
-        esac
+    note_folders "$@"
+    for place; do
         trusted_parent "$place" || die unsafe "cannot write $place safely: $untrusted"
-    done <"$1"
+    done
 }
 
-# refuse_strange_state: ends the program where hactl's own folder may be somebody else's work: what lies
-# there is believed, and run.
-refuse_strange_state() {
+# require_trusted_state: ends the program if another user may have created hactl's own folder or anything in it: its
+# contents are trusted, and run.
+require_trusted_state() {
     trusted='' folders=''
     note_folders "$state"
     trusted_parent "$state" || die unsafe-state "cannot keep state in $state: $untrusted"
-    [ ! -L "$state" ] || die unsafe-state "$state is a link, and must be a folder"
+    [ ! -L "$state" ] || die unsafe-state "$state is a link, but must be a folder"
     [ -e "$state" ] || return 0
-    [ -d "$state" ] || die unsafe-state "$state is no folder"
+    [ -d "$state" ] || die unsafe-state "$state is not a folder"
     trusted_dir "$state" || die unsafe-state "cannot trust what is in $state: $untrusted"
     for kept in "$state"/* "$state"/tx/* "$state"/generations/*; do
         case $kept in "$state/live" | "$state/live.new") continue ;; esac
         if [ -L "$kept" ]; then
-            die unsafe-state "$kept is a link, which hactl did not make"
+            die unsafe-state "$kept is a link that hactl did not create"
         elif [ -e "$kept" ] && [ ! -O "$kept" ]; then
             die unsafe-state "$kept does not belong to root"
         fi
     done
 }
 
-# refuse_tampered DIR: ends the program unless every staged file still is what was sent.
+# refuse_tampered DIR: ends the program unless every staged file is still what was sent.
 refuse_tampered() {
     for_files_of "$1/manifest" "$1/files" note_sums
     while IFS=$tab read -r kind _ _ _ _ sum_sent place; do

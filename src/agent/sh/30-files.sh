@@ -1,12 +1,12 @@
-# Files: receiving them, recording what lies there, putting others in place.
+# Files: receiving, recording and installing them.
 #
-# A "tree" is a folder with a manifest and the contents of its files under files/. The staged change,
-# the host as it was before it, and every generation are trees. A manifest's lines:
+# A "tree" is a folder with a manifest, and the contents of its files under files/. The staged change, the snapshot of
+# the host before it, and every generation are trees. The lines of a manifest:
 #   file ROLE MODE OWNER GROUP SHA256 PATH | link TARGET PATH | absent PATH
 #   sysctl KEY VALUE | service UNIT ENABLED ACTIVE | package NAME | KEY VALUE (anything else)
 
-# receive_tree DIR: a tree from standard input. Each file line is followed by a size and its bytes;
-# their hash is checked here, before anything is done with them.
+# receive_tree DIR: receives a tree from standard input. Each file line is followed by a size and that many bytes.
+# Their hash is checked here, before anything uses them.
 receive_tree() {
     mkdir -p "$1/files" || die state-unwritable "cannot create $1/files"
     true >"$1/manifest" || die disk "cannot write $1/manifest"
@@ -29,7 +29,7 @@ receive_tree() {
     die protocol "the stream ended early"
 }
 
-# refuse_incomplete DIR: ends the program unless every file of the tree is there as it was sent.
+# refuse_incomplete DIR: ends the program unless every file of the tree arrived as it was sent.
 refuse_incomplete() {
     for_files_of "$1/manifest" "$1/files" note_sums
     while IFS=$tab read -r kind _ _ _ _ e f; do
@@ -39,13 +39,13 @@ refuse_incomplete() {
     done <"$1/manifest"
 }
 
-# existing_dir PATH: sets dir, the folder that is there and that PATH is or would be made in; empty for /.
+# existing_dir PATH: sets dir to the nearest existing folder above PATH; empty for /.
 existing_dir() {
     dir=${1%/*}
     while [ -n "$dir" ] && [ ! -d "$dir" ]; do dir=${dir%/*}; done
 }
 
-# space DIR: what is left of its file system.
+# space DIR: prints the free space of its file system.
 space() {
     df -hP "$1" | {
         read -r _
@@ -54,8 +54,8 @@ space() {
     }
 }
 
-# tells MANIFEST PATH: true when it says what lies at PATH.
-tells() {
+# manifest_has MANIFEST PATH: true if it has an entry for PATH.
+manifest_has() {
     while IFS=$tab read -r has one two _ _ _ six; do
         case $has in
         file) has=$six ;;
@@ -68,36 +68,36 @@ tells() {
     return 1
 }
 
-# tells_of MANIFEST KIND KEY: the same for a kernel setting or a unit.
-tells_of() {
+# manifest_has_key MANIFEST KIND KEY: the same for a kernel setting or a unit.
+manifest_has_key() {
     while IFS=$tab read -r has one _; do
         [ "$has" != "$2" ] || [ "$one" != "$3" ] || return 0
     done <"$1"
     return 1
 }
 
-# capture_path PATH DIR: records what lies at PATH in the tree DIR, whose manifest is being written.
+# capture_path PATH DIR: records what exists at PATH in the tree DIR, whose manifest is being written.
 capture_path() {
     if [ -L "$1" ]; then
         target=$(readlink -- "$1")
         case $target in
-        *[![:print:]]*) die obstacle "$1 is a link that no text can tell" ;;
+        *[![:print:]]*) die obstacle "the target of the link $1 has unprintable characters" ;;
         esac
         printf 'link\t%s\t%s\n' "$target" "$1" >>"$2/manifest.new"
     elif [ -f "$1" ]; then
         known_owner "$1"
-        # It is copied, and its hash taken, together with all others.
+        # It is copied and hashed later, together with all others.
         copied=$copied$1$newline
         # shellcheck disable=SC2086 # three words
         printf 'file\tother\t%s\t%s\t%s\t-\t%s\n' $owner "$1" >>"$2/manifest.new"
     elif [ -e "$1" ]; then
-        die obstacle "$1 is no regular file"
+        die obstacle "$1 is not a regular file"
     else
         printf 'absent\t%s\n' "$1" >>"$2/manifest.new"
     fi || die disk "cannot write $2/manifest.new: $(space "$2")"
 }
 
-# capture_sysctl KEY DIR and capture_service UNIT DIR: likewise.
+# capture_sysctl KEY DIR and capture_service UNIT DIR: record a kernel setting and the state of a unit there.
 capture_sysctl() {
     known_sysctl "$1"
     printf 'sysctl\t%s\t%s\n' "$1" "$text" >>"$2/manifest.new" || die disk "cannot write $2/manifest.new"
@@ -111,8 +111,8 @@ capture_service() {
         die disk "cannot write $2/manifest.new"
 }
 
-# capture_missing MANIFEST DIR: records in DIR what MANIFEST speaks of and DIR does not hold yet. DIR's
-# manifest becomes a longer one in one step, when all that it speaks of is on the disk.
+# capture_missing MANIFEST DIR: records in DIR whatever MANIFEST names and DIR does not have yet. DIR's manifest is
+# replaced atomically, once all contents are on disk.
 capture_missing() {
     mkdir -p "$2/files" || die disk "cannot create $2: $(space "$state")"
     true >"$2/manifest.new" || die disk "cannot write in $2"
@@ -122,16 +122,16 @@ capture_missing() {
     copied=''
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
-        file) tells "$2/manifest.new" "$f" || capture_path "$f" "$2" ;;
-        link) tells "$2/manifest.new" "$b" || capture_path "$b" "$2" ;;
-        absent) tells "$2/manifest.new" "$a" || capture_path "$a" "$2" ;;
-        sysctl) tells_of "$2/manifest.new" sysctl "$a" || capture_sysctl "$a" "$2" ;;
+        file) manifest_has "$2/manifest.new" "$f" || capture_path "$f" "$2" ;;
+        link) manifest_has "$2/manifest.new" "$b" || capture_path "$b" "$2" ;;
+        absent) manifest_has "$2/manifest.new" "$a" || capture_path "$a" "$2" ;;
+        sysctl) manifest_has_key "$2/manifest.new" sysctl "$a" || capture_sysctl "$a" "$2" ;;
         esac
     done <"$1"
     # shellcheck disable=SC2086 # names of units are words
     services=$(systemctl show $unit_services -p Id,ActiveState,UnitFileState 2>/dev/null)
     for unit in $units; do
-        tells_of "$2/manifest.new" service "$unit.service" || capture_service "$unit.service" "$2"
+        manifest_has_key "$2/manifest.new" service "$unit.service" || capture_service "$unit.service" "$2"
     done
     copy_files "$2"
     set_sums "$2"
@@ -140,7 +140,7 @@ capture_missing() {
     sync "$2" || :
 }
 
-# note_sysctls_of MANIFEST: notes the values of the kernel settings that it speaks of.
+# note_sysctls_of MANIFEST: caches the values of the kernel settings that it names.
 note_sysctls_of() {
     keys=''
     while IFS=$tab read -r kind key _; do
@@ -150,7 +150,7 @@ note_sysctls_of() {
     note_sysctls $keys
 }
 
-# copy_files DIR: those in copied, under DIR/files.
+# copy_files DIR: copies the files in copied to DIR/files.
 copy_files() {
     kept_in=$1
     split_lines
@@ -160,7 +160,7 @@ copy_files() {
     [ $# -eq 0 ] || cp --parents -- "$@" "$kept_in/files" || die disk "cannot keep copies in $kept_in: $(space "$kept_in")"
 }
 
-# set_sums DIR: the hashes of the copies, in the manifest that is being written.
+# set_sums DIR: adds the hashes of the copies to the manifest that is being written.
 set_sums() {
     for_files_of "$1/manifest.new" "$1/files" note_sums
     while IFS= read -r line; do
@@ -176,23 +176,23 @@ set_sums() {
         die disk "cannot write $1/manifest.new: $(space "$1")"
 }
 
-# make_dirs DIR: creates it and its parents, readable by all, and notes which are made: before they
-# are, so that none is ever there without a note.
+# make_dirs DIR: creates it and its parents, world-readable, and records each before creating it, so that none ever
+# exists without a record.
 make_dirs() {
     [ -d "$1" ] && return 0
     make_dirs "${1%/*}" || return 1
     printf '%s\n' "$1" >>"$state/created-dirs" && mkdir -m 755 -- "$1"
 }
 
-# drop_dirs DIR: removes it and its parents, as far as they were made by make_dirs and are empty. A
-# folder that is gone already was one of them: an undo may be repeated.
+# drop_dirs DIR: removes it and its parents, as far as make_dirs created them and they are empty. A folder that is
+# already gone counts as removed, since a rollback may be repeated.
 drop_dirs() {
     dir=$1
     while [ -n "$dir" ]; do
         if grep -qxF -- "$dir" "$state/created-dirs" 2>/dev/null; then
             rmdir -- "$dir" 2>/dev/null || [ ! -e "$dir" ] || break
             grep -vxF -- "$dir" "$state/created-dirs" >"$state/created-dirs.new"
-            # 1 is "no line is left"; anything above is a failure.
+            # 1 means that no line is left. Anything above is an error.
             [ "$?" -le 1 ] || break
             mv -f "$state/created-dirs.new" "$state/created-dirs"
         else
@@ -202,8 +202,8 @@ drop_dirs() {
     done
 }
 
-# install_file SOURCE MODE OWNER GROUP PATH: atomically; a reader sees the old file or the new one.
-# An undo must not need space: where there is none, its copy itself goes there.
+# install_file SOURCE MODE OWNER GROUP PATH: installs it atomically. Readers see the old file or the new one. A
+# rollback must not need disk space: if there is none, it links the saved copy into place.
 install_file() {
     make_dirs "${5%/*}" || return 1
     new=$(mktemp "${5%/*}/.hactl.XXXXXX") || return 1
@@ -215,7 +215,7 @@ install_file() {
     return 1
 }
 
-# install_link TARGET PATH: likewise. The new link is made in a folder that nobody else can write in.
+# install_link TARGET PATH: installs a link atomically. It is created in a folder that only root can write to.
 install_link() {
     make_dirs "${2%/*}" || return 1
     new=$(mktemp -d "${2%/*}/.hactl.XXXXXX") || return 1
@@ -224,7 +224,7 @@ install_link() {
     return 1
 }
 
-# sweep MANIFEST: removes what an interrupted install_file or check_writable left beside its paths.
+# sweep MANIFEST: removes temporary files that an interrupted install_file or check_writable left next to its paths.
 sweep() {
     [ -f "$1" ] || return 0
     while IFS=$tab read -r kind a b _ _ _ f; do
@@ -239,14 +239,13 @@ sweep() {
     done <"$1"
 }
 
-# is_same_file MODE OWNER GROUP SHA256 PATH: true when PATH already is what its manifest line says. It has been
-# looked at.
+# is_same_file MODE OWNER GROUP SHA256 PATH: true if PATH, as cached, already matches its manifest line.
 is_same_file() {
     [ -f "$5" ] && [ ! -L "$5" ] && known_owner "$5" && [ "$owner" = "$1 $2 $3" ] &&
         known_sum "$5" && [ "$sum" = "$4" ]
 }
 
-# place_tree DIR: makes the host's files what the tree says; changes only what differs.
+# place_tree DIR: makes the host's files match the tree. Changes only what differs.
 place_tree() {
     units_changed=no
     for_files_of "$1/manifest" '' note_owners note_sums
@@ -273,8 +272,8 @@ place_tree() {
     done <"$1/manifest"
 }
 
-# is_fixed PATH: true, with the reason in fixed, when what lies there cannot be replaced whoever may write in
-# its folder: it is immutable, or a mount.
+# is_fixed PATH: true, with the reason in fixed, if PATH cannot be replaced even though its folder is writable: it is
+# immutable, or a mount point.
 is_fixed() {
     [ -e "$1" ] && [ ! -L "$1" ] && env test -w "${1%/*}/" || return 1
     fixed='it is immutable (chattr +i)'
@@ -289,7 +288,7 @@ is_fixed() {
     return 1
 }
 
-# refuse_fixed MANIFEST: ends the program where a file that has to change cannot be replaced.
+# refuse_fixed MANIFEST: ends the program if a file that has to change cannot be replaced.
 refuse_fixed() {
     for_files_of "$1" '' note_owners note_sums
     while IFS=$tab read -r kind a b c d e f; do
@@ -305,8 +304,8 @@ refuse_fixed() {
     done <"$1"
 }
 
-# place_failed PATH: says why as far as the system tells. place_on_error is `die` while activating,
-# where the caller undoes it, and `note` while undoing, where every other file still is to be tried.
+# place_failed PATH: reports why, as far as the system tells. place_on_error is `die` during activation, whose caller
+# rolls back, and `note` during a rollback, which goes on with the next file.
 place_failed() {
     if [ -d "$1" ] && [ ! -L "$1" ]; then
         reason='a folder is in the way'
@@ -326,16 +325,16 @@ note() {
     say problem "$1" "$2"
 }
 
-# note_unit PATH: systemd must read its units again once one of them changed.
+# note_unit PATH: records whether systemd has to reload its units.
 note_unit() { case $1 in /etc/systemd/*) units_changed=yes ;; esac }
 
-# place_sysctls DIR: sets the kernel to what the tree says and reads it back. A value that the
-# kernel refuses is an error here, since sysctl.d(5) would skip it silently at boot.
+# place_sysctls DIR: sets the kernel settings of the tree and reads them back. A value that the kernel refuses is an
+# error here, since sysctl.d(5) would skip it silently at boot.
 place_sysctls() {
     note_sysctls_of "$1/manifest"
     while IFS=$tab read -r kind key value; do
         [ "$kind" = sysctl ] || continue
-        # An empty field would vanish in the word splitting, so nothing is written as '-'.
+        # '-' stands for an empty value: an empty field would be lost in word splitting.
         [ "$value" != - ] || value=''
         known_sysctl "$key"
         [ "$text" != "$value" ] || continue
@@ -344,9 +343,9 @@ place_sysctls() {
             [ -z "$value" ] || $place_on_error sysctl "the kernel has no setting $key"
             continue
         fi
-        # cat names the kernel's reason; dash's printf says "I/O error" for every one.
+        # cat reports the kernel's reason. dash's printf says "I/O error" for all of them.
         problem=$( (printf '%s\n' "$value" | cat >"$file") 2>&1)
-        # Nothing is what a key had that was empty, and one that was not there: that is no error.
+        # An empty value means that the key was empty or did not exist. Neither is an error.
         [ -z "$value" ] || [ "$(sysctl_value "$key")" = "$value" ] ||
             $place_on_error sysctl "the kernel refuses $key = $value and keeps $(sysctl_value "$key"): ${problem##*: }"
     done <"$1/manifest"

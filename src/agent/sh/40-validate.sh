@@ -1,21 +1,21 @@
-# Validation: a tree as the daemons would see it at its real paths, in a mount namespace of its own,
-# so that includes resolve and the host is left untouched.
+# Validation: the daemons test a tree at its real paths, in a mount namespace of its own, so that includes resolve and
+# the host is left untouched.
 
-# in_private_mounts VERB [ARGUMENT...]: runs this program again in a mount namespace of its own.
+# in_private_mounts VERB [ARGUMENT...]: runs this program again in a new mount namespace.
 in_private_mounts() {
     command -v unshare >/dev/null 2>&1 || die lacking "unshare is missing: install util-linux"
     exec 4<&0
-    # As a stream: one argument may have 128 KiB, which this text has outgrown.
+    # As a stream, since this text exceeds the limit of 128 KiB for one argument.
     # shellcheck disable=SC2016,SC2154 # the inner shell expands it; the call's first step received it
     printf '%s\n' "$script" |
         unshare -m /bin/sh -c 'script=$(cat); exec <&4 4<&-; eval "$script"' hactl-agent "$@"
     exit
 }
 
-# validate_inside [DIR]: within that namespace. Without DIR the tree comes on standard input and
-# never touches a disk of the host's.
+# validate_inside [DIR]: runs inside that namespace. Without DIR, the tree comes on standard input and never touches
+# the host's disks.
 validate_inside() {
-    # -n: no note of these mounts under /run/mount, which is the host's.
+    # -n: do not record these mounts under /run/mount, which is the host's.
     mount -n --make-rprivate / || die mount "cannot make the mounts private"
     private=/mnt
     mount -n -t tmpfs -o mode=0700 hactl "$private" || die mount "cannot mount a tmpfs on $private"
@@ -29,10 +29,10 @@ validate_inside() {
     fi
     for unit in $units; do
         unit_row "$unit"
-        [ ! -d "$folder" ] || own_copy "$folder"
+        [ ! -d "$folder" ] || private_copy "$folder"
     done
-    # What the tests write lands in memory, nginx's pid file among it.
-    own_run "$(value_in "$tree/manifest" tracked_file)"
+    # Whatever the tests write stays in memory, including nginx's pid file.
+    private_run "$(value_in "$tree/manifest" tracked_file)"
     place_for_validation "$tree"
     for unit in $units; do
         unit_row "$unit"
@@ -45,8 +45,8 @@ validate_inside() {
     finish
 }
 
-# own_copy DIR: what the tests see there, and may change.
-own_copy() {
+# private_copy DIR: bind-mounts a copy over it, which the tests may change.
+private_copy() {
     umask 022
     mkdir -p "$private$1"
     umask 077
@@ -54,10 +54,10 @@ own_copy() {
     mount -n --bind "$private$1" "$1" || die mount "cannot bind over $1"
 }
 
-# refuse_unwritable MANIFEST: ends the program where a change would find a file system that is read-only, or a
-# place that is not safe to write to. Nothing is written for it. busybox's own test takes root's word for -w.
+# refuse_unwritable MANIFEST: ends the program if the change would meet a read-only file system or an unsafe path.
+# Nothing is written to find out. `env test`, since busybox's own `test -w` is always true for root.
 refuse_unwritable() {
-    refuse_strange_state
+    require_trusted_state
     refuse_untrusted "$1"
     while IFS=$tab read -r kind _ _ _ _ _ path; do
         [ "$kind" = file ] || continue
@@ -69,15 +69,15 @@ refuse_unwritable() {
     env test -w "${dir:-/}" || die state-unwritable "cannot write in ${dir:-/}: Read-only file system"
 }
 
-# own_run [FILE]: a /run that only the tests write in, with everything of the host's in it. FILE is there
-# in any case: keepalived 2.3.3 refuses to track one that is missing, and the units make it when they start.
-own_run() {
+# private_run [FILE]: mounts a /run that only the tests write to, with everything in it that the host's has. FILE
+# always exists there: keepalived 2.3.3 refuses to track a missing file, and the units create it when they start.
+private_run() {
     mkdir -m 755 "$private/run" || die disk "cannot create a folder on $private"
     tables=$private/fstab shared='' own_folders=''
     for entry in /run/* /run/.[!.]*; do
         own=$private$entry
         case $entry:${1-} in
-        # nginx -t makes it where it is missing.
+        # nginx -t creates it if it is missing.
         /run/nginx.pid:*) cp -- "$entry" "$own" ;;
         "$entry:$entry/"*) cp -a -- "$entry" "$own" ;;
         *)
@@ -89,7 +89,7 @@ own_run() {
                 : >"$own" && share "$entry" bind
             fi
             ;;
-        # What is gone again by now, or cannot be had twice, is not what these files are about.
+        # The tests do not need entries that have gone meanwhile or cannot be copied.
         esac 2>/dev/null || :
     done
     split_lines
@@ -104,8 +104,8 @@ own_run() {
     mount -n --rbind "$private/run" /run || die mount "cannot bind over /run"
 }
 
-# share PATH bind|rbind: what the host has there is mounted at its private place: all together, unless fstab(5) could not
-# have its name.
+# share PATH bind|rbind: mounts the host's PATH at its private place, in one go with all others unless fstab(5) cannot
+# hold its name.
 share() {
     case $1 in
     *[!A-Za-z0-9._/@:+-]*) mount -n "--$2" "$1" "$private$1" 2>/dev/null || : ;;
@@ -113,24 +113,24 @@ share() {
     esac
 }
 
-# place_for_validation DIR: only what lies under the private folders.
+# place_for_validation DIR: installs the tree's files, but only those below the private folders.
 place_for_validation() {
     while IFS=$tab read -r kind a b c d _ f; do
         case $kind in file) path=$f ;; absent) path=$a ;; *) continue ;; esac
         top=$(folder_of "$path")
         [ -d "$top" ] || continue
-        own_way "$top" "$path" || die disk "cannot stage $path"
+        private_path "$top" "$path" || die disk "cannot stage $path"
         if [ "$kind" = absent ]; then
             rm -f -- "$path"
             continue
         fi
-        # It removes what lies there first, and follows no link.
+        # install removes an existing file first, and follows no link.
         { [ -d "${path%/*}" ] || mkdir -p "${path%/*}"; } && install -m "$b" -o "$c" -g "$d" -T -- "$1/files$path" "$path" ||
             die disk "cannot stage $path"
     done <"$1/manifest"
 }
 
-# folder_of PATH: the folder of the unit whose configuration it is; nothing for another path.
+# folder_of PATH: prints the configuration folder of the unit that PATH belongs to, or nothing.
 folder_of() {
     for unit in $units; do
         unit_row "$unit"
@@ -138,9 +138,9 @@ folder_of() {
     done
 }
 
-# own_way DIR PATH: folders between the private DIR and PATH that are links become copies: through a
-# link the host's own files would be written.
-own_way() {
+# private_path DIR PATH: replaces links to folders between the private DIR and PATH with copies: writing through a
+# link would change the host's own files.
+private_path() {
     way=$1 rest=${2#"$1"/}
     while [ "$rest" != "${rest#*/}" ]; do
         way=$way/${rest%%/*} rest=${rest#*/}

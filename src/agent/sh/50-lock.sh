@@ -1,20 +1,19 @@
 # The change itself: lock, prepare, stage, activate, confirm, revert. Everything is under $state:
-#   lock        who works on this host, until when
+#   lock        who holds the lock on this host, and until when
 #   tx/ID/new   the staged tree            tx/ID/before   the host as it was before activation
-#   journal     the change under way       outcome        how the last one ended
+#   journal     the change in progress     outcome        how the last one ended
 #   generations/N, live -> generations/N   what was applied; 0 is the host before hactl
 #   agent       this program, for the revert timer
-#   created-dirs, packages                 what hactl made and installed, for generation 0
-# The journal's phase decides what becomes of a change that is interrupted, at any line: without a
-# journal nothing live has changed; 'activating', 'activated' and 'offered' are undone from tx/ID/before;
-# 'confirmed' is carried through. Every step may be repeated.
+#   created-dirs, packages                 what hactl created and installed, for generation 0
+# The journal's phase decides what happens to an interrupted change, wherever it stopped. Without a journal, nothing
+# live has changed. 'activating', 'activated' and 'offered' are rolled back from tx/ID/before. 'confirmed' is
+# completed. Every step can be repeated.
 
 unit_dir=/etc/systemd/system
 
-# lock TX HOLDER PID SECONDS ORIGIN: takes the lock, or answers it, for its holder to be named. A lock
-# of another boot, or one whose time is over, is nobody's. PID is '-' where no process holds it, but a
-# change that waits for its confirmation; ORIGIN is for hactl, which can tell by it whether the holder
-# lives.
+# lock TX HOLDER PID SECONDS ORIGIN: takes the lock, or answers with the current one, so that hactl can name its
+# holder. A lock of an earlier boot, or past its deadline, is stale. PID is '-' for a change that is pending
+# confirmation, which no process holds. ORIGIN lets hactl tell whether the holder is alive.
 lock() {
     change_id "$1"
     number "$4"
@@ -40,7 +39,7 @@ lock() {
     finish
 }
 
-# die_locked: the lock is the answer, for its holder to be named.
+# die_locked: answers with the lock, so that hactl can name its holder.
 die_locked() {
     say fail locked "$(uptime_seconds)" "$(boot_id)"
     body "$state/lock"
@@ -48,18 +47,18 @@ die_locked() {
     exit 1
 }
 
-# break_lock TX idle|anyway: takes TX's lock away from whoever has it. What lives is not touched: without
-# a change under way, what was prepared for one goes; with one, only the lock goes, and only 'anyway'.
+# break_lock TX idle|anyway: breaks TX's lock, whoever holds it. Live configuration is not touched. Without a change
+# in progress, its preparations are removed too. With one, only the lock is, and only with 'anyway'.
 break_lock() {
     change_id "$1"
     with_mutex
     held=$(value_in "$state/lock" tx)
     [ -f "$state/lock" ] || finish
-    [ "${held:-$1}" = "$1" ] || die moved-on "the lock is another one by now: $(value_in "$state/lock" holder)"
+    [ "${held:-$1}" = "$1" ] || die moved-on "another operation holds the lock now: $(value_in "$state/lock" holder)"
     if [ -f "$state/journal" ]; then
-        [ "$2" = anyway ] || die unfinished "a change ($(value_in "$state/journal" tx)) is under way here"
+        [ "$2" = anyway ] || die unfinished "a change ($(value_in "$state/journal" tx)) is in progress here"
     else
-        carry_on
+        ignore_hangup
         into=$state/tx/$1 problems=0
         sweep_packages
         drop_packages "$into"
@@ -70,15 +69,15 @@ break_lock() {
     finish
 }
 
-# drop_staged: without a journal, whatever lies there is of no use to anybody.
+# drop_staged: removes everything that is staged, which is useless without a journal.
 drop_staged() {
     for staged in "$state"/tx/*/new/manifest; do sweep "$staged"; done
     rm -rf "$state/tx"
-    # An end that was interrupted after it had removed the journal.
+    # A commit or rollback was interrupted after it had removed the journal.
     [ ! -f "$state/agent" ] || disarm
 }
 
-# unlock TX: gives it back, if it is ours. What another change has staged is left alone.
+# unlock TX: releases the lock, if it is ours. What another change has staged is left alone.
 unlock() {
     change_id "$1"
     with_mutex

@@ -1,7 +1,7 @@
-# Before the change: the host as it is, its packages, the files to come.
+# Before the change: record the host, install packages, stage the new files.
 
-# prepare TX: standard input is the manifest of what will be managed, and the packages to install.
-# Records the host as it is, so that generation 0 can bring it back, then installs.
+# prepare TX: standard input is the manifest of what will be managed, and the packages to install. Records the host as
+# it is, so that generation 0 can restore it, then installs.
 prepare() {
     change_id "$1"
     with_mutex
@@ -20,13 +20,13 @@ prepare() {
         *) printf '%s\n' "$kind${a:+$tab$a}${b:+$tab$b}${c:+$tab$c}${d:+$tab$d}${e:+$tab$e}${f:+$tab$f}" >>"$state/tx/$1/wanted" ;;
         esac || die disk "cannot write in $state: $(space "$state")"
     done
-    # What is missed here would be missing in generation 0.
+    # An entry missed here would be missing from generation 0.
     [ "$whole" = yes ] || die protocol "the stream ended early"
     refuse_untrusted "$state/tx/$1/wanted"
     if is_as_before_hactl || [ ! -f "$state/generations/0/manifest" ]; then
         record_original "$state/tx/$1"
     else
-        # What a live generation manages was recorded when it came; the rest is recorded now.
+        # Paths of the live generation were recorded when it was applied. The rest is recorded now.
         capture_missing "$state/tx/$1/wanted" "$state/generations/0"
     fi
     # shellcheck disable=SC2086
@@ -34,8 +34,8 @@ prepare() {
     finish
 }
 
-# is_as_before_hactl: true where nothing of hactl's is in place: no generation is live, and no package is left
-# of an abandoned change, whose files an earlier record has as absent.
+# is_as_before_hactl: true if nothing of hactl's is in place: no generation is live, and no package is left from an
+# abandoned change, whose files an earlier record lists as absent.
 is_as_before_hactl() {
     [ ! -e "$state/live" ] && [ ! -L "$state/live" ] && [ ! -s "$state/packages" ] || return 1
     for left in "$state"/tx/*/packages-before "$state"/tx/*/packages; do
@@ -43,9 +43,9 @@ is_as_before_hactl() {
     done
 }
 
-# record_original DIR: generation 0 anew, of what DIR's wanted speaks of. Without a live generation nothing
-# needs the one of before. It is whole in DIR before it takes that one's place; where this ends in between,
-# it is done anew.
+# record_original DIR: records generation 0 anew, for the paths in DIR/wanted. Without a live generation, nothing
+# needs the previous record. The new one is completed in DIR before it replaces the old one. If this is interrupted,
+# the next call starts over.
 record_original() {
     rm -rf "$1/original" "$1/original-before"
     mkdir -p "$1/original" "$state/generations" &&
@@ -58,9 +58,9 @@ record_original() {
     rm -rf "$1/original-before"
 }
 
-# package_manager: sets manager to the one that this host has, of those that hactl drives. Each has a file of
-# its own with the same functions: MANAGER_candidate NAME, _installed, _install NAME..., _purge NAME... and
-# _sweep, which removes what an _install that was killed has left.
+# package_manager: sets manager to the one that this host has, of those that hactl supports. Each has a file of its
+# own with the same functions: MANAGER_candidate NAME, _installed, _install NAME..., _purge NAME... and _sweep, which
+# cleans up after an _install that was killed.
 managers='apt'
 package_manager() {
     for manager in $managers; do
@@ -73,11 +73,11 @@ package_manager() {
 # sweep_packages: see package_manager.
 sweep_packages() { ! package_manager || "${manager}_sweep"; }
 
-# install_packages TX NAME...: without starting any service.
+# install_packages TX NAME...: installs them without starting any service.
 install_packages() {
     into=$state/tx/$1
     shift
-    package_manager || die no-package-manager "cannot install $* here: hactl drives apt, which this host lacks"
+    package_manager || die no-package-manager "cannot install $* here: hactl supports only apt, which this host lacks"
     "${manager}_installed" >"$into/packages-before"
     "${manager}_install" "$@"
     note_packages "$into"
@@ -85,7 +85,7 @@ install_packages() {
     while read -r name; do say package "$name"; done <"$into/packages"
 }
 
-# note_packages DIR: which packages came since packages-before was written there.
+# note_packages DIR: records which packages were added since packages-before was written there.
 note_packages() {
     package_manager || return 0
     "${manager}_installed" >"$1/packages-after"
@@ -94,12 +94,12 @@ note_packages() {
     rm -f "$1/packages-before"
 }
 
-# remove_packages FILE: purges those that hactl installed.
+# remove_packages FILE: purges the packages that it lists, which hactl installed.
 remove_packages() {
     [ -s "$1" ] || return 0
     # shellcheck disable=SC2046 # names of packages are words
     if ! package_manager; then
-        note packages "cannot remove $(tr '\n' ' ' <"$1")here: hactl drives apt, which this host lacks"
+        note packages "cannot remove $(tr '\n' ' ' <"$1")here: hactl supports only apt, which this host lacks"
     elif ! output=$("${manager}_purge" $(cat "$1") 2>&1); then
         note packages "$manager cannot remove packages: $output"
     fi
@@ -110,7 +110,7 @@ remove_packages() {
     rm -f "$1"
 }
 
-# stage TX: the tree from standard input, kept for activation. Nothing live changes.
+# stage TX: receives the tree from standard input and keeps it for activation. Nothing live changes.
 stage() {
     change_id "$1"
     with_mutex
@@ -123,7 +123,7 @@ stage() {
     finish
 }
 
-# check_writable DIR: a folder that cannot be written is better found now than while activating.
+# check_writable DIR: detects folders that cannot be written to before activation does.
 check_writable() {
     checked=''
     while IFS=$tab read -r kind _ _ _ _ _ path; do

@@ -1,27 +1,28 @@
-# The change: the staged tree comes alive, and a timer undoes it unless it is confirmed.
+# Activation: the staged tree goes live, and a timer rolls it back unless it is confirmed.
 
-# journal TX PHASE GENERATION ACTIONS: what is under way, written before it is done. ACTIONS is a line
-# `UNIT ACTION` for each unit that something is done to, so that an undo can do the same.
+# journal TX PHASE GENERATION ACTIONS: records each step of the change before it is taken. ACTIONS has a line `UNIT
+# ACTION` for each unit that is acted on, so that a rollback can use the same action.
 journal() {
     put_text "$state/journal" "tx$tab$1${newline}phase$tab$2${newline}generation$tab$3$newline$4" ||
         die disk "cannot write $state/journal: $(space "$state")"
 }
 
-# enter_phase TX PHASE: the change that is under way gets to it.
+# enter_phase TX PHASE: moves the change in progress to PHASE.
 enter_phase() {
     journal "$1" "$2" "$(value_in "$state/journal" generation)" \
         "$(sed "/^tx$tab/d; /^phase$tab/d; /^generation$tab/d" "$state/journal")$newline"
 }
 
-# refuse_unfinished: a journal is the only way back from what it tells; nothing may replace it.
+# refuse_unfinished: ends the program if there is a journal. Only the journal allows that change to be rolled back, so
+# nothing may replace it.
 refuse_unfinished() {
     [ ! -f "$state/journal" ] ||
         die unfinished "an earlier change ($(value_in "$state/journal" tx)) is not finished here"
 }
 
-# arm TX SECONDS: from now on this host rolls the change back on its own, unless it is confirmed.
+# arm TX SECONDS: from now on, this host rolls the change back on its own unless it is confirmed.
 arm() {
-    # Of an earlier change, it only asks what others have decided, and would keep this one's from starting.
+    # The service of an earlier change only queries its peers, and would keep this one from starting.
     case $(systemctl is-active hactl-revert.service) in
     activating) systemctl stop hactl-revert.service ;;
     esac
@@ -58,22 +59,22 @@ WantedBy=multi-user.target
     make_dirs "$unit_dir/multi-user.target.wants" &&
         ln -sfn "$unit_dir/hactl-revert-boot.service" "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" ||
         die write "cannot write in $unit_dir"
-    # systemd reads units that it does not know when it starts them. Only what it knows already, of an earlier change, it
-    # has to be told of, which takes it longer than anything else here.
+    # systemd loads unknown units when it starts them. Only units that it already knows, from an earlier change, need
+    # a daemon-reload, which takes longer than anything else here.
     sockets=''
     [ -z "$peer_key" ] || sockets=hactl-peer.socket
     start_timer && is_as_written ||
         { systemctl daemon-reload && start_timer; } || die service "cannot arm the revert timer"
 }
 
-# start_timer: restarted, since one that an earlier change left behind would not count from now.
+# start_timer: restarts it, since a timer left from an earlier change would not count from now.
 start_timer() {
-    # Without the socket this node cannot answer its peers; it still rolls the change back on its own.
+    # Without the socket, this node cannot answer its peers, but still rolls the change back on its own.
     # shellcheck disable=SC2086 # a word or none
     systemctl restart hactl-revert.timer $sockets 2>/dev/null || systemctl restart hactl-revert.timer 2>/dev/null
 }
 
-# is_as_written: what systemd knows of these units is what lies on the disk.
+# is_as_written: true if systemd has loaded these units as they are on disk.
 is_as_written() {
     # shellcheck disable=SC2086 # a word or none
     case $(systemctl show hactl-revert.timer hactl-revert.service $sockets -p NeedDaemonReload 2>/dev/null) in
@@ -81,29 +82,29 @@ is_as_written() {
     esac
 }
 
-# new_unit NAME TEXT: among the units that are put in place together.
+# new_unit NAME TEXT: adds it to the units that are installed together.
 new_unit() { printf '%s' "$2" >"$new_units/$1" || die write "cannot write in $unit_dir"; }
 
-# disarm: the program itself goes last, since it tells that the rest may not be gone yet.
+# disarm: removes the timer and its units. The program goes last, since it shows that the rest may still exist.
 disarm() {
-    # An answer that is still being given would outlive its unit's file, and then fail or never end. It waits
-    # for the mutex that is held here, so that it has decided nothing: to who asks, its line is cut.
+    # A service that is still answering a peer would outlive its unit's file, and then fail or never end. It waits for
+    # the mutex that is held here, so it has decided nothing. The peer's connection is cut.
     systemctl stop hactl-revert.timer hactl-peer.socket 'hactl-peer@*.service' 2>/dev/null
     rm -rf "$unit_dir/multi-user.target.wants/hactl-revert-boot.service" "$unit_dir"/hactl-revert* \
         "$unit_dir"/hactl-peer* "$unit_dir"/.hactl.??????
     drop_dirs "$unit_dir/multi-user.target.wants"
-    # It forgets what nothing needs, unless something made it read all units meanwhile.
+    # systemd unloads unused units, unless something triggered a daemon-reload meanwhile.
     [ -z "$(systemctl list-units --all --no-legend 'hactl-revert*' 'hactl-peer*' 2>/dev/null)" ] || systemctl daemon-reload
     rm -f "$state/peer-key" "$state/agent"
 }
 
-# activate TX SECONDS: puts the staged tree in place, brings the daemons to it and proves that they
-# run it. Standard input: what lay there when the plan was made, and what each unit needs.
+# activate TX SECONDS: installs the staged tree, has the daemons load it and proves that they run it. Standard input:
+# the hashes of the files that the plan is based on, and the action for each unit.
 activate() {
     change_id "$1"
     number "$2"
-    # systemd ignores a time that it cannot count to, and then nothing would ever undo this.
-    [ "${#2}" -le 6 ] || die protocol "$2 seconds are too long for a timer"
+    # systemd ignores a time that it cannot represent, and then nothing would ever roll this back.
+    [ "${#2}" -le 6 ] || die protocol "$2 s is too long for a timer"
     with_mutex
     must_hold "$1"
     refuse_unfinished
@@ -130,46 +131,46 @@ activate() {
         esac
     done
     [ "$whole" = yes ] || die protocol "the stream ended early"
-    case $switch_role in '' | silent | keeper) ;; *) die protocol "no such part in a change: $switch_role" ;; esac
+    case $switch_role in '' | silent | keeper) ;; *) die protocol "no such role in a change: $switch_role" ;; esac
     number "$switch_patience"
-    case $peer_key in *[!0-9a-f]*) die protocol "this is no key" ;; esac
-    [ "${#peer_key}" -ge 32 ] || [ -z "$peer_key" ] || die protocol "this key is too short"
+    case $peer_key in *[!0-9a-f]*) die protocol "invalid key" ;; esac
+    [ "${#peer_key}" -ge 32 ] || [ -z "$peer_key" ] || die protocol "the key is too short"
     expect_paths
     refuse_tampered "$into/new"
     refuse_untrusted "$into/new/manifest"
-    carry_on
+    ignore_hangup
     rm -rf "$into/before"
     capture_missing "$into/new/manifest" "$into/before"
     sync "$into" "$state/tx" "$state" || :
     printf '%s %s %s\n' "$2" "$(uptime_seconds)" "$(boot_id)" >"$into/timeout" || die disk "cannot write in $into: $(space "$state")"
-    # The timer first: without a journal it finds nothing to undo and removes itself, while a journal
-    # without a timer would wait for somebody to come.
+    # The timer first: without a journal, it finds nothing to roll back and removes itself. A journal without a timer
+    # would need manual intervention.
     arm "$1" "$2"
     journal "$1" activating "$generation" ''
     place_on_error=die
-    let_addresses_go "$into/new" "$into"
+    release_handover_addresses "$into/new" "$into"
     place_tree "$into/new"
     place_sysctls "$into/new"
     [ "$units_changed" = no ] || systemctl daemon-reload
     if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
-    # An owner whose script is new, or another one, would lose what it answers when a daemon stops.
+    # An owner whose script is new or changed would lose the requests in progress when a daemon stops.
     prepare_hand_over
     for unit in $units; do
         if is_function "${unit}_before"; then "${unit}_before"; fi
     done
     journal "$1" activating "$generation" "$actions"
-    hold_secondaries "$into"
+    promote_secondaries "$into"
     for unit in $units; do
-        # All nodes' elections begin together.
+        # Elections start on all nodes at once.
         if [ "$unit" = keepalived ] && [ -n "$switch_role" ]; then take_part "$1"; fi
         run_action "$unit.service" "$(action_of "$unit")"
     done
-    # What the daemons were before is over.
+    # systemd's earlier answer is out of date.
     services=''
     prove "$into/new"
-    let_secondaries_be "$into"
-    take_addresses_up "$into"
-    # An owner that stayed one is not announced by keepalived, and another node may have announced itself.
+    restore_promotion "$into"
+    sync_handover_addresses "$into"
+    # keepalived does not announce an owner that remains the owner, and another node may have announced itself.
     announce_vips || :
     journal "$1" activated "$generation" "$actions"
     finish
@@ -177,9 +178,10 @@ activate() {
 
 hand_over=/etc/keepalived/hand_over.sh
 
-# let_addresses_go DIR INTO: what hand_over.sh keeps on the loopback goes before that file becomes the one in
-# DIR, or goes: nobody else knows of it. An owner goes on answering on its interface. INTO keeps the file.
-let_addresses_go() {
+# release_handover_addresses DIR INTO: removes the addresses that hand_over.sh keeps on the loopback, before that file
+# is removed or replaced with the one in DIR: nothing else knows about them. An owner still answers on its interface.
+# INTO keeps the file.
+release_handover_addresses() {
     addresses_gone=no
     [ -x "$hand_over" ] || return 0
     if [ -f "$1/files$hand_over" ] && [ "$(sha256_of "$1/files$hand_over")" = "$(sha256_of "$hand_over")" ]; then return 0; fi
@@ -188,23 +190,24 @@ let_addresses_go() {
     "$hand_over" end >/dev/null 2>&1 </dev/null || :
 }
 
-# take_addresses_up INTO: an owner that stayed one is told nothing by keepalived.
-take_addresses_up() {
-    # Until its file was another one, keepalived may have called it once more.
+# sync_handover_addresses INTO: updates the loopback, since keepalived does not notify an owner that remains the
+# owner.
+sync_handover_addresses() {
+    # keepalived may have called the old script once more before it was replaced.
     if [ "$addresses_gone" = yes ] && [ -f "$1/hand_over.sh" ]; then
         sh "$1/hand_over.sh" end >/dev/null 2>&1 </dev/null || :
     fi
     prepare_hand_over
 }
 
-# prepare_hand_over: what an owner has on its interface is on its loopback, too.
+# prepare_hand_over: copies the addresses that an owner has on its interface to its loopback.
 prepare_hand_over() { [ ! -x "$hand_over" ] || "$hand_over" sync >/dev/null 2>&1 </dev/null || :; }
 
-# hold_secondaries DIR: a VIP with the prefix of the host's own address, as earlier versions and other
-# people put it there, may be the interface's first address and the host's own the second; the kernel
-# takes the second off together with the first, and the host would be gone from the network. While the
-# daemons are told to change, the second becomes the first instead. DIR notes where that was set.
-hold_secondaries() {
+# promote_secondaries DIR: a VIP with the prefix length of the host's own address, as earlier versions or an admin may
+# have added it, can be the interface's primary address, and the host's own a secondary one. The kernel removes
+# secondary addresses together with their primary, which would take the host off the network. While the daemons
+# change, the secondary is promoted instead. DIR records where that was set.
+promote_secondaries() {
     ip -o -4 address show secondary 2>/dev/null | while read -r _ interface _; do
         setting=/proc/sys/net/ipv4/conf/$interface/promote_secondaries
         [ "$(cat "$setting")" = 0 ] || continue
@@ -212,8 +215,8 @@ hold_secondaries() {
     done 2>/dev/null
 }
 
-# let_secondaries_be DIR: as the host had it.
-let_secondaries_be() {
+# restore_promotion DIR: restores the host's setting.
+restore_promotion() {
     [ -f "$1/promoting" ] || return 0
     while read -r interface; do
         echo 0 >"/proc/sys/net/ipv4/conf/$interface/promote_secondaries"
@@ -221,7 +224,7 @@ let_secondaries_be() {
     rm -f "$1/promoting"
 }
 
-# expect_paths: the plan was made for this host as it was; is it still?
+# expect_paths: ends the program if a file was changed after the plan was made.
 expect_paths() {
     set --
     while IFS=$tab read -r _ path; do
@@ -239,7 +242,7 @@ $expected
 END
 }
 
-# action_of UNIT: what is done to it.
+# action_of UNIT: prints the action for it.
 action_of() {
     of_unit=$newline$actions
     case $of_unit in
@@ -260,7 +263,7 @@ run_action() {
         [ "$value" = enabled ] || systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
         started=now
         if [ "$2" != reload ]; then systemctl reset-failed "$1" 2>/dev/null; fi
-        # systemd may be starting it again already, from the file that was there before.
+        # systemd may already be restarting it with the old file.
         if [ "$2" = start ]; then
             case $(systemctl is-active "$1" 2>/dev/null) in active | activating) started=early ;; esac
         fi
@@ -272,7 +275,7 @@ run_action() {
 $(journalctl -u "$1" -n 15 --no-pager -o cat 2>/dev/null)"
 }
 
-# prove DIR: the running processes are asked which configuration they have loaded.
+# prove DIR: checks which configuration each running daemon has loaded.
 prove() {
     port=$(value_in "$1/manifest" status_port)
     for unit in $units; do
@@ -295,12 +298,12 @@ prove_unit() {
         complaints=''
         if [ "$tries" -ge 10 ]; then complaints=$(complaints_of "$1"); fi
         if [ "$tries" -ge 60 ] || [ -n "$complaints" ]; then
-            die stale "$1 was told to load the new configuration and runs ${loaded_id:-none of hactl}" \
+            die stale "$1 was told to load the new configuration but runs ${loaded_id:-another one}" \
                 "${complaints:-$(journalctl -u "$1.service" -n 15 --no-pager -o cat 2>/dev/null)}"
         fi
         sleep 0.05
     done
 }
 
-# complaints_of UNIT: what it has said of the new configuration, where it says that elsewhere than to systemd.
+# complaints_of UNIT: prints what it reported about the new configuration, if it does not report that to systemd.
 complaints_of() { if is_function "${1}_complaints"; then "${1}_complaints"; fi; }

@@ -1,20 +1,20 @@
-# Watching, for drills: what this host's kernel and daemons say while a fault lasts. The watch is a
-# unit of its own, so that it goes on when the connection is gone, and ends on its own.
+# Watching, for drills: records what this host's kernel and daemons report during a fault. The watch is a unit of its
+# own, so that it survives a lost connection, and it has a time limit.
 
 watches=/run/hactl-drill
 
-# watch_unit ID: the unit that watches.
+# watch_unit ID: prints the name of the watch's unit.
 watch_unit() { printf 'hactl-watch-%s.service' "$1"; }
 
-# watch ID SECONDS: begins. Standard input names the virtual addresses, one a line, to which a packet
-# is sent: who knows an address's owner will notice, and so record, that it changed.
+# watch ID SECONDS: starts a watch. Standard input names the virtual addresses, one per line. A packet is sent to
+# each: with a neighbour entry for an address, this host notices, and so records, a change of its owner.
 watch() {
     change_id "$1"
     number "$2"
     folder=$watches/watch-$1
     mkdir -p "$folder" && chmod 700 "$watches" "$folder" || die disk "cannot write $folder: $(space /run)"
     forget_watch "$1"
-    # A quiet host writes a few lines; the limit is for one that is not.
+    # A quiet host writes a few lines. The limit is for a busy one.
     rm -f "$folder/pid"
     # shellcheck disable=SC2016 # the inner shell expands these
     started=$(systemd-run --quiet --unit="$(watch_unit "$1")" /bin/sh -c '
@@ -23,7 +23,7 @@ watch() {
             echo $$ >"$1/pid"
             LC_ALL=C TZ=UTC0 exec ip -ts -o monitor address link neigh >"$1/kernel" 2>/dev/null'\'' hactl "$1"
         exit 0' hactl "$folder" "$2" 2>&1) || die service "cannot start $(watch_unit "$1")" "$started"
-    # The monitor listens a moment after its unit has started, and what comes before is lost.
+    # The monitor listens only some time after its unit has started, and earlier events would be lost.
     tries=0
     until listens "$folder" || [ "$tries" -ge 250 ]; do
         tries=$((tries + 1))
@@ -31,12 +31,12 @@ watch() {
     done
     while read -r word address; do
         case $word in
-        vip) touch_address "$address" & ;;
+        vip) provoke_arp "$address" & ;;
         end) break ;;
         esac
     done
     wait
-    # Whom this host takes for each address's owner.
+    # The hardware address that this host has for each address.
     ip neigh show 2>/dev/null | while read -r address _ _ word hardware _; do
         [ "$word" != lladdr ] || say neighbour "$address" "$hardware"
     done
@@ -48,7 +48,8 @@ watch() {
     finish
 }
 
-# listens FOLDER: the monitor has asked the kernel for its events (/proc/net/netlink: protocol 0 is rtnetlink).
+# listens FOLDER: true if the monitor has subscribed to the kernel's events (/proc/net/netlink: protocol 0 is
+# rtnetlink).
 listens() {
     { read -r monitor <"$1/pid"; } 2>/dev/null || return 1
     while read -r _ protocol port groups _; do
@@ -61,15 +62,15 @@ listens() {
 }
 
 # shellcheck disable=SC2016 # bash expands it, with the value as its argument
-touch_address() { timeout 0.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null || :; }
+provoke_arp() { timeout 0.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/9"' hactl "$1" 2>/dev/null || :; }
 
 forget_watch() {
     systemctl stop "$(watch_unit "$1")" 2>/dev/null || :
     systemctl reset-failed "$(watch_unit "$1")" 2>/dev/null || :
 }
 
-# watched ID SINCE: ends it, and tells what was seen since SINCE, in seconds since the epoch by this
-# host's clock. A host that was restarted has forgotten what its kernel said.
+# watched ID SINCE: ends the watch and reports what was seen since SINCE, in seconds since the epoch by this host's
+# clock. The kernel's events do not survive a reboot.
 watched() {
     change_id "$1"
     number "$2"
@@ -81,7 +82,7 @@ watched() {
         body "$folder/tail"
     fi
     say journal
-    # Answers to hactl's own questions are no events.
+    # Exclude keepalived's answers to hactl's own signals.
     since=$2
     set --
     for unit in $units; do set -- "$@" -u "$unit.service"; done
@@ -92,7 +93,7 @@ watched() {
     finish
 }
 
-# glance: who has which address and which daemons run; enough to tell whether a drill is over.
+# glance: reports which addresses are on this host and which daemons run, enough to tell whether a drill is over.
 glance() {
     say host "$(uname -n)" "$(uname -r)" "$(id -u)"
     say_clock

@@ -1,10 +1,10 @@
-# The faults themselves: what each needs, how it is made, and how this host becomes what it was.
+# The faults themselves: their preconditions, how each is made, and how it is undone.
 
 filter_table=hactl_drill
 flaps=5
-flap_pause=0.7 # seconds that nginx has between two crashes of a flap
+flap_pause=0.7 # seconds between a restart of nginx and its next crash in a flap
 
-# is_possible NAME: what the fault needs is here.
+# is_possible NAME: ends the program unless this host has what the fault needs.
 is_possible() {
     case $1 in
     nginx-kill | nginx-stop | nginx-hang | flap) must_run nginx.service ;;
@@ -12,11 +12,11 @@ is_possible() {
     vrrp-blocked) must_run keepalived.service && must_filter ;;
     packet-loss)
         must_run keepalived.service
-        [ -n "$(parameter percent)" ] || die protocol "the share of packets to lose is not named"
+        [ -n "$(parameter percent)" ] || die protocol "no packet loss percentage was given"
         must_filter
         ;;
     backend-down | all-backends-down)
-        [ -n "$(parameter target)" ] || die protocol "no backend is named"
+        [ -n "$(parameter target)" ] || die protocol "no backend was given"
         resolve_targets
         must_filter
         ;;
@@ -27,9 +27,9 @@ is_possible() {
     esac
 }
 
-must_run() { is_active "$1" || die service "$1 does not run here"; }
+must_run() { is_active "$1" || die service "$1 is not running here"; }
 
-# must_filter: notes which packet filter this host has.
+# must_filter: adds this host's packet filter to given.
 must_filter() {
     if command -v nft >/dev/null 2>&1 && nft list tables >/dev/null 2>&1; then
         given="${given}filter${tab}nft
@@ -42,13 +42,13 @@ must_filter() {
     fi
 }
 
-# resolve_targets: packet filters know addresses only.
+# resolve_targets: adds the addresses of the targets to given, since packet filters match addresses only.
 resolve_targets() {
     addresses=''
     while IFS=$tab read -r what host port; do
         [ "$what" = target ] || continue
         found=$(getent ahosts "$host" | while read -r address _; do printf '%s\n' "$address"; done | sort -u)
-        [ -n "$found" ] || die protocol "this host does not know the backend $host"
+        [ -n "$found" ] || die protocol "this host cannot resolve the backend $host"
         for address in $found; do
             addresses="${addresses}address$tab$address$tab$port
 "
@@ -60,15 +60,15 @@ END
 }
 
 must_restore() {
-    [ -n "$1" ] && [ -e "/sys/class/net/$1" ] || die protocol "there is no interface ${1:-(none is named)}"
-    # Put back with the rest of the network, they would be a second owner's.
-    [ -n "$(parameter vip)" ] || die protocol "the cluster's VIPs are not named"
+    [ -n "$1" ] && [ -e "/sys/class/net/$1" ] || die protocol "there is no interface ${1:-(none was given)}"
+    # Without them, VIPs would be restored with the rest of the network, and have a second owner.
+    [ -n "$(parameter vip)" ] || die protocol "no VIPs were given"
     case $(ip -o route show table all 2>/dev/null) in
-    *' nhid '*) die unable "this host's routes use nexthop objects, which hactl could not bring back" ;;
+    *' nhid '*) die unable "this host's routes use nexthop objects, which hactl cannot restore" ;;
     esac
 }
 
-# make_fault NAME: sets problem where it could not, and heals_itself where nothing has to be undone.
+# make_fault NAME: makes it. Sets problem if that fails, and heals_itself if nothing has to be undone.
 make_fault() {
     case $1 in
     nginx-kill) crash nginx.service main ;;
@@ -81,7 +81,7 @@ make_fault() {
     link-down) output=$(ip link set dev "$(parameter interface)" down 2>&1) || problem=$output ;;
     power-off)
         order reboot --force --force
-        # Whoever reads this on is not gone.
+        # If this is still running afterwards, the host did not go down.
         [ -n "$problem" ] || sleep 5
         problem=${problem:-this host did not restart}
         ;;
@@ -93,17 +93,17 @@ make_fault() {
 
 order() { output=$(systemctl "$@" 2>&1) || problem="systemctl $*: $output"; }
 
-# crash UNIT main|all: SIGKILL, after which its unit starts it again (Restart=).
+# crash UNIT main|all: sends SIGKILL, after which systemd starts the unit again (Restart=).
 crash() {
     heals_itself=yes healing=$1
     was_pid=$(main_pid "$1")
     if [ "${was_pid:-0}" -le 0 ]; then
-        problem="$1 does not run"
+        problem="$1 is not running"
         return
     fi
     if [ "$2" = all ]; then
-        # A parent that lives starts a child again that dies, and a child is told to stop, cleanly, when its
-        # parent dies (PR_SET_PDEATHSIG). A parent that is held can do neither until all are dead.
+        # A running parent restarts a child that dies, and children stop cleanly when their parent dies
+        # (PR_SET_PDEATHSIG). A parent stopped with SIGSTOP does not react until all are dead.
         kill -s STOP "$was_pid" 2>/dev/null || {
             problem="$1 ended before it was killed"
             return
@@ -115,15 +115,15 @@ crash() {
     kill -s KILL "$was_pid" 2>/dev/null || problem="$1 ended before it was killed"
 }
 
-# look_at PID: sets process to its state, its parent and more (proc(5)); its name, which is before them, may
-# have blanks and parentheses.
+# look_at PID: sets process to its state, its parent and so on (proc(5)), without its name, which comes first and may
+# contain blanks and parentheses.
 look_at() { { read -r process <"/proc/$1/stat"; } 2>/dev/null && process=${process##*) }; }
 
-# children_of PID: by proc(5), where the kernel was built with it; else all processes are looked through, which
-# takes a tenth of a second for some hundred.
+# children_of PID: prints them, from proc(5) if the kernel was built with that list, else by scanning all processes,
+# which takes a tenth of a second for a few hundred.
 children_of() {
     children=''
-    # The line has no end, so that `read` fails also where it succeeds.
+    # The line has no newline, so `read` fails even though it sets the variable.
     { read -r children <"/proc/$1/task/$1/children"; } 2>/dev/null
     if [ -n "$children" ]; then
         printf '%s' "$children"
@@ -137,20 +137,20 @@ children_of() {
     done
 }
 
-# is_held PID: by SIGSTOP.
+# is_held PID: true if it is stopped by SIGSTOP.
 is_held() {
     look_at "$1" || return 1
     case $process in "T "*) return 0 ;; esac
     return 1
 }
 
-# has_healed: it runs again, and it is not what was killed.
+# has_healed: true if the unit runs again, as a new process.
 has_healed() {
     now_pid=$(main_pid "$healing")
     [ "${now_pid:-0}" -gt 0 ] && [ "$now_pid" != "$was_pid" ] && is_active "$healing"
 }
 
-# flap: nginx crashes, again and again, each time a little after it has come back.
+# flap: crashes nginx repeatedly, each time shortly after it has come back.
 flap() {
     crash nginx.service main
     crashes=1
@@ -164,7 +164,7 @@ flap() {
     done
 }
 
-# undo_fault NAME: as it was before; also where the fault was never made, or is undone already.
+# undo_fault NAME: restores the state before the fault, even if it was never made or is already undone.
 undo_fault() {
     case $1 in
     nginx-hang)
@@ -174,7 +174,7 @@ undo_fault() {
     nginx-kill | nginx-stop | flap) run_again nginx.service ;;
     overload) empty_nginx ;;
     keepalived-kill)
-        # A kill that was cut short left the parent held, and maybe without its children.
+        # An interrupted kill leaves the parent stopped, possibly without its children.
         was_pid=$(main_pid keepalived.service)
         ! is_held "$was_pid" || kill -s KILL "$was_pid" 2>/dev/null
         run_again keepalived.service
@@ -185,14 +185,14 @@ undo_fault() {
     esac
 }
 
-# run_again UNIT: it ran before the fault.
+# run_again UNIT: starts a unit that ran before the fault.
 run_again() {
     ! is_active "$1" || return 0
     systemctl reset-failed "$1" 2>/dev/null
     order start "$1"
 }
 
-# drop_vrrp PERCENT: that share of VRRP's packets, or all, in both directions.
+# drop_vrrp PERCENT: drops that share of the VRRP packets, or all if it is empty, in both directions.
 drop_vrrp() {
     case $(parameter filter) in
     nft)
@@ -212,7 +212,7 @@ drop_vrrp() {
     esac
 }
 
-# drop_targets: whatever this host sends to the backends.
+# drop_targets: drops everything that this host sends to the backends.
 drop_targets() {
     rules='' filter=$(parameter filter)
     [ "$filter" = nft ] || iptables_begin
@@ -231,7 +231,7 @@ drop_targets() {
     [ "$filter" != nft ] || nft_rules '' "$rules"
 }
 
-# nft_rules IN OUT: a table of its own, made at once and before all others' rules.
+# nft_rules IN OUT: atomically creates a table of its own, whose hooks run before all others.
 nft_rules() {
     output=$(nft -f - 2>&1 <<END
 add table inet $filter_table
@@ -261,7 +261,7 @@ iptables_begin() {
 
 iptables_rule() { output=$("$@" -w 2>&1) || problem="$*: $output"; }
 
-# drop_nothing: what was added is gone, of either filter.
+# drop_nothing: removes the rules of either filter.
 drop_nothing() {
     if [ "$(parameter filter)" = nft ]; then
         ! nft list table inet "$filter_table" >/dev/null 2>&1 || output=$(nft delete table inet "$filter_table" 2>&1) ||

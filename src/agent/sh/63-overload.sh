@@ -1,16 +1,17 @@
-# The fault `overload`: nginx gets more connections than it takes, none of which finishes its request. They are
-# opened on the host itself, so that the load stays where it is whatever becomes of the virtual IPs, ends when
-# the fault does, and needs no listener but the one on loopback: all listeners share a worker's connections.
+# The fault `overload`: opens more connections than nginx accepts, none of which completes its request. They are
+# opened on the host itself, so that the load stays there wherever the virtual IPs go, and ends with the fault. The
+# listener on loopback suffices, since all listeners share a worker's connections.
 
-most_fill=20000  # connections that a drill opens at most: local ports and memory are shared with others
-fill_memory=32   # kB that both ends of a connection may take
-fill_share=500   # connections that one process opens; bash cannot wait for a file with a number over 1023
-fill_tries=300   # tenths of a second in which nginx must be full
+most_fill=20000  # most connections that a drill opens, since local ports and memory are shared
+fill_memory=32   # kB of memory that both ends of a connection may take
+fill_share=500   # connections per process; bash cannot wait for a file descriptor over 1023
+fill_tries=300   # tenths of a second within which nginx must be full
 
-# must_fill: nginx can be filled here; notes how many connections that takes.
+# must_fill: ends the program unless nginx can be filled here; adds the number of connections that this takes to
+# given.
 must_fill() {
     connections=$(parameter connections)
-    [ -n "$connections" ] && [ -n "$(parameter port)" ] || die protocol "nginx's port and its connections are not named"
+    [ -n "$connections" ] && [ -n "$(parameter port)" ] || die protocol "no nginx port or connection limit was given"
     command -v bash >/dev/null 2>&1 || die lacking "this host has no bash to open connections with"
     workers=0
     for pid in $(children_of "$(main_pid nginx.service)"); do
@@ -19,19 +20,19 @@ must_fill() {
     [ "$workers" -gt 0 ] || die service "nginx has no workers here"
     fill=$((workers * connections))
     [ "$fill" -le "$most_fill" ] ||
-        die lacking "nginx takes $fill connections here (worker_connections $connections, $workers workers), and a drill opens $most_fill at most"
-    # A tenth more than it takes, so that it drops some.
+        die lacking "nginx accepts $fill connections here (worker_connections $connections, $workers workers), but a drill opens at most $most_fill"
+    # 10% more than nginx accepts, so that it drops some.
     fill=$((fill + fill / 10 + 16))
     free=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
     [ "${free:-0}" -ge $((fill * fill_memory)) ] ||
-        die lacking "this host has ${free:-no} kB of memory left, and $fill connections may need $((fill * fill_memory)) kB"
+        die lacking "this host has ${free:-no} kB of memory left, but $fill connections may need $((fill * fill_memory)) kB"
     given="${given}fill$tab$fill$tab
 "
 }
 
 is_nginx_worker() {
     title=''
-    # Its end is a NUL, so that `read` fails also where it succeeds.
+    # The text ends with NUL, so `read` fails even though it sets the variable.
     { read -r title <"/proc/$1/cmdline"; } 2>/dev/null
     case $title in
     *'is shutting down'*) return 1 ;;
@@ -40,8 +41,8 @@ is_nginx_worker() {
     return 1
 }
 
-# A program for bash: PORT COUNT ARMED FULL. It holds COUNT connections, reopens those that nginx closes, and
-# ends when the file ARMED goes. FULL gets the number of those that nginx dropped in a round in which it kept none.
+# A program for bash: PORT COUNT ARMED FULL. It holds COUNT connections, reopens those that nginx closes, and ends
+# when the file ARMED is removed. After a round in which nginx kept none, FULL holds the number that nginx dropped.
 # shellcheck disable=SC2016 # bash expands these, not this shell
 filler='
 trap "" PIPE
@@ -74,13 +75,13 @@ while [[ -e $armed ]]; do
 done
 '
 
-# fill_nginx: returns when nginx is full.
+# fill_nginx: opens the connections and returns when nginx is full.
 fill_nginx() {
     left=$(parameter fill)
     while [ "$left" -gt 0 ]; do
         share=$left
         [ "$share" -le "$fill_share" ] || share=$fill_share
-        # Whoever heals must not wait for these: the mutex is not theirs.
+        # Without the mutex, or heal would wait for these processes.
         bash --norc -c "$filler" hactl-overload "$(parameter port)" "$share" "$drill/armed" "$drill/full.$left" \
             >/dev/null 2>&1 7>&- &
         : >"$drill/filler.$!"
@@ -90,14 +91,14 @@ fill_nginx() {
     until is_filled; do
         tries=$((tries + 1))
         if [ "$tries" -ge "$fill_tries" ]; then
-            problem="nginx still takes connections after $(parameter fill) of them"
+            problem="nginx still accepts connections after $(parameter fill) of them"
             return
         fi
         sleep 0.1
     done
 }
 
-# is_filled: no process had a connection taken in its last round, and some were dropped.
+# is_filled: true if no process kept a connection in its last round, and some were dropped.
 is_filled() {
     fillers=0 full=0 all_dropped=0
     for file in "$drill"/filler.*; do
@@ -112,7 +113,7 @@ is_filled() {
     [ "$full" -eq "$fillers" ] && [ "$all_dropped" -gt 0 ]
 }
 
-# empty_nginx: closes them; the kernel does it for a process that is killed.
+# empty_nginx: closes the connections, by killing the processes that hold them.
 empty_nginx() {
     for file in "$drill"/filler.*; do
         pid=${file##*.}

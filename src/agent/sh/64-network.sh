@@ -1,10 +1,10 @@
-# A link that goes down takes routes, IPv6 addresses and fixed neighbours with it, and brings none of
-# them back. So they are written down before, and what is missing afterwards is added again.
+# A link that goes down loses its routes, IPv6 addresses and permanent neighbours, and does not get them back when it
+# comes up. So they are saved first, and whatever is missing afterwards is added again.
 
-# save_network INTERFACE: as iproute2 prints it, which it also reads.
+# save_network INTERFACE: saves them as iproute2 prints them, a form that it also reads.
 save_network() {
     mkdir -p "$drill/before" || die disk "cannot write in $drill: $(space "$drill")"
-    # VLANs and the like go down with what they are on.
+    # VLANs and the like go down with their underlying interface.
     printf '%s\n' "$1" >"$drill/before/devices"
     for upper in "/sys/class/net/$1"/upper_*; do
         [ ! -e "$upper" ] || printf '%s\n' "${upper##*/upper_}" >>"$drill/before/devices"
@@ -17,7 +17,7 @@ save_network() {
     ip neigh show nud permanent >"$drill/before/neigh" 2>/dev/null
 }
 
-# routes FAMILY: one a line, without what tells of the link's state.
+# routes FAMILY: prints the routes, one per line, without flags of the link's state.
 routes() {
     ip -o "-$1" route show table all 2>/dev/null |
         sed -e 's/\\/ /g' -e 's/ linkdown//g' -e 's/ dead//g' -e 's/  */ /g' -e 's/ $//' | tr -d '\t'
@@ -36,16 +36,16 @@ restore_network() {
         restore_neighbours
         [ -n "$missing" ] || break
         rounds=$((rounds + 1))
-        # A route may need the address that was added a moment ago.
+        # A route may need an address that was added only just now.
         [ "$rounds" -lt 50 ] || problem="still missing: $missing"
         sleep 0.1
     done
 }
 
-# concerns DEVICE: it went down. A device that is gone for good is nobody's concern.
+# concerns DEVICE: true if it went down. A device that no longer exists does not count.
 concerns() { grep -qxF "$1" "$drill/before/devices" && [ -e "/sys/class/net/$1" ]; }
 
-# is_vip ADDRESS: keepalived's business.
+# is_vip ADDRESS: true if keepalived manages it.
 is_vip() {
     while IFS=$tab read -r what vip _; do
         if [ "$what" = vip ] && [ "$vip" = "$1" ]; then return 0; fi
@@ -53,7 +53,7 @@ is_vip() {
     return 1
 }
 
-# restore_addresses FAMILY: all but VIPs, and those that the kernel or a DHCP client manages.
+# restore_addresses FAMILY: restores all but VIPs, and those that the kernel or a DHCP client manages.
 restore_addresses() {
     ip -o "-$1" addr show >"$drill/before/now" 2>/dev/null
     while read -r _ dev _ address rest; do
@@ -73,7 +73,7 @@ has_address() {
     return 1
 }
 
-# address_words DEVICE REST: what follows an address in the list, as arguments.
+# address_words DEVICE REST: prints the attributes in REST of a listed address as arguments for `ip addr add`.
 address_words() {
     set -f
     dev=$1
@@ -94,7 +94,7 @@ address_words() {
     done
 }
 
-# restore_routes FAMILY: all but the kernel's own, keepalived's, and those that a router advertises.
+# restore_routes FAMILY: restores all but the kernel's own, keepalived's, and those that a router advertises.
 restore_routes() {
     routes "$1" >"$drill/before/now"
     while read -r route; do

@@ -1,23 +1,22 @@
-# The other nodes of a change. A node whose time is over asks them whether any was confirmed before it
-# goes back, so that all end on the same side when the operator's machine dies between two
-# confirmations. docs/reliability.md states what this guarantees.
+# The peers of a node: the other nodes of a change. A node whose time to confirm is over asks them whether any was
+# confirmed, before it rolls back. So all nodes reach the same decision even if the operator's machine dies between
+# two confirmations. docs/reliability.md states what this guarantees.
 #
-# Both sides prove, each for a number that the other has just thrown, that they hold the change's key,
-# which itself never leaves them. Whoever listens, or answers in a node's place, learns nothing, can
-# repeat nothing, and can do no more than to cut the line.
+# Each side proves, for a nonce that the other has just generated, that it holds the change's key, which itself never
+# leaves the node. An eavesdropper or an impostor learns nothing, can replay nothing, and can at most cut the
+# connection.
 
-peer_port=112 # VRRP's protocol number; a port that nothing else has used since the eighties
-peer_grace=30 # seconds that peers are asked for before a node that cannot reach them goes back alone
-peer_boot=5   # seconds that a peer that is up may take, after a restart, to listen again
+peer_port=112 # VRRP's protocol number; as a port, unused since the eighties
+peer_grace=30 # seconds that a node asks unreachable peers before it rolls back alone
+peer_boot=5   # seconds that a peer may take to listen again after a reboot
 
-# peers TX: the addresses of the other nodes of a change that is under way.
+# peers TX: prints the addresses of the other nodes of a change in progress.
 peers() {
     found=$(value_in "$state/tx/$1/new/manifest" peers)
     [ "$found" = - ] || printf '%s' "$found"
 }
 
-# keep_peer_key: what `activate` was sent becomes the key of the questions to come. Without one, this
-# node is alone.
+# keep_peer_key: stores the key that `activate` received, for later queries. Without a key, this node has no peers.
 keep_peer_key() {
     rm -f "$state/peer-key"
     [ -n "$peer_key" ] || return 0
@@ -25,7 +24,7 @@ keep_peer_key() {
         die disk "cannot write $state/peer-key: $(space "$state")"
 }
 
-# peer_units TX: what listens for a peer's question, from the activation on.
+# peer_units TX: adds the units that answer peers, from activation on.
 peer_units() {
     new_unit hactl-peer.socket "[Unit]
 Description=Answers the other nodes of a change of hactl's
@@ -49,28 +48,28 @@ MemoryMax=64M
 "
 }
 
-# peer_tag WORD TX ADDRESS NONCE NONCE: proves who holds the key, and that WORD is what it said, of that
-# change, at that address, after these two numbers. Hashed twice, so that nobody can append to it.
+# peer_tag WORD TX ADDRESS NONCE NONCE: prints the proof that a holder of the key said WORD about that change, at that
+# address, for these two nonces. Hashed twice, against length extension.
 peer_tag() {
     sum=$(printf '%s %s' "$peer_key" "$*" | sha256sum)
     sum=$(printf '%s %s' "$peer_key" "${sum%% *}" | sha256sum)
     printf '%s' "${sum%% *}"
 }
 
-# read_peer_key: sets peer_key; ends the program where there is none, since any answer would do then.
+# read_peer_key: sets peer_key. Ends the program if there is none, since any answer would be accepted then.
 read_peer_key() {
     peer_key=$(value_in "$state/peer-key" key)
     [ "${#peer_key}" -ge 32 ] || exit 0
 }
 
-# is_nonce TEXT: of the form that the kernel gives them.
+# is_nonce TEXT: true if it looks like a UUID of the kernel's.
 is_nonce() {
     case $1 in *[!0-9a-f-]*) return 1 ;; esac
     [ "${#1}" -eq 36 ]
 }
 
-# answer_peer TX: runs for one connection. A node that is not confirmed takes no confirmation from the
-# operator any more once it has said so, and settles as the one that asked does.
+# answer_peer TX: runs for one connection. Once an unconfirmed node has said so, it accepts no confirmation from the
+# operator any more, and reaches the same decision as the peer that asked.
 answer_peer() {
     read_peer_key
     address=$(value_in "$state/peer-key" address)
@@ -96,7 +95,7 @@ is_settled_new() {
         [ "$(value_in "$state/journal" tx)$(value_in "$state/journal" phase)" = "$1confirmed" ]
 }
 
-# stop_waiting TX: from here on no confirmation of the operator's is taken.
+# stop_waiting TX: from here on, the operator cannot confirm the change.
 stop_waiting() {
     case $(value_in "$state/journal" phase) in
     activated | offered) ;;
@@ -105,8 +104,8 @@ stop_waiting() {
     enter_phase "$1" asking
 }
 
-# ask_peer TX ADDRESS: confirmed, denied, refused (it is up, and nothing there listens) or nothing.
-# The program runs again for that, under bash, which can connect.
+# ask_peer TX ADDRESS: prints confirmed, denied, refused (the peer is up, but does not listen) or nothing. Runs this
+# program again under bash, which can connect.
 ask_peer() {
     said=$(timeout 5 bash "$state/agent" ask-peer "$1" "$2" 2>&1)
     case $said in
@@ -115,7 +114,7 @@ ask_peer() {
     esac
 }
 
-# put_question TX ADDRESS: within that bash. Only what the peer has proven is repeated.
+# put_question TX ADDRESS: runs in that bash. Prints only an answer that the peer has proven.
 # shellcheck disable=SC3025,SC3045
 put_question() {
     read_peer_key
@@ -128,8 +127,8 @@ put_question() {
     [ "$tag" != "$(peer_tag "$word" "$1" "$2" "$theirs" "$nonce")" ] || printf '%s' "$word"
 }
 
-# ask_peers TX: sets heard to confirmed, denied (by all of them) or silent. The mutex is not held
-# meanwhile: they may be asking us.
+# ask_peers TX: sets heard to confirmed, denied (by all of them) or silent. The mutex must not be held, since the
+# peers may be asking this node.
 ask_peers() {
     open=$(peers "$1") heard=denied
     asked_since=$(uptime_seconds)
@@ -143,8 +142,8 @@ ask_peers() {
                 ;;
             denied) ;;
             refused)
-                # A node that was never activated, or has gone back already: no confirmed one stops
-                # listening while another may be asking.
+                # It was never activated, or has already rolled back: a confirmed node keeps listening while another
+                # may ask.
                 [ "$(uptime_seconds)" -ge $((asked_since + peer_boot)) ] || still="$still $address"
                 ;;
             *) still="$still $address" ;;

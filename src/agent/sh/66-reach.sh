@@ -1,8 +1,8 @@
-# The view from outside: whether a user on the network reaches each VIP. A node's own word that it owns an
-# address proves nothing of that: neighbours send to the hardware address that they learned last.
+# The client's view: whether a client on the network reaches each VIP. A node that reports owning an address does not
+# prove it, since neighbours send to the hardware address that they learned last.
 
-# announce: standard input names VIPs; those on an interface of this node are announced to its neighbours.
-# Answers which, and by what program; `-` where this host has none for it.
+# announce: standard input names VIPs. Announces those on an interface of this node to its neighbours. Reports which,
+# and by which program; `-` if this host has none for it.
 announce() {
     read_vips
     # shellcheck disable=SC2086 # one word an address
@@ -10,9 +10,9 @@ announce() {
     finish
 }
 
-# reach: standard input names VIPs and their listeners. Answers, for each VIP, whether it is on an interface
-# here; which hardware address this host takes for its owner; and what each listener answers. Nothing is
-# forgotten first: a user's host does not forget either, and what it has wrong is what this looks for.
+# reach: standard input names VIPs and their listeners. Reports, for each VIP, whether it is on an interface here,
+# which hardware address this host has for it, and what each listener answers. No neighbour entry is flushed first: a
+# client does not flush it either, and this looks for entries that are wrong.
 reach() {
     read_vips
     ip -o link show 2>/dev/null | while read -r _ link rest; do
@@ -24,7 +24,7 @@ reach() {
     finish
 }
 
-# read_vips: sets vips, the addresses, and listeners, one a line: ADDRESS PORT PATH, the path `-` where only a
+# read_vips: sets vips, the addresses, and listeners, one per line: ADDRESS PORT PATH. PATH is `-` if only a
 # connection is wanted.
 read_vips() {
     vips='' listeners=''
@@ -34,7 +34,7 @@ read_vips() {
         end) break ;;
         *) continue ;;
         esac
-        case $address in '' | *[!0-9a-f.:]*) die protocol "this is no address: $address" ;; esac
+        case $address in '' | *[!0-9a-f.:]*) die protocol "invalid address: $address" ;; esac
         if [ "$what" = vip ]; then
             vips="$vips $address"
         else
@@ -45,7 +45,8 @@ read_vips() {
     done
 }
 
-# interface_of ADDRESS: where it is on this host, the loopback last; nothing where it is nowhere.
+# interface_of ADDRESS: prints the interface of this host that has it, preferably not the loopback; nothing if none
+# has.
 interface_of() {
     found=''
     for on in $(ip -o address show to "$1" 2>/dev/null | while read -r _ name _; do printf '%s\n' "${name%%@*}"; done); do
@@ -55,7 +56,7 @@ interface_of() {
     printf '%s' "$found"
 }
 
-# reach_vip ADDRESS: one of them; its records are whole lines, since several write at a time.
+# reach_vip ADDRESS: reports on one VIP. Its records are single lines, since several processes write at a time.
 reach_vip() {
     interface=$(interface_of "$1")
     [ -z "$interface" ] || say has "$1" "$interface"
@@ -65,19 +66,19 @@ reach_vip() {
         [ "$address" = "$1" ] || continue
         asked=$((asked + 1))
         reach_listener "$1" "$port" "$path" "$interface" &
-        # Many listeners must not become as many processes at once.
+        # At most 32 processes at a time.
         [ $((asked % 32)) -ne 0 ] || wait
     done <<END
 $listeners
 END
-    # A packet makes the kernel ask who has the address.
-    [ "$asked" -gt 0 ] || [ -n "$interface" ] || touch_address "$1"
+    # A packet makes the kernel resolve the address.
+    [ "$asked" -gt 0 ] || [ -n "$interface" ] || provoke_arp "$1"
     wait
     [ -n "$known" ] || known=$(neighbour_of "$1")
     [ -z "$known" ] || [ -n "$interface" ] || say learned "$1" "$known"
 }
 
-# neighbour_of ADDRESS: the hardware address that this host's kernel has for it.
+# neighbour_of ADDRESS: prints the hardware address that this host's kernel has for it.
 neighbour_of() {
     ip neigh show to "$1" 2>/dev/null | while read -r line; do
         found=${line##*lladdr }
@@ -88,9 +89,9 @@ neighbour_of() {
     done
 }
 
-# reach_listener ADDRESS PORT PATH INTERFACE: `open` where it takes a connection, with the status of the answer
-# to a GET and its first word; `closed` where it does not, or `shut` where it does not and this host's nginx
-# listens there.
+# reach_listener ADDRESS PORT PATH INTERFACE: reports `open` if it accepts a connection, with the status of the answer
+# to a GET and the first word of its body; `shut` if it does not although this host's nginx listens there; else
+# `closed`.
 # shellcheck disable=SC2016 # bash expands it, with the values as its arguments
 reach_listener() {
     answer=$(timeout 1.5 bash --norc -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
@@ -124,8 +125,8 @@ HTTP/'*)
     say answer "$1" "$2" open "$status" "$word"
 }
 
-# listens_here ADDRESS PORT: nginx has a listening TCP socket there. Another program's socket does not count: it
-# is not what the inventory's users ask for.
+# listens_here ADDRESS PORT: true if nginx has a listening TCP socket there. Another program's socket does not count,
+# since it is not the inventory's listener.
 listens_here() {
     case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
     ss -Hltnp 2>/dev/null | grep '"nginx"' | {
@@ -142,14 +143,14 @@ listens_here() {
     }
 }
 
-# announce_vips: those that this host's records name, as the change under way and the live generation have them.
-# False where none of them is on an interface.
+# announce_vips: announces the VIPs of the change in progress and of the live generation. False if none of them is on
+# an interface.
 announce_vips() {
     # shellcheck disable=SC2046 # one word an address
     [ -n "$(announce_owned $(value_in "$into/new/manifest" vips) $(value_in "$state/live/manifest" vips))" ]
 }
 
-# announce_owned ADDRESS...: those on an Ethernet interface of this host, all at once.
+# announce_owned ADDRESS...: announces those on an Ethernet interface of this host, all at once.
 announce_owned() {
     each4='' each6='' named=' '
     for address; do
@@ -175,14 +176,14 @@ announce_owned() {
     set -- $named
     while [ $# -gt 0 ]; do
         done_by=$tool
-        # arping has nothing for IPv6.
+        # arping does not support IPv6.
         case $2:$tool in *:*:arping) done_by='' ;; esac
         say announced "$2" "$1" "$done_by"
         shift 2
     done
 }
 
-# announce_by INTERFACE INDEX HARDWARE ADDRESS ROUTER...: says by which program it was done.
+# announce_by INTERFACE INDEX HARDWARE ADDRESS ROUTER...: announces them and prints the program that did it.
 announce_by() {
     if command -v perl >/dev/null 2>&1 && perl -e "$announce_perl" "$@" 2>/dev/null; then
         printf perl
@@ -202,7 +203,7 @@ announce_by() {
         case $4 in
         *:*) ;;
         *) for form in -U -A; do
-            # It sends at once and waits for the rest of a second.
+            # arping sends at once, then waits out the second.
             # shellcheck disable=SC2086 # busybox has two words
             timeout 0.3 $arping -q "$form" -c 1 -I "$1" -s "$4" "$4" >/dev/null 2>&1 &
         done ;;
@@ -213,10 +214,10 @@ announce_by() {
     printf arping
 }
 
-# Arguments by fives: interface, its index, hardware address, address, whether the node is a router. For IPv4
-# gratuitous ARP in both of its forms (RFC 5227 and RFC 826), for IPv6 an unsolicited neighbour advertisement
-# that overrides (RFC 4861, 7.2.6), each three times. The kernel's interface alone, no module: perl-base and
-# a bare Python have it.
+# Arguments in groups of five: interface, its index, hardware address, address, whether the node is a router. Sends
+# each announcement three times: gratuitous ARP in both of its forms for IPv4 (RFC 5227 and RFC 826), and for IPv6 an
+# unsolicited neighbour advertisement with the override flag (RFC 4861, 7.2.6). Uses the kernel's interface without
+# any module: perl-base and a bare Python suffice.
 # shellcheck disable=SC2016 # perl expands it
 announce_perl='
 use strict;

@@ -1,15 +1,15 @@
-# A change that all nodes make at once. Nodes that hear each other by the new configuration only must not
-# run the old and the new one side by side: each would be an owner. So one of them, the keeper, goes on
-# alone. The others stop keepalived; once all of them are known to have, the keeper loads what is new; and
-# once it is known to have, they start. The operator, who sees them all, gives these signals: a node that
-# receives none stops there. Clocks decide only where there is no operator any more.
+# A change that all nodes make at once. Nodes that hear each other only under the new configuration must not run the
+# old and the new one side by side: each would become an owner. So one node, the keeper, carries on alone. The others
+# stop keepalived. Once all of them are known to have stopped, the keeper loads the new configuration, and once it is
+# known to have, they start. The operator, who sees all nodes, gives these signals, and a node that receives none goes
+# no further. Clocks decide only if there is no operator any more.
 
-timer_again=30 # seconds after which the revert timer calls again
+timer_again=30 # seconds between two calls of the revert timer
 
-# switch_in TX: this node's part, or nothing.
+# switch_in TX: prints this node's role, or nothing.
 switch_in() { value_in "$state/tx/$1/switch" role; }
 
-# take_part TX: its part, between the files and what is done to keepalived.
+# take_part TX: performs this node's role, after its files are installed and before keepalived is acted on.
 take_part() {
     printf 'role\t%s\npatience\t%s\n' "$switch_role" "$switch_patience" | put "$into/switch" ||
         die disk "cannot write in $into: $(space "$state")"
@@ -29,8 +29,8 @@ take_part() {
     done
 }
 
-# ready TX SECONDS: answered once keepalived is stopped here for the change. Takes no mutex: the activation
-# has it.
+# ready TX SECONDS: answers once keepalived is stopped here for the change. Does not take the mutex, which the
+# activation holds.
 ready() {
     change_id "$1"
     number "$2"
@@ -42,7 +42,7 @@ ready() {
     finish
 }
 
-# signal TX go|stop: what an activation that waits is told. It may come before that.
+# signal TX go|stop: signals a waiting activation. The signal may arrive before it waits.
 signal() {
     change_id "$1"
     case $2 in go | stop) ;; *) die protocol "no such signal: $2" ;; esac
@@ -51,12 +51,12 @@ signal() {
     finish
 }
 
-# hush TX: before the keeper goes back the others are silent, as they were before it went on. Answers this
-# node's part.
+# hush TX: before the keeper rolls back, the other nodes must be silent, as they were before it activated. Reports
+# this node's role.
 hush() {
     change_id "$1"
     with_mutex
-    carry_on
+    ignore_hangup
     role=''
     if [ "$(value_in "$state/journal" tx)" = "$1" ] && [ "$(value_in "$state/journal" phase)" != confirmed ]; then
         role=$(switch_in "$1")
@@ -66,17 +66,17 @@ hush() {
     finish
 }
 
-# fall_silent TX: from here on the change is being undone.
+# fall_silent TX: marks the change as rolling back and stops keepalived, if this node is a silent one.
 fall_silent() {
     [ "$role" = silent ] || return 0
-    stays_undone "$1"
+    mark_rolling_back "$1"
     systemctl stop keepalived.service 2>/dev/null || die service "systemctl stop keepalived.service failed"
 }
 
-# go_back_apart TX: nobody gives signals when the timers end. They end within the patience of each other, and
-# nodes that ask the others do so for some peer_grace: the keeper goes back when the others are silent for
-# certain, and these when it has gone back. Until then the program ends here, and the timer calls it again: a
-# service that runs for longer than systemd's default of 90 s is killed once its unit is removed.
+# go_back_apart TX: without an operator, orders the rollbacks when the timers end. These end within `patience` of each
+# other, and nodes query their peers for some peer_grace. The keeper rolls back once the others are certainly silent,
+# and they do once it has. Until then, the program ends here, and the timer calls it again: a service that runs for
+# longer than systemd's default of 90 s is killed once its unit is removed.
 go_back_apart() {
     role=$(switch_in "$1")
     case $(value_in "$state/journal" phase) in '' | confirmed) return 0 ;; esac
@@ -87,24 +87,24 @@ go_back_apart() {
     if [ -z "$until" ]; then
         number "$patience"
         apart=$((patience + peer_grace + 15))
-        stays_undone "$1"
+        mark_rolling_back "$1"
         if [ "$role" = silent ]; then
             systemctl stop keepalived.service 2>/dev/null || :
             apart=$((2 * apart + 15))
         fi
         until=$(($(uptime_seconds) + apart))
         printf 'role\t%s\npatience\t%s\nuntil\t%s\n' "$role" "$patience" "$until" | put "$part" ||
-            # What cannot be kept would begin anew at every call: then all of it passes in this one.
+            # If the deadline cannot be stored, each call would start over, so this one waits it out.
             timer_again=$apart
     fi
     number "$until"
     left=$((until - $(uptime_seconds)))
     [ "$left" -le "$timer_again" ] || exit 0
-    # The mutex is not held meanwhile: an operator may come.
+    # Release the mutex, so that an operator can act meanwhile.
     exec 9>&-
     [ "$left" -le 0 ] || sleep "$left"
     with_mutex 600
     [ "$(value_in "$state/journal" tx)" = "$1" ] || exit 0
-    # Where a step of the undo fails it is tried again, without all this.
+    # If a step of the rollback fails, its retry skips all this.
     rm -f "$part"
 }

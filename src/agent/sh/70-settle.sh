@@ -1,49 +1,49 @@
-# The end of a change: it stays, or the host is brought back. Both may be interrupted and repeated.
+# The end of a change: commit or rollback. Both may be interrupted and repeated.
 
-# confirm TX: the change stays. The staged tree becomes the live generation.
+# confirm TX: commits the change. The staged tree becomes the live generation.
 confirm() {
     change_id "$1"
     with_mutex
-    carry_on
+    ignore_hangup
     if [ "$(value_in "$state/journal" tx)" != "$1" ]; then
         was_confirmed "$1" || die not-active "the change is not active here: $(value_in "$state/outcome" why)"
         finish
     fi
     generation=$(value_in "$state/journal" generation)
     case $(value_in "$state/journal" phase) in
-    asking) die not-active "its time was over, and it asks the other nodes how the change ended" ;;
-    undoing) die not-active "it is being undone" ;;
+    asking) die not-active "the time to confirm is over, and the node is asking its peers how the change ended" ;;
+    undoing) die not-active "the change is being rolled back" ;;
     activated | offered)
         must_be_offered "$1"
-        # This decides: a change is undone before it, and carried through after it.
+        # The commit point: before it, a change is rolled back. After it, the change is completed.
         journal "$1" confirmed "$generation" ''
         ;;
     confirmed) ;;
-    *) die not-active "the change did not get as far as being activated" ;;
+    *) die not-active "the activation of the change did not finish" ;;
     esac
-    carry_through "$1" hactl 'by hactl'
+    finalize_commit "$1" hactl 'by hactl'
     say confirmed "$generation"
     finish
 }
 
-# was_confirmed TX: true when it ended so.
+# was_confirmed TX: true if the change ended as confirmed.
 was_confirmed() {
     [ "$(value_in "$state/live/manifest" tx)" = "$1" ] ||
         [ "$(value_in "$state/outcome" tx)$(value_in "$state/outcome" result)" = "$1confirmed" ]
 }
 
-# carry_through TX CAUSE WHY: everything that follows from a confirmation. The journal goes before the timer:
-# if we die in between, the timer has nothing to undo and removes itself. With peers, timer and socket
-# stay until the operator has seen all of them confirm, or until linger: they may have to ask.
-carry_through() {
+# finalize_commit TX CAUSE WHY: completes a confirmed change. The journal goes before the timer: if the program dies
+# in between, the timer finds nothing to roll back and removes itself. With peers, the timer and the socket stay until
+# all peers are seen to have decided, or until linger, since they may still ask.
+finalize_commit() {
     into=$state/tx/$1
     number "$generation"
     others=$(peers "$1")
-    # Where this is repeated, the staged tree may have become the generation already.
+    # On a retry, the staged tree may already be the generation.
     [ -f "$into/new/manifest" ] || others=$(value_in "$state/generations/$generation/manifest" peers)
     [ "$others" != - ] || others=''
     if [ "$generation" = 0 ]; then
-        # From here on nobody goes back: only now the packages that hactl brought may go.
+        # A rollback is impossible from here on, so packages that hactl installed can be removed.
         problems=0
         restore_enablement "$into/new"
         remove_packages "$state/packages"
@@ -52,10 +52,10 @@ carry_through() {
     else
         if [ -f "$into/new/manifest" ]; then
             rm -rf "$state/generations/$generation"
-            mv -T "$into/new" "$state/generations/$generation" || die disk "cannot keep generation $generation"
+            mv -T "$into/new" "$state/generations/$generation" || die disk "cannot save generation $generation"
         fi
         ln -sfn "generations/$generation" "$state/live.new" && mv -fT "$state/live.new" "$state/live" ||
-            die disk "cannot point to generation $generation"
+            die disk "cannot switch to generation $generation"
     fi
     record_outcome "$1" confirmed "$2" "$3"
     rm -f "$state/journal"
@@ -64,9 +64,9 @@ carry_through() {
     rmdir "$state/tx" 2>/dev/null || :
 }
 
-# record_outcome TX RESULT CAUSE WHY: how it ended. A confirmed node goes on answering its peers (others) until
-# their timers, and their asking each other, should be over (linger, by this host's own clock), and
-# longer where one of them does not answer: it may be off, and will ask when it is back.
+# record_outcome TX RESULT CAUSE WHY: records how the change ended. A confirmed node goes on answering its peers
+# (others) until their timers and their queries to each other should be over (linger, by this host's uptime). It does
+# so longer if a peer does not answer: it may be off, and ask when it is back.
 record_outcome() {
     timeout=0
     [ ! -f "$into/timeout" ] || read -r timeout _ <"$into/timeout"
@@ -75,33 +75,33 @@ record_outcome() {
         "$((timeout + 2 * peer_grace))" "${others-}")$newline"
 }
 
-# linger_anew: after a restart, whose clock knows nothing of the time before. The others may have been
-# restarted, too, and their timers then begin again.
-linger_anew() {
+# extend_peer_window: restarts the window after a reboot, which resets uptime. The peers may have rebooted as well,
+# and their timers then start over.
+extend_peer_window() {
     lasts=$(value_in "$state/outcome" lasts)
     case $lasts in '' | *[!0-9]*) return 0 ;; esac
     text=$(sed "s/^boot$tab.*/boot$tab$(boot_id)/; s/^linger$tab.*/linger$tab$(($(uptime_seconds) + lasts))/" "$state/outcome") &&
         printf '%s\n' "$text" | put "$state/outcome" || rm -f "$state/outcome.new"
 }
 
-# revert TX CAUSE WHY: the host as it was before activation. Every step is tried, whatever became of the
-# others; what could not be undone is answered as problems.
+# revert TX CAUSE WHY: restores the host as it was before activation. Every step is tried, even if others fail. Steps
+# that fail are reported as problems.
 revert() {
     change_id "$1"
-    case $2 in '' | *[!a-z-]*) die protocol "this is no cause: $2" ;; esac
+    case $2 in '' | *[!a-z-]*) die protocol "invalid cause: $2" ;; esac
     with_mutex
-    carry_on
-    # A confirmed node goes on answering its peers: one that it stopped answering would go back alone.
+    ignore_hangup
+    # A confirmed node goes on answering its peers: without its answer, a peer would roll back alone.
     if [ ! -f "$state/journal" ] && was_confirmed "$1"; then die confirmed "the change is confirmed on this node"; fi
     undo "$1" reverted "$2" "$3" running
     [ "$confirmed" = no ] || die confirmed "the change is confirmed on this node"
-    [ "$problems" -eq 0 ] || die revert "$problems steps of the undo failed"
+    [ "$problems" -eq 0 ] || die revert "failed rollback steps: $problems"
     say reverted "$1"
     finish
 }
 
-# undo TX RESULT CAUSE WHY running|booting: sets problems, the number of steps that failed, and confirmed,
-# when there is nothing to undo any more. Another change's journal and timer are left alone.
+# undo TX RESULT CAUSE WHY running|booting: sets problems, the number of steps that failed, and confirmed, if the
+# change is committed and stays. Another change's journal and timer are left alone.
 undo() {
     into=$state/tx/$1 problems=0 confirmed=no
     under_way=$(value_in "$state/journal" tx)
@@ -110,53 +110,53 @@ undo() {
     elif [ "$under_way" = "$1" ] && [ "$(value_in "$state/journal" phase)" = confirmed ]; then
         confirmed=yes
         generation=$(value_in "$state/journal" generation)
-        if [ "$5" = running ]; then carry_through "$1" hactl 'by hactl'; fi
+        if [ "$5" = running ]; then finalize_commit "$1" hactl 'by hactl'; fi
         return
     elif [ "$under_way" = "$1" ]; then
-        stays_undone "$1"
-        bring_back "$into/before" "$5"
+        mark_rolling_back "$1"
+        restore_snapshot "$into/before" "$5"
     fi
     if [ "$5" = running ] && [ "$confirmed" = no ]; then
         sweep_packages
         drop_packages "$into"
     fi
     if [ "$problems" -ne 0 ]; then
-        record_outcome "$1" incomplete failed "$problems steps of the undo failed"
+        record_outcome "$1" incomplete failed "failed rollback steps: $problems"
         return
     fi
     if [ "$under_way" = "$1" ]; then
         record_outcome "$1" "$2" "$3" "$4"
         rm -f "$state/journal"
     fi
-    # The journal goes before the timer, as in carry_through.
+    # The journal goes before the timer, as in finalize_commit.
     if [ "$5" = running ] && [ "${under_way:-$1}" = "$1" ]; then disarm; fi
     rm -rf "$into" "$state"/*.new
     rmdir "$state/tx" 2>/dev/null || :
 }
 
-# stays_undone TX: from the first file on that goes back, nobody may confirm the change any more, and a
-# restart goes on undoing it before the daemons start. A full disk is no reason not to undo.
-stays_undone() {
+# mark_rolling_back TX: once the first file is restored, the change cannot be confirmed any more, and after a reboot
+# the rollback continues before the daemons start. A full disk must not prevent a rollback.
+mark_rolling_back() {
     (enter_phase "$1" undoing) >/dev/null ||
         rm -f "$state/journal.new"
 }
 
-# drop_packages DIR: those that were installed for the change.
+# drop_packages DIR: removes those that were installed for the change.
 drop_packages() {
     [ ! -f "$1/packages-before" ] || note_packages "$1"
     remove_packages "$1/packages"
 }
 
-# bring_back DIR running|booting: the files, the kernel and the daemons as that tree has them. At boot
-# only the files count: the kernel and the daemons will read them.
-bring_back() {
+# restore_snapshot DIR running|booting: restores files, kernel settings and daemons from that tree. At boot, only the
+# files: the kernel and the daemons have yet to read them.
+restore_snapshot() {
     place_on_error=note
     if [ ! -f "$1/manifest" ]; then
-        note journal "there is no copy in $1 of what was there before"
+        note journal "the snapshot in $1 is missing"
         return
     fi
     sweep "$1/manifest"
-    [ "$2" = booting ] || let_addresses_go "$1" "${1%/*}"
+    [ "$2" = booting ] || release_handover_addresses "$1" "${1%/*}"
     place_tree "$1"
     if [ "$2" = booting ]; then
         restore_enablement "$1"
@@ -165,17 +165,17 @@ bring_back() {
     place_sysctls "$1"
     systemctl daemon-reload
     prepare_hand_over
-    hold_secondaries "${1%/*}"
+    promote_secondaries "${1%/*}"
     restore_services "$1"
-    # keepalived reads its file some time after it was told to, and nothing proves here that it has.
+    # keepalived reloads asynchronously, and nothing here proves that it has.
     if [ -x "$hand_over" ] && [ "$addresses_gone" = yes ] || [ -f "${1%/*}/promoting" ]; then sleep 1; fi
-    let_secondaries_be "${1%/*}"
-    take_addresses_up "${1%/*}"
+    restore_promotion "${1%/*}"
+    sync_handover_addresses "${1%/*}"
     announce_vips || :
 }
 
-# restore_services DIR: as the tree's service lines say. One that ran keeps running and reads its old
-# file again, by a restart where the change needed one: what a reload could not do, none can undo.
+# restore_services DIR: restores the states in the tree's service lines. A daemon that runs keeps running and reloads
+# its old file. It restarts if the change needed a restart, since a reload cannot undo what it cannot do.
 restore_services() {
     while IFS=$tab read -r kind unit enabled active; do
         [ "$kind" = service ] || continue
@@ -185,7 +185,7 @@ restore_services() {
                 systemctl restart "$unit" >/dev/null 2>&1 || note service "cannot restart $unit"
             elif is_active "$unit"; then
                 systemctl reload "$unit" >/dev/null 2>&1 || systemctl restart "$unit" >/dev/null 2>&1 ||
-                    note service "cannot bring $unit back"
+                    note service "cannot reload or restart $unit"
             else
                 systemctl reset-failed "$unit" 2>/dev/null
                 systemctl start "$unit" >/dev/null 2>&1 || note service "cannot start $unit again"
@@ -197,7 +197,7 @@ restore_services() {
     restore_enablement "$1"
 }
 
-# restore_enablement DIR: whether units start at boot, as the tree's service lines say.
+# restore_enablement DIR: enables and disables units as in the tree's service lines.
 restore_enablement() {
     while IFS=$tab read -r kind unit enabled _; do
         case $kind:$enabled in
@@ -207,12 +207,12 @@ restore_enablement() {
     done <"$1/manifest"
 }
 
-# expire TX: the timer's, which calls it again for as long as something is left to do.
+# expire TX: called by the timer, repeatedly until nothing is left to do.
 expire() {
     change_id "$1"
     with_mutex 600
-    carry_on
-    if is_lingering "$1" || is_awaited "$1"; then
+    ignore_hangup
+    if peer_window_is_open "$1" || is_awaited "$1"; then
         free_lock "$1"
         exit 0
     fi
@@ -222,30 +222,31 @@ expire() {
     fi
     go_back_apart "$1"
     case ${heard-} in
-    silent) undo "$1" expired peers-silent 'nobody confirmed it in time, and not every other node could be asked' running ;;
-    *) undo "$1" expired unconfirmed 'nobody confirmed it in time' running ;;
+    silent) undo "$1" expired peers-silent 'it was not confirmed in time, and not every other node could be asked' running ;;
+    *) undo "$1" expired unconfirmed 'it was not confirmed in time' running ;;
     esac
     [ "$problems" -eq 0 ] || exit 1
     free_lock "$1"
     exec 9>&-
-    # The other nodes go back at about the same time, and may announce themselves until they have.
+    # The other nodes roll back at about the same time, and may announce themselves until they have.
     for pause in 1 2 4; do
         announce_vips || break
         sleep "$pause"
     done
 }
 
-# free_lock TX: its time is over, so that whoever held it for this change has nothing left to do here.
+# free_lock TX: removes the change's lock: its time is over, so its holder has nothing left to do here.
 free_lock() { [ "$(value_in "$state/lock" tx)" != "$1" ] || rm -f "$state/lock"; }
 
-# is_lingering TX: confirmed, and its peers may still ask.
-is_lingering() {
+# peer_window_is_open TX: true if the change is confirmed and its peers may still ask.
+peer_window_is_open() {
     [ ! -f "$state/journal" ] && was_confirmed "$1" &&
         [ "$(value_in "$state/outcome" boot)" = "$(boot_id)" ] &&
         [ "$(uptime_seconds)" -lt "$(value_in "$state/outcome" linger)" ]
 }
 
-# is_awaited TX: confirmed, and a peer is not seen to have decided. One that is up and does not listen has.
+# is_awaited TX: true if the change is confirmed and a peer is not seen to have decided. A peer that is up but does
+# not listen has decided.
 is_awaited() {
     [ ! -f "$state/journal" ] && was_confirmed "$1" || return 1
     exec 9>&-
@@ -259,39 +260,39 @@ is_awaited() {
         case $said in confirmed | refused) ;; *) awaited=yes ;; esac
     done
     with_mutex 600
-    # Meanwhile another change may have begun.
+    # Another change may have started meanwhile.
     [ ! -f "$state/journal" ] && was_confirmed "$1" || exit 0
     [ "$awaited" = yes ]
 }
 
-# settle_with_peers TX: ends the program if the change stays; returns where it has to be undone.
+# settle_with_peers TX: ends the program if the change stays; returns if it has to be rolled back.
 settle_with_peers() {
     exec 9>&-
     ask_peers "$1"
     with_mutex 600
-    # Meanwhile the operator may have undone it.
+    # The operator may have rolled it back meanwhile.
     [ "$(value_in "$state/journal" tx)" = "$1" ] || exit 0
     if [ "$heard" = confirmed ]; then
         generation=$(value_in "$state/journal" generation)
         journal "$1" confirmed "$generation" ''
-        carry_through "$1" peer 'by another node, which hactl had confirmed'
+        finalize_commit "$1" peer 'by another node, which hactl had confirmed'
         free_lock "$1"
         exit 0
     fi
 }
 
-# expire_at_boot TX: before the daemons start. What was half done is undone: only its files count then.
-# What was whole waits for its confirmation again, and for the network to ask peers over.
+# expire_at_boot TX: runs before the daemons start. A half-activated change is rolled back, for which its files
+# suffice. A complete one still waits to be confirmed, and for the network, to ask its peers.
 expire_at_boot() {
     change_id "$1"
     with_mutex
     case $(value_in "$state/journal" phase) in
     activated | offered | asking | confirmed) ;;
-    *) undo "$1" expired restarted 'the host was restarted while it was being made' booting ;;
+    *) undo "$1" expired restarted 'the host restarted during activation' booting ;;
     esac
     if [ -f "$state/journal" ] || was_confirmed "$1"; then
-        [ -f "$state/journal" ] || linger_anew
-        # The rest needs a system that is up.
+        [ -f "$state/journal" ] || extend_peer_window
+        # The rest needs a running system.
         systemctl --no-block start hactl-revert.timer hactl-peer.socket
         return
     fi

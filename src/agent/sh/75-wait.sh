@@ -1,17 +1,17 @@
-# A change that waits for the operator. The node in place 0 decides for all: a change is confirmed there
-# before it is anywhere else, and given up there before it is undone anywhere. So of two people who
-# confirm and cancel at the same time, the first one at that node is right, whatever happens to either.
+# A change that is pending confirmation. The node at position 0 decides for all: a change is confirmed there before it
+# is confirmed on any other node, and given up there before any node rolls it back. So if two operators confirm and
+# cancel at the same time, the first to reach that node wins, whatever happens to either.
 
-# must_be_offered TX: dies where this node decides, the operator has to confirm, and the hactl that makes the
-# change has not yet said that all nodes have it and that it works.
+# must_be_offered TX: dies if this node decides, the operator has to confirm, and hactl has not yet reported that the
+# change is active and works on all nodes.
 must_be_offered() {
     [ "$(value_in "$state/journal" phase)" = activated ] || return 0
     staged=$state/tx/$1/new/manifest
     [ "$(value_in "$staged" confirm)" = manual ] && [ "$(value_in "$staged" position)" = 0 ] || return 0
-    die not-offered "hactl has not proven this change yet"
+    die not-offered "hactl has not verified this change yet"
 }
 
-# offer TX: all nodes have it, and it works; from now on anybody may confirm it here.
+# offer TX: all nodes have the change, and it works. From now on, any operator may confirm it here.
 offer() {
     change_id "$1"
     with_mutex
@@ -22,18 +22,18 @@ offer() {
         enter_phase "$1" offered
         ;;
     offered) ;;
-    *) die not-active 'its time was over, or it was cancelled' ;;
+    *) die not-active 'the change has expired or was cancelled' ;;
     esac
     say offered "$(time_left "$1")"
     finish
 }
 
-# withdraw TX: from now on the change can't be confirmed here, unless it is already; answers which. What
-# was activated stays for now.
+# withdraw TX: from now on, the change cannot be confirmed here, unless it already is; reports which. What was
+# activated stays for now.
 withdraw() {
     change_id "$1"
     with_mutex
-    carry_on
+    ignore_hangup
     if is_settled_new "$1"; then
         say settled new
         finish
@@ -41,14 +41,14 @@ withdraw() {
     if [ "$(value_in "$state/journal" tx)" = "$1" ]; then
         stop_waiting "$1"
     else
-        # It was not activated here, or was undone: nor will it be.
+        # It was never activated here, or is rolled back. Now it cannot be activated any more.
         rm -rf "$state/tx/$1/new"
     fi
     say settled old
     finish
 }
 
-# time_left TX: the seconds until the timer ends, or nothing. After a restart it begins anew.
+# time_left TX: prints the seconds until the timer ends, or nothing. After a reboot, the timer starts over.
 time_left() {
     [ -f "$state/tx/$1/timeout" ] || return 0
     read -r timeout begun boot <"$state/tx/$1/timeout" || return 0
@@ -59,8 +59,8 @@ time_left() {
     printf '%s' "$left"
 }
 
-# say_journal: the change under way: id, phase, generation, place among its nodes, their number, who
-# confirms it, seconds left, who made it.
+# say_journal: reports the change in progress: id, phase, generation, position among its nodes, their number, who
+# confirms it, seconds left, who applied it.
 say_journal() {
     under_way=$(value_in "$state/journal" tx)
     staged=$state/tx/$under_way/new/manifest
@@ -69,7 +69,7 @@ say_journal() {
         "$(time_left "$under_way")" "$(value_in "$staged" applied_by)"
 }
 
-# noted TX: somebody was told how it ended; it need not be told again.
+# noted TX: records that an operator was told how the change ended, so that hactl does not repeat it.
 noted() {
     change_id "$1"
     with_mutex

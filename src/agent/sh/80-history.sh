@@ -1,4 +1,4 @@
-# history: the manifests of all generations. generation N: one of them, with its contents.
+# history: reports the manifests of all generations. generation N: reports one of them, with its contents.
 history() {
     for dir in "$state"/generations/*; do
         [ -f "$dir/manifest" ] || continue

@@ -3,8 +3,8 @@ main() {
     case $1 in validate-inside | test-live | peer | ask-peer | drill-*) ;; *) say hactl-agent 1 ;; esac
     uid=$(id -u)
     [ "$uid" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
-    # Healing works in /run only, and must not fail for what became of the state.
-    case $1 in heal | drill-*) ;; *) refuse_strange_state ;; esac
+    # Healing uses /run only, and must work whatever happened to the state folder.
+    case $1 in heal | drill-*) ;; *) require_trusted_state ;; esac
     case $1 in
     observe) observe ;;
     announce) announce ;;
@@ -42,9 +42,9 @@ main() {
     fault-state) fault_state "$2" ;;
     drill-make) drill_make "$2" ;;
     drill-heal)
-        carry_on
-        # It has nobody to tell but the journal, and the timer calls it again.
-        heal_now "$2" || printf 'hactl: the fault %s could not be undone: %s\n' "$drill_name" "$problem"
+        ignore_hangup
+        # Its output goes to systemd's journal only, and the timer retries.
+        heal_now "$2" || printf 'hactl: cannot undo the fault %s: %s\n' "$drill_name" "$problem"
         ;;
     history) history ;;
     generation) generation "$2" ;;

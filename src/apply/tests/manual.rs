@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::agent::Reason;
-use crate::apply::{Member, SettleOutcome, SettleVerb, Side, Verdict, Waiting};
+use crate::apply::{Decision, Member, PendingAction, ProtocolResult, SettleOutcome, Waiting};
 
 /// The change, in its own order: lb1 holds the VIP and comes last.
-fn waiting(sides: [Side; 3]) -> Waiting {
+fn waiting(sides: [Decision; 3]) -> Waiting {
     let member = |(index, side)| Member {
         node: name(index),
         side,
@@ -18,7 +18,7 @@ fn waiting(sides: [Side; 3]) -> Waiting {
     }
 }
 
-const UNDECIDED: [Side; 3] = [Side::Undecided; 3];
+const UNDECIDED: [Decision; 3] = [Decision::InDoubt; 3];
 
 async fn offered(cluster: &FakeCluster) -> Run {
     run_with(
@@ -34,15 +34,15 @@ async fn offered(cluster: &FakeCluster) -> Run {
 }
 
 /// Another operator, with separate connections.
-async fn settle(cluster: &FakeCluster, verb: SettleVerb, sides: [Side; 3]) -> SettleOutcome {
+async fn settle(cluster: &FakeCluster, verb: PendingAction, sides: [Decision; 3]) -> SettleOutcome {
     let stop = Arc::default();
     settle_until(cluster, verb, sides, stop).await
 }
 
 async fn settle_until(
     cluster: &FakeCluster,
-    verb: SettleVerb,
-    sides: [Side; 3],
+    verb: PendingAction,
+    sides: [Decision; 3],
     stop: Arc<std::sync::atomic::AtomicBool>,
 ) -> SettleOutcome {
     let nodes: Vec<Node> = (0..3).map(node).collect();
@@ -94,8 +94,8 @@ async fn a_change_waits_with_its_locks_and_one_node_is_offered_it() {
 async fn another_machine_confirms_the_deciding_node_first() {
     let cluster = cluster();
     offered(&cluster).await;
-    let end = settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
-    assert_eq!(end.verdict, Verdict::AllNew);
+    let end = settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
+    assert_eq!(end.verdict, ProtocolResult::Committed);
     assert_eq!(cluster.order_of("confirm")[0], "lb2");
     assert_eq!(truth(&cluster), "new");
     nobody_is_locked(&cluster);
@@ -105,8 +105,8 @@ async fn another_machine_confirms_the_deciding_node_first() {
 async fn another_machine_cancels_at_the_deciding_node_first_and_reverts_in_reverse() {
     let cluster = cluster();
     offered(&cluster).await;
-    let end = settle(&cluster, SettleVerb::Cancel, UNDECIDED).await;
-    assert_eq!(end.verdict, Verdict::AllOld);
+    let end = settle(&cluster, PendingAction::Cancel, UNDECIDED).await;
+    assert_eq!(end.verdict, ProtocolResult::RolledBack);
     assert_eq!(cluster.order_of("withdraw"), ["lb2"]);
     assert_eq!(cluster.order_of("revert"), ["lb1", "lb3", "lb2"]);
     assert_eq!(truth(&cluster), "old");
@@ -120,25 +120,25 @@ async fn who_comes_second_goes_the_way_of_the_first() {
     // The second operator has observed the hosts before the first one did anything.
     let cluster = cluster();
     offered(&cluster).await;
-    settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
-    let end = settle(&cluster, SettleVerb::Cancel, UNDECIDED).await;
-    assert_eq!(end.verdict, Verdict::AllNew);
+    settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
+    let end = settle(&cluster, PendingAction::Cancel, UNDECIDED).await;
+    assert_eq!(end.verdict, ProtocolResult::Committed);
     assert_eq!(truth(&cluster), "new");
 
     let cluster = super::cluster();
     offered(&cluster).await;
-    settle(&cluster, SettleVerb::Cancel, UNDECIDED).await;
-    let end = settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
-    assert_eq!(end.verdict, Verdict::AllOld);
+    settle(&cluster, PendingAction::Cancel, UNDECIDED).await;
+    let end = settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
+    assert_eq!(end.verdict, ProtocolResult::RolledBack);
     assert_eq!(truth(&cluster), "old");
 }
 
 #[tokio::test]
 async fn a_confirmation_that_was_interrupted_is_carried_on_by_either() {
-    for verb in [SettleVerb::Confirm, SettleVerb::Cancel] {
+    for verb in [PendingAction::Confirm, PendingAction::Cancel] {
         let cluster = cluster();
         offered(&cluster).await;
-        let sides = [Side::New, Side::Undecided, Side::Undecided];
+        let sides = [Decision::Committed, Decision::InDoubt, Decision::InDoubt];
         {
             let mut state = cluster.state();
             let first = state.hosts.get_mut(&name(1)).unwrap();
@@ -146,7 +146,7 @@ async fn a_confirmation_that_was_interrupted_is_carried_on_by_either() {
             first.confirmed = Some(TX.to_owned());
         }
         let end = settle(&cluster, verb, sides).await;
-        assert_eq!(end.verdict, Verdict::AllNew, "{verb:?}");
+        assert_eq!(end.verdict, ProtocolResult::Committed, "{verb:?}");
         assert_eq!(truth(&cluster), "new");
     }
 }
@@ -184,8 +184,8 @@ async fn who_cannot_reach_the_deciding_node_decides_nothing() {
     // The first connection is the fleet's, the second one is for the confirmation.
     let done = cluster.state().hosts[&name(1)].calls_of("connect");
     faults(&cluster, &[(1, "connect", done + 1, Fault::LostBefore)]);
-    let end = settle(&cluster, SettleVerb::Confirm, UNDECIDED).await;
-    assert_eq!(end.verdict, Verdict::Waiting);
+    let end = settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
+    assert_eq!(end.verdict, ProtocolResult::Pending);
     assert_eq!(phases(&cluster), ["activated", "offered", "activated"]);
     let state = cluster.state();
     let locks = state.hosts.values().map(|host| host.lock.as_deref());
@@ -194,17 +194,17 @@ async fn who_cannot_reach_the_deciding_node_decides_nothing() {
 
 #[tokio::test]
 async fn a_wish_to_stop_before_anything_was_sent_leaves_it_waiting() {
-    for verb in [SettleVerb::Confirm, SettleVerb::Cancel] {
+    for verb in [PendingAction::Confirm, PendingAction::Cancel] {
         let cluster = cluster();
         offered(&cluster).await;
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let end = settle_until(&cluster, verb, UNDECIDED, stop).await;
         // What was started is completed, and what was not is left alone.
         match end.verdict {
-            Verdict::Waiting => assert_eq!(phases(&cluster)[1], "offered"),
-            Verdict::AllNew => assert_eq!(truth(&cluster), "new"),
-            Verdict::AllOld => assert_eq!(truth(&cluster), "old"),
-            Verdict::Mixed => panic!("{verb:?}"),
+            ProtocolResult::Pending => assert_eq!(phases(&cluster)[1], "offered"),
+            ProtocolResult::Committed => assert_eq!(truth(&cluster), "new"),
+            ProtocolResult::RolledBack => assert_eq!(truth(&cluster), "old"),
+            ProtocolResult::Diverged => panic!("{verb:?}"),
         }
     }
 }
@@ -213,7 +213,7 @@ async fn a_wish_to_stop_before_anything_was_sent_leaves_it_waiting() {
 #[tokio::test]
 async fn the_verdict_is_what_the_hosts_show() {
     use Fault::{FailedAfter, LostAfter, LostBefore, Refused};
-    for own in [SettleVerb::Confirm, SettleVerb::Cancel] {
+    for own in [PendingAction::Confirm, PendingAction::Cancel] {
         for verb in ["confirm", "withdraw", "revert", "observe", "connect"] {
             for fault in [Refused, FailedAfter, LostBefore, LostAfter] {
                 for (host, nth) in (0..3).flat_map(|host| (0..4).map(move |nth| (host, nth))) {
@@ -228,12 +228,13 @@ async fn the_verdict_is_what_the_hosts_show() {
                     let truth = truth(&cluster);
                     let what = format!("{own:?}: {verb} #{nth} on lb{}: {fault:?}", host + 1);
                     match (end.verdict, truth) {
-                        (Verdict::AllNew, "new") | (Verdict::AllOld, "old") => {}
-                        (Verdict::Waiting, _) => {
+                        (ProtocolResult::Committed, "new")
+                        | (ProtocolResult::RolledBack, "old") => {}
+                        (ProtocolResult::Pending, _) => {
                             assert_eq!(phases(&cluster)[1], "offered", "{what}");
                         }
                         // A rollback that failed, or whose answer was lost, is reported as such.
-                        (Verdict::Mixed, _) if matches!(verb, "revert" | "connect") => {}
+                        (ProtocolResult::Diverged, _) if matches!(verb, "revert" | "connect") => {}
                         (verdict, truth) => {
                             panic!("{what}: {verdict:?}, but the hosts are {truth}")
                         }

@@ -19,7 +19,7 @@ pub struct Contender {
 /// The contenders of a virtual router, and the settings that decide between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Election {
-    /// The contenders, in the order of the instance's `ladder`.
+    /// The contenders, in the order of the instance's `priority order`.
     pub contenders: Vec<Contender>,
     /// Whether a node preempts an owner of lower priority. `preempt_delay` only postpones that, and does not change
     /// who owns the VIP in the end.
@@ -95,17 +95,20 @@ pub(in crate::check) struct State {
 }
 
 impl Election {
-    /// The election of `instance` as `cluster` configures it. Names in its `ladder` that no node has are
+    /// The election of `instance` as `cluster` configures it. Names in its `priority order` that no node has are
     /// ignored.
     pub fn of(cluster: &Cluster, instance: &VrrpInstance) -> Self {
-        let contenders = instance.ladder.iter().filter_map(|(name, priority)| {
-            let address = cluster.node(name)?.address;
-            Some(Contender {
-                node: name.clone(),
-                priority: *priority,
-                address,
-            })
-        });
+        let contenders = instance
+            .priority_order
+            .iter()
+            .filter_map(|(name, priority)| {
+                let address = cluster.node(name)?.address;
+                Some(Contender {
+                    node: name.clone(),
+                    priority: *priority,
+                    address,
+                })
+            });
         Self::new(contenders.collect(), &cluster.vrrp)
     }
 

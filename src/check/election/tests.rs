@@ -94,14 +94,14 @@ fn nodes_that_cannot_be_told_apart_own_the_vip_together() {
 
 #[test]
 fn seven_nodes_are_searched_exhaustively_and_more_are_still_judged_right() {
-    let ladder = |count: i64| (0..count).map(|index| 250 - index).collect::<Vec<_>>();
-    let seven = election(&ladder(7), weight(-7), true).simulate();
+    let priority_order = |count: i64| (0..count).map(|index| 250 - index).collect::<Vec<_>>();
+    let seven = election(&priority_order(7), weight(-7), true).simulate();
     // With preemption, each of the 3^7 healths has one stable owner, except the all-dead one.
     assert_eq!((seven.states, seven.violation), (2187, None));
     for count in [8, 12, 70] {
-        let good = election(&ladder(count), weight(-count), true);
+        let good = election(&priority_order(count), weight(-count), true);
         assert_eq!(good.simulate().violation, None, "{count}");
-        let bad = election(&ladder(count), weight(1 - count), true).simulate();
+        let bad = election(&priority_order(count), weight(1 - count), true).simulate();
         let violation = bad.violation.expect("a tie of the first with the last");
         assert!(
             matches!(violation.verdict, Verdict::OnDeadNginx { .. }),
@@ -173,7 +173,7 @@ fn settings() -> impl Strategy<Value = (OnNginxFailure, bool)> {
 }
 
 /// Orders of priorities, many with ties, close together, or at a limit.
-fn ladders(nodes: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<i64>> {
+fn priority_orders(nodes: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<i64>> {
     prop_oneof![
         prop::collection::vec(1_i64..=254, nodes.clone()),
         prop::collection::vec(95_i64..=105, nodes.clone()),
@@ -201,18 +201,18 @@ proptest! {
 
     #[test]
     fn the_election_agrees_with_packets_on_a_wire(
-        ladder in ladders(1..=5), (on_failure, preempt) in settings(),
+        priority_order in priority_orders(1..=5), (on_failure, preempt) in settings(),
     ) {
-        agrees_with_the_wire(&election(&ladder, on_failure, preempt));
+        agrees_with_the_wire(&election(&priority_order, on_failure, preempt));
     }
 
     #[test]
     fn the_search_misses_no_wrong_state(
-        ladder in ladders(1..=5), (on_failure, preempt) in settings(),
+        priority_order in priority_orders(1..=5), (on_failure, preempt) in settings(),
     ) {
         // The search follows events one by one. Here, every owner is combined with every health, reachable or not.
-        let election = election(&ladder, on_failure, preempt);
-        let wrong = every_state(ladder.len()).any(|state| {
+        let election = election(&priority_order, on_failure, preempt);
+        let wrong = every_state(priority_order.len()).any(|state| {
             let owners = election.settle(state.up, state.serving, state.owners);
             election.judge(state, State { owners, ..state }).is_some()
         });
@@ -220,9 +220,9 @@ proptest! {
     }
 
     #[test]
-    fn the_search_replays(ladder in ladders(2..=7), (on_failure, preempt) in settings()) {
+    fn the_search_replays(priority_order in priority_orders(2..=7), (on_failure, preempt) in settings()) {
         // The events in the message lead, packet by packet, to the state in the message.
-        let election = election(&ladder, on_failure, preempt);
+        let election = election(&priority_order, on_failure, preempt);
         let Some(violation) = election.simulate().violation else { return Ok(()) };
         let position = |name: &crate::model::NodeName| {
             election.contenders.iter().position(|node| node.node == *name).expect("a contender")
@@ -259,8 +259,8 @@ proptest! {
 
     #[test]
     fn seven_nodes_agree_with_packets_on_a_wire(
-        ladder in ladders(6..=7), (on_failure, preempt) in settings(),
+        priority_order in priority_orders(6..=7), (on_failure, preempt) in settings(),
     ) {
-        agrees_with_the_wire(&election(&ladder, on_failure, preempt));
+        agrees_with_the_wire(&election(&priority_order, on_failure, preempt));
     }
 }

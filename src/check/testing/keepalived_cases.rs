@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::case::{Case, with};
 use super::sample::{cluster, sample, weight};
 use crate::check::families::{
-    addresses, health, ladder, password, protocol, raw, simulation, versions,
+    addresses, health, password, priority_order, protocol, raw, simulation, versions,
 };
 use crate::check::{Finding, VersionEvidence, keepalived_version, password, run};
 use crate::model::{
@@ -134,7 +134,7 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || instance("track_interface {\n  eth1\n}"),
     },
     Case {
-        rule: &ladder::KA010,
+        rule: &priority_order::KA010,
         trips: || {
             with(|c| {
                 c.vrrp.on_nginx_failure = weight(-20);
@@ -144,7 +144,7 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| c.vrrp.preemption = Preemption::Keep),
     },
     Case {
-        rule: &ladder::KA011,
+        rule: &priority_order::KA011,
         trips: || guide(-20),
         passes: || guide(-21),
     },
@@ -154,17 +154,17 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || guide(21),
     },
     Case {
-        rule: &ladder::KA013,
+        rule: &priority_order::KA013,
         trips: || run(&cluster(&[100, 90, 90])),
         passes: || run(&cluster(&[100, 90, 89])),
     },
     Case {
-        rule: &ladder::KA014,
+        rule: &priority_order::KA014,
         trips: || with(|c| c.instances[0].state_master_on = Some(c.nodes[0].name.clone())),
         passes: || with(|_| {}),
     },
     Case {
-        rule: &ladder::KA015,
+        rule: &priority_order::KA015,
         trips: || {
             with(|c| {
                 c.vrrp.on_nginx_failure = weight(-20);
@@ -174,7 +174,7 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| c.vrrp.preemption = delayed(1)),
     },
     Case {
-        rule: &ladder::KA016,
+        rule: &priority_order::KA016,
         trips: || with(|_| {}),
         passes: || with(|c| c.vrrp.on_nginx_failure = weight(-20)),
     },
@@ -224,7 +224,7 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || with(|c| vip(c, &["10.0.1.100/23"])),
     },
     Case {
-        rule: &ladder::KA027,
+        rule: &priority_order::KA027,
         trips: || run(&cluster(&[254])),
         passes: || run(&cluster(&[254, 252])),
     },

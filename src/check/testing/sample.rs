@@ -21,7 +21,7 @@ pub(in crate::check) fn sample() -> Cluster {
 pub(in crate::check) fn cluster(priorities: &[i64]) -> Cluster {
     let nodes: Vec<_> = (0..priorities.len()).map(node).collect();
     let names = nodes.iter().map(|node| node.name.clone());
-    let ladder = names
+    let priority_order = names
         .zip(priorities)
         .map(|(name, priority)| (name, Priority::new(*priority).expect("a priority")));
     Cluster {
@@ -30,7 +30,7 @@ pub(in crate::check) fn cluster(priorities: &[i64]) -> Cluster {
             name: InstanceName::new("VI_1").expect("a name"),
             virtual_router_id: VirtualRouterId::new(61).expect("an id"),
             addresses: vec!["10.0.0.100/24".parse().expect("a network")],
-            ladder: ladder.collect(),
+            priority_order: priority_order.collect(),
             interface: None,
             routes: Vec::new(),
             state_master_on: None,

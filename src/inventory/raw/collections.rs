@@ -7,7 +7,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use super::decode::{Spanned, Value, mismatch, spanned};
 use super::shape::subschema;
 use super::tree::{Kind, Node, clip};
-use crate::inventory::error::Faults;
+use crate::inventory::error::Diagnostics;
 use crate::model::InventoryPath;
 
 /// A list, in the order in which it was typed.
@@ -42,7 +42,7 @@ impl<T: Value> Value for List<T> {
         "a list".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let Kind::Sequence(items) = &node.kind else {
             let help = match &node.kind {
                 Kind::Scalar { text, .. } => format!("write a list, even of one: [{}]", clip(text)),
@@ -77,7 +77,7 @@ impl<K: Value, V: Value> Value for Pairs<K, V> {
         "a mapping from names to values".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let Kind::Mapping(entries) = &node.kind else {
             let help = format!(
                 "write lines of `NAME: VALUE`, where NAME is {}",

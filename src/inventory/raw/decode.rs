@@ -7,7 +7,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::suggest;
 use super::tree::{Entry, Kind, Node, clip};
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::model::InventoryPath;
 
 /// A value and its place.
@@ -37,7 +37,7 @@ pub(in crate::inventory) trait Value: Sized + 'static {
     fn expected() -> String;
 
     /// Decodes `node`. `None` means that an error was added.
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self>;
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self>;
 
     /// Its JSON Schema.
     fn schema(generator: &mut SchemaGenerator) -> Schema;
@@ -48,10 +48,10 @@ pub(in crate::inventory) fn spanned<T: Value>(
     node: &Node,
     path: InventoryPath,
     otherwise: &str,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<Spanned<T>> {
     if node.is_null() {
-        let fault = Fault::at(&node.span, format!("{path}: has no value"));
+        let fault = Diagnostic::at(&node.span, format!("{path}: has no value"));
         faults.add(fault.help(format!("write {}{otherwise}", T::expected())));
         return None;
     }
@@ -67,10 +67,10 @@ pub(in crate::inventory) fn spanned<T: Value>(
 }
 
 /// The error for a value of the wrong type or form.
-pub(in crate::inventory) fn mismatch<T: Value>(node: &Node, path: &InventoryPath) -> Fault {
+pub(in crate::inventory) fn mismatch<T: Value>(node: &Node, path: &InventoryPath) -> Diagnostic {
     let expected = T::expected();
     let found = node.describe();
-    Fault::at(
+    Diagnostic::at(
         &node.span,
         format!("{}expected {expected}, found {found}", prefix(path)),
     )
@@ -110,13 +110,13 @@ impl<'t> Keys<'t> {
         node: &'t Node,
         path: &'t InventoryPath,
         known: &[&'static str],
-        faults: &mut Faults,
+        faults: &mut Diagnostics,
     ) -> Option<Self> {
         let Kind::Mapping(entries) = &node.kind else {
             let help = hint_for_mapping(node, known);
             faults.add(if holds_secrets::<T>() {
                 let message = format!("{}expected {}", prefix(path), T::expected());
-                Fault::at(&node.span, message)
+                Diagnostic::at(&node.span, message)
                     .masking(&node.whole)
                     .help(help)
             } else {
@@ -160,7 +160,7 @@ impl<'t> Keys<'t> {
         &self,
         key: &'static str,
         presence: Presence,
-        faults: &mut Faults,
+        faults: &mut Diagnostics,
     ) -> Option<Spanned<T>> {
         let path = self.path.key(key);
         if let Some(entry) = self.entries.iter().find(|entry| entry.key == key) {
@@ -182,16 +182,17 @@ impl<'t> Keys<'t> {
         }
     }
 
-    fn missing<T: Value>(&self, key: &str) -> Fault {
+    fn missing<T: Value>(&self, key: &str) -> Diagnostic {
         let message = format!("{}the key `{key}` is missing", prefix(self.path));
-        Fault::at(&self.node.span, message).help(format!("add `{key}:` with {}", T::expected()))
+        Diagnostic::at(&self.node.span, message)
+            .help(format!("add `{key}:` with {}", T::expected()))
     }
 
     fn default<T: Value>(
         &self,
         yaml: &str,
         path: InventoryPath,
-        faults: &mut Faults,
+        faults: &mut Diagnostics,
     ) -> Option<Spanned<T>> {
         let mut node = super::parse::parse(yaml, faults)?;
         node.place_at(&self.node.span);
@@ -222,10 +223,10 @@ fn unknown_key(
     path: &InventoryPath,
     known: &[&'static str],
     near: Option<&'static str>,
-) -> Fault {
+) -> Diagnostic {
     let key = clip(&entry.key);
     let message = format!("{}there is no key `{key}`", prefix(path));
-    let fault = Fault::at(&entry.key_span, message);
+    let fault = Diagnostic::at(&entry.key_span, message);
     match near {
         Some(near) => fault
             .label(format!("did you mean `{near}`?"))

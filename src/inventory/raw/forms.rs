@@ -11,7 +11,7 @@ use super::scalars::{Int, checked, invalid, text};
 use super::shape::{shape, subschema};
 use super::tree::{Kind, Node};
 use super::words::{EnvName, Line, LocalPath, choice, no_choice};
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::model::{
     Balance, DrillName, Failover, Hold, HostPath, InventoryPath, LogTarget, OnNginxFailure,
     Peering, SecretRef, ServerAddress, VrrpVersion, Weight,
@@ -22,7 +22,7 @@ impl Value for DrillName {
         "a drill's name, such as `nginx-kill`".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let typed = text::<Self>(node, path, faults)?;
         let name = Self::new(typed).ok();
         if name.is_none() {
@@ -70,11 +70,11 @@ impl Value for SecretRef {
             .to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         if let Kind::Scalar { .. } = node.kind {
             // Masked, so that the report of this mistake doesn't spread the secret.
             let message = format!("{}the inventory itself contains a secret", prefix(path));
-            let fault = Fault::at(&node.span, message)
+            let fault = Diagnostic::at(&node.span, message)
                 .label("masked here")
                 .masking(&node.whole);
             faults.add(fault.help(WRITE_A_SECRET));
@@ -100,7 +100,7 @@ impl Value for SecretRef {
         match (sources.next(), sources.next()) {
             (Some(Self::Command(words)), None) if words.is_empty() => {
                 faults.add(
-                    Fault::at(&node.span, format!("{path}: the command is empty"))
+                    Diagnostic::at(&node.span, format!("{path}: the command is empty"))
                         .help(WRITE_A_SECRET),
                 );
                 None
@@ -109,7 +109,7 @@ impl Value for SecretRef {
             _ => {
                 let message =
                     format!("{path}: expected exactly one of `env`, `file` and `command`");
-                faults.add(Fault::at(&node.span, message).help(WRITE_A_SECRET));
+                faults.add(Diagnostic::at(&node.span, message).help(WRITE_A_SECRET));
                 None
             }
         }
@@ -134,7 +134,7 @@ impl Value for TlsFile {
         "an absolute path on the hosts, or a secret to push".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Scalar { text, .. } if !text.contains("-----BEGIN") => {
                 checked(node, path, HostPath::new(text), faults).map(Self::OnHost)
@@ -163,7 +163,7 @@ impl Value for OnNginxFailure {
         "`fault` or `{ weight: NUMBER }`".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         match &node.kind {
             Kind::Scalar { text, .. } if text == "fault" => Some(Self::Fault),
             Kind::Mapping(_) => {
@@ -195,7 +195,7 @@ impl Value for Workers {
         "`auto` or a whole number from 1 to 1024".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let typed = text::<Self>(node, path, faults)?;
         if typed == "auto" {
             return Some(Self(None));
@@ -218,7 +218,7 @@ impl Value for LogTarget {
         "`off`, an absolute path on the hosts, or `syslog:HOST:PORT`".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let typed = text::<Self>(node, path, faults)?;
         if typed == "off" {
             return Some(Self::Off);
@@ -304,7 +304,7 @@ impl Value for Socket {
         "a port, such as 80 or `443 tls`".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         if let Kind::Scalar { text, .. } = &node.kind {
             let socket = Self::parse(text);
             if socket.is_none() {
@@ -344,7 +344,7 @@ impl Value for StreamPort {
         "a port, such as 5432 or `53 udp`".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let typed = text::<Self>(node, path, faults)?;
         let (port, udp) = match typed.split_once(' ') {
             Some((port, "udp")) => (port, true),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::inventory::error::Fault;
+use crate::inventory::error::Diagnostic;
 use crate::model::is_harmful;
 
 /// Maximum size of an inventory, hundreds of times the usual one.
@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 const MAX_LINE: usize = 4096;
 
 /// The text to parse, or an error with the text that may be shown for it.
-pub(in crate::inventory) fn decode(bytes: &[u8]) -> Result<&str, (String, Fault)> {
+pub(in crate::inventory) fn decode(bytes: &[u8]) -> Result<&str, (String, Diagnostic)> {
     if bytes.len() > MAX_BYTES {
         return Err((String::new(), too_large(bytes.len())));
     }
@@ -26,23 +26,26 @@ pub(in crate::inventory) fn decode(bytes: &[u8]) -> Result<&str, (String, Fault)
     }
 }
 
-fn too_large(bytes: usize) -> Fault {
-    Fault::unplaced(format!(
+fn too_large(bytes: usize) -> Diagnostic {
+    Diagnostic::unplaced(format!(
         "the file is too large for an inventory: {bytes} bytes; the limit is {MAX_BYTES}"
     ))
     .help("check that this is the file that you mean")
 }
 
 /// UTF-16 is named, since editors on other systems save it.
-fn not_utf8(bytes: &[u8], offset: usize) -> (String, Fault) {
+fn not_utf8(bytes: &[u8], offset: usize) -> (String, Diagnostic) {
     let shown = mask(&String::from_utf8_lossy(bytes).replace(char::REPLACEMENT_CHARACTER, "?"));
     if long_line(&shown).is_some() {
-        return (String::new(), Fault::unplaced("the file is not UTF-8 text"));
+        return (
+            String::new(),
+            Diagnostic::unplaced("the file is not UTF-8 text"),
+        );
     }
     let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let encoding = if is_utf16 { " but UTF-16" } else { "" };
     let byte = bytes.get(offset).copied().unwrap_or_default();
-    let fault = Fault::at(
+    let fault = Diagnostic::at(
         &(offset..offset + 1),
         format!("the file is not UTF-8{encoding}"),
     )
@@ -51,7 +54,7 @@ fn not_utf8(bytes: &[u8], offset: usize) -> (String, Fault) {
     (shown, fault)
 }
 
-fn long_line(text: &str) -> Option<Fault> {
+fn long_line(text: &str) -> Option<Diagnostic> {
     let (index, line) = text
         .lines()
         .enumerate()
@@ -61,7 +64,9 @@ fn long_line(text: &str) -> Option<Fault> {
         index + 1,
         line.len()
     );
-    Some(Fault::unplaced(message).help("break the line; a long text goes in a block after `|`"))
+    Some(
+        Diagnostic::unplaced(message).help("break the line; a long text goes in a block after `|`"),
+    )
 }
 
 /// Characters that a terminal interprets or hides, so that a reader would see a different file than hactl.
@@ -74,7 +79,7 @@ fn is_refused_at(text: &str, offset: usize, c: char) -> bool {
     is_refused(c) || is_lone_return(text, offset) || (c == '\u{feff}' && offset > 0)
 }
 
-fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) {
+fn refused_character(text: &str, offset: usize, found: char) -> (String, Diagnostic) {
     let span: Range<usize> = offset..offset + found.len_utf8();
     let name = match found {
         '\0' => "a NUL byte",
@@ -84,7 +89,7 @@ fn refused_character(text: &str, offset: usize, found: char) -> (String, Fault) 
         _ => "an invisible character",
     };
     let code = u32::from(found);
-    let fault = Fault::at(&span, format!("{name} (U+{code:04X}) in the file"))
+    let fault = Diagnostic::at(&span, format!("{name} (U+{code:04X}) in the file"))
         .label("shown as '?'")
         .help("remove it; where a text really needs one, write it as an escape in double quotes");
     (mask(text), fault)

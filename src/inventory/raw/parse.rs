@@ -8,7 +8,7 @@ use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, StructureSty
 
 use super::tree::{Entry, Kind, Node};
 use super::{suggest, syntax};
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 
 /// Maximum nesting depth. An inventory needs eight levels.
 const MAX_DEPTH: usize = 32;
@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 32;
 const MAX_VALUES: usize = 50_000;
 
 /// The tree of the document. `None` if it cannot be parsed, which `faults` then explains.
-pub(in crate::inventory) fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
+pub(in crate::inventory) fn parse(text: &str, faults: &mut Diagnostics) -> Option<Node> {
     let options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -40,7 +40,7 @@ pub(in crate::inventory) fn parse(text: &str, faults: &mut Faults) -> Option<Nod
 }
 
 /// The error that stops parsing.
-type Stop = Box<Fault>;
+type Stop = Box<Diagnostic>;
 
 type Found<'t> = (Event<'t>, Range<usize>);
 
@@ -49,7 +49,7 @@ struct Builder<'t, 'f, E> {
     events: E,
     anchors: HashMap<usize, Node>,
     values: usize,
-    faults: &'f mut Faults,
+    faults: &'f mut Diagnostics,
 }
 
 impl<'t, E> Builder<'t, '_, E>
@@ -121,7 +121,7 @@ where
             Event::UnresolvedAlias(name) => {
                 let message = format!("the alias `*{name}` refers to no anchor before it");
                 let help = format!("define `&{name}` above this line, or write the value itself");
-                self.faults.add(Fault::at(&span, message).help(help));
+                self.faults.add(Diagnostic::at(&span, message).help(help));
                 Ok(broken(span))
             }
             _ => Ok(broken(span)),
@@ -183,7 +183,7 @@ where
         let Some(size) = self.anchors.get(&anchor).map(Node::size) else {
             let message = "this alias lies inside the value that it refers to";
             let help = "write the value out; a value can't contain itself";
-            self.faults.add(Fault::at(&span, message).help(help));
+            self.faults.add(Diagnostic::at(&span, message).help(help));
             return Ok(broken(span));
         };
         // Counted before it is copied, so that aliases of aliases cannot exhaust the memory.
@@ -209,7 +209,7 @@ where
         }
         let message = format!("the inventory holds more than {MAX_VALUES} values");
         let help = "use fewer aliases or fewer values; each use of an alias counts";
-        Err(Box::new(Fault::at(span, message).help(help)))
+        Err(Box::new(Diagnostic::at(span, message).help(help)))
     }
 
     /// Reports a tag, and masks its value if that may be secret. True if there was one.
@@ -223,7 +223,7 @@ where
             "remove the tag; every key knows the type of its value"
         };
         let message = format!("unsupported YAML tag `{tag}`");
-        let fault = Fault::at(&self.first_line(span), message).help(help);
+        let fault = Diagnostic::at(&self.first_line(span), message).help(help);
         self.faults
             .add(if is_vault { fault.masking(span) } else { fault });
         true
@@ -247,7 +247,14 @@ struct Entries {
 }
 
 impl Entries {
-    fn add(&mut self, text: &str, key: Node, is_plain: bool, value: Node, faults: &mut Faults) {
+    fn add(
+        &mut self,
+        text: &str,
+        key: Node,
+        is_plain: bool,
+        value: Node,
+        faults: &mut Diagnostics,
+    ) {
         if self.first.is_none() {
             let whole = key.span.start..value.span.end.max(key.span.end);
             let is_one_line = text.get(whole.clone()).is_some_and(|t| !t.contains('\n'));
@@ -258,7 +265,7 @@ impl Entries {
             Kind::Scalar { text, .. } => self.insert(text, key.span, value, faults),
             Kind::Broken => {}
             Kind::Sequence(_) | Kind::Mapping(_) => {
-                let fault = Fault::at(
+                let fault = Diagnostic::at(
                     &key.span,
                     "a key must be a word, and this one is a collection",
                 )
@@ -268,9 +275,15 @@ impl Entries {
         }
     }
 
-    fn insert(&mut self, key: String, key_span: Range<usize>, value: Node, faults: &mut Faults) {
+    fn insert(
+        &mut self,
+        key: String,
+        key_span: Range<usize>,
+        value: Node,
+        faults: &mut Diagnostics,
+    ) {
         if let Some(first) = self.places.get(&key) {
-            let fault = Fault::at(&key_span, format!("`{key}` is given twice"))
+            let fault = Diagnostic::at(&key_span, format!("`{key}` is given twice"))
                 .label("again here")
                 .also(first, "first here")
                 .help("keep one of them");
@@ -290,13 +303,13 @@ impl Entries {
         });
     }
 
-    fn merge(&mut self, value: Node, faults: &mut Faults) {
+    fn merge(&mut self, value: Node, faults: &mut Diagnostics) {
         match value.kind {
             Kind::Mapping(entries) => self.merged.extend(entries),
             Kind::Sequence(items) => items.into_iter().for_each(|item| self.merge(item, faults)),
             Kind::Broken => {}
             Kind::Scalar { .. } => {
-                let fault = Fault::at(
+                let fault = Diagnostic::at(
                     &value.span,
                     "`<<` merges mappings, and this is not a mapping",
                 )
@@ -326,12 +339,12 @@ fn broken(span: Range<usize>) -> Node {
     }
 }
 
-fn empty() -> Fault {
-    Fault::unplaced("the inventory is empty")
+fn empty() -> Diagnostic {
+    Diagnostic::unplaced("the inventory is empty")
         .help("`hactl init` writes a first one, and docs/inventory.md shows all keys")
 }
 
-fn second_document(span: &Range<usize>) -> Fault {
-    Fault::at(span, "a second YAML document starts here")
+fn second_document(span: &Range<usize>) -> Diagnostic {
+    Diagnostic::at(span, "a second YAML document starts here")
         .help("an inventory is one document: remove the `---`, or split the file")
 }

@@ -7,7 +7,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::decode::{Value, mismatch, prefix};
 use super::tree::{Kind, Node};
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::model::{
     AdvertInterval, DownTimerAdverts, InvalidValue, InventoryPath, Priority, VirtualRouterId,
     Weight, parse_duration,
@@ -17,7 +17,7 @@ use crate::model::{
 pub(super) fn text<'n, T: Value>(
     node: &'n Node,
     path: &InventoryPath,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<&'n str> {
     if let Kind::Scalar { text, .. } = &node.kind {
         return Some(text);
@@ -27,9 +27,9 @@ pub(super) fn text<'n, T: Value>(
 }
 
 /// The error for a scalar that its type rejects. `rule` says what is allowed.
-pub(super) fn invalid(node: &Node, path: &InventoryPath, what: &str, rule: &str) -> Fault {
+pub(super) fn invalid(node: &Node, path: &InventoryPath, what: &str, rule: &str) -> Diagnostic {
     let message = format!("{}{} is not a valid {what}", prefix(path), node.describe());
-    Fault::at(&node.span, message).help(format!("write {rule}"))
+    Diagnostic::at(&node.span, message).help(format!("write {rule}"))
 }
 
 /// Turns an error from the model into one of the inventory.
@@ -37,7 +37,7 @@ pub(super) fn checked<T>(
     node: &Node,
     path: &InventoryPath,
     result: Result<T, InvalidValue>,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -58,7 +58,7 @@ impl Value for bool {
         "`true` or `false`".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         match text::<Self>(node, path, faults)? {
             "true" if is_plain(node) => return Some(true),
             "false" if is_plain(node) => return Some(false),
@@ -102,14 +102,14 @@ impl<const MIN: i64, const MAX: i64> Value for Int<MIN, MAX> {
         format!("a whole number from {MIN} to {MAX}")
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let number = integer::<Self>(node, path, faults)?;
         if (MIN..=MAX).contains(&number) {
             return Some(Self(number));
         }
         let message = format!("{}{} is out of range", prefix(path), node.describe());
         let help = format!("write {}", Self::expected());
-        faults.add(Fault::at(&node.span, message).help(help));
+        faults.add(Diagnostic::at(&node.span, message).help(help));
         None
     }
 
@@ -119,7 +119,7 @@ impl<const MIN: i64, const MAX: i64> Value for Int<MIN, MAX> {
 }
 
 /// A plain decimal number. Other notations are rejected with a hint, since tools disagree on them.
-fn integer<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<i64> {
+fn integer<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<i64> {
     let typed = text::<T>(node, path, faults)?;
     let digits = typed.strip_prefix('-').unwrap_or(typed);
     let is_decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -155,7 +155,7 @@ macro_rules! number {
                 $expected.to_owned()
             }
 
-            fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+            fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
                 let number = integer::<Self>(node, path, faults)?;
                 checked(node, path, Self::new(number), faults)
             }
@@ -178,7 +178,11 @@ const LONGEST: Duration = Duration::from_hours(365 * 24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::inventory) struct Time<const MIN: u64>(pub(in crate::inventory) Duration);
 
-fn duration<T: Value>(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Duration> {
+fn duration<T: Value>(
+    node: &Node,
+    path: &InventoryPath,
+    faults: &mut Diagnostics,
+) -> Option<Duration> {
     let typed = text::<T>(node, path, faults)?;
     let is_bare = typed.parse::<f64>().is_ok_and(|number| number >= 0.0);
     let fault = match parse_duration(typed) {
@@ -212,7 +216,7 @@ impl<const MIN: u64> Value for Time<MIN> {
         "a duration, such as 50ms, 3s or 1m".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let time = duration::<Self>(node, path, faults)?;
         if time >= Duration::from_millis(MIN) {
             return Some(Self(time));
@@ -236,7 +240,7 @@ impl Value for AdvertInterval {
         "a duration from 10ms to 40.95s".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let time = duration::<Self>(node, path, faults)?;
         checked(node, path, Self::new(time), faults)
     }
@@ -255,7 +259,7 @@ impl Value for Size {
         "a size, such as 512k, 100m or 1g".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         let typed = text::<Self>(node, path, faults)?;
         let digits = typed.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let shift = match &typed[digits.len()..] {

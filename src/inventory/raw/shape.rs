@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::decode::{Presence, Value};
 use super::parse::parse;
-use crate::inventory::error::Faults;
+use crate::inventory::error::Diagnostics;
 use crate::model::InventoryPath;
 
 /// Declares a mapping as a struct of the values that were typed.
@@ -47,7 +47,7 @@ macro_rules! shape {
             fn decode(
                 node: &$crate::inventory::raw::Node,
                 path: &$crate::model::InventoryPath,
-                faults: &mut $crate::inventory::error::Faults,
+                faults: &mut $crate::inventory::error::Diagnostics,
             ) -> Option<Self> {
                 use $crate::inventory::raw::Presence::{self, *};
                 $(
@@ -209,7 +209,7 @@ fn prose(lines: &str) -> String {
 
 /// True when `yaml` is a valid `T`, which every declared default and example must be.
 fn decodes<T: Value>(yaml: &str) -> bool {
-    let mut faults = Faults::default();
+    let mut faults = Diagnostics::default();
     let node = parse(yaml, &mut faults);
     node.is_some_and(|node| T::decode(&node, &InventoryPath::root(), &mut faults).is_some())
         && faults.is_empty()
@@ -217,5 +217,5 @@ fn decodes<T: Value>(yaml: &str) -> bool {
 
 /// A declared default or example as JSON.
 fn to_json(yaml: &str) -> Json {
-    parse(yaml, &mut Faults::default()).map_or(Json::Null, |node| node.to_json())
+    parse(yaml, &mut Diagnostics::default()).map_or(Json::Null, |node| node.to_json())
 }

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use serde_saphyr::granit_parser::{ErrorKind, ScanError};
 
-use crate::inventory::error::Fault;
+use crate::inventory::error::Diagnostic;
 
 /// Turns a parser error into one with a hint.
-pub(super) fn explain(error: &ScanError, text: &str) -> Fault {
+pub(super) fn explain(error: &ScanError, text: &str) -> Diagnostic {
     let span = culprit(error, text);
     let (message, help) = words(error.kind());
-    Fault::at(&span, message).help(help)
+    Diagnostic::at(&span, message).help(help)
 }
 
 /// The character at which the parser stopped, or the last visible one at the end of the text.

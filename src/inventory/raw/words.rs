@@ -8,7 +8,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use super::decode::Value;
 use super::scalars::{checked, invalid, text};
 use super::tree::Node;
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::model::{
     ClusterName, HeaderName, HostPath, InstanceName, InterfaceName, InvalidValue, InventoryPath,
     NodeName, RouterId, ServerAddress, ServerName, SysctlKey, SysctlValue, UpstreamName, UserName,
@@ -23,7 +23,7 @@ macro_rules! words {
                 $expected.to_owned()
             }
 
-            fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+            fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
                 let typed = text::<Self>(node, path, faults)?;
                 checked(node, path, $new(typed), faults)
             }
@@ -283,7 +283,7 @@ impl Value for Setting {
         "a sysctl's value, or `unmanaged`".to_owned()
     }
 
-    fn decode(node: &Node, path: &InventoryPath, faults: &mut Faults) -> Option<Self> {
+    fn decode(node: &Node, path: &InventoryPath, faults: &mut Diagnostics) -> Option<Self> {
         match text::<Self>(node, path, faults)? {
             "unmanaged" => Some(Self::Unmanaged),
             typed => checked(node, path, SysctlValue::new(typed), faults).map(Self::Value),
@@ -304,7 +304,7 @@ macro_rules! choice {
                 format!("one of {}", words.join(", "))
             }
 
-            fn decode(node: &$crate::inventory::raw::Node, path: &$crate::model::InventoryPath, faults: &mut $crate::inventory::error::Faults) -> Option<Self> {
+            fn decode(node: &$crate::inventory::raw::Node, path: &$crate::model::InventoryPath, faults: &mut $crate::inventory::error::Diagnostics) -> Option<Self> {
                 match $crate::inventory::raw::scalars::text::<Self>(node, path, faults)? {
                     $($word => return Some($value),)+
                     typed => faults.add($crate::inventory::raw::words::no_choice(node, path, $what, typed, &[$($word),+])),
@@ -327,7 +327,7 @@ pub(super) fn no_choice(
     what: &str,
     typed: &str,
     words: &[&'static str],
-) -> Fault {
+) -> Diagnostic {
     let fault = invalid(
         node,
         path,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{hosts, listeners, nodes, sites, sysctls, upstreams, vips, vrrp};
-use crate::inventory::error::Faults;
+use crate::inventory::error::Diagnostics;
 use crate::inventory::raw::{
     ClusterKeys, DrillKeys, HealthKeys, NginxKeys, NotifyKeys, Pairs, RawKeys, Spanned,
 };
@@ -16,7 +16,7 @@ use crate::model::{
 pub(in crate::inventory) fn resolve(
     keys: &ClusterKeys,
     profile: Failover,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<Cluster> {
     // Resolve every part before any can fail, so that all errors are found.
     let nodes = nodes::resolve(keys, faults);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
 
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, Spanned, nearest};
 use crate::model::{NodeName, UpstreamName};
 
@@ -13,13 +13,13 @@ pub(super) fn check<'v, T: Display + Eq + Hash + 'v>(
     values: impl Iterator<Item = &'v Spanned<T>>,
     what: &str,
     help: &str,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) {
     let mut seen: HashMap<&T, &Spanned<T>> = HashMap::new();
     for value in values {
         if let Some(first) = seen.get(&value.value) {
             let message = format!("{}: {what} `{}` is given twice", value.path, value.value);
-            let fault = Fault::at(&value.span, message)
+            let fault = Diagnostic::at(&value.span, message)
                 .label("again here")
                 .also(&first.span, "first here");
             faults.add(fault.help(help));
@@ -30,7 +30,7 @@ pub(super) fn check<'v, T: Display + Eq + Hash + 'v>(
 }
 
 /// Adds an error if no node is called `name`.
-pub(super) fn node_exists(name: &Spanned<NodeName>, keys: &ClusterKeys, faults: &mut Faults) {
+pub(super) fn node_exists(name: &Spanned<NodeName>, keys: &ClusterKeys, faults: &mut Diagnostics) {
     let Some(nodes) = &keys.nodes else { return };
     // If a name is invalid, which is reported already, it might have been this one.
     let Some(names) = nodes
@@ -49,7 +49,7 @@ pub(super) fn node_exists(name: &Spanned<NodeName>, keys: &ClusterKeys, faults: 
 pub(super) fn upstream_exists(
     name: &Spanned<UpstreamName>,
     keys: &ClusterKeys,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) {
     let Some(upstreams) = &keys.upstreams else {
         return;
@@ -60,9 +60,9 @@ pub(super) fn upstream_exists(
     }
 }
 
-fn unknown<T>(what: &str, reference: &Spanned<T>, name: &str, known: &[&str]) -> Fault {
+fn unknown<T>(what: &str, reference: &Spanned<T>, name: &str, known: &[&str]) -> Diagnostic {
     let message = format!("{}: there is no {what} `{name}`", reference.path);
-    let fault = Fault::at(&reference.span, message);
+    let fault = Diagnostic::at(&reference.span, message);
     if let Some(near) = nearest(name, known) {
         return fault.label(format!("did you mean `{near}`?")).help(format!(
             "write `{near}`, or define `{name}` under `{what}s`"

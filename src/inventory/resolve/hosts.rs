@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, Spanned, Typed};
 use crate::model::{Hold, Hosts, InventoryPath, Listen, Site, VrrpInstance};
 
@@ -14,7 +14,7 @@ const OF_NGINX: [&str; 4] = [
     "backlog",
 ];
 
-pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Hosts> {
+pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Diagnostics) -> Option<Hosts> {
     let hosts = keys.hosts.as_ref()?;
     let (nginx, keepalived) = (hosts.nginx.as_ref()?, hosts.keepalived.as_ref()?);
     if nginx.value == Hold::Shared {
@@ -29,7 +29,7 @@ pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Hosts> 
     })
 }
 
-fn check_nginx(keys: &ClusterKeys, shared: &Spanned<Hold>, faults: &mut Faults) {
+fn check_nginx(keys: &ClusterKeys, shared: &Spanned<Hold>, faults: &mut Diagnostics) {
     if let Some(nginx) = keys.nginx.as_ref() {
         let typed = [
             nginx.worker_processes.as_ref().map(place),
@@ -49,12 +49,13 @@ fn check_nginx(keys: &ClusterKeys, shared: &Spanned<Hold>, faults: &mut Faults) 
             "{}: a shared nginx.conf has no place for them",
             streams.path
         );
-        let fault = Fault::at(&streams.span, message).also(&shared.span, "nginx.conf is shared");
+        let fault =
+            Diagnostic::at(&streams.span, message).also(&shared.span, "nginx.conf is shared");
         faults.add(fault.help("remove `streams`, or write `nginx: owned`"));
     }
 }
 
-fn check_keepalived(keys: &ClusterKeys, shared: &Spanned<Hold>, faults: &mut Faults) {
+fn check_keepalived(keys: &ClusterKeys, shared: &Spanned<Hold>, faults: &mut Diagnostics) {
     let ids = keys.nodes.iter().flat_map(|nodes| nodes.iter());
     for id in ids.filter_map(|node| node.router_id.as_ref()) {
         let help = "set it in keepalived.conf on the host, and remove the key";
@@ -92,9 +93,9 @@ fn of_another(
     file: &str,
     shared: &Spanned<Hold>,
     help: &str,
-) -> Fault {
+) -> Diagnostic {
     let message = format!("{path}: only the owner of {file} can set this");
-    Fault::at(span, message)
+    Diagnostic::at(span, message)
         .also(&shared.span, format!("{file} is shared"))
         .help(help)
 }

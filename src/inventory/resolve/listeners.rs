@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, NginxKeys, SiteKeys, Socket, Spanned};
 use crate::model::{Listen, Site, Stream};
 
@@ -63,7 +63,7 @@ struct Listener<'k> {
 }
 
 /// Adds an error for each socket that conflicts with another.
-pub(super) fn check(keys: &ClusterKeys, faults: &mut Faults) {
+pub(super) fn check(keys: &ClusterKeys, faults: &mut Diagnostics) {
     let mut by_port: BTreeMap<u16, Vec<Listener<'_>>> = BTreeMap::new();
     for site in keys.sites.iter().flat_map(|sites| sites.iter()) {
         for socket in site.listen.iter().flat_map(|sockets| sockets.iter()) {
@@ -86,12 +86,13 @@ pub(super) fn check(keys: &ClusterKeys, faults: &mut Faults) {
         .and_then(|listeners| listeners.first())
     {
         let message = format!("{}: a site already listens on {}", port.path, port.as_u16());
-        let fault = Fault::at(&port.span, message).also(&first.socket.span, "the site's socket");
+        let fault =
+            Diagnostic::at(&port.span, message).also(&first.socket.span, "the site's socket");
         faults.add(fault.help("choose another port, or remove the key and let hactl choose one"));
     }
 }
 
-fn check_port(listeners: &[Listener<'_>], faults: &mut Faults) {
+fn check_port(listeners: &[Listener<'_>], faults: &mut Diagnostics) {
     for (index, listener) in listeners.iter().enumerate() {
         // One conflict per socket is enough, and there may be many sites.
         let conflict = listeners[..index]
@@ -103,10 +104,10 @@ fn check_port(listeners: &[Listener<'_>], faults: &mut Faults) {
     }
 }
 
-fn conflict(first: Listener<'_>, later: Listener<'_>) -> Option<Fault> {
+fn conflict(first: Listener<'_>, later: Listener<'_>) -> Option<Diagnostic> {
     let (one, two) = (first.socket, later.socket);
     let fault = |message: &str, help: &str| {
-        let fault = Fault::at(&two.span, format!("{}: {message}", two.path));
+        let fault = Diagnostic::at(&two.span, format!("{}: {message}", two.path));
         Some(fault.also(&one.span, "the other").help(help))
     };
     let same_site = first.site.path == later.site.path;
@@ -152,7 +153,7 @@ fn shared_name<'k>(one: &SiteKeys, two: &'k SiteKeys) -> Option<&'k str> {
 fn check_streams(
     keys: &ClusterKeys,
     by_port: &BTreeMap<u16, Vec<Listener<'_>>>,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) {
     let mut seen = HashMap::new();
     let streams = keys.streams.iter().flat_map(|streams| streams.iter());
@@ -170,7 +171,7 @@ fn check_streams(
         let of_stream = seen.insert((listen.port, listen.udp), &listen.span);
         if let Some(other) = of_stream.or(tcp) {
             let message = format!("{}: port {} is taken", listen.path, listen.port);
-            let fault = Fault::at(&listen.span, message).also(other, "by this");
+            let fault = Diagnostic::at(&listen.span, message).also(other, "by this");
             faults.add(fault.help("choose another port for one of them"));
         }
     }

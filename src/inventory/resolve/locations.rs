@@ -2,7 +2,7 @@
 
 use super::distinct;
 use super::proxy::{Timeouts, check_headers, headers};
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{
     ClusterKeys, LocationKeys, RedirectKeys, ReturnKeys, SiteKeys, Spanned, Time, Typed,
 };
@@ -74,7 +74,7 @@ pub(super) fn resolve(
     site: &Spanned<SiteKeys>,
     timeouts: Option<Timeouts>,
     cluster: &ClusterKeys,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<Vec<Location>> {
     let own = Action {
         proxy: site.proxy.as_ref(),
@@ -123,7 +123,7 @@ fn check_paths(
     site: &Spanned<SiteKeys>,
     listed: &[Spanned<LocationKeys>],
     has_own: bool,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) {
     let is_exact =
         |location: &LocationKeys| location.exact.as_ref().is_some_and(|exact| exact.value);
@@ -137,7 +137,7 @@ fn check_paths(
         };
         if let Some((first, _)) = paths[..index].iter().find(same) {
             let message = format!("{}: the location {} is given twice", path.path, path.0);
-            let fault = Fault::at(&path.span, message)
+            let fault = Diagnostic::at(&path.span, message)
                 .label("again here")
                 .also(&first.span, "first here");
             faults.add(fault.help("keep one of them, or make one `exact: true`"));
@@ -151,14 +151,14 @@ fn check_paths(
                 "{}: the site itself already defines what `/` does",
                 path.path
             );
-            let fault = Fault::at(&path.span, message).help(
+            let fault = Diagnostic::at(&path.span, message).help(
                 "remove this location, or the site's `proxy`, `redirect`, `return` or `files`",
             );
             faults.add(fault);
         }
         None if !has_own && is_complete => {
             let message = format!("{}: the site has nothing to serve", site.path);
-            let fault = Fault::at(&site.span, message).help(
+            let fault = Diagnostic::at(&site.span, message).help(
                 "add `proxy: UPSTREAM`, `redirect: URL`, `return: CODE` or `files: FOLDER`, or a location with `path: /`",
             );
             faults.add(fault);
@@ -171,7 +171,7 @@ fn resolve_one(
     keys: &Spanned<LocationKeys>,
     timeouts: Option<Timeouts>,
     cluster: &ClusterKeys,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<Location> {
     let action = Action {
         proxy: keys.proxy.as_ref(),
@@ -186,7 +186,7 @@ fn resolve_one(
         0 => {
             let message = format!("{}: the location has nothing to serve", keys.path);
             let help = "add `proxy: UPSTREAM`, `redirect: URL`, `return: CODE` or `files: FOLDER`";
-            faults.add(Fault::at(&keys.span, message).help(help));
+            faults.add(Diagnostic::at(&keys.span, message).help(help));
         }
         1 => {}
         _ => faults.add(too_many(&action, &keys.path.to_string())),
@@ -218,11 +218,11 @@ fn resolve_one(
     })
 }
 
-fn too_many(action: &Action<'_>, path: &str) -> Fault {
+fn too_many(action: &Action<'_>, path: &str) -> Diagnostic {
     let message = format!("{path}: more than one of `proxy`, `redirect`, `return` and `files`");
     let places = action.places();
     let first = places.first().map_or(0..0, |span| (*span).clone());
-    let mut fault = Fault::at(&first, message).help("keep one of them");
+    let mut fault = Diagnostic::at(&first, message).help("keep one of them");
     for span in places.into_iter().skip(1) {
         fault = fault.also(span, "and this");
     }

@@ -4,10 +4,10 @@
 mod cluster;
 mod distinct;
 mod hosts;
-mod ladders;
 mod listeners;
 mod locations;
 mod nodes;
+mod priority_orders;
 mod proxy;
 mod sites;
 mod sysctls;

@@ -3,22 +3,22 @@
 use camino::Utf8PathBuf;
 
 use super::distinct;
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, List, NodeKeys, Spanned, SshKeys};
 use crate::model::{Login, Node, RouterId, SshSettings};
 
 /// The number of distinct default priorities.
 const MAX_NODES: usize = 127;
 
-pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Node>> {
+pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Diagnostics) -> Option<Vec<Node>> {
     let nodes = keys.nodes.as_ref()?;
     check(nodes, faults);
     nodes.iter().map(|node| resolve_one(node, keys)).collect()
 }
 
-fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Faults) {
+fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Diagnostics) {
     if nodes.typed_len() == 0 {
-        let fault = Fault::at(&nodes.span, "nodes: must not be empty");
+        let fault = Diagnostic::at(&nodes.span, "nodes: must not be empty");
         faults.add(fault.help("add `- { name: lb1, address: 10.0.0.11, interface: eth0 }`"));
     }
     if nodes.len() > MAX_NODES {
@@ -26,7 +26,7 @@ fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Faults) {
             "nodes: {} nodes are more than VRRP has priorities for",
             nodes.len()
         );
-        faults.add(Fault::at(&nodes.span, message).help(format!("{MAX_NODES} is the limit")));
+        faults.add(Diagnostic::at(&nodes.span, message).help(format!("{MAX_NODES} is the limit")));
     }
     let names = nodes.iter().filter_map(|node| node.name.as_ref());
     distinct::check(names, "the node", "give each node its own name", faults);
@@ -44,13 +44,13 @@ fn check(nodes: &Spanned<List<NodeKeys>>, faults: &mut Faults) {
 }
 
 /// A mix of explicit and default priorities would be an order that nobody chose.
-fn all_or_none(nodes: &[Spanned<NodeKeys>], faults: &mut Faults) {
+fn all_or_none(nodes: &[Spanned<NodeKeys>], faults: &mut Diagnostics) {
     let Some(typed) = nodes.iter().find_map(|node| node.priority.as_ref()) else {
         return;
     };
     for node in nodes.iter().filter(|node| node.priority.is_none()) {
         let message = format!("{}: no priority, while another node has one", node.path);
-        let fault = Fault::at(&node.span, message)
+        let fault = Diagnostic::at(&node.span, message)
             .also(&typed.span, "this one has")
             .help(
                 "give every node a `priority`, or none, and hactl chooses them from 254 downwards",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{Line, Pairs, SiteKeys, Spanned};
 use crate::model::{Header, HeaderName};
 
@@ -23,11 +23,11 @@ pub(super) fn timeouts(site: &SiteKeys) -> Option<Timeouts> {
 }
 
 /// Rejects Content-Type among the headers of responses that nginx does not generate: they would have it twice.
-pub(super) fn check_headers(pairs: &Pairs<HeaderName, Line>, faults: &mut Faults) {
+pub(super) fn check_headers(pairs: &Pairs<HeaderName, Line>, faults: &mut Diagnostics) {
     let is_type = |name: &HeaderName| name.as_str().eq_ignore_ascii_case("Content-Type");
     for (name, _) in pairs.pairs.iter().filter(|(name, _)| is_type(name)) {
         let message = format!("{}: nginx would send a second Content-Type", name.path);
-        faults.add(Fault::at(&name.span, message).help(
+        faults.add(Diagnostic::at(&name.span, message).help(
             "remove it, and set it on the server, or in a location with `return`, which has no other",
         ));
     }

@@ -2,11 +2,11 @@
 
 use super::proxy::{check_headers, headers, timeouts};
 use super::{distinct, listeners, locations};
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, SiteKeys, Spanned, StreamKeys, TlsFile, TlsKeys, Typed};
 use crate::model::{Site, Stream, Tls};
 
-pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Site>> {
+pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Diagnostics) -> Option<Vec<Site>> {
     let sites = keys.sites.as_ref()?;
     let resolved: Vec<_> = sites
         .iter()
@@ -20,7 +20,7 @@ pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Sit
 fn resolve_one(
     site: &Spanned<SiteKeys>,
     cluster: &ClusterKeys,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<Site> {
     check(site, faults);
     if let Some(headers) = &site.response_headers {
@@ -53,17 +53,17 @@ fn resolve_one(
     })
 }
 
-fn check(site: &Spanned<SiteKeys>, faults: &mut Faults) {
+fn check(site: &Spanned<SiteKeys>, faults: &mut Diagnostics) {
     if let Some(names) = &site.names {
         if names.typed_len() == 0 {
-            let fault = Fault::at(&names.span, format!("{}: must not be empty", names.path));
+            let fault = Diagnostic::at(&names.span, format!("{}: must not be empty", names.path));
             faults.add(fault.help("write `[_]` for any name, or remove the key"));
         }
         distinct::check(names.iter(), "the name", "remove one of them", faults);
     }
     let Some(sockets) = &site.listen else { return };
     if sockets.typed_len() == 0 {
-        let fault = Fault::at(
+        let fault = Diagnostic::at(
             &sockets.span,
             format!("{}: must not be empty", sockets.path),
         );
@@ -74,19 +74,19 @@ fn check(site: &Spanned<SiteKeys>, faults: &mut Faults) {
         (Some(socket), None) if !site.has("tls") => {
             let message = format!("{}: TLS without a certificate", socket.path);
             let help = "add `tls: { certificate: /etc/ssl/web.crt, key: /etc/ssl/private/web.key }` to the site";
-            faults.add(Fault::at(&socket.span, message).help(help));
+            faults.add(Diagnostic::at(&socket.span, message).help(help));
         }
         (None, Some(tls)) if sockets.typed_len() == sockets.len() => {
             let message = format!("{}: no socket uses the certificate", tls.path);
             let fault =
-                Fault::at(&tls.span, message).also(&sockets.span, "none of these has `tls`");
+                Diagnostic::at(&tls.span, message).also(&sockets.span, "none of these has `tls`");
             faults.add(fault.help("listen on `443 tls`, or remove the certificate"));
         }
         _ => {}
     }
 }
 
-fn tls(keys: &Spanned<TlsKeys>, faults: &mut Faults) -> Option<Tls> {
+fn tls(keys: &Spanned<TlsKeys>, faults: &mut Diagnostics) -> Option<Tls> {
     let (certificate, key) = (keys.certificate.as_ref()?, keys.key.as_ref()?);
     match (&certificate.value, &key.value) {
         (TlsFile::OnHost(certificate), TlsFile::OnHost(key)) => Some(Tls::OnHost {
@@ -102,7 +102,8 @@ fn tls(keys: &Spanned<TlsKeys>, faults: &mut Faults) -> Option<Tls> {
                 "{}: the certificate and its key must both be on the hosts, or both pushed",
                 keys.path
             );
-            let fault = Fault::at(&key.span, message).also(&certificate.span, "the certificate");
+            let fault =
+                Diagnostic::at(&key.span, message).also(&certificate.span, "the certificate");
             faults.add(
                 fault.help("write a path on the hosts for both, or `{ file: PATH }` for both"),
             );
@@ -111,7 +112,7 @@ fn tls(keys: &Spanned<TlsKeys>, faults: &mut Faults) -> Option<Tls> {
     }
 }
 
-pub(super) fn streams(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Stream>> {
+pub(super) fn streams(keys: &ClusterKeys, faults: &mut Diagnostics) -> Option<Vec<Stream>> {
     let streams = keys.streams.as_ref()?;
     for upstream in streams.iter().filter_map(|stream| stream.proxy.as_ref()) {
         distinct::upstream_exists(upstream, keys, faults);

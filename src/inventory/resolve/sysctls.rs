@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, Setting, Spanned};
 use crate::model::{NginxSettings, Site, Stream, Sysctl, SysctlKey, SysctlValue, VrrpInstance};
 
@@ -20,7 +20,7 @@ pub(super) fn resolve(
     sites: &[Site],
     streams: &[Stream],
     instances: &[VrrpInstance],
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<Vec<Sysctl>> {
     let typed = &keys.sysctl.as_ref()?.pairs;
     let range = range(typed, faults)?;
@@ -50,7 +50,7 @@ pub(super) fn resolve(
 /// The range of local ports for connections to servers.
 fn range(
     typed: &[(Spanned<SysctlKey>, Spanned<Setting>)],
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<(u16, u16)> {
     let setting = typed.iter().find(|(key, _)| key.as_str() == PORT_RANGE);
     let Some((_, setting)) = setting else {
@@ -64,7 +64,7 @@ fn range(
     if range.is_none() {
         let message = format!("{}: `{value}` is not a port range", setting.path);
         let help = "write the lowest and the highest port, such as `10240 65535`";
-        faults.add(Fault::at(&setting.span, message).help(help));
+        faults.add(Diagnostic::at(&setting.span, message).help(help));
     }
     range
 }

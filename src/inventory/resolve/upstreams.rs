@@ -1,11 +1,11 @@
 //! Upstreams.
 
 use super::distinct;
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, List, ServerKeys, Spanned, UpstreamKeys};
 use crate::model::{Balance, Upstream, UpstreamName, UpstreamServer};
 
-pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Upstream>> {
+pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Diagnostics) -> Option<Vec<Upstream>> {
     let upstreams = keys.upstreams.as_ref()?;
     for (_, upstream) in &upstreams.pairs {
         check(upstream, faults);
@@ -14,12 +14,12 @@ pub(super) fn resolve(keys: &ClusterKeys, faults: &mut Faults) -> Option<Vec<Ups
     pairs.map(|(name, keys)| resolve_one(name, keys)).collect()
 }
 
-fn check(upstream: &UpstreamKeys, faults: &mut Faults) {
+fn check(upstream: &UpstreamKeys, faults: &mut Diagnostics) {
     let Some(servers) = &upstream.servers else {
         return;
     };
     if servers.typed_len() == 0 {
-        let fault = Fault::at(
+        let fault = Diagnostic::at(
             &servers.span,
             format!("{}: must not be empty", servers.path),
         );
@@ -35,7 +35,7 @@ fn check(upstream: &UpstreamKeys, faults: &mut Faults) {
 fn check_backups(
     upstream: &UpstreamKeys,
     servers: &Spanned<List<ServerKeys>>,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) {
     let backups: Vec<_> = servers
         .iter()
@@ -44,7 +44,7 @@ fn check_backups(
     let Some(first) = backups.first() else { return };
     if backups.len() == servers.typed_len() {
         let message = format!("{}: all servers are backups", servers.path);
-        let fault = Fault::at(&servers.span, message);
+        let fault = Diagnostic::at(&servers.span, message);
         faults.add(
             fault.help("remove `backup: true` from at least one; nginx refuses a group in which all are backups"),
         );
@@ -57,7 +57,7 @@ fn check_backups(
             "{}: this balancing method allows no backup servers",
             first.path
         );
-        let fault = Fault::at(&first.span, message).also(&balance.span, "this one");
+        let fault = Diagnostic::at(&first.span, message).also(&balance.span, "this one");
         faults.add(fault.help("balance by `round_robin` or `least_conn`, or remove `backup`"));
     }
 }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::distinct;
-use super::ladders::ladders;
-use crate::inventory::error::{Fault, Faults};
+use super::priority_orders::priority_orders;
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::{ClusterKeys, List, RouteKeys, Spanned, Typed, VipKeys, VirtualIp};
 use crate::model::{InstanceName, VirtualRoute, VirtualRouterId, VrrpInstance, VrrpSettings};
 
@@ -16,11 +16,11 @@ const FIRST_ROUTER_ID: i64 = 51;
 pub(super) fn resolve(
     keys: &ClusterKeys,
     vrrp: Option<&VrrpSettings>,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<Vec<VrrpInstance>> {
     let vips = keys.vips.as_ref()?;
     if vips.typed_len() == 0 {
-        let fault = Fault::at(&vips.span, "vips: must not be empty");
+        let fault = Diagnostic::at(&vips.span, "vips: must not be empty");
         faults.add(fault.help("add `- { address: 10.0.0.100/24 }`"));
     }
     check_distinct(vips, faults);
@@ -31,21 +31,23 @@ pub(super) fn resolve(
     let routes: Vec<_> = vips.iter().map(|vip| routes(vip, faults)).collect();
     let names = names(vips)?;
     let ids = router_ids(vips, faults)?;
-    let ladders = ladders(vips, keys, vrrp?)?;
-    let parts = names.into_iter().zip(ids).zip(routes).zip(ladders);
+    let priority_orders = priority_orders(vips, keys, vrrp?)?;
+    let parts = names.into_iter().zip(ids).zip(routes).zip(priority_orders);
     vips.iter()
         .zip(parts)
-        .map(|(vip, (((name, virtual_router_id), routes), ladder))| {
-            Some(VrrpInstance {
-                name,
-                virtual_router_id,
-                addresses: addresses(vip).map(|address| address.0).collect(),
-                ladder,
-                interface: vip.interface.as_ref().map(|name| name.value.clone()),
-                routes: routes?,
-                state_master_on: vip.state_master_on.as_ref().map(|name| name.value.clone()),
-            })
-        })
+        .map(
+            |(vip, (((name, virtual_router_id), routes), priority_order))| {
+                Some(VrrpInstance {
+                    name,
+                    virtual_router_id,
+                    addresses: addresses(vip).map(|address| address.0).collect(),
+                    priority_order,
+                    interface: vip.interface.as_ref().map(|name| name.value.clone()),
+                    routes: routes?,
+                    state_master_on: vip.state_master_on.as_ref().map(|name| name.value.clone()),
+                })
+            },
+        )
         .collect()
 }
 
@@ -54,7 +56,7 @@ fn addresses(vip: &VipKeys) -> impl Iterator<Item = &Spanned<VirtualIp>> {
     vip.address.iter().chain(several)
 }
 
-fn check_distinct(vips: &[Spanned<VipKeys>], faults: &mut Faults) {
+fn check_distinct(vips: &[Spanned<VipKeys>], faults: &mut Diagnostics) {
     let names = vips.iter().filter_map(|vip| vip.name.as_ref());
     distinct::check(names, "the name", "give each VIP its own name", faults);
     let ids = vips.iter().filter_map(|vip| vip.virtual_router_id.as_ref());
@@ -69,7 +71,7 @@ fn check_distinct(vips: &[Spanned<VipKeys>], faults: &mut Faults) {
                 address.path,
                 address.0.addr()
             );
-            let fault = Fault::at(&address.span, message)
+            let fault = Diagnostic::at(&address.span, message)
                 .label("again here")
                 .also(&first.span, "first here");
             faults.add(fault.help("remove one of them"));
@@ -78,20 +80,20 @@ fn check_distinct(vips: &[Spanned<VipKeys>], faults: &mut Faults) {
     }
 }
 
-fn check_addresses(vip: &Spanned<VipKeys>, keys: &ClusterKeys, faults: &mut Faults) {
+fn check_addresses(vip: &Spanned<VipKeys>, keys: &ClusterKeys, faults: &mut Diagnostics) {
     match (&vip.address, &vip.addresses) {
         (Some(one), Some(several)) => {
             let message = format!("{}: both `address` and `addresses`", vip.path);
-            let fault = Fault::at(&one.span, message).also(&several.span, "and here");
+            let fault = Diagnostic::at(&one.span, message).also(&several.span, "and here");
             faults.add(fault.help("write all of them under `addresses`"));
         }
         (None, None) if !vip.has("address") && !vip.has("addresses") => {
             let message = format!("{}: the key `address` is missing", vip.path);
-            faults.add(Fault::at(&vip.span, message).help("add `address: 10.0.0.100/24`"));
+            faults.add(Diagnostic::at(&vip.span, message).help("add `address: 10.0.0.100/24`"));
         }
         (None, Some(several)) if several.typed_len() == 0 => {
             let message = format!("{}: must not be empty", several.path);
-            faults.add(Fault::at(&several.span, message).help("write `[10.0.0.100/24]`"));
+            faults.add(Diagnostic::at(&several.span, message).help("write `[10.0.0.100/24]`"));
         }
         _ => {}
     }
@@ -99,7 +101,7 @@ fn check_addresses(vip: &Spanned<VipKeys>, keys: &ClusterKeys, faults: &mut Faul
     if let Some(first) = all.next() {
         for other in all.filter(|other| other.0.addr().is_ipv4() != first.0.addr().is_ipv4()) {
             let message = format!("{}: IPv4 and IPv6 in one VIP", other.path);
-            let fault = Fault::at(&other.span, message).also(&first.span, "the other family");
+            let fault = Diagnostic::at(&other.span, message).also(&first.span, "the other family");
             faults.add(
                 fault.help("a virtual router carries one family; make a second VIP for the other"),
             );
@@ -110,13 +112,13 @@ fn check_addresses(vip: &Spanned<VipKeys>, keys: &ClusterKeys, faults: &mut Faul
     for address in addresses(vip) {
         if let Some(node) = own.iter().find(|node| node.value == address.0.addr()) {
             let message = format!("{}: {} is a node's own address", address.path, node.value);
-            let fault = Fault::at(&address.span, message).also(&node.span, "the node's");
+            let fault = Diagnostic::at(&address.span, message).also(&node.span, "the node's");
             faults.add(fault.help("choose an address of the network that no host has"));
         }
     }
 }
 
-fn check_owners(vip: &VipKeys, keys: &ClusterKeys, faults: &mut Faults) {
+fn check_owners(vip: &VipKeys, keys: &ClusterKeys, faults: &mut Diagnostics) {
     for name in vip.prefer.iter().chain(&vip.state_master_on) {
         distinct::node_exists(name, keys, faults);
     }
@@ -133,7 +135,7 @@ fn check_owners(vip: &VipKeys, keys: &ClusterKeys, faults: &mut Faults) {
         let Some(name) = &node.name else { continue };
         if priorities.names.iter().all(|known| known != name.as_str()) {
             let message = format!("{}: no priority for `{}`", priorities.path, name.value);
-            let fault = Fault::at(&priorities.span, message).also(&name.span, "this node");
+            let fault = Diagnostic::at(&priorities.span, message).also(&name.span, "this node");
             faults.add(fault.help("give every node a priority, or remove `priorities`"));
         }
     }
@@ -142,7 +144,7 @@ fn check_owners(vip: &VipKeys, keys: &ClusterKeys, faults: &mut Faults) {
             "{}: both `prefer` and `priorities` decide which node comes first",
             prefer.path
         );
-        let fault = Fault::at(&prefer.span, message).also(&priorities.span, "and here");
+        let fault = Diagnostic::at(&prefer.span, message).also(&priorities.span, "and here");
         faults.add(fault.help("keep one of them"));
     }
 }
@@ -162,7 +164,10 @@ fn names(vips: &[Spanned<VipKeys>]) -> Option<Vec<InstanceName>> {
         .collect()
 }
 
-fn router_ids(vips: &Spanned<List<VipKeys>>, faults: &mut Faults) -> Option<Vec<VirtualRouterId>> {
+fn router_ids(
+    vips: &Spanned<List<VipKeys>>,
+    faults: &mut Diagnostics,
+) -> Option<Vec<VirtualRouterId>> {
     let typed: HashSet<_> = vips
         .iter()
         .filter_map(|vip| vip.virtual_router_id.as_ref().map(|id| id.value))
@@ -181,18 +186,19 @@ fn router_ids(vips: &Spanned<List<VipKeys>>, faults: &mut Faults) -> Option<Vec<
         .collect();
     if vips.len() > 255 {
         let message = format!("vips: {} VIPs are more than VRRP has ids for", vips.len());
-        faults.add(Fault::at(&vips.span, message).help("put several `addresses` into one VIP"));
+        faults
+            .add(Diagnostic::at(&vips.span, message).help("put several `addresses` into one VIP"));
     }
     ids
 }
 
-fn routes(vip: &VipKeys, faults: &mut Faults) -> Option<Vec<VirtualRoute>> {
+fn routes(vip: &VipKeys, faults: &mut Diagnostics) -> Option<Vec<VirtualRoute>> {
     let routes = vip.routes.as_ref()?;
     let routes: Vec<_> = routes.iter().map(|keys| route(keys, faults)).collect();
     routes.into_iter().collect()
 }
 
-fn route(keys: &RouteKeys, faults: &mut Faults) -> Option<VirtualRoute> {
+fn route(keys: &RouteKeys, faults: &mut Diagnostics) -> Option<VirtualRoute> {
     let (to, via) = (keys.to.as_ref()?, keys.via.as_ref()?);
     let default = match via.value {
         IpAddr::V4(_) => IpNet::V4(Ipv4Net::default()),
@@ -201,7 +207,7 @@ fn route(keys: &RouteKeys, faults: &mut Faults) -> Option<VirtualRoute> {
     let destination = to.0.unwrap_or(default);
     if destination.addr().is_ipv4() != via.is_ipv4() {
         let message = format!("{}: the gateway is of the other family", via.path);
-        let fault = Fault::at(&via.span, message).also(&to.span, "the network");
+        let fault = Diagnostic::at(&via.span, message).also(&to.span, "the network");
         faults.add(fault.help("an IPv4 network has an IPv4 gateway, an IPv6 network an IPv6 one"));
     }
     Some(VirtualRoute {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::inventory::error::{Fault, Faults};
+use crate::inventory::error::{Diagnostic, Diagnostics};
 use crate::inventory::raw::VrrpKeys;
 use crate::model::{
     AdvertInterval, Authentication, DownTimerAdverts, Failover, Preemption, VrrpSettings,
@@ -13,7 +13,7 @@ use crate::model::{
 pub(super) fn resolve(
     keys: &VrrpKeys,
     profile: Failover,
-    faults: &mut Faults,
+    faults: &mut Diagnostics,
 ) -> Option<VrrpSettings> {
     let preemption = preemption(keys, faults);
     let failover = keys.failover.as_ref().map_or(profile, |named| named.value);
@@ -24,7 +24,7 @@ pub(super) fn resolve(
         && number.value != DownTimerAdverts::RFC
     {
         let message = format!("{}: strict mode waits for three adverts", number.path);
-        let fault = Fault::at(&number.span, message)
+        let fault = Diagnostic::at(&number.span, message)
             .also(&strict.span, "strict mode")
             .help("remove `down_timer_adverts`, or turn strict mode off");
         faults.add(fault);
@@ -68,7 +68,7 @@ pub(super) fn resolve(
     })
 }
 
-fn preemption(keys: &VrrpKeys, faults: &mut Faults) -> Option<Preemption> {
+fn preemption(keys: &VrrpKeys, faults: &mut Diagnostics) -> Option<Preemption> {
     let delay = keys.preempt_delay.as_ref();
     let preempt = keys.preempt.as_ref()?;
     if preempt.value {
@@ -80,7 +80,7 @@ fn preemption(keys: &VrrpKeys, faults: &mut Faults) -> Option<Preemption> {
             "{}: has no effect because preemption is disabled",
             delay.path
         );
-        let fault = Fault::at(&delay.span, message)
+        let fault = Diagnostic::at(&delay.span, message)
             .also(&preempt.span, "nothing is preempted")
             .help("remove `preempt_delay`, or write `preempt: true`");
         faults.add(fault);

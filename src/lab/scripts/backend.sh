@@ -1,5 +1,5 @@
-# Runs one backend's nginx in the lab's shared backend root, in that backend's network namespace.
-# Everything it needs arrives in the environment.
+# Runs one backend's nginx in the lab's shared backend root, in that backend's network namespace. All input comes from
+# the environment.
 set -eu
 for cgroup in $CGROUPS; do
     echo $$ >"$cgroup/cgroup.procs"

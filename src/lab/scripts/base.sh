@@ -1,7 +1,7 @@
-# Builds the image that every machine of a lab starts from: a small Debian with systemd and sshd,
-# and a package repository inside it, so that a machine can install nginx and keepalived with no
-# route out. Runs in mount and process namespaces of its own, which end with it.
-# Arguments: the folder to fill, the suite, the mirror, the packages, the packages to carry along.
+# Builds the image that every machine of a lab starts from: a small Debian with systemd and sshd, and a package
+# repository inside it, so that a machine can install nginx and keepalived offline. Runs in mount and process
+# namespaces of its own, which end with it.
+# Arguments: the folder to fill, the suite, the mirror, the packages to install, the packages for the repository.
 set -eu
 target=$1 suite=$2 mirror=$3 packages=$4 carried=$5
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -13,12 +13,12 @@ echo "Fetching $carried"
 apt_dir=$target/opt/hactl-lab/apt
 mkdir -p "$apt_dir"
 mount -t proc proc "$target/proc"
-# dpkg syncs every file by default; a lab's disk needs no such care.
+# dpkg syncs every file by default, which a lab does not need.
 echo force-unsafe-io >"$target/etc/dpkg/dpkg.cfg.d/hactl-lab"
 cp -L /etc/resolv.conf "$target/etc/resolv.conf"
 echo "deb $mirror $suite main" >"$target/etc/apt/sources.list"
 chroot "$target" apt-get clean
-# A mirror that is a snapshot has old dates, and the host's own apt has been told so.
+# A snapshot mirror has expired dates, which the host's own apt is configured to accept.
 chroot "$target" apt-get -o Acquire::Check-Valid-Until=false update
 # shellcheck disable=SC2086 # the carried packages are words
 chroot "$target" apt-get --yes --download-only install $carried
@@ -36,7 +36,7 @@ chroot "$target" apt-get clean
 : >"$target/etc/resolv.conf"
 
 echo "Configuring the image"
-# The same keys in every machine would be no keys: each lab generates its own.
+# Keys in the image would be the same on every machine, so each lab generates its own.
 rm -f "$target"/etc/ssh/ssh_host_*
 cat >"$target/etc/ssh/sshd_config.d/hactl-lab.conf" <<'END'
 HostKey /etc/ssh/ssh_host_ed25519_key
@@ -50,7 +50,7 @@ chroot "$target" useradd --create-home --shell /bin/bash deploy
 echo 'deploy ALL=(ALL) NOPASSWD: ALL' >"$target/etc/sudoers.d/deploy"
 chmod 0440 "$target/etc/sudoers.d/deploy"
 
-# What a lab has no use for only slows its boot down.
+# Units that a lab does not need only slow down its boot.
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     e2scrub_reap.service fstrim.timer console-getty.service getty.target getty-static.service \
     systemd-logind.service systemd-user-sessions.service systemd-update-utmp.service \
@@ -59,7 +59,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
     sys-fs-fuse-connections.mount; do
     ln -sf /dev/null "$target/etc/systemd/system/$unit"
 done
-# sshd answers before systemd-user-sessions would have let users in, so it is not waited for.
+# sshd is up before systemd-user-sessions would admit users, so do not wait for that.
 ln -sf /dev/null "$target/etc/tmpfiles.d/systemd-nologin.conf"
 touch "$target/etc/.updated" "$target/var/.updated"
 umount "$target/proc"

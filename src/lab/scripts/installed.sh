@@ -1,5 +1,5 @@
-# Builds the layer that holds nginx and keepalived as Debian's packages leave them, installed from
-# the base image's own repository. Runs in mount and process namespaces of its own.
+# Builds the layer with nginx and keepalived as Debian's packages leave them, installed from the base image's own
+# repository. Runs in mount and process namespaces of its own.
 # Arguments: the base image, the folder for the layer, a scratch folder, the packages.
 set -eu
 base=$1 layer=$2 scratch=$3 packages=$4

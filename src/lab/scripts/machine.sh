@@ -1,10 +1,10 @@
-# Keeps one machine of a lab running: plugs its network in, boots it, and starts over when the
-# machine asks for a reboot. A machine that powers itself off takes its network with it, as a real
-# one does. Everything it needs arrives in the environment; its argument only names it in `ps`.
+# Keeps one machine of a lab running: connects its network, boots it, and starts over when the machine asks for a
+# reboot. A machine that powers off takes its network with it, as a real one does. All input comes from the
+# environment; its argument only names it in `ps`.
 set -eu
 
-# A fresh namespace for each boot: sysctls, firewall rules and addresses of the previous boot are
-# gone, the hardware address is the same.
+# A fresh namespace for each boot: sysctls, firewall rules and addresses of the previous boot are gone, but the
+# hardware address stays the same.
 plug() {
     unplug
     ip netns add "$NETNS"
@@ -41,7 +41,7 @@ while :; do
     # The subshell, not this shell, moves to the machine's own group: the machine's systemd owns
     # everything below it, and must not share it with a process that it doesn't know.
     (
-        # `set -e` is off on the left of `||`, so a failure has to be said.
+        # `set -e` is off on the left of `||`, so a failure must be handled explicitly.
         join machine "$(exec sh -c 'echo $PPID')" || exit 70
         export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
         [ -z "$UNIFIED" ] || export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
@@ -51,6 +51,6 @@ while :; do
             --resolv-conf=off --timezone=off --link-journal=no
     ) || status=$?
     unplug
-    # 133 is how systemd-nspawn says that the machine wants to be booted again.
+    # systemd-nspawn exits with 133 if the machine asks for a reboot.
     [ "$status" -eq 133 ] || exit "$status"
 done

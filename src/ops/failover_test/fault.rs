@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::reach::Reach;
-use super::request::{DrillIntent, DrillProgress};
+use super::request::{DrillPlan, DrillProgress};
 use crate::agent::{AgentError, FaultHits, FaultRequest, FaultState, FaultStep};
 use crate::drill::{Drill, Ends, Scope, Servers};
 use crate::health::VipOwners;
@@ -22,10 +22,10 @@ const HEAL_PATIENCE: Duration = Duration::from_secs(30);
 /// systemd restarts a crashed daemon after 1 s. Asking earlier only disturbs the host.
 const SELF_HEALING: Duration = Duration::from_millis(1500);
 
-pub(super) struct Faults<'a> {
+pub(super) struct FaultInjector<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) id: &'a str,
-    pub(super) intent: &'a DrillIntent,
+    pub(super) intent: &'a DrillPlan,
     pub(super) is_stopped: &'a (dyn Fn() -> bool + Sync),
     pub(super) events: &'a Events<'a, DrillProgress>,
     /// Boot ID of every node before the drill.
@@ -34,7 +34,7 @@ pub(super) struct Faults<'a> {
 
 /// A fault that was requested.
 #[derive(Debug, Clone)]
-pub(super) struct Ordered {
+pub(super) struct InjectedFault {
     pub(super) node: NodeName,
     /// When the host answered.
     pub(super) at: Instant,
@@ -44,13 +44,13 @@ pub(super) struct Ordered {
     pub(super) is_over: bool,
 }
 
-impl Faults<'_> {
+impl FaultInjector<'_> {
     /// Injects the drill's faults, the first on `node`, holds them, and ends them.
     pub(super) async fn make(
         &self,
         reach: &mut Reach<'_>,
         node: &NodeName,
-    ) -> Result<Vec<Ordered>, AgentError> {
+    ) -> Result<Vec<InjectedFault>, AgentError> {
         let spec = self.intent.drill.spec();
         let mut ordered = match spec.scope {
             Scope::Owner => vec![self.order(reach, node).await?],
@@ -66,7 +66,7 @@ impl Faults<'_> {
         Ok(ordered)
     }
 
-    async fn order(&self, reach: &Reach<'_>, node: &NodeName) -> Result<Ordered, AgentError> {
+    async fn order(&self, reach: &Reach<'_>, node: &NodeName) -> Result<InjectedFault, AgentError> {
         let request = FaultRequest {
             id: self.id.to_owned(),
             name: self.intent.drill.spec().fault().to_owned(),
@@ -79,7 +79,7 @@ impl Faults<'_> {
         };
         self.events
             .tell(DrillProgress::Ordered { node: node.clone() });
-        Ok(Ordered {
+        Ok(InjectedFault {
             node: node.clone(),
             at: Instant::now(),
             state,
@@ -119,7 +119,7 @@ impl Faults<'_> {
         reach: &mut Reach<'_>,
         first: &NodeName,
         leave: usize,
-    ) -> Result<Vec<Ordered>, AgentError> {
+    ) -> Result<Vec<InjectedFault>, AgentError> {
         let mut ordered = Vec::new();
         let mut next = Some(first.clone());
         while let Some(node) = next.take() {
@@ -152,7 +152,7 @@ impl Faults<'_> {
     }
 
     /// Waits until the faults have been held long enough.
-    async fn hold(&self, ends: Ends, ordered: &[Ordered]) {
+    async fn hold(&self, ends: Ends, ordered: &[InjectedFault]) {
         let is_chain = ordered.len() > 1 && self.intent.drill.spec().scope != Scope::EveryNode;
         match ends {
             // The last fault of a chain has been held long enough, and all are ended in order.
@@ -163,7 +163,7 @@ impl Faults<'_> {
     }
 
     /// Makes sure that all faults are over, in the order of their injection, and learns when they ended.
-    async fn end(&self, reach: &mut Reach<'_>, ordered: &mut [Ordered]) {
+    async fn end(&self, reach: &mut Reach<'_>, ordered: &mut [InjectedFault]) {
         let waits = matches!(self.intent.drill.spec().ends, Ends::ByItself(_));
         for fault in ordered {
             let mut deadline = Instant::now() + HEAL_PATIENCE;
@@ -185,7 +185,7 @@ impl Faults<'_> {
         }
     }
 
-    async fn is_over_by_itself(&self, reach: &mut Reach<'_>, fault: &mut Ordered) -> bool {
+    async fn is_over_by_itself(&self, reach: &mut Reach<'_>, fault: &mut InjectedFault) -> bool {
         if self.intent.drill == Drill::PowerOff {
             let seen = reach.glance().await;
             let own = seen.iter().flatten().find(|seen| seen.node == fault.node);
@@ -201,7 +201,7 @@ impl Faults<'_> {
     }
 }
 
-async fn heal(reach: &Reach<'_>, id: &str, fault: &mut Ordered) -> bool {
+async fn heal(reach: &Reach<'_>, id: &str, fault: &mut InjectedFault) -> bool {
     let Some(agent) = reach.agent(&fault.node) else {
         return false;
     };

@@ -7,7 +7,7 @@ use crate::ops::cluster::vips;
 use crate::ops::error::OpsError;
 use crate::ops::planning::make;
 use crate::ops::selection::Loaded;
-use crate::ops::survey::Survey;
+use crate::ops::snapshot::ClusterSnapshot;
 
 fn refuse(reason: String, remedy: &str) -> OpsError {
     OpsError::NotFitForDrill {
@@ -17,33 +17,36 @@ fn refuse(reason: String, remedy: &str) -> OpsError {
 }
 
 /// Refuses an unhealthy cluster: a drill would measure something else, or cause an outage.
-pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), OpsError> {
-    if let Some(error) = survey.seen.iter().find_map(locked) {
+pub(super) fn refuse_unfit(
+    loaded: &Loaded,
+    snapshot: &ClusterSnapshot<'_>,
+) -> Result<(), OpsError> {
+    if let Some(error) = snapshot.seen.iter().find_map(locked) {
         return Err(OpsError::Hosts {
             errors: vec![error],
         });
     }
-    let under_way = survey.seen.iter().find(|seen| seen.journal.is_some());
+    let under_way = snapshot.seen.iter().find(|seen| seen.journal.is_some());
     if let Some(seen) = under_way {
         return Err(refuse(
             format!("a change is under way on {}", seen.node),
             "wait until it is confirmed or rolled back; see `hactl status`",
         ));
     }
-    let mut drilling = survey.seen.iter().filter(|seen| seen.drill.is_some());
-    if let (Some(seen), Some(why)) = (drilling.next(), not_healthy(loaded, &survey.seen)) {
+    let mut drilling = snapshot.seen.iter().filter(|seen| seen.drill.is_some());
+    if let (Some(seen), Some(why)) = (drilling.next(), not_healthy(loaded, &snapshot.seen)) {
         return Err(refuse(
             why,
             &format!("wait until {} has ended it; see `hactl status`", seen.node),
         ));
     }
-    if let Some(why) = not_healthy(loaded, &survey.seen) {
+    if let Some(why) = not_healthy(loaded, &snapshot.seen) {
         return Err(refuse(
             why,
             "fix what `hactl status` shows, then run the drill",
         ));
     }
-    let plan = make(loaded, survey, &survey.seen)?.plan;
+    let plan = make(loaded, snapshot, &snapshot.seen)?.plan;
     let differs = plan.nodes.iter().find(|node| !node.is_empty());
     if let Some(node) = differs {
         return Err(refuse(
@@ -55,10 +58,13 @@ pub(super) fn refuse_unfit(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), O
 }
 
 /// Refuses a cluster in which a node does not reach a VIP at its owner, since users would not either.
-pub(super) async fn refuse_unreached(loaded: &Loaded, survey: &Survey<'_>) -> Result<(), OpsError> {
-    let agents: Vec<&Agent> = survey.fleet.agents().collect();
+pub(super) async fn refuse_unreached(
+    loaded: &Loaded,
+    snapshot: &ClusterSnapshot<'_>,
+) -> Result<(), OpsError> {
+    let agents: Vec<&Agent> = snapshot.fleet.agents().collect();
     let doors = health::doors(&loaded.cluster);
-    let looks = look(&agents, survey.client, &doors, &survey.seen).await;
+    let looks = look(&agents, snapshot.client, &doors, &snapshot.seen).await;
     let found = health::disagreements(&looks, MustAnswer::WhatTheOwnerServes);
     let (found, _) = health::split_doubtful(found, &looks);
     match found.first() {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::request::{DrillIntent, DrillProgress, FailoverRequest};
+use super::request::{DrillPlan, DrillProgress, FailoverRequest};
 use crate::agent::Observation;
 use crate::check;
 use crate::drill::{Drill, DrillSpec, Ends, Predicted, Scope, Servers, Target};
@@ -34,7 +34,7 @@ pub(super) fn intents(
     loaded: &Loaded,
     seen: &[Observation],
     request: &FailoverRequest<'_>,
-) -> Result<Vec<DrillIntent>, OpsError> {
+) -> Result<Vec<DrillPlan>, OpsError> {
     let cluster = &loaded.cluster;
     if let Some(node) = &request.node
         && cluster.node(node).is_none()
@@ -79,7 +79,7 @@ pub(super) fn intents(
             }
             (_, proxied) => (targets.own.clone(), proxied.clone()),
         };
-        intents.push(DrillIntent {
+        intents.push(DrillPlan {
             drill: *drill,
             node: node.clone(),
             vip,

@@ -3,6 +3,7 @@
 //! A drill holds the cluster lock, so that nothing else changes the cluster meanwhile. The hosts report what happened
 //! only afterwards: asking them during the fault would disturb it, and a host without its link could not answer.
 
+mod analysis;
 mod fault;
 mod fit;
 mod intent;
@@ -12,19 +13,18 @@ mod results;
 mod rig;
 mod run;
 mod settle;
-mod story;
 mod timeline;
 
-pub use request::{CutShort, DrillIntent, DrillProgress, FailoverOutcome, FailoverRequest};
+pub use request::{DrillPlan, DrillProgress, FailoverOutcome, FailoverRequest, Interruption};
 pub use results::{Earlier, earlier_drills, keep_drills, try_to_write_drills, write_drills};
 
 use super::connect::Hosts;
 use super::error::OpsError;
-use super::look::survey;
+use super::look::snapshot;
 use super::recover::Recoverer;
 use super::recovery::Recovery;
 use super::selection::{Loaded, Selection, load};
-use super::survey::Survey;
+use super::snapshot::ClusterSnapshot;
 use super::transport::Access;
 use super::wanted::fit_profile;
 use crate::apply::Event;
@@ -40,12 +40,12 @@ pub async fn failover_test(
     let mut loaded = load(selection)?;
     Hosts::of(access, &loaded.cluster)
         .with(async |connections, errors| {
-            let mut survey = survey(access, &loaded, &connections, errors).await?;
-            let agreed = agreed(access, &mut loaded, &survey, &request).await?;
+            let mut snapshot = snapshot(access, &loaded, &connections, errors).await?;
+            let agreed = agreed(access, &mut loaded, &snapshot, &request).await?;
             let Some(intents) = agreed else {
                 return Ok(None);
             };
-            let seen = std::mem::take(&mut survey.seen);
+            let seen = std::mem::take(&mut snapshot.seen);
             let reach = Reach::new(&loaded, connections);
             let runner = Runner::new(access, &loaded, &request, seen, reach);
             runner.run(&intents).await.map(Some)
@@ -57,14 +57,14 @@ pub async fn failover_test(
 async fn agreed(
     access: &Access,
     loaded: &mut Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
     request: &FailoverRequest<'_>,
-) -> Result<Option<Vec<DrillIntent>>, OpsError> {
+) -> Result<Option<Vec<DrillPlan>>, OpsError> {
     // A drill that was killed leaves its lock, which is recovered here. A change that was killed is not, and blocks
     // every drill.
-    let recovery = Recovery::find(&survey.seen, !loaded.is_limited());
-    fit_profile(loaded, &survey.seen)?;
-    let intents = intents(loaded, survey, request).await?;
+    let recovery = Recovery::find(&snapshot.seen, !loaded.is_limited());
+    fit_profile(loaded, &snapshot.seen)?;
+    let intents = intents(loaded, snapshot, request).await?;
     if !(request.agree)(&intents, &recovery) {
         return Ok(None);
     }
@@ -80,16 +80,16 @@ async fn agreed(
             }
         },
     };
-    recoverer.carry_out(&recovery, survey).await?;
+    recoverer.carry_out(&recovery, snapshot).await?;
     Ok(Some(intents))
 }
 
 async fn intents(
     loaded: &Loaded,
-    survey: &Survey<'_>,
+    snapshot: &ClusterSnapshot<'_>,
     request: &FailoverRequest<'_>,
-) -> Result<Vec<DrillIntent>, OpsError> {
-    fit::refuse_unfit(loaded, survey)?;
-    fit::refuse_unreached(loaded, survey).await?;
-    intent::intents(loaded, &survey.seen, request)
+) -> Result<Vec<DrillPlan>, OpsError> {
+    fit::refuse_unfit(loaded, snapshot)?;
+    fit::refuse_unreached(loaded, snapshot).await?;
+    intent::intents(loaded, &snapshot.seen, request)
 }

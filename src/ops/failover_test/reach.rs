@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::agent::{Agent, AgentError, Client, LockRequest, Observation, Question};
+use crate::agent::{Agent, AgentError, Client, LockRequest, Observation, ObserveRequest};
 use crate::apply::each;
 use crate::model::{Node, NodeName};
 use crate::ops::connect::Connections;
@@ -69,7 +69,7 @@ impl<'a> Reach<'a> {
 
     /// Full observations of all nodes.
     pub(super) async fn observe(&self) -> Result<Vec<Observation>, Vec<AgentError>> {
-        let question = Question::default();
+        let question = ObserveRequest::default();
         let seen = each(self.agents(), usize::MAX, |agent| agent.observe(&question)).await;
         let (seen, errors): (Vec<_>, Vec<_>) = seen.into_iter().partition(Result::is_ok);
         let errors: Vec<AgentError> = errors.into_iter().filter_map(Result::err).collect();

@@ -29,7 +29,7 @@ pub struct FailoverRequest<'a> {
     /// The longest acceptable outage of any drill. Overrides the inventory's budgets.
     pub budget: Option<Duration>,
     /// Asked for approval before anything is done. `false` aborts.
-    pub agree: &'a (dyn Fn(&[DrillIntent], &Recovery) -> bool + Sync),
+    pub agree: &'a (dyn Fn(&[DrillPlan], &Recovery) -> bool + Sync),
     /// Receives every event.
     pub events: &'a Events<'a, DrillProgress>,
 }
@@ -87,12 +87,12 @@ pub struct FailoverOutcome {
     /// The record of the drills that ran.
     pub report: DrillReport,
     /// Why some of them did not run. `None` if all did.
-    pub cut_short: Option<CutShort>,
+    pub cut_short: Option<Interruption>,
 }
 
 /// Why drills ended before the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CutShort {
+pub enum Interruption {
     /// The user stopped it.
     Stopped {
         /// Nodes on which the fault could not be ended.
@@ -109,7 +109,7 @@ pub enum CutShort {
 
 /// The plan of one drill.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DrillIntent {
+pub struct DrillPlan {
     pub drill: Drill,
     /// The node to inject the first fault on.
     pub node: NodeName,
@@ -135,7 +135,7 @@ pub struct DrillIntent {
     pub(super) beside: Option<Target>,
 }
 
-impl DrillIntent {
+impl DrillPlan {
     /// True if no outage is expected, because the fault hits a node without the VIP.
     pub fn spares_owner(&self) -> bool {
         self.drill.spec().scope == Scope::Owner && self.node != self.owner

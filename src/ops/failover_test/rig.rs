@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::fault::Faults;
+use super::analysis::{FaultResult, RunAnalysis};
+use super::fault::FaultInjector;
 use super::reach::Reach;
-use super::request::{DrillIntent, DrillProgress, FailoverRequest};
-use super::settle::{Wanted, settle};
-use super::story::{Faulted, Story};
+use super::request::{DrillPlan, DrillProgress, FailoverRequest};
+use super::settle::{SteadyState, settle};
 use crate::agent::{Agent, AgentError, ClockAnswer, LockRequest, Observation, Watched, Watching};
 use crate::drill::{Clock, ClockReading, Drill, DrillRun, HostClock, Load, LoadSpec};
 use crate::health::VipOwners;
@@ -99,7 +99,7 @@ impl<'a> Rig<'a> {
     }
 
     /// Time within which the cluster must be healthy again.
-    pub(super) fn patience(&self, intent: &DrillIntent) -> Duration {
+    pub(super) fn patience(&self, intent: &DrillPlan) -> Duration {
         let delay = match self.cluster.vrrp.preemption {
             Preemption::Preempt { delay } => delay,
             Preemption::Keep => Duration::ZERO,
@@ -114,7 +114,7 @@ impl<'a> Rig<'a> {
     /// One run, from the lock to its analysis.
     pub(super) async fn run_once(
         &mut self,
-        intent: &DrillIntent,
+        intent: &DrillPlan,
         repeat: u32,
     ) -> Result<DrillRun, OpsError> {
         let lock = LockRequest {
@@ -143,7 +143,7 @@ impl<'a> Rig<'a> {
         let log = log.map_err(|source| OpsError::Load { source })?;
         let watched = self.watched(&prepared.watching).await;
         let faulted = faulted?;
-        let story = Story {
+        let story = RunAnalysis {
             cluster: self.cluster,
             before: &self.seen,
             boots: &self.boots,
@@ -163,12 +163,12 @@ impl<'a> Rig<'a> {
     }
 
     /// Upper bound for a run.
-    fn longest(&self, intent: &DrillIntent) -> Duration {
+    fn longest(&self, intent: &DrillPlan) -> Duration {
         BOOT_PATIENCE + intent.hold + self.patience(intent)
     }
 
     /// Starts the watches and the load.
-    async fn prepare(&self, intent: &DrillIntent) -> Result<Prepared, OpsError> {
+    async fn prepare(&self, intent: &DrillPlan) -> Result<Prepared, OpsError> {
         let failed = |error| OpsError::Hosts {
             errors: vec![error],
         };
@@ -221,13 +221,13 @@ impl<'a> Rig<'a> {
     /// Injects the faults, and waits until they are over and the cluster is healthy.
     async fn fault(
         &mut self,
-        intent: &DrillIntent,
+        intent: &DrillPlan,
         node: &NodeName,
         load: &Load,
-    ) -> Result<Faulted, OpsError> {
+    ) -> Result<FaultResult, OpsError> {
         let (cluster, stop) = (self.cluster, &self.access.stop);
         let is_stopped = || stop.load(Ordering::Relaxed);
-        let faults = Faults {
+        let faults = FaultInjector {
             cluster,
             id: &self.id,
             intent,
@@ -252,7 +252,7 @@ impl<'a> Rig<'a> {
             .instances
             .iter()
             .find(|it| it.name == intent.instance);
-        let wanted = Wanted {
+        let wanted = SteadyState {
             vip: intent.vip,
             owner: preferred
                 .filter(|_| cluster.vrrp.preemption != Preemption::Keep)
@@ -262,7 +262,7 @@ impl<'a> Rig<'a> {
         };
         let (seen, is_healthy) = settle(&mut self.reach, &wanted, load).await;
         tokio::time::sleep(TAIL).await;
-        Ok(Faulted {
+        Ok(FaultResult {
             ordered,
             seen,
             is_healthy,

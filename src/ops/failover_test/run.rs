@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::analysis::millis;
 use super::fit::not_healthy;
 use super::reach::Reach;
-use super::request::{CutShort, DrillIntent, DrillProgress, FailoverOutcome, FailoverRequest};
+use super::request::{DrillPlan, DrillProgress, FailoverOutcome, FailoverRequest, Interruption};
 use super::rig::Rig;
-use super::story::millis;
 use crate::agent::{Agent, AgentError, FailureCode, Observation};
 use crate::apply::announce_and_look;
 use crate::drill::{self, DrillReport};
@@ -58,10 +58,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs each of `intents` as often as it says. Ends early if the cluster does not recover.
-    pub(super) async fn run(
-        mut self,
-        intents: &[DrillIntent],
-    ) -> Result<FailoverOutcome, OpsError> {
+    pub(super) async fn run(mut self, intents: &[DrillPlan]) -> Result<FailoverOutcome, OpsError> {
         let result = self.run_all(intents).await;
         self.rig.unlock().await;
         Ok(FailoverOutcome {
@@ -70,7 +67,7 @@ impl<'a> Runner<'a> {
         })
     }
 
-    async fn run_all(&mut self, intents: &[DrillIntent]) -> Result<Option<CutShort>, OpsError> {
+    async fn run_all(&mut self, intents: &[DrillPlan]) -> Result<Option<Interruption>, OpsError> {
         self.rig.runs = intents.iter().map(|intent| intent.times).sum();
         for intent in intents {
             for repeat in 1..=intent.times {
@@ -113,19 +110,19 @@ impl<'a> Runner<'a> {
         Ok(why.map(|why| self.cut_short(last, why)))
     }
 
-    fn cut_short(&self, intent: &DrillIntent, why: String) -> CutShort {
+    fn cut_short(&self, intent: &DrillPlan, why: String) -> Interruption {
         if self.rig.is_stopped() {
-            return CutShort::Stopped {
+            return Interruption::Stopped {
                 left: self.rig.left.clone(),
                 within: intent.hold + HOST_MARGIN,
             };
         }
-        CutShort::NotRecovered { why }
+        Interruption::NotRecovered { why }
     }
 
     /// Waits until every node takes part in the election and the VIP is where the next drill expects it. Returns what
     /// is wrong if that takes too long.
-    async fn wait_until_healthy(&mut self, intent: &DrillIntent) -> Option<String> {
+    async fn wait_until_healthy(&mut self, intent: &DrillPlan) -> Option<String> {
         let deadline = std::time::Instant::now() + self.rig.patience(intent);
         loop {
             let why = match self.rig.reach.observe().await {

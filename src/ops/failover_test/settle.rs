@@ -10,7 +10,7 @@ use crate::health::{self, VipOwners};
 use crate::model::NodeName;
 
 /// The steady state to wait for.
-pub(super) struct Wanted<'a> {
+pub(super) struct SteadyState<'a> {
     /// The VIP to watch.
     pub(super) vip: IpAddr,
     /// The node that should own it in the end. `None` if any may.
@@ -22,7 +22,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// How long the right owner must keep the VIP.
-const CALM: Duration = Duration::from_secs(1);
+const QUIET_PERIOD: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(150);
 
 /// Waits until all nodes answer and take part in the election, the VIP has one stable owner, and no request is lost,
@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_millis(150);
 /// was reached.
 pub(super) async fn settle(
     reach: &mut Reach<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &SteadyState<'_>,
     load: &Load,
 ) -> (Vec<Option<Observation>>, bool) {
     let deadline = Instant::now() + wanted.patience;
@@ -47,11 +47,11 @@ pub(super) async fn settle(
                 };
                 let is_right = wanted.owner.is_none_or(|wanted| *wanted == owner);
                 let calm = if is_right {
-                    CALM
+                    QUIET_PERIOD
                 } else {
                     wanted.resigned_after
                 };
-                if began.elapsed() >= calm && load.quiet_for() >= CALM {
+                if began.elapsed() >= calm && load.quiet_for() >= QUIET_PERIOD {
                     return (seen, true);
                 }
                 since = Some((owner, began));

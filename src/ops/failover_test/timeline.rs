@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::agent::{JournalLine, KernelChange, Watched};
-use crate::drill::{Event, HostClock, Millis, Requests, What};
+use crate::drill::{DrillEventKind, Event, HostClock, Millis, Requests};
 use crate::model::{InstanceName, InterfaceName, NodeName};
 
 /// The recordings of one host.
-pub(super) struct HostStory<'a> {
+pub(super) struct HostTimeline<'a> {
     pub(super) node: &'a NodeName,
     /// The interface that carries VRRP.
     pub(super) interface: &'a InterfaceName,
@@ -41,18 +41,24 @@ mod message {
 const MOST_LINES: usize = 200;
 
 /// All events of `subject` on `host`, from `begin_ms` on.
-pub(super) fn events(host: &HostStory<'_>, subject: &Subject<'_>, begin_ms: Millis) -> Vec<Event> {
+pub(super) fn events(
+    host: &HostTimeline<'_>,
+    subject: &Subject<'_>,
+    begin_ms: Millis,
+) -> Vec<Event> {
     let since_fault = |at: f64| (host.clock.to_operator(at) - subject.fault) * 1000.0;
-    let mut found: Vec<(Millis, What)> = Vec::new();
+    let mut found: Vec<(Millis, DrillEventKind)> = Vec::new();
     if let Some(booted) = host.rebooted {
-        found.push((since_fault(booted), What::Joined));
+        found.push((since_fault(booted), DrillEventKind::Joined));
     }
     found.extend(kernel_events(host, subject, since_fault));
     found.extend(journal_events(host, subject, since_fault));
     if host.rebooted.is_some() {
         // The kernel's record is lost with the reboot: fall back to keepalived's log.
         let owned = found.iter().filter_map(|(at, what)| match what {
-            What::State { state } if state == "MASTER" => Some((*at, What::Owns)),
+            DrillEventKind::State { state } if state == "MASTER" => {
+                Some((*at, DrillEventKind::Owns))
+            }
             _ => None,
         });
         found.extend(owned.collect::<Vec<_>>());
@@ -68,10 +74,10 @@ pub(super) fn events(host: &HostStory<'_>, subject: &Subject<'_>, begin_ms: Mill
 }
 
 fn kernel_events(
-    host: &HostStory<'_>,
+    host: &HostTimeline<'_>,
     subject: &Subject<'_>,
     since_fault: impl Fn(f64) -> Millis,
-) -> Vec<(Millis, What)> {
+) -> Vec<(Millis, DrillEventKind)> {
     let mut found = Vec::new();
     let mut link_is_up = true;
     let mut known = host.knew;
@@ -79,16 +85,23 @@ fn kernel_events(
         let at = since_fault(event.at);
         match &event.change {
             KernelChange::AddressAdded(address) if *address == subject.vip => {
-                found.push((at, What::Owns));
+                found.push((at, DrillEventKind::Owns));
             }
             KernelChange::AddressRemoved(address) if *address == subject.vip => {
-                found.push((at, What::Released));
+                found.push((at, DrillEventKind::Released));
             }
             KernelChange::Link { interface, up }
                 if interface == host.interface.as_str() && *up != link_is_up =>
             {
                 link_is_up = *up;
-                found.push((at, if *up { What::Joined } else { What::Cut }));
+                found.push((
+                    at,
+                    if *up {
+                        DrillEventKind::Joined
+                    } else {
+                        DrillEventKind::Cut
+                    },
+                ));
             }
             KernelChange::Neighbour { address, hardware } if *address == subject.vip => {
                 let before = known.replace(hardware);
@@ -102,17 +115,21 @@ fn kernel_events(
 
 /// An entry that is new was resolved by the host's own query, and an unchanged one says nothing: neither is an
 /// announcement.
-fn announcement(before: Option<&str>, hardware: &str, subject: &Subject<'_>) -> Option<What> {
+fn announcement(
+    before: Option<&str>,
+    hardware: &str,
+    subject: &Subject<'_>,
+) -> Option<DrillEventKind> {
     before.filter(|before| *before != hardware)?;
     let owner = subject.hardware.get(hardware).cloned();
-    Some(What::Announced { owner })
+    Some(DrillEventKind::Announced { owner })
 }
 
 fn journal_events(
-    host: &HostStory<'_>,
+    host: &HostTimeline<'_>,
     subject: &Subject<'_>,
     since_fault: impl Fn(f64) -> Millis,
-) -> Vec<(Millis, What)> {
+) -> Vec<(Millis, DrillEventKind)> {
     let mut found = Vec::new();
     let mut lines = 0;
     let mut last_line = "";
@@ -126,7 +143,7 @@ fn journal_events(
             lines += 1;
             found.push((
                 at,
-                What::Log {
+                DrillEventKind::Log {
                     unit: line.unit.clone(),
                     line: line.text.clone(),
                 },
@@ -138,17 +155,17 @@ fn journal_events(
 }
 
 /// The state of a daemon that a line reports, if any.
-fn daemon_event(line: &JournalLine, instance: &InstanceName) -> Option<What> {
+fn daemon_event(line: &JournalLine, instance: &InstanceName) -> Option<DrillEventKind> {
     match (line.unit.as_str(), line.message_id.as_str()) {
-        ("nginx", message::STARTED) => Some(What::Serves),
-        ("nginx", message::STOPPED | message::PROCESS_EXITED) => Some(What::Silent),
-        ("keepalived", message::STOPPED | message::PROCESS_EXITED) => Some(What::State {
+        ("nginx", message::STARTED) => Some(DrillEventKind::Serves),
+        ("nginx", message::STOPPED | message::PROCESS_EXITED) => Some(DrillEventKind::Silent),
+        ("keepalived", message::STOPPED | message::PROCESS_EXITED) => Some(DrillEventKind::State {
             state: "STOP".to_owned(),
         }),
         ("keepalived", _) => {
             let rest = line.text.strip_prefix(&format!("({instance}) Entering "))?;
             let state = rest.split(' ').next()?.to_owned();
-            Some(What::State { state })
+            Some(DrillEventKind::State { state })
         }
         _ => None,
     }
@@ -172,10 +189,10 @@ pub(super) fn gaps(requests: &Requests) -> Vec<Event> {
     };
     let mut found = Vec::new();
     for (index, gap) in requests.gaps.iter().enumerate() {
-        found.push(event(gap.at_ms, What::Lost));
+        found.push(event(gap.at_ms, DrillEventKind::Lost));
         // A gap that is still open at the end has no answer.
         if requests.recovered || index + 1 < requests.gaps.len() {
-            found.push(event(gap.at_ms + gap.length_ms, What::Answered));
+            found.push(event(gap.at_ms + gap.length_ms, DrillEventKind::Answered));
         }
     }
     found

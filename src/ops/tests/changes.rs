@@ -149,7 +149,10 @@ async fn an_apply_tells_each_event_as_it_happens_and_ends_with_its_report() {
 
 #[tokio::test]
 async fn a_change_waits_for_the_operator_and_ends_as_he_says() {
-    for (verb, kept) in [(SettleVerb::Confirm, true), (SettleVerb::Cancel, false)] {
+    for (verb, kept) in [
+        (PendingAction::Confirm, true),
+        (PendingAction::Cancel, false),
+    ] {
         let world = World::live().await;
         world.edit("listen: [80]", "listen: [80, 8080]");
         let events = lines();
@@ -179,8 +182,8 @@ async fn a_change_waits_for_the_operator_and_ends_as_he_says() {
         .await
         .unwrap();
         let ended = match report.end {
-            SettleEnd::AllNew => true,
-            SettleEnd::AllOld => false,
+            SettleEnd::Committed => true,
+            SettleEnd::RolledBack => false,
             other => panic!("{other:?}"),
         };
         assert_eq!(ended, kept);

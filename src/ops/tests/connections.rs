@@ -80,12 +80,12 @@ const VERBS: [Verb; 13] = [
     Verb {
         name: "confirm",
         prepare: |_| (),
-        run: |world| Box::pin(settle_waiting(world, SettleVerb::Confirm)),
+        run: |world| Box::pin(settle_waiting(world, PendingAction::Confirm)),
     },
     Verb {
         name: "cancel",
         prepare: |_| (),
-        run: |world| Box::pin(settle_waiting(world, SettleVerb::Cancel)),
+        run: |world| Box::pin(settle_waiting(world, PendingAction::Cancel)),
     },
     Verb {
         name: "status",
@@ -150,7 +150,7 @@ async fn change(
     ops::apply(&world.selection, &world.access, request).await
 }
 
-async fn settle_waiting(world: &World, verb: SettleVerb) {
+async fn settle_waiting(world: &World, verb: PendingAction) {
     let events = lines();
     let request = SettleRequest {
         verb,

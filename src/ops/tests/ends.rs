@@ -6,7 +6,7 @@ use super::*;
 use crate::cli::Exit;
 use crate::ops;
 use crate::remote::fake::{Fault, Planned};
-use crate::view::{Complaint, Format, Locks, Show, Ui};
+use crate::view::{ErrorReport, Format, Locks, Show, Ui};
 
 #[derive(Debug, Clone, Copy)]
 enum Verb {
@@ -14,7 +14,7 @@ enum Verb {
     Apply,
     ApplyManual,
     Rollback(u64),
-    Settle(SettleVerb),
+    Settle(PendingAction),
     Locks,
     BreakLocks { force: bool },
 }
@@ -235,7 +235,7 @@ const CASES: &[Case] = &[
     Case {
         name: "nothing to confirm",
         prepare: |_| (),
-        verb: Verb::Settle(SettleVerb::Confirm),
+        verb: Verb::Settle(PendingAction::Confirm),
         exit: Exit::Done,
         says: &[("/outcome/result", "nothing_under_way")],
         is_untouched: true,
@@ -243,7 +243,7 @@ const CASES: &[Case] = &[
     Case {
         name: "nothing to confirm on half a cluster",
         prepare: GONE,
-        verb: Verb::Settle(SettleVerb::Confirm),
+        verb: Verb::Settle(PendingAction::Confirm),
         exit: Exit::Unchanged,
         says: &[("/error/nodes/0", "lb3")],
         is_untouched: true,
@@ -259,7 +259,7 @@ fn document<T: Show>(verb: &'static str, exit: Exit, report: &T) -> (Exit, Value
 
 fn refusal(verb: &'static str, error: &OpsError) -> (Exit, Value) {
     let (ui, exit) = (Ui::captured(Format::Json), Exit::of_error(error));
-    ui.fail(verb, &Complaint::of_ops(error), exit.code());
+    ui.fail(verb, &ErrorReport::of_ops(error), exit.code());
     // The document follows the text for humans.
     let printed = ui.what_was_captured();
     let begins = printed.lines().take_while(|line| !line.starts_with('{'));
@@ -380,7 +380,7 @@ async fn every_verb_ends_as_its_document_and_its_exit_code_say() {
 /// A change pending confirmation ends as the operator says, even if some node does not answer.
 #[tokio::test]
 async fn a_change_that_waits_is_ended_where_its_nodes_can_be_asked() {
-    use SettleVerb::{Cancel, Confirm};
+    use PendingAction::{Cancel, Confirm};
     let world = World::live().await;
     world.edit("listen: [80]", "listen: [80, 8080]");
     Verb::ApplyManual.run(&world).await;

@@ -18,7 +18,7 @@ use super::{
     RollbackRequest, Selection, SettleEnd, SettleRequest, Transport,
 };
 use crate::agent::{Client, Reach, ReachQuestion, Viewpoint};
-use crate::apply::{ApplyResult, Confirmation, Event, SettleVerb};
+use crate::apply::{ApplyResult, Confirmation, Event, PendingAction};
 use crate::model::NodeName;
 use crate::remote::fake::{FakeCluster, FakeHost, hardware};
 use printed::{apply, lines, lock_break, lock_show, plan, rollback, settle, status};

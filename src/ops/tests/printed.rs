@@ -5,14 +5,14 @@ use crate::ops::{
     self, Access, ApplyReport, ApplyRequest, Events, LockBreakRequest, LockReport, OpsError,
     PlanReport, RollbackRequest, Selection, SettleReport, SettleRequest, Stamped, StatusReport,
 };
-use crate::view::{BrokenLocks, Complaint, Format, Locks, PlanDetail, Planned, Show, Ui};
+use crate::view::{BrokenLocks, ErrorReport, Format, Locks, PlanDetail, Planned, Show, Ui};
 
 fn print<T: Show>(verb: &'static str, report: &Result<T, &OpsError>) {
     for format in [Format::Json, Format::Ndjson] {
         let ui = Ui::captured(format);
         match report {
             Ok(report) => ui.show(verb, 0, report),
-            Err(error) => ui.fail(verb, &Complaint::of_ops(error), 1),
+            Err(error) => ui.fail(verb, &ErrorReport::of_ops(error), 1),
         }
         assert!(ui.what_was_captured().contains(verb));
     }

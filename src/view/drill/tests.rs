@@ -3,7 +3,7 @@
 use super::junit::junit;
 use super::page::html;
 use super::table::report_text;
-use crate::drill::{Comparison, DrillReport, Violation, What, samples};
+use crate::drill::{Comparison, DrillEventKind, DrillReport, Violation, samples};
 use crate::view::samples::{coloured, plain};
 
 /// Runs of two drills that fail: over budget, two owners, and not recovered.
@@ -122,13 +122,13 @@ fn hostile() -> DrillReport {
         why: HOSTILE.to_owned(),
     });
     for what in [
-        What::Fault {
+        DrillEventKind::Fault {
             name: HOSTILE.to_owned(),
         },
-        What::State {
+        DrillEventKind::State {
             state: HOSTILE.to_owned(),
         },
-        What::Log {
+        DrillEventKind::Log {
             unit: HOSTILE.to_owned(),
             line: HOSTILE.to_owned(),
         },

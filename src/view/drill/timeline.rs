@@ -1,6 +1,6 @@
 //! One run as a drawing: a lane per node, the requests that clients lost, and the events.
 
-use crate::drill::{DrillReport, DrillRun, Span, What};
+use crate::drill::{DrillEventKind, DrillReport, DrillRun, Span};
 use crate::model::NodeName;
 
 use super::markup::{Element, el};
@@ -37,7 +37,9 @@ impl View {
     /// A close-up from the fault to the recovery. `None` unless the run is much longer than that.
     pub(super) fn close(run: &DrillRun) -> Option<Self> {
         let taken = run.timeline.iter().find(|event| {
-            event.at_ms > 0.0 && event.what == What::Owns && event.node.as_ref() != Some(&run.from)
+            event.at_ms > 0.0
+                && event.what == DrillEventKind::Owns
+                && event.node.as_ref() != Some(&run.from)
         });
         let back = run.new.gaps.first().map(|gap| gap.at_ms + gap.length_ms);
         let phases = run
@@ -261,7 +263,7 @@ impl Layout<'_> {
         let mut drawn = Vec::new();
         let mut free = LEFT;
         for event in &self.run.timeline {
-            let What::State { state } = &event.what else {
+            let DrillEventKind::State { state } = &event.what else {
                 continue;
             };
             if event.node.as_ref() != Some(node) || !self.view.shows(event.at_ms) {
@@ -286,7 +288,7 @@ impl Layout<'_> {
         let mut drawn = Vec::new();
         for event in &self.run.timeline {
             let taker = event.node.as_ref().and_then(index);
-            if event.what != What::Owns || taker == owner || taker.is_none() {
+            if event.what != DrillEventKind::Owns || taker == owner || taker.is_none() {
                 continue;
             }
             if let (Some(from), Some(to), true) = (owner, taker, self.view.shows(event.at_ms)) {
@@ -312,8 +314,8 @@ impl Layout<'_> {
         let mut free = 0.0;
         for event in &self.run.timeline {
             let (class, name, sign) = match event.what {
-                What::Fault { .. } => ("fault", "fault", "▼"),
-                What::Healed => ("healed", "healed", "▲"),
+                DrillEventKind::Fault { .. } => ("fault", "fault", "▼"),
+                DrillEventKind::Healed => ("healed", "healed", "▲"),
                 _ => continue,
             };
             if !self.view.shows(event.at_ms) {

@@ -1,7 +1,8 @@
 //! Wording of figures and violations, shared by all output formats.
 
 use crate::drill::{
-    Against, DrillRun, DrillStats, MACHINES_OWN_MS, Trend, Verdict, Violation, What,
+    DrillEventKind, DrillRun, DrillStats, MEASUREMENT_OVERHEAD_MS, PredictionResult, Trend,
+    Verdict, Violation,
 };
 
 use crate::view::text::{and, count};
@@ -89,9 +90,9 @@ pub(super) fn verdict(verdict: Verdict, budget_ms: Option<f64>) -> &'static str 
 pub(super) fn predicted(stats: &DrillStats) -> Option<String> {
     let range = stats.predicted?;
     let came = match stats.against? {
-        Against::Within => "as predicted",
-        Against::Sooner => "sooner than predicted",
-        Against::Later => "later than predicted",
+        PredictionResult::Within => "as predicted",
+        PredictionResult::Sooner => "sooner than predicted",
+        PredictionResult::Later => "later than predicted",
     };
     let (earliest, latest) = (
         milliseconds(range.earliest_ms),
@@ -106,7 +107,7 @@ pub(super) fn predicted(stats: &DrillStats) -> Option<String> {
     };
     Some(format!(
         "{came} ({range}, plus up to {} beyond the timers)",
-        exactly(MACHINES_OWN_MS)
+        exactly(MEASUREMENT_OVERHEAD_MS)
     ))
 }
 
@@ -184,22 +185,24 @@ pub(super) fn way(run: &DrillRun) -> String {
     }
 }
 
-pub(super) fn event(what: &What) -> String {
+pub(super) fn event(what: &DrillEventKind) -> String {
     match what {
-        What::Fault { name } => format!("fault: {name}"),
-        What::Healed => "the fault ended".to_owned(),
-        What::Owns => "has the VIP".to_owned(),
-        What::Released => "no longer has the VIP".to_owned(),
-        What::State { state } => format!("keepalived: {state}"),
-        What::Serves => "nginx answers".to_owned(),
-        What::Silent => "nginx does not answer".to_owned(),
-        What::Cut => "cannot be reached".to_owned(),
-        What::Joined => "can be reached".to_owned(),
-        What::Announced { owner: Some(owner) } => format!("neighbours know {owner} as owner"),
-        What::Announced { owner: None } => "neighbours know another owner".to_owned(),
-        What::Log { unit, line } => format!("{unit}: {line}"),
-        What::Lost => "requests are lost".to_owned(),
-        What::Answered => "requests are answered".to_owned(),
+        DrillEventKind::Fault { name } => format!("fault: {name}"),
+        DrillEventKind::Healed => "the fault ended".to_owned(),
+        DrillEventKind::Owns => "has the VIP".to_owned(),
+        DrillEventKind::Released => "no longer has the VIP".to_owned(),
+        DrillEventKind::State { state } => format!("keepalived: {state}"),
+        DrillEventKind::Serves => "nginx answers".to_owned(),
+        DrillEventKind::Silent => "nginx does not answer".to_owned(),
+        DrillEventKind::Cut => "cannot be reached".to_owned(),
+        DrillEventKind::Joined => "can be reached".to_owned(),
+        DrillEventKind::Announced { owner: Some(owner) } => {
+            format!("neighbours know {owner} as owner")
+        }
+        DrillEventKind::Announced { owner: None } => "neighbours know another owner".to_owned(),
+        DrillEventKind::Log { unit, line } => format!("{unit}: {line}"),
+        DrillEventKind::Lost => "requests are lost".to_owned(),
+        DrillEventKind::Answered => "requests are answered".to_owned(),
     }
 }
 

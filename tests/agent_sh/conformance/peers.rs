@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
 
-use hactl::agent::{PeerKey, PeerSide, sha256_hex};
+use hactl::agent::{PeerCredentials, PeerKey, sha256_hex};
 
 use crate::host_model::Answer;
 use crate::scene::TX;
@@ -73,8 +73,8 @@ pub(super) fn ask(world: &World) -> Option<Answer> {
 }
 
 /// This host's credentials for its peers.
-pub(super) fn own_side() -> PeerSide {
-    PeerSide {
+pub(super) fn own_side() -> PeerCredentials {
+    PeerCredentials {
         key: PeerKey::random().unwrap(),
         address: OWN_ADDRESS.parse().unwrap(),
     }

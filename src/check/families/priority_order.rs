@@ -96,7 +96,7 @@ fn weighted(cluster: &Cluster, findings: &mut Vec<Finding>) {
             continue;
         };
         let spread = highest.get() - lowest.get();
-        if number.unsigned_abs() > u16::from(spread) || instance.ladder.len() < 2 {
+        if number.unsigned_abs() > u16::from(spread) || instance.priority_order.len() < 2 {
             continue;
         }
         let message = format!(
@@ -116,7 +116,12 @@ fn weighted(cluster: &Cluster, findings: &mut Vec<Finding>) {
 
 /// The lowest and the highest priority of `instance`.
 fn ends(instance: &VrrpInstance) -> Option<(Priority, Priority)> {
-    let priorities = || instance.ladder.iter().map(|(_, priority)| *priority);
+    let priorities = || {
+        instance
+            .priority_order
+            .iter()
+            .map(|(_, priority)| *priority)
+    };
     Some((priorities().min()?, priorities().max()?))
 }
 
@@ -128,7 +133,7 @@ fn same_priority(cluster: &Cluster, findings: &mut Vec<Finding>) {
 
 fn equals(index: usize, instance: &VrrpInstance, findings: &mut Vec<Finding>) {
     let mut by_priority: BTreeMap<Priority, Vec<&str>> = BTreeMap::new();
-    for (name, priority) in &instance.ladder {
+    for (name, priority) in &instance.priority_order {
         by_priority
             .entry(*priority)
             .or_default()

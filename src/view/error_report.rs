@@ -21,7 +21,7 @@ use super::findings::{findings_text, inventory_errors_text};
 
 /// An error as the user sees it.
 #[derive(Debug, Clone, Default)]
-pub struct Complaint {
+pub struct ErrorReport {
     nodes: Vec<NodeName>,
     /// The names under which its hints refer to the host.
     names: Vec<String>,
@@ -42,7 +42,7 @@ enum Mistakes {
     Findings(Vec<Finding>, Source),
 }
 
-impl Complaint {
+impl ErrorReport {
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -255,15 +255,15 @@ impl Complaint {
 }
 
 /// Merges the same error of several nodes into one.
-pub(super) fn merged(complaints: Vec<Complaint>) -> Vec<Complaint> {
-    let general_helps = |complaint: &Complaint| -> Vec<String> {
+pub(super) fn merged(complaints: Vec<ErrorReport>) -> Vec<ErrorReport> {
+    let general_helps = |complaint: &ErrorReport| -> Vec<String> {
         let helps = complaint.helps.iter();
         helps.map(|help| general(help, &complaint.names)).collect()
     };
-    let mut merged: Vec<Complaint> = Vec::new();
+    let mut merged: Vec<ErrorReport> = Vec::new();
     for complaint in complaints {
         let helps = general_helps(&complaint);
-        let is_same = |other: &&mut Complaint| {
+        let is_same = |other: &&mut ErrorReport| {
             !complaint.nodes.is_empty()
                 && other.message == complaint.message
                 && other.details == complaint.details

@@ -12,7 +12,7 @@ use crate::model::{Cluster, NodeName};
 use crate::remote::Connector;
 
 /// Open connections, and what was observed over them.
-pub(super) struct Survey<'a> {
+pub(super) struct ClusterSnapshot<'a> {
     pub(super) connector: &'a dyn Connector,
     /// Probes VIPs from outside.
     pub(super) client: &'a dyn Client,
@@ -47,7 +47,7 @@ impl Other {
     }
 }
 
-impl Survey<'_> {
+impl ClusterSnapshot<'_> {
     /// What the hosts report, and which nodes outside the change could not be observed.
     pub(super) fn notices(&self) -> Vec<Notice> {
         let unseen = self.others.iter().filter_map(|other| match other {

@@ -1,42 +1,42 @@
-//! The side of a change that a host is on, derived from its own records in one place.
+//! How a change was decided on a host, derived from its own records in one place.
 
 use super::facts::Fact;
 use super::observation::Observation;
 use super::protocol::{Ending, Phase};
 
-/// The side of a change that a node's records put it on.
+/// How a change was decided on a node, by its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
+pub enum Decision {
     /// It has the old configuration and will keep it.
-    Old,
+    RolledBack,
     /// It has the new configuration and will keep it.
-    New,
+    Committed,
     /// It has the new configuration, unconfirmed.
-    Undecided,
+    InDoubt,
 }
 
 impl Observation {
-    /// The side of the change `tx` that this host is on, or `None` if its records do not mention
+    /// How the change `tx` was decided on this host, or `None` if its records do not mention
     /// the change.
     ///
     /// The journal comes first, since it describes the change in flight. Its phase `confirmed` is
     /// final: any later call completes the commit. Without a journal the outcome decides, which the
     /// host writes before it removes the journal. If a later outcome has replaced it, the live
     /// generation decides.
-    pub fn side_of(&self, tx: &str) -> Option<Side> {
+    pub fn decision_of(&self, tx: &str) -> Option<Decision> {
         if let Some(journal) = self.journal.as_ref().filter(|journal| journal.tx == tx) {
             return Some(if journal.phase == Phase::Confirmed {
-                Side::New
+                Decision::Committed
             } else {
-                Side::Undecided
+                Decision::InDoubt
             });
         }
         let is_live = self.recorded.as_ref().and_then(|live| live.get(Fact::Tx)) == Some(tx);
         let outcome = self.outcome.as_ref().filter(|outcome| outcome.tx == tx);
         match outcome.map(|outcome| outcome.result) {
-            _ if is_live => Some(Side::New),
-            Some(Ending::Confirmed) => Some(Side::New),
-            Some(_) => Some(Side::Old),
+            _ if is_live => Some(Decision::Committed),
+            Some(Ending::Confirmed) => Some(Decision::Committed),
+            Some(_) => Some(Decision::RolledBack),
             None => None,
         }
     }
@@ -89,45 +89,45 @@ mod tests {
 
     #[test]
     fn every_combination_of_records_has_one_side() {
-        use Side::{New, Old, Undecided};
+        use Decision::{Committed, InDoubt, RolledBack};
         let other = "another-change";
         let table = [
             // journal, outcome, live, side
-            (Some((TX, "activating")), None, other, Some(Undecided)),
-            (Some((TX, "activated")), None, other, Some(Undecided)),
-            (Some((TX, "offered")), None, other, Some(Undecided)),
-            (Some((TX, "asking")), None, other, Some(Undecided)),
-            (Some((TX, "undoing")), None, other, Some(Undecided)),
-            (Some((TX, "confirmed")), None, other, Some(New)),
+            (Some((TX, "activating")), None, other, Some(InDoubt)),
+            (Some((TX, "activated")), None, other, Some(InDoubt)),
+            (Some((TX, "offered")), None, other, Some(InDoubt)),
+            (Some((TX, "asking")), None, other, Some(InDoubt)),
+            (Some((TX, "undoing")), None, other, Some(InDoubt)),
+            (Some((TX, "confirmed")), None, other, Some(Committed)),
             // Killed after writing the outcome and before removing the journal.
             (
                 Some((TX, "confirmed")),
                 Some((TX, "confirmed")),
                 TX,
-                Some(New),
+                Some(Committed),
             ),
             (
                 Some((TX, "undoing")),
                 Some((TX, "incomplete")),
                 other,
-                Some(Undecided),
+                Some(InDoubt),
             ),
-            (None, Some((TX, "confirmed")), TX, Some(New)),
-            (None, Some((TX, "reverted")), other, Some(Old)),
-            (None, Some((TX, "expired")), other, Some(Old)),
+            (None, Some((TX, "confirmed")), TX, Some(Committed)),
+            (None, Some((TX, "reverted")), other, Some(RolledBack)),
+            (None, Some((TX, "expired")), other, Some(RolledBack)),
             // A later change was rolled back, so the live generation is still ours.
-            (None, Some((other, "reverted")), TX, Some(New)),
+            (None, Some((other, "reverted")), TX, Some(Committed)),
             (
                 Some((other, "activated")),
                 Some((TX, "confirmed")),
                 TX,
-                Some(New),
+                Some(Committed),
             ),
             (
                 Some((other, "activated")),
                 Some((TX, "reverted")),
                 other,
-                Some(Old),
+                Some(RolledBack),
             ),
             (Some((other, "activated")), None, other, None),
             (None, Some((other, "confirmed")), other, None),
@@ -135,7 +135,7 @@ mod tests {
         ];
         for (journal, outcome, live, side) in table {
             let host = host(journal, outcome, live);
-            assert_eq!(host.side_of(TX), side, "{journal:?} {outcome:?} {live}");
+            assert_eq!(host.decision_of(TX), side, "{journal:?} {outcome:?} {live}");
         }
     }
 }

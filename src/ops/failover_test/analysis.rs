@@ -3,25 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::fault::Ordered;
+use super::fault::InjectedFault;
 use super::intent::predicted;
-use super::request::DrillIntent;
-use super::timeline::{HostStory, Subject, events, gaps};
+use super::request::DrillPlan;
+use super::timeline::{HostTimeline, Subject, events, gaps};
 use crate::agent::{FaultStep, Observation, Watched, Watching};
 use crate::drill::{
-    self, Beside, Clock, ClockOffset, Drill, DrillRun, Ends, Event, HostClock, LoadLog, What,
+    self, Beside, Clock, ClockOffset, Drill, DrillEventKind, DrillRun, Ends, Event, HostClock,
+    LoadLog,
 };
 use crate::health::VipOwners;
 use crate::model::{Cluster, NodeName};
 
 /// Everything known about a run at its end.
-pub(super) struct Story<'a> {
+pub(super) struct RunAnalysis<'a> {
     pub(super) cluster: &'a Cluster,
     /// Every node before the first drill.
     pub(super) before: &'a [Observation],
     /// Boot ID of every node before this run.
     pub(super) boots: &'a BTreeMap<NodeName, String>,
-    pub(super) intent: &'a DrillIntent,
+    pub(super) intent: &'a DrillPlan,
     pub(super) repeat: u32,
     pub(super) from: NodeName,
     pub(super) node: NodeName,
@@ -32,17 +33,17 @@ pub(super) struct Story<'a> {
     pub(super) log: LoadLog,
     /// When the watching ended, by `clock`.
     pub(super) end: Duration,
-    pub(super) faulted: Faulted,
+    pub(super) faulted: FaultResult,
 }
 
 /// The faults, and the state that they left.
-pub(super) struct Faulted {
-    pub(super) ordered: Vec<Ordered>,
+pub(super) struct FaultResult {
+    pub(super) ordered: Vec<InjectedFault>,
     pub(super) seen: Vec<Option<Observation>>,
     pub(super) is_healthy: bool,
 }
 
-impl Story<'_> {
+impl RunAnalysis<'_> {
     /// Assembles the record.
     pub(super) fn run(&self) -> DrillRun {
         let intent = self.intent;
@@ -136,11 +137,11 @@ impl Story<'_> {
         let own = |event: &&Event| event.node.as_ref() == Some(&self.node) && event.at_ms > 0.0;
         let mut own = timeline.iter().filter(own);
         let back = match self.intent.drill {
-            Drill::PowerOff => own.find(|event| event.what == What::Joined),
-            Drill::KeepalivedKill => {
-                own.find(|event| matches!(&event.what, What::State { state } if state == "BACKUP"))
-            }
-            _ => own.rfind(|event| event.what == What::Serves),
+            Drill::PowerOff => own.find(|event| event.what == DrillEventKind::Joined),
+            Drill::KeepalivedKill => own.find(
+                |event| matches!(&event.what, DrillEventKind::State { state } if state == "BACKUP"),
+            ),
+            _ => own.rfind(|event| event.what == DrillEventKind::Serves),
         };
         back.map(|event| event.at_ms)
     }
@@ -154,17 +155,22 @@ impl Story<'_> {
                 node: Some(fault.node.clone()),
                 what,
             };
-            let name = || What::Fault {
+            let name = || DrillEventKind::Fault {
                 name: self.intent.drill.spec().fault().to_owned(),
             };
             if self.intent.drill == Drill::PowerOff {
-                let all = [name(), What::Cut, What::Silent, What::Released];
+                let all = [
+                    name(),
+                    DrillEventKind::Cut,
+                    DrillEventKind::Silent,
+                    DrillEventKind::Released,
+                ];
                 found.extend(all.map(|what| event(0.0, what)));
                 let back = self
                     .rebooted(&fault.node, zero)
                     .zip(self.clocks.get(&fault.node));
                 let back = back.map(|(at, clock)| (clock.to_operator(at) - zero) * 1000.0);
-                found.extend(back.map(|at_ms| event(at_ms, What::Healed)));
+                found.extend(back.map(|at_ms| event(at_ms, DrillEventKind::Healed)));
                 continue;
             }
             let Some(clock) = self.clocks.get(&fault.node) else {
@@ -175,10 +181,10 @@ impl Story<'_> {
                 let at_ms = (clock.to_operator(step.at) - zero) * 1000.0;
                 match step.step {
                     FaultStep::Begun => found.push(event(at_ms, name())),
-                    FaultStep::Made if hangs => found.push(event(at_ms, What::Silent)),
+                    FaultStep::Made if hangs => found.push(event(at_ms, DrillEventKind::Silent)),
                     FaultStep::Healed => {
-                        found.push(event(at_ms, What::Healed));
-                        found.extend(hangs.then(|| event(at_ms, What::Serves)));
+                        found.push(event(at_ms, DrillEventKind::Healed));
+                        found.extend(hangs.then(|| event(at_ms, DrillEventKind::Serves)));
                     }
                     FaultStep::Made | FaultStep::Ending | FaultStep::Failed => {}
                 }
@@ -218,7 +224,7 @@ impl Story<'_> {
         };
         let nodes = self.cluster.nodes.iter();
         let stories = nodes.filter_map(|node| {
-            Some(HostStory {
+            Some(HostTimeline {
                 node: &node.name,
                 interface: &node.interface,
                 clock: *self.clocks.get(&node.name)?,

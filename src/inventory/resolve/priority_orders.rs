@@ -21,7 +21,7 @@ pub(super) type Ladder = Vec<(NodeName, Priority)>;
 
 /// The order of priorities of each VIP. Its own `priorities` are used as typed. Otherwise the priorities of the nodes,
 /// or the default ones, are assigned anew from the preferred node on, so that all VIPs use the same priorities.
-pub(super) fn ladders(
+pub(super) fn priority_orders(
     vips: &[Spanned<VipKeys>],
     keys: &ClusterKeys,
     vrrp: &VrrpSettings,
@@ -47,9 +47,9 @@ pub(super) fn ladders(
             }
         }
     }
-    let mut ladders = Vec::new();
+    let mut priority_orders = Vec::new();
     for (vip, order) in vips.iter().zip(orders) {
-        ladders.push(if let Some(own) = &vip.priorities {
+        priority_orders.push(if let Some(own) = &vip.priorities {
             own_ladder(own)
         } else {
             let named = order
@@ -58,7 +58,7 @@ pub(super) fn ladders(
             named.zip(priorities.iter().copied()).collect()
         });
     }
-    Some(ladders)
+    Some(priority_orders)
 }
 
 /// The nodes, best first, their priorities in the same order, and whether any of these was typed.
@@ -140,9 +140,9 @@ fn step(vrrp: &VrrpSettings, nodes: usize) -> i64 {
 
 fn own_ladder(own: &Pairs<NodeName, Priority>) -> Ladder {
     let pairs = own.pairs.iter();
-    let mut ladder: Ladder = pairs
+    let mut priority_order: Ladder = pairs
         .map(|(name, priority)| (name.value.clone(), priority.value))
         .collect();
-    ladder.sort_by_key(|(_, priority)| Reverse(*priority));
-    ladder
+    priority_order.sort_by_key(|(_, priority)| Reverse(*priority));
+    priority_order
 }

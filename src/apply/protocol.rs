@@ -19,14 +19,14 @@
 
 use std::collections::BTreeSet;
 
-pub use crate::agent::Side;
+pub use crate::agent::Decision;
 
 /// A node's place in the order of activation.
 pub type NodeIndex = usize;
 
 /// A command for a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Order {
+pub enum Command {
     /// Activate the staged tree on a node.
     Activate(NodeIndex),
     /// Check that every VIP has one owner.
@@ -45,7 +45,7 @@ pub enum Order {
 
 /// The result of a command, or an external event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum News {
+pub enum Reply {
     /// A node runs the new configuration, according to its own checks.
     Activated(NodeIndex),
     /// A node does not run it, or that is unknown.
@@ -74,9 +74,9 @@ pub enum News {
     Reverted(NodeIndex),
     /// A node could not be rolled back, or whether it was is unknown.
     RevertFailed(NodeIndex),
-    /// A node's answer to [`Order::Ask`].
-    Is(NodeIndex, Side),
-    /// No answer to [`Order::Ask`].
+    /// A node's answer to [`Command::Ask`].
+    Is(NodeIndex, Decision),
+    /// No answer to [`Command::Ask`].
     Silent(NodeIndex),
     /// The user wants to stop.
     Stop,
@@ -88,20 +88,20 @@ pub enum News {
 
 /// The outcome, as reported by the nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
+pub enum ProtocolResult {
     /// Every node has the new configuration.
-    AllNew,
+    Committed,
     /// Every node has the old configuration.
-    AllOld,
+    RolledBack,
     /// Nothing was decided: every active node still is, pending confirmation.
-    Waiting,
+    Pending,
     /// The nodes differ, or their state is unknown.
-    Mixed,
+    Diverged,
 }
 
 /// What this operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Wish {
+pub enum Role {
     /// Make the change, and confirm it.
     Apply,
     /// Make it, and leave its confirmation to the operator.
@@ -135,7 +135,7 @@ struct Node {
     told: bool,
     /// A request to confirm is on its way, unless it turns out that the node is unreachable.
     telling: bool,
-    side: Option<Side>,
+    side: Option<Decision>,
     revert_tried: bool,
     /// A command for it is in progress.
     busy: bool,
@@ -145,18 +145,18 @@ struct Node {
 
 impl Node {
     /// Nodes that another process has activated.
-    fn all_on(sides: &[Side]) -> Vec<Self> {
-        let node = |side: &Side| Self {
+    fn all_on(sides: &[Decision]) -> Vec<Self> {
+        let node = |side: &Decision| Self {
             touched: true,
             active: true,
-            side: (*side != Side::Undecided).then_some(*side),
+            side: (*side != Decision::InDoubt).then_some(*side),
             ..Self::default()
         };
         sides.iter().map(node).collect()
     }
 
     fn may_be_confirmed(self) -> bool {
-        self.told || self.telling || self.side == Some(Side::New)
+        self.told || self.telling || self.side == Some(Decision::Committed)
     }
 }
 
@@ -167,12 +167,12 @@ impl Node {
     reason = "each is a fact of its own about the change"
 )]
 pub struct Coordinator {
-    wish: Wish,
+    role: Role,
     batches: Vec<Vec<NodeIndex>>,
     nodes: Vec<Node>,
     phase: Phase,
     proof_under_way: bool,
-    too_late: bool,
+    confirm_by: bool,
     /// A command was sent that has to be completed.
     committed: bool,
     /// The decider has reported that it is not confirmed and never will be.
@@ -196,14 +196,14 @@ impl Coordinator {
             batch: 0,
             proving: false,
         };
-        let wish = if manual { Wish::Offer } else { Wish::Apply };
-        Self::start(wish, batches, vec![Node::default(); count], phase)
+        let role = if manual { Role::Offer } else { Role::Apply };
+        Self::start(role, batches, vec![Node::default(); count], phase)
     }
 
     /// Confirms a change of another process. `sides` are its nodes, in its order.
-    pub fn confirm_waiting(sides: &[Side]) -> Self {
+    pub fn confirm_waiting(sides: &[Decision]) -> Self {
         Self::start(
-            Wish::Confirm,
+            Role::Confirm,
             Vec::new(),
             Node::all_on(sides),
             Phase::Confirming,
@@ -212,36 +212,38 @@ impl Coordinator {
 
     /// Rolls back a change of another process, unless it turns out to be confirmed: then it is completed. `sides` are
     /// its nodes, in its order.
-    pub fn cancel(sides: &[Side]) -> Self {
-        let phase = if sides.contains(&Side::New) {
+    pub fn cancel(sides: &[Decision]) -> Self {
+        let phase = if sides.contains(&Decision::Committed) {
             Phase::Confirming
-        } else if sides.contains(&Side::Old) {
+        } else if sides.contains(&Decision::RolledBack) {
             // A node that rolled back proves that none is confirmed.
             Phase::Reverting
         } else {
             Phase::Withdrawing
         };
-        let mut operator = Self::start(Wish::Cancel, Vec::new(), Node::all_on(sides), phase);
+        let mut operator = Self::start(Role::Cancel, Vec::new(), Node::all_on(sides), phase);
         operator.committed = phase != Phase::Withdrawing;
         operator.withdrawn = phase == Phase::Reverting;
         operator
     }
 
-    fn start(wish: Wish, batches: Vec<Vec<NodeIndex>>, nodes: Vec<Node>, phase: Phase) -> Self {
-        let is_decided = |node: &Node| matches!(node.side, Some(Side::New | Side::Old));
+    fn start(role: Role, batches: Vec<Vec<NodeIndex>>, nodes: Vec<Node>, phase: Phase) -> Self {
+        let is_decided =
+            |node: &Node| matches!(node.side, Some(Decision::Committed | Decision::RolledBack));
         let phase = if !nodes.is_empty() && nodes.iter().all(is_decided) {
             Phase::Done
         } else {
             phase
         };
         Self {
-            wish,
+            role,
             batches,
-            watching: wish == Wish::Confirm && nodes.iter().any(|it| it.side == Some(Side::Old)),
+            watching: role == Role::Confirm
+                && nodes.iter().any(|it| it.side == Some(Decision::RolledBack)),
             nodes,
             phase,
             proof_under_way: false,
-            too_late: false,
+            confirm_by: false,
             committed: false,
             withdrawn: false,
             left: false,
@@ -249,36 +251,36 @@ impl Coordinator {
     }
 
     /// The verdict, once there is one.
-    pub fn verdict(&self) -> Option<Verdict> {
+    pub fn verdict(&self) -> Option<ProtocolResult> {
         if self.phase != Phase::Done {
             return None;
         }
         let is = |side| self.nodes.iter().all(|node| node.side == Some(side));
-        Some(if is(Side::New) {
-            Verdict::AllNew
-        } else if is(Side::Old) {
-            Verdict::AllOld
+        Some(if is(Decision::Committed) {
+            ProtocolResult::Committed
+        } else if is(Decision::RolledBack) {
+            ProtocolResult::RolledBack
         } else if self.left {
-            Verdict::Waiting
+            ProtocolResult::Pending
         } else {
-            Verdict::Mixed
+            ProtocolResult::Diverged
         })
     }
 
     /// True once a confirmation may have reached a node, or anything else was started that can only be completed: from
     /// then on nothing is rolled back from here.
-    pub fn is_past_return(&self) -> bool {
+    pub fn is_past_point_of_no_return(&self) -> bool {
         self.committed || self.nodes.iter().any(|node| node.may_be_confirmed())
     }
 
     /// True if a node may be confirmed, including when the decider could not be queried.
     pub fn may_be_confirmed(&self) -> bool {
-        let is_asked = matches!(self.wish, Wish::Offer | Wish::Cancel) && self.committed;
+        let is_asked = matches!(self.role, Role::Offer | Role::Cancel) && self.committed;
         is_asked && !self.withdrawn || self.nodes.iter().any(|node| node.may_be_confirmed())
     }
 
     /// The commands to carry out now. Each is returned once, and results may arrive in any order.
-    pub fn orders(&mut self) -> BTreeSet<Order> {
+    pub fn next_commands(&mut self) -> BTreeSet<Command> {
         match self.phase {
             Phase::Activating {
                 batch,
@@ -286,26 +288,26 @@ impl Coordinator {
             } => self.activate(batch),
             Phase::Activating { proving: true, .. } if !self.proof_under_way => {
                 self.proof_under_way = true;
-                [Order::Prove].into()
+                [Command::Prove].into()
             }
             Phase::Activating { .. } | Phase::Done => BTreeSet::new(),
-            Phase::Offering => self.once_at_the_first(Order::Offer(0)),
+            Phase::Offering => self.once_at_the_first(Command::Offer(0)),
             Phase::Confirming => self.confirm(),
-            Phase::Withdrawing => self.once_at_the_first(Order::Withdraw(0)),
+            Phase::Withdrawing => self.once_at_the_first(Command::Withdraw(0)),
             Phase::Reverting => self.revert(),
         }
     }
 
-    fn once_at_the_first(&mut self, order: Order) -> BTreeSet<Order> {
+    fn once_at_the_first(&mut self, command: Command) -> BTreeSet<Command> {
         if self.nodes[0].busy {
             return BTreeSet::new();
         }
         self.nodes[0].busy = true;
-        self.committed |= order == Order::Withdraw(0);
-        [order].into()
+        self.committed |= command == Command::Withdraw(0);
+        [command].into()
     }
 
-    fn activate(&mut self, batch: usize) -> BTreeSet<Order> {
+    fn activate(&mut self, batch: usize) -> BTreeSet<Command> {
         let nodes = &mut self.nodes;
         let fresh = self.batches[batch]
             .iter()
@@ -316,15 +318,18 @@ impl Coordinator {
             nodes[*index].touched = true;
             nodes[*index].busy = true;
         }
-        fresh.into_iter().map(Order::Activate).collect()
+        fresh.into_iter().map(Command::Activate).collect()
     }
 
-    fn confirm(&mut self) -> BTreeSet<Order> {
+    fn confirm(&mut self) -> BTreeSet<Command> {
         // The first node, or one that was confirmed after it.
-        let first_is_through = self.nodes.iter().any(|node| node.side == Some(Side::New));
+        let first_is_through = self
+            .nodes
+            .iter()
+            .any(|node| node.side == Some(Decision::Committed));
         let watching = self.watching;
         let open = |(index, node): (NodeIndex, &mut Node)| {
-            let is_decided = matches!(node.side, Some(Side::New | Side::Old));
+            let is_decided = matches!(node.side, Some(Decision::Committed | Decision::RolledBack));
             // Rule 3: alone, until it is answered.
             let may_go = index == 0 || first_is_through || watching;
             if node.busy || is_decided || !may_go {
@@ -332,119 +337,118 @@ impl Coordinator {
             }
             node.busy = true;
             if node.ask || watching {
-                return Some(Order::Ask(index));
+                return Some(Command::Ask(index));
             }
             node.telling = true;
-            Some(Order::Confirm(index))
+            Some(Command::Confirm(index))
         };
         self.nodes.iter_mut().enumerate().filter_map(open).collect()
     }
 
     /// Every touched node, one by one in reverse order.
-    fn revert(&mut self) -> BTreeSet<Order> {
+    fn revert(&mut self) -> BTreeSet<Command> {
         if self.nodes.iter().any(|node| node.busy) {
             return BTreeSet::new();
         }
-        let next = self
-            .nodes
-            .iter()
-            .rposition(|node| node.touched && !node.revert_tried && node.side != Some(Side::Old));
+        let next = self.nodes.iter().rposition(|node| {
+            node.touched && !node.revert_tried && node.side != Some(Decision::RolledBack)
+        });
         let Some(index) = next else {
             self.finish();
             return BTreeSet::new();
         };
         self.nodes[index].revert_tried = true;
         self.nodes[index].busy = true;
-        [Order::Revert(index)].into()
+        [Command::Revert(index)].into()
     }
 
     fn finish(&mut self) {
         for node in self.nodes.iter_mut().filter(|node| !node.touched) {
             // A node that was never told to change has not changed.
-            node.side = Some(Side::Old);
+            node.side = Some(Decision::RolledBack);
         }
         self.phase = Phase::Done;
     }
 
     /// Handles an event.
-    pub fn hear(&mut self, news: News) {
-        match news {
-            News::Activated(index) => {
+    pub fn on_reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::Activated(index) => {
                 self.nodes[index].busy = false;
                 self.nodes[index].active = true;
                 self.step_forward();
             }
-            News::ActivationFailed(index) => {
+            Reply::ActivationFailed(index) => {
                 self.nodes[index].busy = false;
-                self.turn_back();
+                self.begin_rollback();
             }
-            News::Proved => {
+            Reply::Proved => {
                 self.proof_under_way = false;
                 self.next_batch();
             }
-            News::NotProved => {
+            Reply::NotProved => {
                 self.proof_under_way = false;
-                self.turn_back();
+                self.begin_rollback();
             }
-            News::Confirmed(index) => {
-                self.was_told(index);
-                self.decided(index, Side::New);
+            Reply::Confirmed(index) => {
+                self.mark_sent(index);
+                self.decided(index, Decision::Committed);
             }
-            News::Refused(index) => self.refused(index),
-            News::ConfirmationLost(index) => {
-                self.was_told(index);
+            Reply::Refused(index) => self.refused(index),
+            Reply::ConfirmationLost(index) => {
+                self.mark_sent(index);
                 self.nodes[index].ask = true;
             }
-            News::Unreachable(index) => {
+            Reply::Unreachable(index) => {
                 self.nodes[index].busy = false;
                 self.nodes[index].telling = false;
-                if self.phase == Phase::Confirming && !self.is_past_return() {
-                    self.turn_back();
+                if self.phase == Phase::Confirming && !self.is_past_point_of_no_return() {
+                    self.begin_rollback();
                 }
             }
-            News::Offered(index) => {
+            Reply::Offered(index) => {
                 self.nodes[index].busy = false;
                 if self.phase == Phase::Offering {
-                    self.leave();
+                    self.leave_pending();
                 }
             }
-            News::OfferFailed(index) => {
+            Reply::OfferFailed(index) => {
                 self.nodes[index].busy = false;
                 if self.phase == Phase::Offering {
                     self.phase = Phase::Withdrawing;
                 }
             }
-            News::Withdrawn(index) => {
+            Reply::Withdrawn(index) => {
                 self.nodes[index].busy = false;
                 if self.phase == Phase::Withdrawing {
                     self.withdrawn = true;
                     self.phase = Phase::Reverting;
                 }
             }
-            News::Reverted(index) => {
+            Reply::Reverted(index) => {
                 self.nodes[index].busy = false;
-                self.nodes[index].side = Some(Side::Old);
+                self.nodes[index].side = Some(Decision::RolledBack);
             }
-            News::WithdrawalLost(index) | News::RevertFailed(index) | News::Silent(index) => {
+            Reply::WithdrawalLost(index) | Reply::RevertFailed(index) | Reply::Silent(index) => {
                 self.nodes[index].busy = false;
             }
-            News::Is(index, side) => self.told(index, side),
-            News::Stop => {
-                if !self.is_past_return() {
-                    self.turn_back();
+            Reply::Is(index, side) => self.on_query(index, side),
+            Reply::Stop => {
+                if !self.is_past_point_of_no_return() {
+                    self.begin_rollback();
                 }
             }
-            News::TooLate => {
-                self.too_late = true;
-                if !self.is_past_return() {
-                    self.turn_back();
+            Reply::TooLate => {
+                self.confirm_by = true;
+                if !self.is_past_point_of_no_return() {
+                    self.begin_rollback();
                 }
             }
-            News::GaveUp => self.phase = Phase::Done,
+            Reply::GaveUp => self.phase = Phase::Done,
         }
     }
 
-    fn was_told(&mut self, index: NodeIndex) {
+    fn mark_sent(&mut self, index: NodeIndex) {
         let node = &mut self.nodes[index];
         (node.busy, node.telling, node.told) = (false, false, true);
     }
@@ -478,7 +482,7 @@ impl Coordinator {
                     batch: batch + 1,
                     proving: false,
                 }
-            } else if self.wish == Wish::Offer {
+            } else if self.role == Role::Offer {
                 Phase::Offering
             } else {
                 Phase::Confirming
@@ -486,22 +490,22 @@ impl Coordinator {
         }
     }
 
-    fn turn_back(&mut self) {
-        match (self.phase, self.wish) {
+    fn begin_rollback(&mut self) {
+        match (self.phase, self.role) {
             (Phase::Done, _) => {}
             // An operator who only confirms rolls nothing back.
-            (_, Wish::Confirm) if !self.watching => self.leave(),
-            (_, Wish::Confirm) => {}
+            (_, Role::Confirm) if !self.watching => self.leave_pending(),
+            (_, Role::Confirm) => {}
             // It may already be confirmed, or is about to be.
             (Phase::Offering, _) => self.phase = Phase::Withdrawing,
-            (Phase::Withdrawing, Wish::Cancel) if !self.committed => self.leave(),
+            (Phase::Withdrawing, Role::Cancel) if !self.committed => self.leave_pending(),
             (Phase::Withdrawing, _) => {}
             _ => self.phase = Phase::Reverting,
         }
     }
 
     /// Ends with everything left as it is.
-    fn leave(&mut self) {
+    fn leave_pending(&mut self) {
         self.left = true;
         self.phase = Phase::Done;
     }
@@ -511,7 +515,7 @@ impl Coordinator {
         self.watching = true;
     }
 
-    fn decided(&mut self, index: NodeIndex, side: Side) {
+    fn decided(&mut self, index: NodeIndex, side: Decision) {
         self.nodes[index].busy = false;
         self.nodes[index].side = Some(side);
         let others = self
@@ -520,20 +524,20 @@ impl Coordinator {
             .enumerate()
             .filter(|(other, _)| *other != index);
         let none_else_can_be = others.clone().all(|(_, node)| !node.may_be_confirmed());
-        match (self.phase, side, self.wish) {
+        match (self.phase, side, self.role) {
             // Another operator has confirmed it, so it is completed.
-            (Phase::Withdrawing, Side::New, _) => self.phase = Phase::Confirming,
-            (Phase::Confirming, Side::Old, Wish::Confirm) => self.watch(),
-            (Phase::Confirming, Side::Old, _) if none_else_can_be => {
+            (Phase::Withdrawing, Decision::Committed, _) => self.phase = Phase::Confirming,
+            (Phase::Confirming, Decision::RolledBack, Role::Confirm) => self.watch(),
+            (Phase::Confirming, Decision::RolledBack, _) if none_else_can_be => {
                 // It was the only node that could have been confirmed, and was not.
-                return self.turn_back();
+                return self.begin_rollback();
             }
             _ => {}
         }
         if self
             .nodes
             .iter()
-            .all(|node| matches!(node.side, Some(Side::New | Side::Old)))
+            .all(|node| matches!(node.side, Some(Decision::Committed | Decision::RolledBack)))
         {
             self.phase = Phase::Done;
         }
@@ -542,7 +546,7 @@ impl Coordinator {
     /// A node whose time is up decides with its peers. Only if none of them can have been confirmed is it certain that
     /// they will roll back, and then doing so now is faster.
     fn refused(&mut self, index: NodeIndex) {
-        self.was_told(index);
+        self.mark_sent(index);
         self.nodes[index].ask = true;
         let others = self
             .nodes
@@ -550,20 +554,20 @@ impl Coordinator {
             .enumerate()
             .filter(|(other, _)| *other != index);
         let none_can_be = others.clone().all(|(_, node)| !node.may_be_confirmed());
-        match self.wish {
-            Wish::Confirm if none_can_be => self.watch(),
-            _ if none_can_be => self.turn_back(),
+        match self.role {
+            Role::Confirm if none_can_be => self.watch(),
+            _ if none_can_be => self.begin_rollback(),
             _ => {}
         }
     }
 
-    fn told(&mut self, index: NodeIndex, side: Side) {
+    fn on_query(&mut self, index: NodeIndex, side: Decision) {
         match side {
-            Side::New | Side::Old => self.decided(index, side),
-            Side::Undecided => {
+            Decision::Committed | Decision::RolledBack => self.decided(index, side),
+            Decision::InDoubt => {
                 self.nodes[index].busy = false;
                 // It has not received the confirmation. Send it again, while there is time.
-                self.nodes[index].ask = self.too_late || self.watching;
+                self.nodes[index].ask = self.confirm_by || self.watching;
             }
         }
     }
@@ -576,11 +580,14 @@ mod tests {
     fn run_to_confirming(count: usize) -> Coordinator {
         let mut coordinator = Coordinator::new(count, false, false);
         for index in 0..count {
-            assert_eq!(coordinator.orders(), [Order::Activate(index)].into());
-            assert_eq!(coordinator.orders(), [].into());
-            coordinator.hear(News::Activated(index));
-            assert_eq!(coordinator.orders(), [Order::Prove].into());
-            coordinator.hear(News::Proved);
+            assert_eq!(
+                coordinator.next_commands(),
+                [Command::Activate(index)].into()
+            );
+            assert_eq!(coordinator.next_commands(), [].into());
+            coordinator.on_reply(Reply::Activated(index));
+            assert_eq!(coordinator.next_commands(), [Command::Prove].into());
+            coordinator.on_reply(Reply::Proved);
         }
         coordinator
     }
@@ -588,61 +595,61 @@ mod tests {
     #[test]
     fn the_first_confirmation_goes_out_alone() {
         let mut coordinator = run_to_confirming(3);
-        assert_eq!(coordinator.orders(), [Order::Confirm(0)].into());
-        assert_eq!(coordinator.orders(), [].into());
-        coordinator.hear(News::Confirmed(0));
+        assert_eq!(coordinator.next_commands(), [Command::Confirm(0)].into());
+        assert_eq!(coordinator.next_commands(), [].into());
+        coordinator.on_reply(Reply::Confirmed(0));
         assert_eq!(
-            coordinator.orders(),
-            [Order::Confirm(1), Order::Confirm(2)].into()
+            coordinator.next_commands(),
+            [Command::Confirm(1), Command::Confirm(2)].into()
         );
-        coordinator.hear(News::Confirmed(2));
-        coordinator.hear(News::Confirmed(1));
-        assert_eq!(coordinator.verdict(), Some(Verdict::AllNew));
+        coordinator.on_reply(Reply::Confirmed(2));
+        coordinator.on_reply(Reply::Confirmed(1));
+        assert_eq!(coordinator.verdict(), Some(ProtocolResult::Committed));
     }
 
     #[test]
     fn a_failed_activation_reverts_in_reverse_and_tries_every_node() {
         let mut coordinator = Coordinator::new(3, false, false);
         for index in 0..2 {
-            coordinator.orders();
-            coordinator.hear(if index == 0 {
-                News::Activated(0)
+            coordinator.next_commands();
+            coordinator.on_reply(if index == 0 {
+                Reply::Activated(0)
             } else {
-                News::ActivationFailed(1)
+                Reply::ActivationFailed(1)
             });
             if index == 0 {
-                coordinator.orders();
-                coordinator.hear(News::Proved);
+                coordinator.next_commands();
+                coordinator.on_reply(Reply::Proved);
             }
         }
-        assert_eq!(coordinator.orders(), [Order::Revert(1)].into());
-        coordinator.hear(News::RevertFailed(1));
-        assert_eq!(coordinator.orders(), [Order::Revert(0)].into());
-        coordinator.hear(News::Reverted(0));
-        assert_eq!(coordinator.orders(), [].into());
-        assert_eq!(coordinator.verdict(), Some(Verdict::Mixed));
+        assert_eq!(coordinator.next_commands(), [Command::Revert(1)].into());
+        coordinator.on_reply(Reply::RevertFailed(1));
+        assert_eq!(coordinator.next_commands(), [Command::Revert(0)].into());
+        coordinator.on_reply(Reply::Reverted(0));
+        assert_eq!(coordinator.next_commands(), [].into());
+        assert_eq!(coordinator.verdict(), Some(ProtocolResult::Diverged));
     }
 
     #[test]
     fn a_lost_confirmation_is_asked_for_and_never_reverted() {
         let mut coordinator = run_to_confirming(2);
-        coordinator.orders();
-        coordinator.hear(News::ConfirmationLost(0));
-        coordinator.hear(News::Stop);
-        assert_eq!(coordinator.orders(), [Order::Ask(0)].into());
-        coordinator.hear(News::Is(0, Side::Undecided));
-        assert_eq!(coordinator.orders(), [Order::Confirm(0)].into());
-        coordinator.hear(News::Confirmed(0));
-        assert_eq!(coordinator.orders(), [Order::Confirm(1)].into());
+        coordinator.next_commands();
+        coordinator.on_reply(Reply::ConfirmationLost(0));
+        coordinator.on_reply(Reply::Stop);
+        assert_eq!(coordinator.next_commands(), [Command::Ask(0)].into());
+        coordinator.on_reply(Reply::Is(0, Decision::InDoubt));
+        assert_eq!(coordinator.next_commands(), [Command::Confirm(0)].into());
+        coordinator.on_reply(Reply::Confirmed(0));
+        assert_eq!(coordinator.next_commands(), [Command::Confirm(1)].into());
     }
 
     #[test]
     fn stopping_before_the_first_confirmation_goes_back() {
         let mut coordinator = run_to_confirming(1);
-        coordinator.hear(News::Stop);
-        assert_eq!(coordinator.orders(), [Order::Revert(0)].into());
-        coordinator.hear(News::Reverted(0));
-        coordinator.orders();
-        assert_eq!(coordinator.verdict(), Some(Verdict::AllOld));
+        coordinator.on_reply(Reply::Stop);
+        assert_eq!(coordinator.next_commands(), [Command::Revert(0)].into());
+        coordinator.on_reply(Reply::Reverted(0));
+        coordinator.next_commands();
+        assert_eq!(coordinator.verdict(), Some(ProtocolResult::RolledBack));
     }
 }

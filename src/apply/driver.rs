@@ -9,25 +9,25 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::commit::{Coordinator, News, NodeIndex, Order, Verdict};
 use super::event::{Event, Step};
-use super::orders::{Hands, Told};
+use super::executor::{CommandExecutor, CommandOutcome};
 use super::outcome::{Failure, FailureCause};
+use super::protocol::{Command, Coordinator, NodeIndex, ProtocolResult, Reply};
 use super::session::Session;
 use crate::agent::{Cause, Deadline, Reason};
 
 /// Points in time after which less can be done.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moments {
+pub(super) struct Deadlines {
     /// No confirmation is started after this: the hosts' timers are about to fire.
-    pub(super) too_late: Instant,
+    pub(super) confirm_by: Instant,
     /// What is undecided then stays so.
-    pub(super) gave_up: Instant,
+    pub(super) give_up_at: Instant,
 }
 
 /// The result of a protocol run.
-pub(super) struct Conducted {
-    pub(super) verdict: Verdict,
+pub(super) struct ProtocolRun {
+    pub(super) verdict: ProtocolResult,
     /// The first step that failed, with all failures in it.
     pub(super) failure: Option<Failure>,
     /// Nodes that could not be rolled back, with their errors.
@@ -41,15 +41,15 @@ pub(super) struct Conducted {
 }
 
 /// Runs until the coordinator has a verdict. A node that is rolled back is given `why`, unless a step failed.
-pub(super) async fn conduct(
-    hands: &Hands<'_>,
+pub(super) async fn run_protocol(
+    executor: &CommandExecutor<'_>,
     mut coordinator: Coordinator,
-    moments: Moments,
+    deadlines: Deadlines,
     why: &Reason,
-) -> Conducted {
-    let session = hands.session;
-    let mut end = Conducted {
-        verdict: Verdict::Mixed,
+) -> ProtocolRun {
+    let session = executor.session;
+    let mut end = ProtocolRun {
+        verdict: ProtocolResult::Diverged,
         failure: None,
         not_undone: BTreeMap::new(),
         is_unsure: false,
@@ -57,10 +57,10 @@ pub(super) async fn conduct(
         waits: None,
     };
     let mut is_late = false;
-    let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Told> + Send + '_>>> =
+    let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = CommandOutcome> + Send + '_>>> =
         FuturesUnordered::new();
     end.verdict = loop {
-        for order in coordinator.orders() {
+        for command in coordinator.next_commands() {
             let why = end.failure.as_ref().map_or_else(
                 || {
                     if is_late {
@@ -74,10 +74,10 @@ pub(super) async fn conduct(
                 },
                 |failure| Reason::failed(format!("the {} step failed", failure.step.name())),
             );
-            if let Order::Activate(index) = order {
+            if let Command::Activate(index) = command {
                 end.touched.insert(index);
             }
-            under_way.push(Box::pin(hands.carry_out(order, why)));
+            under_way.push(Box::pin(executor.execute(command, why)));
         }
         if let Some(verdict) = coordinator.verdict() {
             break verdict;
@@ -85,22 +85,22 @@ pub(super) async fn conduct(
         tokio::select! {
             // Handle a request to stop before starting anything new.
             biased;
-            () = stopped(session), if end.failure.is_none() && !coordinator.is_past_return() => {
+            () = stopped(session), if end.failure.is_none() && !coordinator.is_past_point_of_no_return() => {
                 session.emit(Event::Interrupted);
-                let step = if hands.change.is_some() { Step::Activate } else { Step::Confirm };
+                let step = if executor.change.is_some() { Step::Activate } else { Step::Confirm };
                 end.failure = Some(Failure { step, errors: vec![FailureCause::Interrupted] });
-                coordinator.hear(News::Stop);
+                coordinator.on_reply(Reply::Stop);
             }
-            Some(told) = under_way.next(), if !under_way.is_empty() => {
-                end.waits = told.waits.or(end.waits);
-                note(session, &mut end.failure, &mut end.not_undone, told.cause, &told.news);
-                coordinator.hear(told.news);
+            Some(outcome) = under_way.next(), if !under_way.is_empty() => {
+                end.waits = outcome.waits.or(end.waits);
+                record_failure(session, &mut end.failure, &mut end.not_undone, outcome.cause, &outcome.reply);
+                coordinator.on_reply(outcome.reply);
             }
-            () = tokio::time::sleep_until(moments.too_late), if !is_late => {
+            () = tokio::time::sleep_until(deadlines.confirm_by), if !is_late => {
                 is_late = true;
-                coordinator.hear(News::TooLate);
+                coordinator.on_reply(Reply::TooLate);
             }
-            () = tokio::time::sleep_until(moments.gave_up) => coordinator.hear(News::GaveUp),
+            () = tokio::time::sleep_until(deadlines.give_up_at) => coordinator.on_reply(Reply::GaveUp),
         }
     };
     drop(under_way);
@@ -109,15 +109,15 @@ pub(super) async fn conduct(
 }
 
 /// Records the failure: the first step that failed, with all failures in it.
-fn note(
+fn record_failure(
     session: &Session<'_>,
     failure: &mut Option<Failure>,
     not_undone: &mut BTreeMap<NodeIndex, String>,
     cause: Option<(Step, FailureCause)>,
-    news: &News,
+    reply: &Reply,
 ) {
     let Some((step, cause)) = cause else { return };
-    if let News::RevertFailed(index) = news {
+    if let Reply::RevertFailed(index) = reply {
         let detail = if let FailureCause::Agent(error) = &cause {
             error.detail()
         } else {

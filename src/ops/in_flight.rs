@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::agent::{Deadline, LockInfo, Observation, Phase};
-use crate::apply::{Member, Side, Waiting};
+use crate::apply::{Decision, Member, Waiting};
 use crate::model::NodeName;
 
 /// One change, as observed on its nodes.
 #[derive(Debug, Clone)]
-pub(super) struct UnderWay {
+pub(super) struct InFlightChange {
     pub(super) tx: String,
     /// Author, as `user@machine`.
     pub(super) by: String,
@@ -28,14 +28,14 @@ pub(super) struct UnderWay {
     pub(super) lock: Option<(NodeName, LockInfo)>,
 }
 
-impl UnderWay {
+impl InFlightChange {
     /// True if a node has committed it.
     pub(super) fn is_confirmed_somewhere(&self) -> bool {
-        self.has(Side::New)
+        self.has(Decision::Committed)
     }
 
     /// True if a node is on that side.
-    pub(super) fn has(&self, side: Side) -> bool {
+    pub(super) fn has(&self, side: Decision) -> bool {
         self.members.iter().any(|member| member.side == side)
     }
 
@@ -56,13 +56,13 @@ impl UnderWay {
 }
 
 /// The side and the phase of a host in the change `tx`. `None` if the host has no record of it.
-fn standing(host: &Observation, tx: &str) -> Option<(Side, Option<Phase>)> {
+fn standing(host: &Observation, tx: &str) -> Option<(Decision, Option<Phase>)> {
     let journal = host.journal.as_ref().filter(|journal| journal.tx == tx);
-    Some((host.side_of(tx)?, journal.map(|journal| journal.phase)))
+    Some((host.decision_of(tx)?, journal.map(|journal| journal.phase)))
 }
 
 /// All changes in the journals of `seen`, ordered by id.
-pub(super) fn under_way(seen: &[Observation]) -> Vec<UnderWay> {
+pub(super) fn under_way(seen: &[Observation]) -> Vec<InFlightChange> {
     let journals = || seen.iter().filter_map(|host| host.journal.as_ref());
     let ids: BTreeSet<&str> = journals().map(|journal| journal.tx.as_str()).collect();
     let one = |tx: &str| {
@@ -78,13 +78,13 @@ pub(super) fn under_way(seen: &[Observation]) -> Vec<UnderWay> {
             })
             .collect();
         members.sort_by_key(|(position, _)| *position);
-        let is_decided = |member: &Member| member.side != Side::Undecided;
+        let is_decided = |member: &Member| member.side != Decision::InDoubt;
         let nodes = own.iter().filter_map(|journal| journal.nodes).max();
         let live = |host: &Observation| {
             let lock = host.lock.as_ref()?;
             (!lock.stale && !lock.pid.is_empty()).then(|| (host.node.clone(), lock.clone()))
         };
-        UnderWay {
+        InFlightChange {
             tx: tx.to_owned(),
             by: own
                 .first()
