@@ -15,6 +15,8 @@ in_every_shell!(
     staging_keeps_every_byte,
     a_stream_that_is_not_what_was_sent_is_refused,
     what_a_host_reads_it_reads_to_the_byte,
+    units_that_systemd_has_not_read_are_read,
+    a_file_that_cannot_be_read_spoils_no_other,
     a_revert_restores_everything,
     a_rollback_to_generation_0_restores_everything,
     generation_0_is_never_overwritten,
@@ -38,6 +40,40 @@ async fn a_daemon_that_systemd_had_started_reads_the_new_file(world: &World) {
     };
     agent.activate(TX, &activation).await.unwrap();
     assert_eq!(world.read("/run/nginx.serves").trim(), ID);
+}
+
+/// Their files may be as they should be, so that nothing changes them.
+async fn units_that_systemd_has_not_read_are_read(world: &World) {
+    let agent = world.agent();
+    inhabited(world);
+    for (stale, reloads) in [("no", false), ("yes", true)] {
+        world.write("/run/units/nginx.service.stale", stale);
+        staged(&agent, TX, &tree(TX, 1, ID, Vec::new()))
+            .await
+            .unwrap();
+        world.write("/run/systemctl.log", "");
+        agent.activate(TX, &activation()).await.unwrap();
+        let log = world.read("/run/systemctl.log");
+        assert_eq!(log.contains("daemon-reload"), reloads, "{stale}: {log}");
+        agent.revert(TX, &Reason::failed("test")).await.unwrap();
+        agent.unlock(TX).await.unwrap();
+    }
+}
+
+/// A file of the kernel's has another size than it says.
+async fn a_file_that_cannot_be_read_spoils_no_other(world: &World) {
+    world.write("/etc/read", "a");
+    let paths = ["/etc/read", "/proc/self/status"];
+    let question = ObserveRequest {
+        paths: paths.map(|path| HostPath::new(path).unwrap()).into(),
+        ..ObserveRequest::default()
+    };
+    let seen = world.agent().observe(&question).await.unwrap();
+    assert!(!seen.boot_id.is_empty());
+    for path in paths {
+        let file = &seen.files[&HostPath::new(path).unwrap()];
+        assert!(matches!(file, LiveFile::File { content, .. } if !content.is_empty()));
+    }
 }
 
 /// Files travel together, but for large ones. Nothing of one may get into another.

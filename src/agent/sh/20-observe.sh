@@ -99,7 +99,7 @@ nginx_has_stream() {
 
 # observe_files: reports every file whose content matters: recorded, requested or served.
 observe_files() {
-    found='' judged=''
+    found='' judged='' judged_last=''
     [ "$serving" = no ] || find_serving
     attempt=0
     until read_files || [ "$attempt" -ge 3 ]; do attempt=$((attempt + 1)); done
@@ -131,7 +131,7 @@ read_files() {
         path=/${line#*" /"} size=${line%%" /"*}
         size=${size##* }
         # A large file is sent separately, up to the limit given for it.
-        [ "$size" -le "$serving_bytes" ] || continue
+        [ "$size" -le "$serving_bytes" ] && [ $((total + size)) -le 8388608 ] || continue
         set -- "$@" "$path"
         few=$few$count' '$path$newline
         count=$((count + 1)) sizes="$sizes $size" total=$((total + size))
@@ -142,7 +142,7 @@ read_files() {
     encoded=$({ printf '%s' "$sizes" && cat -- "$@" 2>/dev/null; } | base64 -w0)
     case $encoded in *==) padding=2 ;; *=) padding=1 ;; *) padding=0 ;; esac
     # base64 encodes three bytes as four characters.
-    [ $((${#encoded} * 3 / 4 - padding)) -eq $((${#sizes} + total)) ] || return 1
+    [ $((${#encoded} * 3 / 4 - padding)) -eq $((${#sizes} + total)) ] || { sizes='' && return 1; }
     numbers=$few bodies=$count sizes=''
     say bodies
     printf ' %s\n' "$encoded"
@@ -294,7 +294,8 @@ observe_network() {
     done <<END
 $network
 END
-    [ -z "$backends" ] || try_connections 1 "$backends" observe_backend &
+    # Each takes a busy host some milliseconds to begin.
+    [ -z "$backends" ] || try_connections $((1 + ${#backends} / 2000)) "$backends" observe_backend &
     [ -z "$peers" ] || try_connections 2 "$peers" observe_peer &
     wait
 }
@@ -471,6 +472,8 @@ observe_watches() {
     [ -n "$tracked" ] || return 0
     keepalived=$1 children=''
     { read -r children <"/proc/$1/task/$1/children"; } 2>/dev/null
+    # The process that watches is a child. Without it, nothing is known.
+    [ -n "$children" ] || return 0
     set --
     for child in "$keepalived" $children; do
         for descriptor in /proc/"$child"/fdinfo/*; do set -- "$@" "$descriptor"; done

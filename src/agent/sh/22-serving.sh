@@ -46,7 +46,8 @@ included_by() {
         case $pattern in
         *include*) ;;
         *)
-            judged=$judged$by$newline
+            [ "$by" = "$judged_last" ] || judged=$judged$by$newline
+            judged_last=$by
             continue
             ;;
         esac

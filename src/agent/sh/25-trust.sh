@@ -55,6 +55,12 @@ known_folder() {
 
 # real_path PATH: sets real to it with all links resolved. Few paths contain a link, and only those need a process.
 real_path() {
+    case $1 in
+    *//* | */./* | */../*)
+        real=$(readlink -f -- "$1")
+        return
+        ;;
+    esac
     real=$1
     while [ -n "$real" ]; do
         if [ -L "$real" ]; then

@@ -105,8 +105,10 @@ capture_sysctl() {
 
 capture_service() {
     property "$1" UnitFileState
-    enabled=$value
+    # An alias is known by another name.
+    enabled=${value:-$(systemctl is-enabled "$1" 2>/dev/null)}
     property "$1" ActiveState
+    [ -n "$value" ] || value=$(systemctl is-active "$1" 2>/dev/null) || :
     printf 'service\t%s\t%s\t%s\n' "$1" "${enabled:-none}" "${value:-inactive}" >>"$2/manifest.new" ||
         die disk "cannot write $2/manifest.new"
 }
@@ -129,7 +131,7 @@ capture_missing() {
         esac
     done <"$1"
     # shellcheck disable=SC2086 # names of units are words
-    services=$(systemctl show $unit_services -p Id,ActiveState,UnitFileState 2>/dev/null)
+    services=$(systemctl show $unit_services -p Id,ActiveState,UnitFileState,NeedDaemonReload 2>/dev/null)
     for unit in $units; do
         manifest_has_key "$2/manifest.new" service "$unit.service" || capture_service "$unit.service" "$2"
     done
@@ -348,5 +350,8 @@ place_sysctls() {
         # An empty value means that the key was empty or did not exist. Neither is an error.
         [ -z "$value" ] || [ "$(sysctl_value "$key")" = "$value" ] ||
             $place_on_error sysctl "the kernel refuses $key = $value and keeps $(sysctl_value "$key"): ${problem##*: }"
+        # One key may change others.
+        # shellcheck disable=SC2086 # keys are words
+        note_sysctls $keys
     done <"$1/manifest"
 }

@@ -63,7 +63,7 @@ WantedBy=multi-user.target
     # a daemon-reload, which takes longer than anything else here.
     sockets=''
     [ -z "$peer_key" ] || sockets=hactl-peer.socket
-    start_timer && is_as_written ||
+    start_timer && is_as_written "$1" ||
         { systemctl daemon-reload && start_timer; } || die service "cannot arm the revert timer"
 }
 
@@ -74,11 +74,14 @@ start_timer() {
     systemctl restart hactl-revert.timer $sockets 2>/dev/null || systemctl restart hactl-revert.timer 2>/dev/null
 }
 
-# is_as_written: true if systemd has loaded these units as they are on disk.
+# is_as_written TX: true if systemd is seen to have loaded these units as they are on disk. The unit of an earlier
+# change would expire that one.
 is_as_written() {
     # shellcheck disable=SC2086 # a word or none
-    case $(systemctl show hactl-revert.timer hactl-revert.service $sockets -p NeedDaemonReload 2>/dev/null) in
+    case $(systemctl show hactl-revert.timer hactl-revert.service $sockets -p NeedDaemonReload,ExecStart 2>/dev/null) in
     *NeedDaemonReload=yes*) return 1 ;;
+    *" expire $1 "*) ;;
+    *) return 1 ;;
     esac
 }
 
@@ -151,6 +154,8 @@ activate() {
     release_handover_addresses "$into/new" "$into"
     place_tree "$into/new"
     place_sysctls "$into/new"
+    # A unit's files may be as they should be, and systemd may not have read them.
+    case $services in *NeedDaemonReload=yes*) units_changed=yes ;; esac
     [ "$units_changed" = no ] || systemctl daemon-reload
     if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
     # An owner whose script is new or changed would lose the requests in progress when a daemon stops.
@@ -259,8 +264,7 @@ run_action() {
     none) return 0 ;;
     stop) systemctl disable --now "$1" >/dev/null 2>&1 && return 0 ;;
     reload | restart | start)
-        property "$1" UnitFileState
-        [ "$value" = enabled ] || systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
+        systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
         started=now
         if [ "$2" != reload ]; then systemctl reset-failed "$1" 2>/dev/null; fi
         # systemd may already be restarting it with the old file.
