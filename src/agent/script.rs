@@ -9,13 +9,14 @@ use crate::model::{FileRole, HostPath, UnitId};
 use crate::units;
 
 /// The parts of the program, in order.
-const PARTS: [&str; 23] = [
+const PARTS: [&str; 24] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/22-serving.sh"),
     include_str!("sh/23-reload.sh"),
     include_str!("sh/24-probes.sh"),
     include_str!("sh/25-trust.sh"),
+    include_str!("sh/26-connections.sh"),
     include_str!("sh/30-files.sh"),
     include_str!("sh/40-validate.sh"),
     include_str!("sh/50-lock.sh"),

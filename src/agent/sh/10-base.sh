@@ -176,10 +176,13 @@ name_owner() {
 
 # put FILE: replaces its content with standard input, atomically. Readers see the old content or the new, even after a
 # power failure.
-put() { cat >"$1.new" && sync "$1.new" && mv -f -- "$1.new" "$1" && { sync "${1%/*}" || :; }; }
+put() { cat >"$1.new" && replace "$1"; }
 
 # put_text FILE TEXT: like put, for a text, with fewer processes.
-put_text() { printf '%s' "$2" >"$1.new" && sync "$1.new" && mv -f -- "$1.new" "$1" && { sync "${1%/*}" || :; }; }
+put_text() { printf '%s' "$2" >"$1.new" && replace "$1"; }
+
+# replace FILE: FILE.new takes its place.
+replace() { sync "$1.new" && mv -f -- "$1.new" "$1" && { sync "${1%/*}" || :; }; }
 
 # sync_tree DIR: flushes everything in it to disk.
 sync_tree() { find "$1" -exec sync {} + || :; }
@@ -305,10 +308,7 @@ single_blanks() { text=$*; }
 
 # sysctl_value KEY: prints its value with single blanks, or nothing if the kernel has no such key.
 sysctl_value() {
-    sysctl_file "$1"
-    [ -r "$file" ] || return 0
-    set -f # a value may contain '*'
-    # shellcheck disable=SC2046
-    set -- $(cat "$file" 2>/dev/null)
-    printf '%s' "$*"
+    note_sysctls "$1"
+    known_sysctl "$1"
+    printf '%s' "$text"
 }
