@@ -4,7 +4,7 @@
 //! machines.
 //!
 //! The operators' side is the production state machine, and the hosts are a model. Two properties
-//! hold in every final state: all nodes are on the same side, and the verdict of every surviving
+//! hold in every final state: all nodes are on the same side, and the result of every surviving
 //! operator matches it.
 
 #![expect(
@@ -440,7 +440,7 @@ impl World {
         }
         self.operators
             .iter()
-            .find_map(|operator| match operator.verdict() {
+            .find_map(|operator| match operator.result() {
                 Some(ProtocolResult::Committed) if !is_all(Stage::New) => {
                     Some("a false success".to_owned())
                 }

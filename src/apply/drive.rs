@@ -70,7 +70,7 @@ impl ApplyRun<'_> {
             &Reason::failed("it was stopped"),
         )
         .await;
-        let is_unsure = end.is_unsure && end.verdict == ProtocolResult::Diverged;
+        let is_unsure = end.is_unsure && end.result == ProtocolResult::Diverged;
         ApplyEnd {
             result: self.end(end, before).await,
             is_unsure,
@@ -83,10 +83,10 @@ impl ApplyRun<'_> {
             plan, plans, tx, ..
         } = self.change;
         let generation = plan.generation;
-        if end.verdict == ProtocolResult::Committed {
+        if end.result == ProtocolResult::Committed {
             return ApplyResult::Applied { generation };
         }
-        if end.verdict == ProtocolResult::Pending {
+        if end.result == ProtocolResult::Pending {
             return ApplyResult::Waiting {
                 generation,
                 deadline: end.waits.unwrap_or_default(),
@@ -97,7 +97,7 @@ impl ApplyRun<'_> {
             errors: vec![FailureCause::OutOfTime],
         });
         let mut problems = Vec::new();
-        if end.verdict == ProtocolResult::Diverged && end.is_unsure {
+        if end.result == ProtocolResult::Diverged && end.is_unsure {
             problems.push("could not verify that all nodes ended in the same state".to_owned());
         }
         // The last node first, as before. If the keeper went on alone, the rest cannot be rolled back without it.

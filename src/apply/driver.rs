@@ -1,4 +1,4 @@
-//! Drives a coordinator to its verdict: carries out its commands on the hosts and reports their results to it.
+//! Drives a coordinator to its result: carries out its commands on the hosts and reports their results to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -27,7 +27,7 @@ pub(super) struct Deadlines {
 
 /// The result of a protocol run.
 pub(super) struct ProtocolRun {
-    pub(super) verdict: ProtocolResult,
+    pub(super) result: ProtocolResult,
     /// The first step that failed, with all failures in it.
     pub(super) failure: Option<Failure>,
     /// Nodes that could not be rolled back, with their errors.
@@ -40,7 +40,7 @@ pub(super) struct ProtocolRun {
     pub(super) waits: Option<Deadline>,
 }
 
-/// Runs until the coordinator has a verdict. A node that is rolled back is given `why`, unless a step failed.
+/// Runs until the coordinator has a result. A node that is rolled back is given `why`, unless a step failed.
 pub(super) async fn run_protocol(
     executor: &CommandExecutor<'_>,
     mut coordinator: Coordinator,
@@ -49,7 +49,7 @@ pub(super) async fn run_protocol(
 ) -> ProtocolRun {
     let session = executor.session;
     let mut end = ProtocolRun {
-        verdict: ProtocolResult::Diverged,
+        result: ProtocolResult::Diverged,
         failure: None,
         not_undone: BTreeMap::new(),
         is_unsure: false,
@@ -59,7 +59,7 @@ pub(super) async fn run_protocol(
     let mut is_late = false;
     let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = CommandOutcome> + Send + '_>>> =
         FuturesUnordered::new();
-    end.verdict = loop {
+    end.result = loop {
         for command in coordinator.next_commands() {
             let why = end.failure.as_ref().map_or_else(
                 || {
@@ -79,8 +79,8 @@ pub(super) async fn run_protocol(
             }
             under_way.push(Box::pin(executor.execute(command, why)));
         }
-        if let Some(verdict) = coordinator.verdict() {
-            break verdict;
+        if let Some(result) = coordinator.result() {
+            break result;
         }
         tokio::select! {
             // Handle a request to stop before starting anything new.

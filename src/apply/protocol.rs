@@ -250,8 +250,8 @@ impl Coordinator {
         }
     }
 
-    /// The verdict, once there is one.
-    pub fn verdict(&self) -> Option<ProtocolResult> {
+    /// The result, once there is one.
+    pub fn result(&self) -> Option<ProtocolResult> {
         if self.phase != Phase::Done {
             return None;
         }
@@ -604,7 +604,7 @@ mod tests {
         );
         coordinator.on_reply(Reply::Confirmed(2));
         coordinator.on_reply(Reply::Confirmed(1));
-        assert_eq!(coordinator.verdict(), Some(ProtocolResult::Committed));
+        assert_eq!(coordinator.result(), Some(ProtocolResult::Committed));
     }
 
     #[test]
@@ -627,7 +627,7 @@ mod tests {
         assert_eq!(coordinator.next_commands(), [Command::Revert(0)].into());
         coordinator.on_reply(Reply::Reverted(0));
         assert_eq!(coordinator.next_commands(), [].into());
-        assert_eq!(coordinator.verdict(), Some(ProtocolResult::Diverged));
+        assert_eq!(coordinator.result(), Some(ProtocolResult::Diverged));
     }
 
     #[test]
@@ -650,6 +650,6 @@ mod tests {
         assert_eq!(coordinator.next_commands(), [Command::Revert(0)].into());
         coordinator.on_reply(Reply::Reverted(0));
         coordinator.next_commands();
-        assert_eq!(coordinator.verdict(), Some(ProtocolResult::RolledBack));
+        assert_eq!(coordinator.result(), Some(ProtocolResult::RolledBack));
     }
 }

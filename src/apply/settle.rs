@@ -52,7 +52,7 @@ pub struct Waiting {
 #[derive(Debug)]
 pub struct SettleOutcome {
     /// The side of the nodes.
-    pub verdict: ProtocolResult,
+    pub result: ProtocolResult,
     /// The first failure, if any.
     pub failure: Option<Failure>,
     /// What the operator has to look at.
@@ -106,17 +106,17 @@ pub async fn settle(
             problems.push(said);
         }
     }
-    if end.verdict == ProtocolResult::Diverged && !end.is_unsure && problems.is_empty() {
-        end.verdict = ProtocolResult::RolledBack;
+    if end.result == ProtocolResult::Diverged && !end.is_unsure && problems.is_empty() {
+        end.result = ProtocolResult::RolledBack;
     }
-    if end.verdict == ProtocolResult::RolledBack {
+    if end.result == ProtocolResult::RolledBack {
         let outside = is_reached_again(session, None).await;
         problems.extend(outside.iter().map(Problem::to_string));
         if !problems.is_empty() {
-            end.verdict = ProtocolResult::Diverged;
+            end.result = ProtocolResult::Diverged;
         }
     }
-    match end.verdict {
+    match end.result {
         ProtocolResult::Pending => {}
         ProtocolResult::Diverged if end.is_unsure => {
             session.unlock_but(executor.nodes.iter(), &change.tx).await;
@@ -124,7 +124,7 @@ pub async fn settle(
         _ => session.unlock_all(&change.tx).await,
     }
     SettleOutcome {
-        verdict: end.verdict,
+        result: end.result,
         failure: end.failure,
         problems,
     }

@@ -54,7 +54,7 @@ impl Recoverer<'_> {
             let end = settler.end(change, PendingAction::Cancel, &why, seen);
             match end.await {
                 Ok(end) => {
-                    let direction = match end.verdict {
+                    let direction = match end.result {
                         ProtocolResult::Committed => Some(RecoveryDirection::Complete),
                         ProtocolResult::RolledBack => Some(RecoveryDirection::RollBack),
                         ProtocolResult::Pending | ProtocolResult::Diverged => None,
@@ -96,7 +96,7 @@ impl Recoverer<'_> {
 
 /// The errors of the hosts on which an interrupted change could not be ended.
 fn problems_of(change: &InFlightChange, end: SettleOutcome) -> Vec<AgentError> {
-    if end.verdict != ProtocolResult::Diverged {
+    if end.result != ProtocolResult::Diverged {
         return Vec::new();
     }
     let causes = end.failure.into_iter().flat_map(|failure| failure.errors);

@@ -184,14 +184,14 @@ impl Settler<'_> {
             // An unreachable node is left to its own timer and to the other nodes.
             let left = errors.iter().map(ToString::to_string);
             outcome.problems.extend(left);
-            outcome.verdict = ProtocolResult::Diverged;
+            outcome.result = ProtocolResult::Diverged;
         }
         let SettleOutcome {
-            verdict,
+            result,
             failure,
             problems,
         } = outcome;
-        let end = match verdict {
+        let end = match result {
             ProtocolResult::Committed => SettleEnd::Committed,
             ProtocolResult::RolledBack => SettleEnd::RolledBack,
             ProtocolResult::Pending => SettleEnd::Pending { failure },

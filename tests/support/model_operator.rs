@@ -76,18 +76,18 @@ impl Operator {
         }
     }
 
-    /// Replaces a finished state machine by its verdict, since its history no longer matters.
+    /// Replaces a finished state machine by its result, since its history no longer matters.
     pub(crate) fn settled(self) -> Self {
-        match self.coordinator().and_then(Coordinator::verdict) {
-            Some(verdict) => Self::Ended(verdict),
+        match self.coordinator().and_then(Coordinator::result) {
+            Some(result) => Self::Ended(result),
             None => self,
         }
     }
 
-    /// The reported verdict, if any.
-    pub(crate) fn verdict(&self) -> Option<ProtocolResult> {
+    /// The reported result, if any.
+    pub(crate) fn result(&self) -> Option<ProtocolResult> {
         match self {
-            Self::Ended(verdict) => Some(*verdict),
+            Self::Ended(result) => Some(*result),
             _ => None,
         }
     }

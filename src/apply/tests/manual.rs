@@ -95,7 +95,7 @@ async fn another_machine_confirms_the_deciding_node_first() {
     let cluster = cluster();
     offered(&cluster).await;
     let end = settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
-    assert_eq!(end.verdict, ProtocolResult::Committed);
+    assert_eq!(end.result, ProtocolResult::Committed);
     assert_eq!(cluster.order_of("confirm")[0], "lb2");
     assert_eq!(truth(&cluster), "new");
     nobody_is_locked(&cluster);
@@ -106,7 +106,7 @@ async fn another_machine_cancels_at_the_deciding_node_first_and_reverts_in_rever
     let cluster = cluster();
     offered(&cluster).await;
     let end = settle(&cluster, PendingAction::Cancel, UNDECIDED).await;
-    assert_eq!(end.verdict, ProtocolResult::RolledBack);
+    assert_eq!(end.result, ProtocolResult::RolledBack);
     assert_eq!(cluster.order_of("withdraw"), ["lb2"]);
     assert_eq!(cluster.order_of("revert"), ["lb1", "lb3", "lb2"]);
     assert_eq!(truth(&cluster), "old");
@@ -122,14 +122,14 @@ async fn who_comes_second_goes_the_way_of_the_first() {
     offered(&cluster).await;
     settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
     let end = settle(&cluster, PendingAction::Cancel, UNDECIDED).await;
-    assert_eq!(end.verdict, ProtocolResult::Committed);
+    assert_eq!(end.result, ProtocolResult::Committed);
     assert_eq!(truth(&cluster), "new");
 
     let cluster = super::cluster();
     offered(&cluster).await;
     settle(&cluster, PendingAction::Cancel, UNDECIDED).await;
     let end = settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
-    assert_eq!(end.verdict, ProtocolResult::RolledBack);
+    assert_eq!(end.result, ProtocolResult::RolledBack);
     assert_eq!(truth(&cluster), "old");
 }
 
@@ -146,7 +146,7 @@ async fn a_confirmation_that_was_interrupted_is_carried_on_by_either() {
             first.confirmed = Some(TX.to_owned());
         }
         let end = settle(&cluster, verb, sides).await;
-        assert_eq!(end.verdict, ProtocolResult::Committed, "{verb:?}");
+        assert_eq!(end.result, ProtocolResult::Committed, "{verb:?}");
         assert_eq!(truth(&cluster), "new");
     }
 }
@@ -185,7 +185,7 @@ async fn who_cannot_reach_the_deciding_node_decides_nothing() {
     let done = cluster.state().hosts[&name(1)].calls_of("connect");
     faults(&cluster, &[(1, "connect", done + 1, Fault::LostBefore)]);
     let end = settle(&cluster, PendingAction::Confirm, UNDECIDED).await;
-    assert_eq!(end.verdict, ProtocolResult::Pending);
+    assert_eq!(end.result, ProtocolResult::Pending);
     assert_eq!(phases(&cluster), ["activated", "offered", "activated"]);
     let state = cluster.state();
     let locks = state.hosts.values().map(|host| host.lock.as_deref());
@@ -200,7 +200,7 @@ async fn a_wish_to_stop_before_anything_was_sent_leaves_it_waiting() {
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let end = settle_until(&cluster, verb, UNDECIDED, stop).await;
         // What was started is completed, and what was not is left alone.
-        match end.verdict {
+        match end.result {
             ProtocolResult::Pending => assert_eq!(phases(&cluster)[1], "offered"),
             ProtocolResult::Committed => assert_eq!(truth(&cluster), "new"),
             ProtocolResult::RolledBack => assert_eq!(truth(&cluster), "old"),
@@ -209,7 +209,7 @@ async fn a_wish_to_stop_before_anything_was_sent_leaves_it_waiting() {
     }
 }
 
-/// For any single failure of a confirm or cancel, the verdict is what the hosts show.
+/// For any single failure of a confirm or cancel, the result is what the hosts show.
 #[tokio::test]
 async fn the_verdict_is_what_the_hosts_show() {
     use Fault::{FailedAfter, LostAfter, LostBefore, Refused};
@@ -227,7 +227,7 @@ async fn the_verdict_is_what_the_hosts_show() {
                     let end = settle(&cluster, own, UNDECIDED).await;
                     let truth = truth(&cluster);
                     let what = format!("{own:?}: {verb} #{nth} on lb{}: {fault:?}", host + 1);
-                    match (end.verdict, truth) {
+                    match (end.result, truth) {
                         (ProtocolResult::Committed, "new")
                         | (ProtocolResult::RolledBack, "old") => {}
                         (ProtocolResult::Pending, _) => {
@@ -235,8 +235,8 @@ async fn the_verdict_is_what_the_hosts_show() {
                         }
                         // A rollback that failed, or whose answer was lost, is reported as such.
                         (ProtocolResult::Diverged, _) if matches!(verb, "revert" | "connect") => {}
-                        (verdict, truth) => {
-                            panic!("{what}: {verdict:?}, but the hosts are {truth}")
+                        (result, truth) => {
+                            panic!("{what}: {result:?}, but the hosts are {truth}")
                         }
                     }
                 }
