@@ -155,7 +155,9 @@ fn restart_reason(seen: &Observation, desired: &Desired, files: &[FileChange]) -
     };
     if let Some(change) = change_of(FileRole::NginxUnit) {
         if matches!(change.action, FileAction::Create | FileAction::Delete) {
-            return Some("its unit gets hactl's limits and its say in the election".to_owned());
+            return Some(
+                "its unit gets hactl's limits and tells keepalived when it stops".to_owned(),
+            );
         }
         let limits = |text: &str| -> Vec<String> {
             text.lines()
