@@ -18,7 +18,7 @@ use super::reach::{Announced, Reach, ReachQuestion};
 use super::script::{BOOTSTRAP, READS, Tree, agent_script};
 use super::switch::{Part, Switch};
 use crate::model::{HostPath, NodeName, UnitId, harmless};
-use crate::remote::{Call, Host};
+use crate::remote::{Call, Host, Program};
 
 /// The program on one node, over one connection.
 pub struct Agent {
@@ -305,19 +305,19 @@ impl Agent {
     ) -> Result<Answer, AgentError> {
         let script = agent_script();
         let length = script.len().to_string();
-        let mut words = vec!["/bin/sh", "-c", BOOTSTRAP, "hactl-agent", &length];
-        words.extend(argv);
-        let mut stdin = script.into_bytes();
-        stdin.extend_from_slice(payload);
         let label = argv.first().copied().unwrap_or_default();
         let call = Call {
-            argv: words,
-            stdin: &stdin,
-            ready: READS,
+            program: Program {
+                argv: &["/bin/sh", "-c", BOOTSTRAP, "hactl-agent", &length, "serve"],
+                text: script.as_bytes(),
+                ready: READS,
+            },
+            arguments: argv.to_vec(),
+            input: payload,
             label,
             timeout,
         };
-        let output = self.host.run(call).await?;
+        let output = self.host.call(call).await?;
         let stderr = harmless(&String::from_utf8_lossy(&output.stderr));
         if !stderr.is_empty() {
             tracing::trace!(node = %self.node(), label, %stderr, "remote program's standard error");

@@ -150,14 +150,9 @@ impl Agent {
     /// the round trip.
     pub async fn clock(&self, count: usize) -> Result<Vec<ClockAnswer>, AgentError> {
         // The clock needs no root.
-        let call = Call {
-            argv: vec!["/bin/sh", "-c", CLOCK],
-            stdin: b"",
-            ready: "",
-            label: "clock",
-            timeout: Duration::from_secs(10),
-        };
-        let exchanges = self.host.converse(call, count).await?;
+        let argv = ["/bin/sh", "-c", CLOCK];
+        let timeout = Duration::from_secs(10);
+        let exchanges = self.host.converse(&argv, "clock", timeout, count).await?;
         let answer = |exchange: Exchange| {
             let host = exchange.line.trim().parse().ok();
             Some(ClockAnswer {

@@ -227,11 +227,9 @@ impl Host for Connection {
         &self.node
     }
 
-    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
-        // /bin/sh -c BOOTSTRAP hactl-agent LENGTH VERB ARGUMENT...
-        let length: usize = call.argv[4].parse().unwrap();
-        let (verb, arguments) = (call.argv[5], &call.argv[6..]);
-        let payload = &call.stdin[length..];
+    async fn call(&self, call: Call<'_>) -> Result<Output, RemoteError> {
+        let (verb, arguments) = (call.arguments[0], &call.arguments[1..]);
+        let payload = call.input;
         let lost = || RemoteError::Disconnected {
             node: self.node.clone(),
             label: call.label.to_owned(),

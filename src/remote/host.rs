@@ -7,24 +7,35 @@ use async_trait::async_trait;
 use super::RemoteError;
 use crate::model::{Node, NodeName};
 
-/// A program to run, as an argument list without any shell.
+/// A program that answers calls over its standard input and output, in the way that [`request`] describes.
+///
+/// [`request`]: super::request
+#[derive(Debug, Clone, Copy)]
+pub struct Program<'a> {
+    /// Starts it, as an argument list without any shell.
+    pub argv: &'a [&'a str],
+    /// Its text, which it reads from standard input before any call.
+    pub text: &'a [u8],
+    /// The line that it writes to standard error as soon as it starts reading.
+    pub ready: &'a str,
+}
+
+/// A call of a program.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
-    /// The program and its arguments.
-    pub argv: Vec<&'a str>,
-    /// Its standard input. The only way that secrets travel.
-    pub stdin: &'a [u8],
-    /// The line that it writes to standard error as soon as it starts reading its standard input.
-    pub ready: &'a str,
+    pub program: Program<'a>,
+    pub arguments: Vec<&'a str>,
+    /// Its input. The only way that secrets travel.
+    pub input: &'a [u8],
     /// Its name in logs, such as `observe`.
     pub label: &'a str,
     pub timeout: Duration,
 }
 
-/// The result of a program.
+/// The result of a call.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Its exit code, or `None` if a signal killed it.
+    /// Its exit code, or `None` if a signal killed the program.
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
@@ -46,16 +57,23 @@ pub struct Exchange {
 pub trait Host: Send + Sync {
     fn node(&self) -> &NodeName;
 
-    /// Runs a program to its end.
-    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError>;
+    /// Calls a program as root. It is started for the first call and stays for the next one. Calls in
+    /// parallel each have a program of their own.
+    async fn call(&self, call: Call<'_>) -> Result<Output, RemoteError>;
 
-    /// Runs a program as the login user, without root. The program answers each line with one line.
-    /// It receives its standard input, then `count` empty lines, each sent after the previous one
-    /// was answered. Not every implementation supports this.
-    async fn converse(&self, call: Call<'_>, _count: usize) -> Result<Vec<Exchange>, RemoteError> {
+    /// Runs a program as the login user, without root. It answers each line with one line, and
+    /// receives `count` empty lines, each sent after the previous one was answered. Not every
+    /// implementation supports this.
+    async fn converse(
+        &self,
+        _argv: &[&str],
+        label: &str,
+        _timeout: Duration,
+        _count: usize,
+    ) -> Result<Vec<Exchange>, RemoteError> {
         Err(RemoteError::Disconnected {
             node: self.node().clone(),
-            label: call.label.to_owned(),
+            label: label.to_owned(),
         })
     }
 

@@ -1,24 +1,24 @@
 //! The system's OpenSSH, multiplexed over one connection per node, so that `ssh_config(5)`, agents,
 //! jump hosts and host-key checks work as on the command line.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session, Stdio};
+use openssh::{Child, Session, Stdio};
 use secrecy::SecretString;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::master::launch;
+use super::program::{ANSWER_LIMIT, Answered, Ended, RunningProgram, request};
 use super::sudo::{self, SudoPassword, SudoRefusal};
 use super::{Call, Connector, Exchange, Host, Output, RemoteError, SshOptions};
 use crate::model::{Login, Node, NodeName};
 
-/// More than any host's answer: many times the size of all managed files and a few generations.
-const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
 /// How long to retry when sshd refuses another session: with `MaxSessions 1` the previous session
 /// may only just have ended, or another may still be running.
 const SESSION_PATIENCE: Duration = Duration::from_secs(15);
+const SESSION_PAUSE: Duration = Duration::from_millis(100);
 
 /// More than any line in a conversation.
 const LINE_LIMIT: u64 = 256;
@@ -59,17 +59,10 @@ impl Connector for SshConnector {
             node: node.name.clone(),
             login: node.ssh.login,
             sudo_password: self.options.sudo_password.clone(),
-            session,
+            session: Arc::new(session),
+            idle: Mutex::default(),
         }))
     }
-}
-
-/// A started program and its streams.
-struct Started<'a> {
-    child: Child<&'a Session>,
-    stdin: ChildStdin,
-    stdout: ChildStdout,
-    stderr: ChildStderr,
 }
 
 /// An open connection.
@@ -77,7 +70,9 @@ struct SshHost {
     node: NodeName,
     login: Login,
     sudo_password: Option<SudoPassword>,
-    session: Session,
+    session: Arc<Session>,
+    /// Programs that wait for the next call.
+    idle: Mutex<Vec<RunningProgram>>,
 }
 
 /// How to gain root.
@@ -98,13 +93,37 @@ impl SshHost {
         }
     }
 
-    /// Runs the call. If sudo turns out to need a password, it is tried again with the password.
-    async fn run_as_root(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
+    fn too_much(&self, label: &str) -> RemoteError {
+        RemoteError::TooMuch {
+            node: self.node.clone(),
+            label: label.to_owned(),
+            limit: ANSWER_LIMIT,
+        }
+    }
+
+    /// A program that waits for a call.
+    fn idle(&self) -> Option<RunningProgram> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.pop()
+    }
+
+    async fn call_unbounded(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
+        match self.idle() {
+            Some(program) => {
+                let said = format!("{}\n", call.program.ready).into_bytes();
+                self.exchange(program, call, said, false).await
+            }
+            None => self.call_first(call).await,
+        }
+    }
+
+    /// Makes the first call of a program. If sudo turns out to need a password, it is tried again with the password.
+    async fn call_first(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
         if self.login == Login::Root {
-            return self.run_in_time(call, Escalation::None).await;
+            return self.start_and_call(call, Escalation::None).await;
         }
         let Some(source) = &self.sudo_password else {
-            return self.run_in_time(call, Escalation::Quiet).await;
+            return self.start_and_call(call, Escalation::Quiet).await;
         };
         let failed = |reason| RemoteError::SudoPassword {
             node: self.node.clone(),
@@ -114,7 +133,7 @@ impl SshHost {
         let password = if let Some(password) = known {
             password
         } else {
-            let output = self.run_in_time(call, Escalation::Quiet).await?;
+            let output = self.start_and_call(call, Escalation::Quiet).await?;
             // sudo ran nothing, so nothing runs twice.
             let wants_it = output.stdout.is_empty()
                 && SudoRefusal::of(&String::from_utf8_lossy(&output.stderr))
@@ -124,51 +143,64 @@ impl SshHost {
             }
             source.get().await.map_err(failed)?
         };
-        self.run_in_time(call, Escalation::Asking(&password)).await
+        self.start_and_call(call, Escalation::Asking(&password))
+            .await
     }
 
-    async fn run_in_time(
+    async fn start_and_call(
         &self,
         call: &Call<'_>,
         escalation: Escalation<'_>,
     ) -> Result<Output, RemoteError> {
-        let ended = tokio::time::timeout(call.timeout, self.run_unbounded(call, &escalation)).await;
-        ended.unwrap_or_else(|_| {
-            Err(RemoteError::TimedOut {
-                node: self.node.clone(),
-                label: call.label.to_owned(),
-                timeout: call.timeout,
-            })
-        })
-    }
-
-    async fn spawn(
-        &self,
-        call: &Call<'_>,
-        escalation: &Escalation<'_>,
-    ) -> Result<Started<'_>, RemoteError> {
         let escalate = match escalation {
             Escalation::None => &[],
             Escalation::Quiet => sudo::QUIET,
             Escalation::Asking(_) => sudo::ASKING,
         };
-        let argv: Vec<&str> = escalate.iter().chain(&call.argv).copied().collect();
+        let argv: Vec<&str> = escalate.iter().chain(call.program.argv).copied().collect();
         let until = Instant::now() + SESSION_PATIENCE;
-        let mut child = loop {
-            match self.open(&argv).await {
-                Ok(child) => break child,
-                // The refused session started nothing.
-                Err(error) if is_refused(&error) => {
-                    if Instant::now() >= until {
-                        return Err(RemoteError::NoSession {
-                            node: self.node.clone(),
-                            label: call.label.to_owned(),
-                        });
-                    }
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                Err(_) => return Err(self.disconnected(call.label)),
+        let mut program = loop {
+            match self.start(&argv, call.label).await? {
+                Some(program) => break program,
+                None if Instant::now() >= until => return Err(self.no_session(call.label)),
+                None => tokio::time::sleep(SESSION_PAUSE).await,
             }
+            // Perhaps the one program for which there is a session has ended its call.
+            if let Some(program) = self.idle() {
+                let said = format!("{}\n", call.program.ready).into_bytes();
+                return self.exchange(program, call, said, false).await;
+            }
+        };
+        let mut said = Vec::new();
+        if let Escalation::Asking(password) = escalation {
+            let (stdin, stderr) = (&mut program.stdin, &mut program.stderr);
+            let let_in = sudo::let_in(stdin, stderr, password, call.program.ready).await;
+            let (begun, lines) = let_in.map_err(|_| self.disconnected(call.label))?;
+            said = lines;
+            if !begun {
+                return self.ended(program, call, Vec::new(), said).await;
+            }
+        }
+        self.exchange(program, call, said, true).await
+    }
+
+    /// Starts a program. `None` if sshd refuses a session, which started nothing.
+    async fn start(
+        &self,
+        argv: &[&str],
+        label: &str,
+    ) -> Result<Option<RunningProgram>, RemoteError> {
+        let (name, arguments) = argv.split_first().unwrap_or((&"true", &[]));
+        let mut command = Arc::clone(&self.session).arc_command(*name);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child: Child<Arc<Session>> = match command.spawn().await {
+            Ok(child) => child,
+            Err(error) if is_refused(&error) => return Ok(None),
+            Err(_) => return Err(self.disconnected(label)),
         };
         let streams = (
             child.stdin().take(),
@@ -176,116 +208,126 @@ impl SshHost {
             child.stderr().take(),
         );
         let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
-            return Err(self.disconnected(call.label));
+            return Err(self.disconnected(label));
         };
-        Ok(Started {
+        Ok(Some(RunningProgram {
             child,
             stdin,
-            stdout,
+            stdout: BufReader::new(stdout),
             stderr,
-        })
+        }))
     }
 
-    async fn open(&self, argv: &[&str]) -> Result<Child<&'_ Session>, openssh::Error> {
-        let (program, arguments) = argv.split_first().unwrap_or((&"true", &[]));
-        let mut command = self.session.command(*program);
-        command
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.spawn().await
+    fn no_session(&self, label: &str) -> RemoteError {
+        RemoteError::NoSession {
+            node: self.node.clone(),
+            label: label.to_owned(),
+        }
     }
 
-    async fn run_unbounded(
+    /// Makes a call of `program`, and keeps the program for the next one. `said` is what it has written to standard
+    /// error so far.
+    async fn exchange(
         &self,
+        mut program: RunningProgram,
         call: &Call<'_>,
-        escalation: &Escalation<'_>,
+        mut said: Vec<u8>,
+        is_first: bool,
     ) -> Result<Output, RemoteError> {
-        let Started {
-            child,
-            mut stdin,
-            stdout,
-            mut stderr,
-        } = self.spawn(call, escalation).await?;
-        let talk = async {
-            let mut said = Vec::new();
-            let mut begun = true;
-            if let Escalation::Asking(password) = escalation {
-                let let_in = sudo::let_in(&mut stdin, &mut stderr, password, call.ready).await;
-                (begun, said) = let_in.map_err(|_| self.disconnected(call.label))?;
+        let mut bytes = if is_first {
+            call.program.text.to_vec()
+        } else {
+            Vec::new()
+        };
+        bytes.extend(request(&call.arguments, call.input));
+        let mut answer = Vec::new();
+        let answered = program.call(&bytes, &mut answer, &mut said).await;
+        match answered.map_err(|_| self.disconnected(call.label))? {
+            Answered::Completely(code) => {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                idle.push(program);
+                Ok(Output {
+                    code,
+                    stdout: answer,
+                    stderr: said,
+                })
             }
-            let feed = async move {
-                if begun {
-                    // If the program exits early, writing fails. Its answer tells why.
-                    let _ = stdin.write_all(call.stdin).await;
-                }
-                let _ = stdin.shutdown().await;
-                Ok(())
-            };
-            let ((), rest) = tokio::try_join!(feed, self.read(call.label, stderr))?;
-            said.extend(rest);
-            Ok::<_, RemoteError>(said)
-        };
-        // End as soon as one stream exceeds its limit: the other might never end.
-        let (stderr, stdout) = tokio::try_join!(talk, self.read(call.label, stdout))?;
-        let code = match child.wait().await {
-            Ok(status) => status.code(),
-            // 127 also reports a missing program, such as sudo. The output tells which one.
-            Err(openssh::Error::Remote(_)) => Some(127),
-            Err(_) => return Err(self.disconnected(call.label)),
-        };
-        Ok(Output {
-            code,
-            stdout,
-            stderr,
-        })
+            Answered::ItEnded => self.ended(program, call, answer, said).await,
+            Answered::TooMuch => Err(self.too_much(call.label)),
+        }
+    }
+
+    /// The output of a call whose program has ended.
+    async fn ended(
+        &self,
+        program: RunningProgram,
+        call: &Call<'_>,
+        stdout: Vec<u8>,
+        mut stderr: Vec<u8>,
+    ) -> Result<Output, RemoteError> {
+        let ended = program.end(&mut stderr).await;
+        match ended.map_err(|_| self.disconnected(call.label))? {
+            Ended::With(code) => Ok(Output {
+                code,
+                stdout,
+                stderr,
+            }),
+            Ended::Disconnected => Err(self.disconnected(call.label)),
+            Ended::TooMuch => Err(self.too_much(call.label)),
+        }
     }
 
     async fn converse_unbounded(
         &self,
-        call: &Call<'_>,
+        argv: &[&str],
+        label: &str,
         count: usize,
     ) -> Result<Vec<Exchange>, RemoteError> {
-        let mut started = self.spawn(call, &Escalation::None).await?;
-        let lost = |_| self.disconnected(call.label);
-        started.stdin.write_all(call.stdin).await.map_err(lost)?;
+        let until = Instant::now() + SESSION_PATIENCE;
+        let mut program = loop {
+            match self.start(argv, label).await? {
+                Some(program) => break program,
+                None if Instant::now() >= until => return Err(self.no_session(label)),
+                // Where sshd allows one session, the program that waits for a call has it.
+                None => drop(self.idle()),
+            }
+            tokio::time::sleep(SESSION_PAUSE).await;
+        };
+        let lost = |_| self.disconnected(label);
         let limit = LINE_LIMIT.saturating_mul(u64::try_from(count).unwrap_or(u64::MAX));
-        let mut answers = BufReader::new(started.stdout.take(limit)).lines();
+        let mut answers = program.stdout.take(limit).lines();
         let mut exchanges = Vec::new();
         for _ in 0..count {
             let asked = Instant::now();
-            started.stdin.write_all(b"\n").await.map_err(lost)?;
+            program.stdin.write_all(b"\n").await.map_err(lost)?;
             let line = answers.next_line().await.map_err(lost)?;
             exchanges.push(Exchange {
                 asked,
                 answered: Instant::now(),
-                line: line.ok_or_else(|| self.disconnected(call.label))?,
+                line: line.ok_or_else(|| self.disconnected(label))?,
             });
         }
-        drop((started.stdin, started.stderr));
+        drop((program.stdin, program.stderr));
         // It exits at the end of its input, and its exit status does not matter.
-        let _ = started.child.wait().await;
+        let _ = program.child.wait().await;
         Ok(exchanges)
     }
 
-    async fn read(
+    /// Bounds `work` for the call `label` by `timeout`.
+    async fn in_time<R>(
         &self,
         label: &str,
-        from: impl AsyncRead + Unpin,
-    ) -> Result<Vec<u8>, RemoteError> {
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(ANSWER_LIMIT).unwrap_or(u64::MAX);
-        let read = from.take(limit).read_to_end(&mut bytes).await;
-        read.map_err(|_| self.disconnected(label))?;
-        if bytes.len() >= ANSWER_LIMIT {
-            return Err(RemoteError::TooMuch {
+        timeout: Duration,
+        work: impl Future<Output = Result<R, RemoteError>>,
+    ) -> Result<R, RemoteError> {
+        let ended = tokio::time::timeout(timeout, work).await;
+        ended.unwrap_or_else(|_| {
+            Err(RemoteError::TimedOut {
                 node: self.node.clone(),
                 label: label.to_owned(),
-                limit: ANSWER_LIMIT,
-            });
-        }
-        Ok(bytes)
+                timeout,
+            })
+        })
     }
 }
 
@@ -300,27 +342,33 @@ impl Host for SshHost {
         &self.node
     }
 
-    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
+    async fn call(&self, call: Call<'_>) -> Result<Output, RemoteError> {
         let started = Instant::now();
-        let output = self.run_as_root(&call).await;
+        let answered = self.call_unbounded(&call);
+        let output = self.in_time(call.label, call.timeout, answered).await;
         let code = output.as_ref().ok().and_then(|output| output.code);
-        tracing::debug!(node = %self.node, call = call.label, elapsed = ?started.elapsed(), code, "remote program ended");
+        tracing::debug!(node = %self.node, call = call.label, elapsed = ?started.elapsed(), code, "call ended");
         output
     }
 
-    async fn converse(&self, call: Call<'_>, count: usize) -> Result<Vec<Exchange>, RemoteError> {
-        let ended = tokio::time::timeout(call.timeout, self.converse_unbounded(&call, count)).await;
-        ended.unwrap_or_else(|_| {
-            Err(RemoteError::TimedOut {
-                node: self.node.clone(),
-                label: call.label.to_owned(),
-                timeout: call.timeout,
-            })
-        })
+    async fn converse(
+        &self,
+        argv: &[&str],
+        label: &str,
+        timeout: Duration,
+        count: usize,
+    ) -> Result<Vec<Exchange>, RemoteError> {
+        let said = self.converse_unbounded(argv, label, count);
+        self.in_time(label, timeout, said).await
     }
 
     async fn close(self: Box<Self>) {
-        // Failing to close a lost connection is fine.
-        let _ = self.session.close().await;
+        let Self { session, idle, .. } = *self;
+        // They hold the session, and end with their input.
+        drop(idle);
+        if let Some(session) = Arc::into_inner(session) {
+            // Failing to close a lost connection is fine.
+            let _ = session.close().await;
+        }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Once};
 use async_trait::async_trait;
 use hactl::agent::{Agent, agent_script};
 use hactl::model::NodeName;
-use hactl::remote::{Call, Host, Output, RemoteError};
+use hactl::remote::{Call, Host, Output, RemoteError, request};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The shells that a host may have as its `/bin/sh`.
@@ -401,7 +401,9 @@ impl Host for WorldHost {
         &self.node
     }
 
-    async fn run(&self, call: Call<'_>) -> Result<Output, RemoteError> {
+    async fn call(&self, call: Call<'_>) -> Result<Output, RemoteError> {
+        let mut stdin = call.program.text.to_vec();
+        stdin.extend(request(&call.arguments, call.input));
         let mut command = Command::new("nsenter");
         command
             .args(["--mount", "--pid", "--net", "--target"])
@@ -409,14 +411,14 @@ impl Host for WorldHost {
             .args(["setsid", "--wait", "chroot"])
             .arg(&self.root)
             .args(["env", "-i"])
-            .args(&call.argv);
+            .args(call.program.argv);
         let exit = if self.deaf.load(Ordering::Relaxed) {
             let mut child = command
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
-            let _ = child.stdin.take().unwrap().write_all(call.stdin);
+            let _ = child.stdin.take().unwrap().write_all(&stdin);
             // Close the connection as soon as the program has started.
             let mut greeting = [0; 14];
             child
@@ -427,7 +429,7 @@ impl Host for WorldHost {
                 .unwrap();
             child.wait_with_output().unwrap()
         } else {
-            feed(command, call.stdin)
+            feed(command, &stdin)
         };
         Ok(Output {
             code: exit.status.code(),

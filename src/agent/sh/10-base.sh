@@ -21,10 +21,8 @@ say() {
     line=$1
     shift
     for field; do
-        case $field in
-        *[![:print:]]*) field=$(printf '%s' "$field" | tr -c '[:print:]' '?') ;;
-        esac
-        line="$line$tab${field:--}"
+        printable "$field"
+        line="$line$tab${text:--}"
     done
     printf '%s\n' "$line"
 }
@@ -90,17 +88,18 @@ die() {
 # is_function NAME
 is_function() { command -v "$1" >/dev/null 2>&1; }
 
-# uptime_seconds: prints whole seconds since boot, a clock that cannot be set.
-uptime_seconds() {
+# read_uptime: sets up to whole seconds since boot, a clock that cannot be set.
+read_uptime() {
     read -r up _ </proc/uptime
-    printf '%s' "${up%%.*}"
+    up=${up%%.*}
 }
 
-# boot_id: prints the kernel's id of the current boot.
-boot_id() {
-    read -r boot_now </proc/sys/kernel/random/boot_id
-    printf '%s' "$boot_now"
-}
+uptime_seconds() { read_uptime && printf '%s' "$up"; }
+
+# read_boot_id: sets boot_now to the kernel's id of the current boot.
+read_boot_id() { read -r boot_now </proc/sys/kernel/random/boot_id; }
+
+boot_id() { read_boot_id && printf '%s' "$boot_now"; }
 
 # read_exactly N: copies the next N bytes of standard input to standard output, and reads no further.
 read_exactly() {
@@ -174,6 +173,12 @@ name_owner() {
     owner="$mode $user $group"
 }
 
+# printable TEXT: sets text to it, with '?' for everything that is not.
+printable() {
+    text=$1
+    case $text in *[![:print:]]*) text=$(printf '%s' "$text" | tr -c '[:print:]' '?') ;; esac
+}
+
 # put FILE: replaces its content with standard input, atomically. Readers see the old content or the new, even after a
 # power failure.
 put() { cat >"$1.new" && replace "$1"; }
@@ -189,12 +194,17 @@ sync_tree() { find "$1" -exec sync {} + || :; }
 
 # value_in FILE KEY: prints the first value of KEY in a manifest or journal.
 value_in() {
+    read_value "$1" "$2"
+    printf '%s' "$value"
+}
+
+# read_value FILE KEY: sets value to it.
+read_value() {
+    value=''
     [ -f "$1" ] || return 0
     while IFS=$tab read -r key value _; do
-        if [ "$key" = "$2" ]; then
-            printf '%s' "$value"
-            return 0
-        fi
+        if [ "$key" = "$2" ]; then return 0; fi
+        value=''
     done <"$1"
 }
 

@@ -9,8 +9,10 @@ observe() {
     observe_os
     live_generation=0 port=''
     if [ -f "$state/live/manifest" ]; then
-        live_generation=$(value_in "$state/live/manifest" generation)
-        port=$(value_in "$state/live/manifest" status_port)
+        read_value "$state/live/manifest" generation
+        live_generation=$value
+        read_value "$state/live/manifest" status_port
+        port=$value
     fi
     paths='' sysctls='' network='' hooks='' programs='' probes='' serving=no
     question=$(cat)
@@ -47,7 +49,8 @@ observe() {
 
 # say_clock: reports the wall clock, the seconds since boot and the boot id.
 say_clock() {
-    say clock "$(date +%s.%N)" "$(uptime_seconds)" "$(boot_id)"
+    read_uptime && read_boot_id
+    say clock "$(date +%s.%N)" "$up" "$boot_now"
 }
 
 observe_os() {

@@ -101,23 +101,24 @@ refuse_untrusted() {
     done
 }
 
-# require_trusted_state: ends the program if another user may have created hactl's own folder or anything in it: its
-# contents are trusted, and run.
-require_trusted_state() {
+# can_trust_state: false, with the reason in untrusted, if another user may have created hactl's own folder or anything
+# in it: its contents are trusted, and run. Once true it stays so, because only root could change that.
+can_trust_state() {
     trusted='' folders=''
     note_folders "$state"
-    trusted_parent "$state" || die unsafe-state "cannot keep state in $state: $untrusted"
-    [ ! -L "$state" ] || die unsafe-state "$state is a link, but must be a folder"
+    trusted_parent "$state" || { untrusted="cannot keep state in $state: $untrusted" && return 1; }
+    untrusted="$state is a link, but must be a folder"
+    [ ! -L "$state" ] || return 1
     [ -e "$state" ] || return 0
-    [ -d "$state" ] || die unsafe-state "$state is not a folder"
-    trusted_dir "$state" || die unsafe-state "cannot trust what is in $state: $untrusted"
+    untrusted="$state is not a folder"
+    [ -d "$state" ] || return 1
+    trusted_dir "$state" || { untrusted="cannot trust what is in $state: $untrusted" && return 1; }
     for kept in "$state"/* "$state"/tx/* "$state"/generations/*; do
         case $kept in "$state/live" | "$state/live.new") continue ;; esac
-        if [ -L "$kept" ]; then
-            die unsafe-state "$kept is a link that hactl did not create"
-        elif [ -e "$kept" ] && [ ! -O "$kept" ]; then
-            die unsafe-state "$kept does not belong to root"
-        fi
+        untrusted="$kept is a link that hactl did not create"
+        [ ! -L "$kept" ] || return 1
+        untrusted="$kept does not belong to root"
+        [ ! -e "$kept" ] || [ -O "$kept" ] || return 1
     done
 }
 

@@ -57,7 +57,7 @@ private_copy() {
 # refuse_unwritable MANIFEST: ends the program if the change would meet a read-only file system or an unsafe path.
 # Nothing is written to find out. `env test`, since busybox's own `test -w` is always true for root.
 refuse_unwritable() {
-    require_trusted_state
+    can_trust_state || die unsafe-state "$untrusted"
     refuse_untrusted "$1"
     while IFS=$tab read -r kind _ _ _ _ _ path; do
         [ "$kind" = file ] || continue

@@ -19,22 +19,21 @@ lock() {
     number "$4"
     with_mutex
     refuse_change_in_drill "$1"
+    read_uptime && read_boot_id
     if [ -f "$state/lock" ] && [ "$(value_in "$state/lock" tx)" != "$1" ]; then
-        if [ "$(value_in "$state/lock" boot)" = "$(boot_id)" ] &&
-            [ "$(uptime_seconds)" -lt "$(value_in "$state/lock" until)" ]; then
+        if [ "$(value_in "$state/lock" boot)" = "$boot_now" ] &&
+            [ "$up" -lt "$(value_in "$state/lock" until)" ]; then
             die_locked
         fi
         say stale-lock "$(value_in "$state/lock" holder)" "$(value_in "$state/lock" since)"
     fi
-    {
-        printf 'tx\t%s\n' "$1"
-        printf 'holder\t%s\n' "$(printf '%s' "$2" | tr -c '[:print:]' '?')"
-        printf 'pid\t%s\n' "$(printf '%s' "$3" | tr -c '[:print:]' '?')"
-        printf 'origin\t%s\n' "$(printf '%s' "${5-}" | tr -c '[:print:]' '?')"
-        printf 'since\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-        printf 'boot\t%s\n' "$(boot_id)"
-        printf 'until\t%s\n' "$(($(uptime_seconds) + $4))"
-    } | put "$state/lock" || die disk "cannot write $state/lock: $(space "$state")"
+    lock=tx$tab$1$newline
+    printable "$2" && lock=${lock}holder$tab$text$newline
+    printable "$3" && lock=${lock}pid$tab$text$newline
+    printable "${5-}" && lock=${lock}origin$tab$text$newline
+    lock=${lock}since$tab$(date -u +%Y-%m-%dT%H:%M:%SZ)$newline
+    lock=${lock}boot$tab$boot_now${newline}until$tab$((up + $4))$newline
+    put_text "$state/lock" "$lock" || die disk "cannot write $state/lock: $(space "$state")"
     [ ! -f "$state/journal" ] || say_journal
     finish
 }

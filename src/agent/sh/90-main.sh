@@ -1,10 +1,35 @@
+uid='' is_state_trusted=no
+
+# serve: answers one call after another, until standard input ends. A call is a line with the number of its arguments
+# and the size of its input in bytes, a line for each argument, and the input. Each has a shell of its own, since it
+# may exit, set traps and hold locks.
+serve() {
+    uid=$(id -u)
+    if [ -d "$state" ] && can_trust_state; then is_state_trusted=yes; fi
+    while read -r count size; do
+        set --
+        while [ $# -lt "$count" ]; do
+            IFS= read -r argument || exit 1
+            set -- "$@" "$argument"
+        done
+        # For who wonders what started a process.
+        HACTL_CALL=${1-}
+        export HACTL_CALL
+        if [ "$size" -eq 0 ]; then (main "$@") </dev/null; else read_exactly "$size" | (main "$@"); fi
+        printf 'answered\t%s\t%s\n' "$HACTL_CALL" "$?"
+    done
+}
+
 # main VERB [ARGUMENT...]
 main() {
     case $1 in validate-inside | test-live | peer | ask-peer | drill-*) ;; *) say hactl-agent 1 ;; esac
-    uid=$(id -u)
+    [ -n "$uid" ] || uid=$(id -u)
     [ "$uid" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     # Healing uses /run only, and must work whatever happened to the state folder.
-    case $1 in heal | drill-*) ;; *) require_trusted_state ;; esac
+    case $1:$is_state_trusted in
+    heal:* | drill-* | *:yes) ;;
+    *) can_trust_state || die unsafe-state "$untrusted" ;;
+    esac
     case $1 in
     observe) observe ;;
     announce) announce ;;
@@ -51,4 +76,4 @@ main() {
     *) die protocol "no such call: $1" ;;
     esac
 }
-main "$@"
+if [ "${1-}" = serve ]; then serve; else main "$@"; fi
