@@ -46,6 +46,8 @@ pub struct ObserveRequest {
     pub peers: Vec<PeerDoor>,
     /// nginx's status port, unless the live generation specifies one.
     pub status_port: u16,
+    /// Whether to report the system, the units' programs and what the host lacks.
+    pub installed: bool,
     /// Whether to report what the host serves: nginx's sockets, and all files of both daemons.
     pub serving: bool,
     /// The set of probes to run, or `None` if no rule will be evaluated.
@@ -68,6 +70,9 @@ impl ObserveRequest {
         }
         for (host, port) in &self.backends {
             let _ = writeln!(text, "backend\t{}\t{port}", host.trim_matches(['[', ']']));
+        }
+        if self.installed {
+            text.push_str("installed\n");
         }
         if self.serving {
             text.push_str("serving\n");

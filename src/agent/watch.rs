@@ -15,7 +15,7 @@ use super::error::AgentError;
 use super::observation::Observation;
 use super::reply::Record;
 use crate::model::{clipped, harmless};
-use crate::remote::{Call, Exchange};
+use crate::remote::Exchange;
 
 /// The state of a host as watching starts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -140,7 +140,7 @@ impl Agent {
         Ok(read(&answer))
     }
 
-    /// The addresses and daemons there: cheaper than an observation.
+    /// The addresses and daemons there, and what nginx serves: cheaper than an observation.
     pub async fn glance(&self) -> Result<Observation, AgentError> {
         let answer = self.call(&["glance"], b"", Duration::from_secs(3)).await?;
         Ok(answer.observation(self.node()))

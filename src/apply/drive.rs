@@ -8,6 +8,7 @@ use super::change::Change;
 use super::driver::{Deadlines, ProtocolRun, run_protocol};
 use super::event::{Event, Step};
 use super::executor::CommandExecutor;
+use super::fleet::Ahead;
 use super::options::Confirmation;
 use super::outcome::{Failure, FailureCause, Result as ApplyResult};
 use super::outside::{Outside, is_reached_again};
@@ -55,20 +56,19 @@ impl ApplyRun<'_> {
                 + change.options.settle_time
                 + if at_once { APART } else { Duration::ZERO },
         };
-        let executor = CommandExecutor {
-            session,
-            change: Some(change),
-            nodes: change.nodes().into_iter().cloned().collect(),
-            tx: change.tx,
-            served: before.served.clone(),
-            switchboard: Switchboard::new(Some((change.plan, change.plans))),
-        };
-        let end = run_protocol(
-            &executor,
-            coordinator,
-            deadlines,
-            &Reason::failed("it was stopped"),
-        )
+        let why = Reason::failed("it was stopped");
+        let end = Ahead::with(async |ahead| {
+            let executor = CommandExecutor {
+                session,
+                change: Some(change),
+                nodes: change.nodes().into_iter().cloned().collect(),
+                tx: change.tx,
+                served: before.served.clone(),
+                switchboard: Switchboard::new(Some((change.plan, change.plans))),
+                ahead,
+            };
+            run_protocol(&executor, coordinator, deadlines, &why).await
+        })
         .await;
         let is_unsure = end.is_unsure && end.result == ProtocolResult::Diverged;
         ApplyEnd {

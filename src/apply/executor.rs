@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::change::Change;
 use super::event::{Event, Step};
-use super::fleet::each;
+use super::fleet::{Ahead, each};
 use super::outcome::FailureCause;
 use super::protocol::{Command, Decision, NodeIndex, Reply};
 use super::prove::{all_wait, healthy};
 use super::session::Session;
 use super::switch::Switchboard;
 use crate::agent::{
-    Activation, AgentError, Deadline, FailureCode, LockRequest, ObserveRequest, Reason,
+    Activation, Agent, AgentError, Deadline, FailureCode, LockRequest, ObserveRequest, Reason,
 };
 use crate::health::{MustAnswer, Served};
 use crate::model::NodeName;
@@ -58,6 +58,8 @@ pub(super) struct CommandExecutor<'a> {
     pub(super) served: Served,
     /// For a change that all nodes make at once.
     pub(super) switchboard: Switchboard,
+    /// Fresh connections for the confirmation.
+    pub(super) ahead: &'a Ahead,
 }
 
 impl CommandExecutor<'_> {
@@ -80,7 +82,15 @@ impl CommandExecutor<'_> {
                         nodes: self.nodes.len(),
                     });
                 }
-                confirm(session, &self.nodes[index], index, tx).await
+                let confirmed = confirm(self, index);
+                if index > 0 {
+                    return confirmed.await;
+                }
+                // The first one goes out alone. Meanwhile the other nodes are connected to.
+                let others = session.nodes.iter();
+                let others = others.filter(|node| self.nodes[1..].contains(&node.name));
+                let connected = self.ahead.open(session.connector, others);
+                tokio::join!(confirmed, connected).0
             }
             Command::Offer(index) => match &self.change {
                 Some(change) => offer(session, change, index).await,
@@ -216,14 +226,10 @@ async fn prove(session: &Session<'_>, change: &Change<'_>, served: &Served) -> C
     }
 }
 
-async fn confirm(
-    session: &Session<'_>,
-    name: &NodeName,
-    index: NodeIndex,
-    tx: &str,
-) -> CommandOutcome {
-    let answer = session.afresh(name, async |agent| agent.confirm(tx).await);
-    let answer = match answer.await {
+async fn confirm(executor: &CommandExecutor<'_>, index: NodeIndex) -> CommandOutcome {
+    let (session, name) = (executor.session, &executor.nodes[index]);
+    let work = async |agent: &Agent| agent.confirm(executor.tx).await;
+    let answer = match session.afresh_from(executor.ahead, name, work).await {
         Ok(answer) => answer,
         Err(error) => {
             tokio::time::sleep(PAUSE).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -89,16 +90,66 @@ impl Fleet {
     }
 }
 
+/// Connections that are opened while something else takes its time, for work that needs new ones. They are opened and
+/// closed only here, like a fleet's.
+#[derive(Default)]
+pub(super) struct Ahead(Mutex<BTreeMap<NodeName, Agent>>);
+
+impl Ahead {
+    /// Does `work`, and closes the connections that it did not use.
+    pub(super) async fn with<R>(work: impl AsyncFnOnce(&Self) -> R) -> R {
+        let ahead = Self::default();
+        let result = work(&ahead).await;
+        let left = std::mem::take(&mut *ahead.agents());
+        let closed = join_all(left.into_values().map(Agent::close));
+        let _ = tokio::time::timeout(END_PATIENCE, closed).await;
+        result
+    }
+
+    fn agents(&self) -> MutexGuard<'_, BTreeMap<NodeName, Agent>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects to those of `nodes` to which there is no connection yet. One that cannot be reached now is connected to
+    /// when it is needed.
+    pub(super) async fn open(&self, connector: &dyn Connector, nodes: impl Iterator<Item = &Node>) {
+        let missing: Vec<&Node> = {
+            let agents = self.agents();
+            nodes
+                .filter(|node| !agents.contains_key(&node.name))
+                .collect()
+        };
+        let connections = missing.into_iter().map(|node| connect(connector, node));
+        for agent in join_all(connections).await.into_iter().flatten() {
+            self.agents().insert(agent.node().clone(), agent);
+        }
+    }
+
+    /// Does `work` over a connection to `node` of its own, opened ahead if there is one.
+    pub(super) async fn over<R>(
+        &self,
+        connector: &dyn Connector,
+        node: &Node,
+        work: impl AsyncFnOnce(&Agent) -> R,
+    ) -> Result<R, AgentError> {
+        let opened = self.agents().remove(&node.name);
+        let agent = match opened {
+            Some(agent) => agent,
+            None => connect(connector, node).await?,
+        };
+        let result = work(&agent).await;
+        let _ = tokio::time::timeout(END_PATIENCE, agent.close()).await;
+        Ok(result)
+    }
+}
+
 /// Does `work` over a separate connection to `node`.
 pub async fn over<R>(
     connector: &dyn Connector,
     node: &Node,
     work: impl AsyncFnOnce(&Agent) -> R,
 ) -> Result<R, AgentError> {
-    let agent = connect(connector, node).await?;
-    let result = work(&agent).await;
-    let _ = tokio::time::timeout(END_PATIENCE, agent.close()).await;
-    Ok(result)
+    Ahead::default().over(connector, node, work).await
 }
 
 async fn connect(connector: &dyn Connector, node: &Node) -> Result<Agent, AgentError> {

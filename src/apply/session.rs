@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::event::Event;
-use super::fleet::{Fleet, each, over};
+use super::fleet::{Ahead, Fleet, each, over};
 use crate::agent::{Agent, AgentError, Client, Reason, VipDoors};
 use crate::model::{Node, NodeName};
 use crate::remote::Connector;
@@ -47,15 +47,26 @@ impl Session<'_> {
         name: &NodeName,
         work: impl AsyncFnOnce(&Agent) -> R,
     ) -> Result<R, AgentError> {
+        over(self.connector, self.known(name)?, work).await
+    }
+
+    /// Does `work` over a fresh connection, which may have been opened ahead.
+    pub(super) async fn afresh_from<R>(
+        &self,
+        ahead: &Ahead,
+        name: &NodeName,
+        work: impl AsyncFnOnce(&Agent) -> R,
+    ) -> Result<R, AgentError> {
+        ahead.over(self.connector, self.known(name)?, work).await
+    }
+
+    fn known(&self, name: &NodeName) -> Result<&Node, AgentError> {
         let node = self.nodes.iter().find(|node| node.name == *name);
-        let Some(node) = node else {
-            return Err(AgentError::Protocol {
-                node: name.clone(),
-                label: "connect".to_owned(),
-                detail: "the inventory has no such node".to_owned(),
-            });
-        };
-        over(self.connector, node, work).await
+        node.ok_or_else(|| AgentError::Protocol {
+            node: name.clone(),
+            label: "connect".to_owned(),
+            detail: "the inventory has no such node".to_owned(),
+        })
     }
 
     /// Asks a node once more, over a fresh connection, to roll back.

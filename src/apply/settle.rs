@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::driver::{Deadlines, run_protocol};
 use super::executor::CommandExecutor;
+use super::fleet::Ahead;
 use super::outcome::Failure;
 use super::outside::is_reached_again;
 use super::protocol::{Coordinator, Decision, ProtocolResult};
@@ -70,6 +71,16 @@ pub async fn settle(
     verb: PendingAction,
     why: &Reason,
 ) -> SettleOutcome {
+    Ahead::with(async |ahead| settle_over(session, change, verb, why, ahead).await).await
+}
+
+async fn settle_over(
+    session: &Session<'_>,
+    change: &Waiting,
+    verb: PendingAction,
+    why: &Reason,
+    ahead: &Ahead,
+) -> SettleOutcome {
     let sides: Vec<Decision> = change.members.iter().map(|member| member.side).collect();
     let coordinator = match verb {
         PendingAction::Confirm => Coordinator::confirm_waiting(&sides),
@@ -91,6 +102,7 @@ pub async fn settle(
         tx: &change.tx,
         served: Served::default(),
         switchboard: Switchboard::new(None),
+        ahead,
     };
     let mut end = run_protocol(&executor, coordinator, deadlines, why).await;
     let mut problems = Vec::new();

@@ -231,6 +231,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> ObserveRequest {
         backends: backends.into_iter().collect(),
         names: check::names_to_resolve(cluster).into_iter().collect(),
         status_port: cluster.nginx.status_port,
+        installed: true,
         serving: true,
         probing: Some(Probing::Always),
     }

@@ -17,8 +17,12 @@ const ANSWERED: &str = "answered\t";
 pub fn request(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut bytes = format!("{} {}\n", arguments.len(), input.len()).into_bytes();
     for argument in arguments {
-        // A line feed would end it early. No argument has a meaning for which one would matter.
-        bytes.extend(argument.bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }));
+        // A line feed would end it early. The host shows what it cannot print like this, too.
+        bytes.extend(
+            argument
+                .bytes()
+                .map(|byte| if byte == b'\n' { b'?' } else { byte }),
+        );
         bytes.push(b'\n');
     }
     bytes.extend_from_slice(input);
@@ -118,7 +122,9 @@ async fn read_answer(
 
 /// The code in the line that ends an answer. `None` for any other line.
 fn exit_code(line: &[u8]) -> Option<Option<i32>> {
-    let line = line.strip_prefix(ANSWERED.as_bytes())?.strip_suffix(b"\n")?;
+    let line = line
+        .strip_prefix(ANSWERED.as_bytes())?
+        .strip_suffix(b"\n")?;
     let code = line.rsplit(|byte| *byte == b'\t').next()?;
     Some(std::str::from_utf8(code).ok()?.parse().ok())
 }
@@ -144,8 +150,14 @@ mod tests {
 
     #[test]
     fn a_request_has_a_line_for_each_argument() {
-        assert_eq!(request(&["unlock", "tx"], b"in\n"), b"2 3\nunlock\ntx\nin\n");
-        assert_eq!(request(&["revert", "two\nlines"], b""), b"2 0\nrevert\ntwo lines\n");
+        assert_eq!(
+            request(&["unlock", "tx"], b"in\n"),
+            b"2 3\nunlock\ntx\nin\n"
+        );
+        assert_eq!(
+            request(&["revert", "two\nlines"], b""),
+            b"2 0\nrevert\ntwo?lines\n"
+        );
     }
 
     #[test]

@@ -10,8 +10,8 @@ keepalived_version() {
 # keepalived_test: tests its configuration like every unit's test; fails if there is no file to test.
 keepalived_test() {
     [ -f /etc/keepalived/keepalived.conf ] || return 1
-    about=$(keepalived -v 2>&1)
-    about=${about%%"$newline"*}
+    keepalived_version
+    about=${version%%"$newline"*}
     output=$(keepalived -t -f /etc/keepalived/keepalived.conf 2>&1)
     code=$?
     # 2.2.5 to 2.2.7 kill themselves in a test if scripts run as a user other than root. This copy belongs to the
@@ -67,7 +67,12 @@ keepalived_dump() {
     exec 8<&-
 }
 
-forget_dump() { [ -z "${dump_dir-}" ] || rm -f "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"; }
+forget_dump() {
+    [ -n "${dump_dir-}" ] || return 0
+    for written in "$dump_dir/keepalived.data" "$dump_dir/keepalived_parent.data"; do
+        if [ -e "$written" ] || [ -L "$written" ]; then rm -f "$written"; fi
+    done
+}
 
 # The check script's name in a file that the host's own keepalived.conf includes.
 shared_script=hactl_check_nginx

@@ -68,6 +68,7 @@ async fn what_a_host_says_commands_no_terminal(world: &World) {
     world.write("/etc/x", hostile);
     std::os::unix::fs::symlink(hostile, world.path("/etc/y")).unwrap();
     let question = ObserveRequest {
+        installed: true,
         paths: vec![path("/etc/x"), path("/etc/y"), path("/etc")],
         ..ObserveRequest::default()
     };

@@ -81,7 +81,7 @@ fn a_node_that_was_taken_over_is_a_stranger() {
         &cluster,
         "lb2",
         &format!(
-            r#"/bin/sh "$@" | sed -e "/^ /!{{/^hactl-agent/!{{/^end/!s/\t/\t$(printf '{ESCAPES}')/g}}}}""#
+            r#"/bin/sh "$@" | sed -u -e "/^ /!{{/^hactl-agent/!{{/^end/!s/\t/\t$(printf '{ESCAPES}')/g}}}}""#
         ),
     );
     let mut told = 0;
@@ -93,7 +93,7 @@ fn a_node_that_was_taken_over_is_a_stranger() {
         &cluster,
         "lb2",
         &format!(
-            "cat >/dev/null; printf '{ESCAPES} sudo: {ESCAPES}\\n' >&2; printf '{ESCAPES}\\n'; exit 1"
+            "dd bs=9 count=1 >/dev/null 2>&1; printf '{ESCAPES} sudo: {ESCAPES}\\n' >&2; printf '{ESCAPES}\\n'; exit 1"
         ),
     );
     asks(&cluster, |arguments, ended| {
@@ -107,13 +107,17 @@ fn a_node_that_was_taken_over_is_a_stranger() {
     shell(&cluster, "lb2", "cat /dev/zero");
     let said = cluster.run(&["plan"]).exits(1);
     said.says("lb2").says("exceeds 64 MiB and was cut off");
-    shell(&cluster, "lb2", "cat >/dev/null; yes 'x' >&2");
+    shell(
+        &cluster,
+        "lb2",
+        "dd bs=9 count=1 >/dev/null 2>&1; yes 'x' >&2",
+    );
     cluster.run(&["plan"]).exits(1).says("was cut off");
     // Too many records, and an undecodable body.
     shell(
         &cluster,
         "lb2",
-        "cat >/dev/null; printf 'hactl-agent\\t1\\n'; yes x | head -n 3000000; echo end",
+        "dd bs=9 count=1 >/dev/null 2>&1; printf 'hactl-agent\\t1\\n'; yes x | head -n 3000000; echo end",
     );
     cluster
         .run(&["plan"])
@@ -122,7 +126,7 @@ fn a_node_that_was_taken_over_is_a_stranger() {
     shell(
         &cluster,
         "lb2",
-        "cat >/dev/null; printf 'hactl-agent\\t1\\nhost\\n !!!\\nend\\n'",
+        "dd bs=9 count=1 >/dev/null 2>&1; printf 'hactl-agent\\t1\\nhost\\n !!!\\nend\\n'",
     );
     cluster.run(&["plan"]).exits(1).says("body is damaged");
 

@@ -63,10 +63,10 @@ pub(crate) fn steps(taken: Vec<String>) -> Vec<Step> {
 }
 
 /// Repetitions of a step that is already listed, such as a query that is repeated during an
-/// election, or another file. The initial observation overlaps with the first steps, so it has no
+/// election, or another file. The looks before the change overlap with the first steps, so they have no
 /// place among them.
 fn is_one_of_many(token: &str) -> bool {
-    if token == "reach" {
+    if matches!(token, "reach" | "glance") {
         return true;
     }
     let Some((kind, number)) = token.rsplit_once(' ') else {

@@ -88,6 +88,14 @@ die() {
 # is_function NAME
 is_function() { command -v "$1" >/dev/null 2>&1; }
 
+# read_uid: sets uid to the effective user id.
+read_uid() {
+    while read -r key _ uid _; do
+        if [ "$key" = Uid: ]; then return; fi
+    done </proc/self/status
+    uid=$(id -u)
+}
+
 # read_uptime: sets up to whole seconds since boot, a clock that cannot be set.
 read_uptime() {
     read -r up _ </proc/uptime

@@ -2,11 +2,7 @@
 # lists what to look at. Nothing on the host is changed.
 
 observe() {
-    read -r hostname </proc/sys/kernel/hostname
-    read -r kernel </proc/sys/kernel/osrelease
-    say host "$hostname" "$kernel" "$uid"
-    say_clock
-    observe_os
+    say_host
     live_generation=0 port=''
     if [ -f "$state/live/manifest" ]; then
         read_value "$state/live/manifest" generation
@@ -14,7 +10,7 @@ observe() {
         read_value "$state/live/manifest" status_port
         port=$value
     fi
-    paths='' sysctls='' network='' hooks='' programs='' probes='' serving=no
+    paths='' sysctls='' network='' hooks='' programs='' probes='' serving=no installed=no
     question=$(cat)
     # Not with the shell's own `read`, which makes one system call per byte.
     split_lines
@@ -29,11 +25,13 @@ observe() {
         program) programs=$programs$two$tab$one$newline ;;
         status_port) port=${port:-$one} ;;
         serving) serving=yes ;;
+        installed) installed=yes ;;
         probe) case $one in networkd | file_limit | adverts) probes="$probes $one" ;; esac ;;
         end) break ;;
         esac
     done
     split_words
+    [ "$installed" = no ] || observe_installed
     observe_files
     observe_changes
     observe_drill
@@ -47,13 +45,22 @@ observe() {
     finish
 }
 
+# say_host: reports its name, its kernel, who asks, and its clock.
+say_host() {
+    read -r hostname </proc/sys/kernel/hostname
+    read -r kernel </proc/sys/kernel/osrelease
+    say host "$hostname" "$kernel" "$uid"
+    say_clock
+}
+
 # say_clock: reports the wall clock, the seconds since boot and the boot id.
 say_clock() {
     read_uptime && read_boot_id
     say clock "$(date +%s.%N)" "$up" "$boot_now"
 }
 
-observe_os() {
+# observe_installed: reports the system, the units' programs, and what the host lacks.
+observe_installed() {
     os_file=/etc/os-release
     [ -r "$os_file" ] || os_file=/usr/lib/os-release
     (

@@ -54,27 +54,21 @@ space() {
     }
 }
 
-# manifest_has MANIFEST PATH: true if it has an entry for PATH.
-manifest_has() {
-    while IFS=$tab read -r has one two _ _ _ six; do
-        case $has in
-        file) has=$six ;;
-        link) has=$two ;;
-        absent) has=$one ;;
-        *) continue ;;
+# note_entries MANIFEST: sets entries to the paths, kernel settings and units that it has entries for.
+note_entries() {
+    entries=$newline
+    while IFS=$tab read -r kind one two _ _ _ six; do
+        case $kind in
+        file) entries=$entries$six$newline ;;
+        link) entries=$entries$two$newline ;;
+        absent) entries=$entries$one$newline ;;
+        sysctl | service) entries="$entries$kind $one$newline" ;;
         esac
-        [ "$has" != "$2" ] || return 0
     done <"$1"
-    return 1
 }
 
-# manifest_has_key MANIFEST KIND KEY: the same for a kernel setting or a unit.
-manifest_has_key() {
-    while IFS=$tab read -r has one _; do
-        [ "$has" != "$2" ] || [ "$one" != "$3" ] || return 0
-    done <"$1"
-    return 1
-}
+# has_entry PATH, or `sysctl KEY`, or `service UNIT`: true if note_entries found it.
+has_entry() { case $entries in *"$newline$1$newline"*) ;; *) return 1 ;; esac }
 
 # capture_path PATH DIR: records what exists at PATH in the tree DIR, whose manifest is being written.
 capture_path() {
@@ -119,21 +113,23 @@ capture_missing() {
     mkdir -p "$2/files" || die disk "cannot create $2: $(space "$state")"
     true >"$2/manifest.new" || die disk "cannot write in $2"
     [ ! -f "$2/manifest" ] || cat "$2/manifest" >"$2/manifest.new" || die disk "cannot write in $2: $(space "$2")"
+    note_entries "$2/manifest.new"
     for_files_of "$1" '' note_owners
     note_sysctls_of "$1"
     copied=''
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
-        file) manifest_has "$2/manifest.new" "$f" || capture_path "$f" "$2" ;;
-        link) manifest_has "$2/manifest.new" "$b" || capture_path "$b" "$2" ;;
-        absent) manifest_has "$2/manifest.new" "$a" || capture_path "$a" "$2" ;;
-        sysctl) manifest_has_key "$2/manifest.new" sysctl "$a" || capture_sysctl "$a" "$2" ;;
+        file) has_entry "$f" || capture_path "$f" "$2" ;;
+        link) has_entry "$b" || capture_path "$b" "$2" ;;
+        absent) has_entry "$a" || capture_path "$a" "$2" ;;
+        sysctl) has_entry "sysctl $a" || capture_sysctl "$a" "$2" ;;
         esac
     done <"$1"
     # shellcheck disable=SC2086 # names of units are words
-    services=$(systemctl show $unit_services -p Id,ActiveState,UnitFileState,NeedDaemonReload 2>/dev/null)
+    services=$(systemctl show $unit_services hactl-revert.service \
+        -p Id,ActiveState,UnitFileState,NeedDaemonReload 2>/dev/null)
     for unit in $units; do
-        manifest_has_key "$2/manifest.new" service "$unit.service" || capture_service "$unit.service" "$2"
+        has_entry "service $unit.service" || capture_service "$unit.service" "$2"
     done
     copy_files "$2"
     set_sums "$2"
@@ -249,23 +245,23 @@ is_same_file() {
 
 # place_tree DIR: makes the host's files match the tree. Changes only what differs.
 place_tree() {
-    units_changed=no
+    units_changed=no hand_over_changed=no
     for_files_of "$1/manifest" '' note_owners note_sums
     while IFS=$tab read -r kind a b c d e f; do
         case $kind in
         file)
             is_same_file "$b" "$c" "$d" "$e" "$f" && continue
-            note_unit "$f"
+            note_change "$f"
             install_file "$1/files$f" "$b" "$c" "$d" "$f" || place_failed "$f"
             ;;
         link)
             [ ! -L "$b" ] || [ "$(readlink -- "$b")" != "$a" ] || continue
-            note_unit "$b"
+            note_change "$b"
             install_link "$a" "$b" || place_failed "$b"
             ;;
         absent)
             if [ -e "$a" ] || [ -L "$a" ]; then
-                note_unit "$a"
+                note_change "$a"
                 rm -f -- "$a" || place_failed "$a"
             fi
             drop_dirs "${a%/*}"
@@ -327,8 +323,13 @@ note() {
     say problem "$1" "$2"
 }
 
-# note_unit PATH: records whether systemd has to reload its units.
-note_unit() { case $1 in /etc/systemd/*) units_changed=yes ;; esac }
+# note_change PATH: records whether systemd has to reload its units, and whether the hand-over's script is another one.
+note_change() {
+    case $1 in
+    /etc/systemd/*) units_changed=yes ;;
+    "$hand_over") hand_over_changed=yes ;;
+    esac
+}
 
 # place_sysctls DIR: sets the kernel settings of the tree and reads them back. A value that the kernel refuses is an
 # error here, since sysctl.d(5) would skip it silently at boot.

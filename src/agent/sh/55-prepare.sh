@@ -125,15 +125,20 @@ stage() {
 
 # check_writable DIR: detects folders that cannot be written to before activation does.
 check_writable() {
-    checked=''
+    checked=' ' files='' unwritable=''
     while IFS=$tab read -r kind _ _ _ _ _ path; do
         [ "$kind" = file ] || continue
         existing_dir "$path"
-        case " $checked " in *" $dir "*) continue ;; esac
-        checked="$checked $dir"
-        probe=$(mktemp "${dir:-/}/.hactl.XXXXXX" 2>&1) || die read-only "cannot write in ${dir:-/}: ${probe##*: }"
-        rm -f -- "$probe"
+        case $checked in *" $dir "*) continue ;; esac
+        checked="$checked$dir "
+        probe=$(mktemp "${dir:-/}/.hactl.XXXXXX" 2>&1) || { unwritable=${dir:-/} && break; }
+        files=$files$probe$newline
     done <"$1/manifest"
+    split_lines
+    # shellcheck disable=SC2086 # a path a line
+    rm -f -- $files
+    split_words
+    [ -z "$unwritable" ] || die read-only "cannot write in $unwritable: ${probe##*: }"
     refuse_fixed "$1/manifest"
 }
 

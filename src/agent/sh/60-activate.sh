@@ -23,9 +23,8 @@ refuse_unfinished() {
 # arm TX SECONDS: from now on, this host rolls the change back on its own unless it is confirmed.
 arm() {
     # The service of an earlier change only queries its peers, and would keep this one from starting.
-    case $(systemctl is-active hactl-revert.service) in
-    activating) systemctl stop hactl-revert.service ;;
-    esac
+    property hactl-revert.service ActiveState
+    [ "$value" != activating ] || systemctl stop hactl-revert.service
     put_text "$state/agent" "$script$newline" || die disk "cannot write $state/agent: $(space "$state")"
     keep_peer_key
     new_units=$(mktemp -d "$unit_dir/.hactl.XXXXXX") || die write "cannot write in $unit_dir"
@@ -159,7 +158,7 @@ activate() {
     [ "$units_changed" = no ] || systemctl daemon-reload
     if [ -f /etc/tmpfiles.d/hactl.conf ]; then systemd-tmpfiles --create /etc/tmpfiles.d/hactl.conf >/dev/null 2>&1; fi
     # An owner whose script is new or changed would lose the requests in progress when a daemon stops.
-    prepare_hand_over
+    [ "$hand_over_changed" = no ] || prepare_hand_over
     for unit in $units; do
         if is_function "${unit}_before"; then "${unit}_before"; fi
     done
@@ -189,7 +188,7 @@ hand_over=/etc/keepalived/hand_over.sh
 release_handover_addresses() {
     addresses_gone=no
     [ -x "$hand_over" ] || return 0
-    if [ -f "$1/files$hand_over" ] && [ "$(sha256_of "$1/files$hand_over")" = "$(sha256_of "$hand_over")" ]; then return 0; fi
+    if [ -f "$1/files$hand_over" ] && cmp -s -- "$1/files$hand_over" "$hand_over"; then return 0; fi
     addresses_gone=yes
     cp -- "$hand_over" "$2/hand_over.sh" || :
     "$hand_over" end >/dev/null 2>&1 </dev/null || :
@@ -264,7 +263,8 @@ run_action() {
     none) return 0 ;;
     stop) systemctl disable --now "$1" >/dev/null 2>&1 && return 0 ;;
     reload | restart | start)
-        systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
+        property "$1" UnitFileState
+        [ "$value" = enabled ] || systemctl is-enabled --quiet "$1" 2>/dev/null || systemctl enable "$1" >/dev/null 2>&1
         started=now
         if [ "$2" != reload ]; then systemctl reset-failed "$1" 2>/dev/null; fi
         # systemd may already be restarting it with the old file.
@@ -281,12 +281,15 @@ $(journalctl -u "$1" -n 15 --no-pager -o cat 2>/dev/null)"
 
 # prove DIR: checks which configuration each running daemon has loaded.
 prove() {
-    port=$(value_in "$1/manifest" status_port)
-    for unit in $units; do
-        wanted=$(value_in "$1/manifest" "${unit}_id")
-        case $wanted in
+    read_value "$1/manifest" status_port
+    port=$value backwards=''
+    for unit in $units; do backwards="$unit $backwards"; done
+    # nginx, which comes first, keeps its old workers for 100 ms after a reload (ngx_master_process_cycle).
+    for unit in $backwards; do
+        read_value "$1/manifest" "${unit}_id"
+        case $value in
         '' | -) ;;
-        *) prove_unit "$unit" "$wanted" "$port" ;;
+        *) prove_unit "$unit" "$value" "$port" ;;
         esac
     done
 }
@@ -300,12 +303,12 @@ prove_unit() {
         [ "$loaded_id" != "$2" ] || return 0
         tries=$((tries + 1))
         complaints=''
-        if [ "$tries" -ge 10 ]; then complaints=$(complaints_of "$1"); fi
-        if [ "$tries" -ge 60 ] || [ -n "$complaints" ]; then
+        if [ "$tries" -ge 25 ]; then complaints=$(complaints_of "$1"); fi
+        if [ "$tries" -ge 150 ] || [ -n "$complaints" ]; then
             die stale "$1 was told to load the new configuration but runs ${loaded_id:-another one}" \
                 "${complaints:-$(journalctl -u "$1.service" -n 15 --no-pager -o cat 2>/dev/null)}"
         fi
-        sleep 0.05
+        sleep 0.02
     done
 }
 

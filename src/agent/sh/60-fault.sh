@@ -92,9 +92,9 @@ read_given() {
 
 # parameter KEY: prints its first value, for the fault that is armed or being armed.
 parameter() {
-    printf '%s\n' "${given-$(cat "$drill/given" 2>/dev/null)}" | while IFS=$tab read -r what value _; do
+    printf '%s\n' "${given-$(cat "$drill/given" 2>/dev/null)}" | while IFS=$tab read -r what known _; do
         if [ "$what" = "$1" ]; then
-            printf '%s' "$value"
+            printf '%s' "$known"
             break
         fi
     done

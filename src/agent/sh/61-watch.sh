@@ -93,11 +93,17 @@ watched() {
     finish
 }
 
-# glance: reports which addresses are on this host and which daemons run, enough to tell whether a drill is over.
+# glance: reports which addresses are on this host, which daemons run, and what nginx serves, enough to tell whether a
+# drill is over, and what to ask of a client.
 glance() {
-    say host "$(uname -n)" "$(uname -r)" "$(id -u)"
-    say_clock
+    say_host
     observe_services
     observe_addresses
+    if was_active nginx.service; then
+        read_value "$state/live/manifest" status_port
+        loaded_id=''
+        nginx_loaded "$value"
+        say loaded nginx "$loaded_id"
+    fi
     finish
 }

@@ -185,12 +185,12 @@ announce_owned() {
 
 # announce_by INTERFACE INDEX HARDWARE ADDRESS ROUTER...: announces them and prints the program that did it.
 announce_by() {
-    if command -v perl >/dev/null 2>&1 && perl -e "$announce_perl" "$@" 2>/dev/null; then
+    if command -v perl >/dev/null 2>&1 && perl -e "$announce_perl" "$@" 2>/dev/null 9>&-; then
         printf perl
         return
     fi
     for python in python3 /usr/libexec/platform-python python; do
-        if command -v "$python" >/dev/null 2>&1 && "$python" -c "$announce_python" "$@" 2>/dev/null; then
+        if command -v "$python" >/dev/null 2>&1 && "$python" -c "$announce_python" "$@" 2>/dev/null 9>&-; then
             printf python
             return
         fi
@@ -249,12 +249,15 @@ while (my (undef, $index, $hardware, $address, $router) = splice(@ARGV, 0, 5)) {
 }
 for my $round (1 .. 3) {
     for my $frame (@frames) { defined(send($frame->[0], $frame->[2], 0, $frame->[1])) or die; }
+    # The rest is a repetition, for which nobody waits.
+    exit if $round == 1 and fork;
+    close($_) for (\*STDIN, \*STDOUT, \*STDERR);
     select(undef, undef, undef, 0.02) if $round < 3;
 }
 '
 
 announce_python='
-import socket, struct, sys, time
+import os, socket, struct, sys, time
 frames, words = [], sys.argv[1:]
 while words:
     name, index, hardware, address, router = words[:5]
@@ -276,5 +279,14 @@ while words:
 for wait in (0.02, 0.02, 0):
     for s, frame, to in frames:
         s.sendto(frame, to)
+    # The rest is a repetition, for which nobody waits.
+    if sys.stdout and os.fork():
+        os._exit(0)
+    sys.stdout = None
+    for descriptor in range(3):
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass
     time.sleep(wait)
 '

@@ -62,11 +62,25 @@ time_left() {
 # say_journal: reports the change in progress: id, phase, generation, position among its nodes, their number, who
 # confirms it, seconds left, who applied it.
 say_journal() {
-    under_way=$(value_in "$state/journal" tx)
-    staged=$state/tx/$under_way/new/manifest
-    say journal "$under_way" "$(value_in "$state/journal" phase)" "$(value_in "$state/journal" generation)" \
-        "$(value_in "$staged" position)" "$(value_in "$staged" nodes)" "$(value_in "$staged" confirm)" \
-        "$(time_left "$under_way")" "$(value_in "$staged" applied_by)"
+    under_way='' phase='' number='' place='' of='' by='' confirmed_by=''
+    while IFS=$tab read -r key value _; do
+        case $key in
+        tx) under_way=$value ;;
+        phase) phase=$value ;;
+        generation) number=$value ;;
+        esac
+    done <"$state/journal"
+    if [ -f "$state/tx/$under_way/new/manifest" ]; then
+        while IFS=$tab read -r key value _; do
+            case $key in
+            position) place=$value ;;
+            nodes) of=$value ;;
+            confirm) confirmed_by=$value ;;
+            applied_by) by=$value ;;
+            esac
+        done <"$state/tx/$under_way/new/manifest"
+    fi
+    say journal "$under_way" "$phase" "$number" "$place" "$of" "$confirmed_by" "$(time_left "$under_way")" "$by"
 }
 
 # noted TX: records that an operator was told how the change ended, so that hactl does not repeat it.

@@ -4,7 +4,7 @@ uid='' is_state_trusted=no
 # and the size of its input in bytes, a line for each argument, and the input. Each has a shell of its own, since it
 # may exit, set traps and hold locks.
 serve() {
-    uid=$(id -u)
+    read_uid
     if [ -d "$state" ] && can_trust_state; then is_state_trusted=yes; fi
     while read -r count size; do
         set --
@@ -23,7 +23,7 @@ serve() {
 # main VERB [ARGUMENT...]
 main() {
     case $1 in validate-inside | test-live | peer | ask-peer | drill-*) ;; *) say hactl-agent 1 ;; esac
-    [ -n "$uid" ] || uid=$(id -u)
+    [ -n "$uid" ] || read_uid
     [ "$uid" -eq 0 ] || die not-root "this program must run as root: log in as root, or allow sudo"
     # Healing uses /run only, and must work whatever happened to the state folder.
     case $1:$is_state_trusted in

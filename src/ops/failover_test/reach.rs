@@ -69,7 +69,10 @@ impl<'a> Reach<'a> {
 
     /// Full observations of all nodes.
     pub(super) async fn observe(&self) -> Result<Vec<Observation>, Vec<AgentError>> {
-        let question = ObserveRequest::default();
+        let question = ObserveRequest {
+            installed: true,
+            ..ObserveRequest::default()
+        };
         let seen = each(self.agents(), usize::MAX, |agent| agent.observe(&question)).await;
         let (seen, errors): (Vec<_>, Vec<_>) = seen.into_iter().partition(Result::is_ok);
         let errors: Vec<AgentError> = errors.into_iter().filter_map(Result::err).collect();

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stops before the activation puts a file in place, where a test wants that.
-if [ "${GATE_CALL-}" != activate ] || [ ! -e /opt/gate/want ]; then exec /usr/bin/mv "$@"; fi
+if [ "${HACTL_CALL-}" != activate ] || [ ! -e /opt/gate/want ]; then exec /usr/bin/mv "$@"; fi
 for last; do :; done
 case $last in
 /var/lib/hactl/journal) /opt/gate/stop /opt/gate 'activate: journal' ;;

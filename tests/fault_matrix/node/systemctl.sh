@@ -2,7 +2,7 @@
 # Stops before the activation asks the service manager for something, where a test wants that; and is
 # the daemon that refuses a configuration, or does not take it.
 gate=/opt/gate
-case ${GATE_CALL-}:$1 in
+case ${HACTL_CALL-}:$1 in
 activate:daemon-reload | activate:start | activate:stop | activate:reload | activate:restart)
     [ ! -e "$gate/want" ] || "$gate/stop" "$gate" "activate: $1${2:+ $2}"
     ;;
