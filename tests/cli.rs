@@ -208,8 +208,12 @@ fn what_verbs_print_offline_is_as_their_schemas_say() {
         "--backend",
         "10.0.0.50:80",
     ];
-    let verbs: [&[&str]; 8] = [
+    let verbs: [&[&str]; 12] = [
         &init,
+        &["explain", "ka025"],
+        &["explain", "64"],
+        &["explain", "address"],
+        &["explain", "vrrp.failovr"],
         &["-i", "inventories/guide.yml", "check"],
         &["-i", INVENTORY, "render", folder],
         &["-i", "tests/inventories/malformed/addresses.yml", "check"],

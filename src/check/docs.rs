@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::registry::rules;
-use super::rule::{Check, Rule};
+use super::rule::Rule;
 
 const HEAD: &str = "\
 # Rules
@@ -31,7 +31,7 @@ pub fn rules_page() -> String {
     page.push_str("| rule | severity | verbs | what |\n|---|---|---|---|\n");
     let (checked, by_construction): (Vec<_>, Vec<_>) = rules()
         .into_iter()
-        .partition(|rule| !verbs(rule).is_empty());
+        .partition(|rule| !rule.verbs().is_empty());
     for rule in &checked {
         let anchor = rule.id.to_lowercase();
         // Writing to a String cannot fail.
@@ -40,53 +40,27 @@ pub fn rules_page() -> String {
             "| [{}](#{anchor}) | {} | {} | {} |",
             rule.id,
             rule.severity,
-            verbs(rule).join(", "),
+            rule.verbs().join(", "),
             rule.title
         );
     }
     for rule in checked {
-        let looks: Vec<&str> = rule.checks().map(looks_at).collect();
-        section(&mut page, rule, &format!("Looks at: {}.", looks.join("; ")));
-    }
-    page.push_str(BY_CONSTRUCTION);
-    for rule in by_construction {
-        let why = rule.checks().find_map(|check| match check {
-            Check::ByConstruction(why) => Some(*why),
-            _ => None,
-        });
         section(
             &mut page,
             rule,
-            &format!("Why not: {}.", why.unwrap_or_default()),
+            &format!("Looks at: {}.", rule.looks_at().join("; ")),
         );
+    }
+    page.push_str(BY_CONSTRUCTION);
+    for rule in by_construction {
+        let why = rule.why_not_checked().unwrap_or_default();
+        section(&mut page, rule, &format!("Why not: {why}."));
     }
     page
 }
 
-/// The verbs that run the rule, in the order in which a user meets them.
-fn verbs(rule: &Rule) -> Vec<&'static str> {
-    let all = ["check", "plan", "apply", "status"];
-    let runs = |verb: &&str| rule.checks().any(|check| check.verbs().contains(verb));
-    all.into_iter().filter(runs).collect()
-}
-
-fn looks_at(check: &Check) -> &'static str {
-    match check {
-        Check::Inventory(_) => "the inventory",
-        Check::Secrets(_) => "the secrets that the inventory refers to",
-        Check::Version(_) => "the version of each node's keepalived",
-        Check::Host(_) => "each host",
-        Check::Cluster(_) => "the hosts together",
-        Check::Running(_) => "the running cluster",
-        Check::Plan(_) => "the plan, and the hosts that it is for",
-        Check::DaemonTest(_) => "the daemon's own test of the files, on the host",
-        Check::Drift(_) => "what runs, against what was applied",
-        Check::ByConstruction(_) => "nothing",
-    }
-}
-
 fn section(page: &mut String, rule: &Rule, how: &str) {
-    let verbs = verbs(rule);
+    let verbs = rule.verbs();
     let by = if verbs.is_empty() {
         String::new()
     } else {
@@ -96,21 +70,8 @@ fn section(page: &mut String, rule: &Rule, how: &str) {
         page,
         "\n## {}\n\n**{}**{by}\n\n{}\n\n- {how}\n- What to do: {}.\n",
         rule.id,
-        capitalised(rule.title),
+        rule.heading(),
         rule.reason,
         rule.fix
     );
-}
-
-/// Capitalises the first letter, but not of a keyword or the name of a program.
-fn capitalised(text: &str) -> String {
-    let first = text.split(' ').next().unwrap_or_default();
-    if first.contains('_') || ["keepalived", "nginx"].contains(&first) {
-        return text.to_owned();
-    }
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
-    }
 }

@@ -74,6 +74,21 @@ impl Check {
             Self::ByConstruction(_) => &[],
         }
     }
+
+    fn looks_at(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Inventory(_) => "the inventory",
+            Self::Secrets(_) => "the secrets that the inventory refers to",
+            Self::Version(_) => "the version of each node's keepalived",
+            Self::Host(_) => "each host",
+            Self::Cluster(_) => "the hosts together",
+            Self::Running(_) => "the running cluster",
+            Self::Plan(_) => "the plan, and the hosts that it is for",
+            Self::DaemonTest(_) => "the daemon's own test of the files, on the host",
+            Self::Drift(_) => "what runs, against what was applied",
+            Self::ByConstruction(_) => return None,
+        })
+    }
 }
 
 /// A rule. Its id never changes, and is never reused.
@@ -98,6 +113,44 @@ impl Rule {
     /// All its checks.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         std::iter::once(&self.check).chain(self.further)
+    }
+
+    /// The verbs that run it, in the order in which a user meets them.
+    pub fn verbs(&self) -> Vec<&'static str> {
+        let all = ["check", "plan", "apply", "status"];
+        let runs = |verb: &&str| self.checks().any(|check| check.verbs().contains(verb));
+        all.into_iter().filter(runs).collect()
+    }
+
+    /// What is wrong, as the beginning of a sentence.
+    pub fn heading(&self) -> String {
+        capitalised(self.title)
+    }
+
+    /// The evidence of its checks, in words.
+    pub fn looks_at(&self) -> Vec<&'static str> {
+        self.checks().filter_map(Check::looks_at).collect()
+    }
+
+    /// Why nothing can violate it, if it needs no check.
+    pub fn why_not_checked(&self) -> Option<&'static str> {
+        self.checks().find_map(|check| match check {
+            Check::ByConstruction(why) => Some(*why),
+            _ => None,
+        })
+    }
+}
+
+/// Capitalises the first letter, but not of a keyword or the name of a program.
+fn capitalised(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if first.contains('_') || ["keepalived", "nginx"].contains(&first) {
+        return text.to_owned();
+    }
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
     }
 }
 

@@ -6,8 +6,8 @@ use strum::IntoStaticStr;
 use super::exit::exit_codes_help;
 use super::options::OutputArgs;
 use super::{
-    apply, check, failover_test, generate, history, init, lab, lock, plan, render, rollback,
-    settle, status,
+    apply, check, explain, failover_test, generate, history, init, lab, lock, plan, render,
+    rollback, settle, status,
 };
 
 /// Provision and run high-availability Keepalived + Nginx clusters
@@ -55,6 +55,8 @@ pub enum Verb {
     FailoverTest(failover_test::FailoverTestArgs),
     /// Run a local cluster of real machines
     Lab(lab::LabArgs),
+    /// Explain a rule, an exit code or a key of the inventory
+    Explain(explain::ExplainArgs),
     /// Print the JSON Schema of the inventory, or of what a verb prints
     Schema(generate::SchemaArgs),
     /// Print completions for a shell

@@ -64,8 +64,8 @@ impl Exit {
         }
     }
 
-    /// What to do about it, for `docs/exit-codes.md`.
-    fn remedy(self) -> &'static str {
+    /// What to do about it, for `explain` and `docs/exit-codes.md`.
+    pub(super) fn remedy(self) -> &'static str {
         match self {
             Self::Done => {
                 "Nothing. `apply` also exits with 0 when the cluster already matches the inventory, and with \

@@ -12,6 +12,7 @@ mod check;
 mod duration;
 mod error;
 mod exit;
+mod explain;
 mod failover_test;
 mod generate;
 mod history;

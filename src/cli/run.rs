@@ -12,8 +12,8 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::options::shared;
 use super::{
-    apply, check, failover_test, generate, history, init, lab, lock, plan, render, rollback,
-    settle, status,
+    apply, check, explain, failover_test, generate, history, init, lab, lock, plan, render,
+    rollback, settle, status,
 };
 use crate::apply::PendingAction;
 use crate::view::{ErrorReport, Ui, UiOptions};
@@ -63,6 +63,7 @@ fn run(verb: Verb, app: &App) -> Result<Exit, CliError> {
         Verb::Status(args) => status::run(&args, app),
         Verb::FailoverTest(args) => failover_test::run(&args, app),
         Verb::Lab(args) => lab::run(args, app),
+        Verb::Explain(args) => explain::run(&args, app),
         Verb::Schema(args) => Ok(generate::schema(&args, app)),
         Verb::Completions(args) => Ok(generate::completions(&args, Cli::command(), app)),
         Verb::Man(_) => generate::man(Cli::command(), app),

@@ -9,6 +9,7 @@
 //! is unwise is left to `check`.
 
 mod error;
+mod key;
 mod load;
 mod raw;
 mod reference;
@@ -18,6 +19,7 @@ mod source;
 mod starter;
 
 pub use error::{InventoryError, InventoryErrors};
+pub use key::{Key, keys_called, nearest_key};
 pub use load::{Inventory, load, load_bytes, load_with_profile};
 pub use reference::reference;
 pub use schema::schema;

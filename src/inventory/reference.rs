@@ -93,12 +93,18 @@ fn references(schema: &Json) -> Vec<String> {
     }
 }
 
+/// The definition that `value` is a reference to.
+pub(super) fn referred<'s>(schema: &'s Json, value: &Json) -> Option<&'s Json> {
+    let name = definition_name(value.get("$ref")?)?;
+    schema.pointer(&format!("/$defs/{name}"))
+}
+
 fn definition_name(reference: &Json) -> Option<String> {
     Some(reference.as_str()?.strip_prefix("#/$defs/")?.to_owned())
 }
 
 /// The mapping that a definition describes, even if a lone value is allowed in its place.
-fn object(definition: &Json) -> Option<&Json> {
+pub(super) fn object(definition: &Json) -> Option<&Json> {
     if definition.get("properties").is_some() {
         return Some(definition);
     }
@@ -138,11 +144,11 @@ fn section(page: &mut String, name: &str, definition: &Json) {
     page.push('\n');
 }
 
-fn text<'j>(fields: &'j Map<String, Json>, key: &str) -> &'j str {
+pub(super) fn text<'j>(fields: &'j Map<String, Json>, key: &str) -> &'j str {
     fields.get(key).and_then(Json::as_str).unwrap_or_default()
 }
 
-fn default_of(fields: &Map<String, Json>, is_required: bool) -> String {
+pub(super) fn default_of(fields: &Map<String, Json>, is_required: bool) -> String {
     if is_required {
         return "required".to_owned();
     }
@@ -155,7 +161,7 @@ fn default_of(fields: &Map<String, Json>, is_required: bool) -> String {
 }
 
 /// Describes a type, with links to definitions.
-fn type_of(schema: &Json) -> String {
+pub(super) fn type_of(schema: &Json) -> String {
     if let Some(name) = schema.get("$ref").and_then(definition_name) {
         return format!("[{name}](#{name})");
     }

@@ -13,6 +13,7 @@ mod demo;
 mod error;
 mod events;
 mod expected;
+mod explain;
 mod failover_test;
 mod fingerprint;
 mod fitness;
@@ -60,6 +61,7 @@ pub use demo::{DEMO, DemoStep, demo_spec, edited};
 pub use error::{OpsError, SettleRefusal};
 pub use events::{Advances, Events, Stamped};
 pub use expected::Expected;
+pub use explain::{Meaning, explain};
 pub use failover_test::{
     DrillPlan, DrillProgress, Earlier, FailoverOutcome, FailoverRequest, Interruption,
     earlier_drills, failover_test, keep_drills, try_to_write_drills, write_drills,

@@ -5,6 +5,7 @@ mod change;
 mod document;
 mod drill;
 mod error;
+mod explain;
 mod lab;
 mod line;
 mod offline;
@@ -16,6 +17,7 @@ pub use change::{ChangeBody, ChangeEnd, ChangeOutcome, ChangeRun, FailureRecord,
 pub use document::{Document, FORMAT, FailedBody};
 pub use drill::{Declined, DrillsBody};
 pub use error::{ErrorRecord, Mistake, PlacedFinding};
+pub use explain::{ExitExplanation, ExplainBody, Explanation, RuleExplanation};
 pub use lab::{LabDownBody, LabStatusBody, LabUpBody};
 pub use line::{EventLine, IsReport, ReportLine};
 pub use offline::{CheckBody, InitBody, RenderBody};

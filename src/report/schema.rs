@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::change::ChangeBody;
 use super::document::{Document, FORMAT, FailedBody};
 use super::drill::DrillsBody;
+use super::explain::ExplainBody;
 use super::lab::{LabDownBody, LabStatusBody, LabUpBody};
 use super::line::{EventLine, ReportLine};
 use super::offline::{CheckBody, InitBody, RenderBody};
@@ -74,10 +75,11 @@ pub fn schema_file(verb: &str) -> String {
 
 type Make = fn() -> Value;
 
-const ALL: [(&str, Make); 17] = [
+const ALL: [(&str, Make); 18] = [
     ("init", || of::<InitBody<'_>>("init")),
     ("check", || of::<CheckBody<'_>>("check")),
     ("render", || of::<RenderBody<'_>>("render")),
+    ("explain", || of::<ExplainBody>("explain")),
     ("plan", || of::<PlanBody<'_>>("plan")),
     ("apply", || of::<ChangeBody<'_>>("apply")),
     ("rollback", || of::<ChangeBody<'_>>("rollback")),

@@ -18,6 +18,7 @@ mod drift;
 mod drill;
 mod effect;
 mod error_report;
+mod explain;
 mod failure;
 mod findings;
 mod history;
