@@ -9,7 +9,7 @@ use crate::model::{FileRole, HostPath, UnitId};
 use crate::units;
 
 /// The parts of the program, in order.
-const PARTS: [&str; 24] = [
+const PARTS: [&str; 25] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/22-serving.sh"),
@@ -22,6 +22,7 @@ const PARTS: [&str; 24] = [
     include_str!("sh/50-lock.sh"),
     include_str!("sh/55-prepare.sh"),
     include_str!("sh/56-apt.sh"),
+    include_str!("sh/57-dnf.sh"),
     include_str!("sh/60-activate.sh"),
     include_str!("sh/60-fault.sh"),
     include_str!("sh/61-watch.sh"),

@@ -26,7 +26,7 @@ pub(super) struct LabUpArgs {
     #[arg(long, value_name = "N", default_value_t = 3)]
     backends: u8,
 
-    /// Release that the nodes run: debian-11, debian-12, debian-13 or debian-sid; with a node's name for that
+    /// Release that the nodes run: debian-11, debian-12, debian-13, debian-sid or rhel-like; with a node's name for that
     /// node alone; repeatable [default: debian-12]
     #[arg(long, value_name = "[NODE=]IMAGE")]
     image: Vec<WhichImage>,

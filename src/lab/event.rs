@@ -8,13 +8,15 @@ use serde::Serialize;
 use super::release::Release;
 use super::seconds;
 
-/// One of the two cached image layers that machines boot from.
+/// One of the cached image layers that machines boot from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageLayer {
     /// Debian with systemd, sshd and the package repository.
     Base,
-    /// The base layer plus nginx and keepalived.
+    /// What turns Debian into another family: its package manager, paths and packages.
+    Family,
+    /// nginx and keepalived.
     Installed,
 }
 

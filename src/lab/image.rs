@@ -5,6 +5,7 @@
 //! renamed into place, so a folder that exists is complete, and concurrent labs build it once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -29,10 +30,14 @@ const CARRIED: &str = "nginx keepalived libnginx-mod-stream";
 const INSTALLED: &str = "nginx keepalived";
 const BASE_SCRIPT: &str = include_str!("scripts/base.sh");
 const INSTALLED_SCRIPT: &str = include_str!("scripts/installed.sh");
+const RHEL_SCRIPT: &str = include_str!("scripts/rhel.sh");
+const INSTALLED_RHEL_SCRIPT: &str = include_str!("scripts/installed_rhel.sh");
 
 #[derive(Debug, Clone)]
 struct Layers {
-    base: PathBuf,
+    /// Without nginx and keepalived, topmost first.
+    bare: Vec<PathBuf>,
+    /// The layer that adds them.
     installed: PathBuf,
 }
 
@@ -42,12 +47,12 @@ pub(super) struct Images(BTreeMap<Release, Layers>);
 impl Images {
     /// The layers of a disk, topmost first. Empty for a release that is not in the lab.
     pub(super) fn layers(&self, release: Release, image: Image) -> Vec<PathBuf> {
-        let Some(Layers { base, installed }) = self.0.get(&release) else {
+        let Some(Layers { bare, installed }) = self.0.get(&release) else {
             return Vec::new();
         };
         match image {
-            Image::Bare => vec![base.clone()],
-            Image::Installed => vec![installed.clone(), base.clone()],
+            Image::Bare => bare.clone(),
+            Image::Installed => [&[installed.clone()], &bare[..]].concat(),
         }
     }
 }
@@ -81,37 +86,58 @@ fn ensure_release(
         Duration::from_mins(2),
         events,
         |draft| {
-            let mirror = match &spec.mirror {
-                Some(mirror) => mirror.clone(),
-                None => mirror(suite)?,
-            };
-            let mut build = isolated(BASE_SCRIPT);
+            let mut build = downloading(BASE_SCRIPT);
+            let mirror = mirror_of(spec, suite)?;
             build.arg(draft).args([suite, &mirror, PACKAGES, CARRIED]);
-            if let Some(proxy) = apt_proxy() {
-                build.env("http_proxy", proxy);
-            }
             Ok(build)
         },
     )?;
+    let (name, key, bare, script) = match release {
+        Release::RhelLike => {
+            let key = hash(&[&key, RHEL_SCRIPT]);
+            let family = home.cache.join(format!("{release}-{key}"));
+            build_once(
+                (ImageLayer::Family, release),
+                &family,
+                Duration::from_secs(15),
+                events,
+                |draft| {
+                    let mut build = downloading(RHEL_SCRIPT);
+                    build.arg(&base).arg(draft);
+                    build.arg(draft.with_extension("scratch"));
+                    build.args([suite, &mirror_of(spec, suite)?]);
+                    Ok(build)
+                },
+            )?;
+            (
+                release.name(),
+                key,
+                vec![family, base],
+                INSTALLED_RHEL_SCRIPT,
+            )
+        }
+        _ => (suite, key, vec![base], INSTALLED_SCRIPT),
+    };
 
-    let key = hash(&[&key, INSTALLED, INSTALLED_SCRIPT]);
-    let installed = home.cache.join(format!("installed-{suite}-{key}"));
+    let key = hash(&[&key, INSTALLED, script]);
+    let installed = home.cache.join(format!("installed-{name}-{key}"));
     build_once(
         (ImageLayer::Installed, release),
         &installed,
         Duration::from_secs(5),
         events,
         |draft| {
-            let mut build = isolated(INSTALLED_SCRIPT);
+            let mut build = isolated(script);
+            let below: Vec<_> = bare.iter().map(|layer| layer.as_os_str()).collect();
             build
-                .arg(&base)
+                .arg(below.join(OsStr::new(":")))
                 .arg(draft)
                 .arg(draft.with_extension("scratch"))
                 .arg(INSTALLED);
             Ok(build)
         },
     )?;
-    Ok(Layers { base, installed })
+    Ok(Layers { bare, installed })
 }
 
 fn build_once(
@@ -184,6 +210,22 @@ fn open_log(path: &Path) -> Result<File, LabError> {
         .truncate(true)
         .open(path)
         .map_err(LabError::file("write", path))
+}
+
+/// A recipe that fetches packages.
+fn downloading(script: &str) -> Command {
+    let mut build = isolated(script);
+    if let Some(proxy) = apt_proxy() {
+        build.env("http_proxy", proxy);
+    }
+    build
+}
+
+fn mirror_of(spec: &LabSpec, suite: &'static str) -> Result<String, LabError> {
+    match &spec.mirror {
+        Some(mirror) => Ok(mirror.clone()),
+        None => mirror(suite),
+    }
 }
 
 /// Runs a script in its own mount and PID namespaces, so that all of it dies with hactl, however

@@ -1,11 +1,12 @@
-//! The Debian releases that machines can run.
+//! The releases that machines can run.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A Debian release. For hactl, they differ in the versions of keepalived, nginx and systemd.
+/// A release. For hactl, they differ in the versions of keepalived, nginx and systemd, and in their family's packages
+/// and paths.
 #[derive(
     Debug,
     Clone,
@@ -34,15 +35,19 @@ pub enum Release {
     /// sid: whatever is newest when its image is built.
     #[serde(rename = "debian-sid")]
     DebianSid,
+    /// Calls itself Rocky Linux 9: Debian 12's programs in packages like those of RHEL, with the real rpm and DNF.
+    #[serde(rename = "rhel-like")]
+    RhelLike,
 }
 
 impl Release {
-    /// All releases, oldest first.
-    pub const ALL: [Self; 4] = [
+    /// All releases, a family at a time, oldest first.
+    pub const ALL: [Self; 5] = [
         Self::Debian11,
         Self::Debian12,
         Self::Debian13,
         Self::DebianSid,
+        Self::RhelLike,
     ];
 
     /// The release's name in options, such as `debian-12`.
@@ -52,26 +57,27 @@ impl Release {
             Self::Debian12 => "debian-12",
             Self::Debian13 => "debian-13",
             Self::DebianSid => "debian-sid",
+            Self::RhelLike => "rhel-like",
         }
     }
 
     /// Whether `reboot` goes through logind, and so fails while logind is masked, as it is in the
     /// images.
     pub(super) fn reboots_through_logind(self) -> bool {
-        self >= Self::Debian13
+        matches!(self, Self::Debian13 | Self::DebianSid)
     }
 
     /// Whether systemd boots only on the unified cgroup hierarchy, whatever the host uses: true of
     /// 258 and later.
     pub(super) fn needs_unified_cgroups(self) -> bool {
-        self >= Self::DebianSid
+        self == Self::DebianSid
     }
 
-    /// The codename, as in a mirror's `dists/`.
+    /// The codename of the Debian release that it is or is made of, as in a mirror's `dists/`.
     pub(super) fn suite(self) -> &'static str {
         match self {
             Self::Debian11 => "bullseye",
-            Self::Debian12 => "bookworm",
+            Self::Debian12 | Self::RhelLike => "bookworm",
             Self::Debian13 => "trixie",
             Self::DebianSid => "sid",
         }
@@ -85,7 +91,7 @@ impl fmt::Display for Release {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no image `{0}`: expected debian-11, debian-12, debian-13 or debian-sid")]
+#[error("no image `{0}`: expected debian-11, debian-12, debian-13, debian-sid or rhel-like")]
 pub struct UnknownRelease(String);
 
 impl FromStr for Release {

@@ -16,7 +16,7 @@ pub enum OsFamily {
 pub enum PackageManager {
     /// APT and dpkg, which hactl drives (`sh/56-apt.sh`).
     Apt,
-    /// DNF and rpm. hactl does not install packages with it.
+    /// DNF or YUM, and rpm, which hactl drives (`sh/57-dnf.sh`).
     Dnf,
 }
 
@@ -25,7 +25,9 @@ impl PackageManager {
     pub fn hint(self, program: &str) -> String {
         match self {
             Self::Apt => format!("run `apt-get update` on the host, or install {program} there"),
-            Self::Dnf => format!("run `dnf install {program}` on the host"),
+            Self::Dnf => format!(
+                "run `dnf makecache` on the host, or enable the repository that has {program}"
+            ),
         }
     }
 }
@@ -93,7 +95,7 @@ pub static DISTRIBUTIONS: [Distribution; 2] = [
         packages: PackageManager::Dnf,
         nginx_user: "nginx",
         nginx_modules: "/usr/share/nginx/modules/*.conf",
-        stream_module: None,
+        stream_module: Some("nginx-mod-stream"),
         nginx_stop: None,
         nftables_since: None,
         releases: &[],

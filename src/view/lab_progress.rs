@@ -32,6 +32,7 @@ impl LabProgress {
 fn layer_words(layer: ImageLayer, release: Release) -> String {
     match layer {
         ImageLayer::Base => format!("the {release} machine image (with systemd and sshd)"),
+        ImageLayer::Family => format!("the {release} machine image, from Debian's"),
         ImageLayer::Installed => format!("the {release} machine image with nginx and keepalived"),
     }
 }

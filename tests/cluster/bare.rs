@@ -1,11 +1,11 @@
 //! The guide's cluster, from bare machines to a serving cluster and back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hactl::lab::Image;
+use hactl::lab::{Image, LabSpec, Release};
 
 use crate::cluster::{Cluster, GUIDE, VIP, machines};
-use crate::snapshot::{Detail, assert_same, snapshot};
+use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
 
 /// The files that hactl installs, with their modes.
 const FILES: [(&str, &str); 9] = [
@@ -28,13 +28,25 @@ const FILES: [(&str, &str); 9] = [
 
 #[test]
 fn the_guides_cluster_from_bare_machines_to_one_that_serves_and_back() {
-    let mut spec = machines();
-    spec.image = Image::Bare;
+    from_bare_and_back(Release::Debian12);
+}
+
+#[test]
+fn the_guides_cluster_on_what_calls_itself_rocky_linux() {
+    from_bare_and_back(Release::RhelLike);
+}
+
+fn from_bare_and_back(release: Release) {
+    let spec = LabSpec {
+        image: Image::Bare,
+        release,
+        ..machines()
+    };
     let Some(cluster) = Cluster::up(&spec) else {
         return;
     };
     cluster.set_inventory(GUIDE);
-    let bare = cluster.all_etc();
+    let bare = without_users(cluster.all_etc());
     cluster
         .run(&["rollback", "--yes"])
         .exits(1)
@@ -60,18 +72,38 @@ fn the_guides_cluster_from_bare_machines_to_one_that_serves_and_back() {
     cluster
         .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
         .exits(0);
-    cluster.assert_etc(&bare);
+    for (node, after) in without_users(cluster.all_etc()) {
+        assert_same(&bare[&node], &after, &format!("{node}'s /etc"));
+    }
     cluster.assert_no_traces();
+    let packages = match release {
+        Release::RhelLike => "rpm -qa | grep -E 'nginx|keepalived'",
+        _ => "dpkg --audit",
+    };
     for node in cluster.nodes() {
         let left = cluster.on(
             &node,
-            "command -v nginx keepalived; ls -d /run/hactl /etc/nginx /etc/keepalived 2>/dev/null; \
-             pgrep -l 'nginx|keepalived'; cat /proc/sys/net/ipv4/tcp_fin_timeout \
-             /proc/sys/net/ipv4/ip_local_reserved_ports; dpkg --audit",
+            &format!(
+                "command -v nginx keepalived; ls -d /run/hactl /etc/nginx /etc/keepalived /var/lib/nginx \
+                 /usr/share/nginx 2>/dev/null; pgrep -l 'nginx|keepalived'; \
+                 cat /proc/sys/net/ipv4/tcp_fin_timeout /proc/sys/net/ipv4/ip_local_reserved_ports; {packages}; :"
+            ),
         );
         assert_eq!(left.trim(), "60", "{node}");
     }
     assert!(cluster.owners(VIP).is_empty());
+}
+
+/// Without the users, of which rpm's packages leave theirs.
+fn without_users(mut all: BTreeMap<String, Snapshot>) -> BTreeMap<String, Snapshot> {
+    let is_kept = |path: &String| {
+        let name = path.trim_end_matches('-');
+        !["passwd", "shadow", "group", "gshadow", "subuid", "subgid"].contains(&name)
+    };
+    for etc in all.values_mut() {
+        etc.retain(|path, _| is_kept(path));
+    }
+    all
 }
 
 fn serves_through_all_backends(cluster: &Cluster) {

@@ -61,7 +61,7 @@ record_original() {
 # package_manager: sets manager to the one that this host has, of those that hactl supports. Each has a file of its
 # own with the same functions: MANAGER_candidate NAME, _installed, _install NAME..., _purge NAME... and _sweep, which
 # cleans up after an _install that was killed.
-managers='apt'
+managers='apt dnf'
 package_manager() {
     for manager in $managers; do
         if "${manager}_is_here"; then return 0; fi
@@ -77,7 +77,7 @@ sweep_packages() { ! package_manager || "${manager}_sweep"; }
 install_packages() {
     into=$state/tx/$1
     shift
-    package_manager || die no-package-manager "cannot install $* here: hactl supports only apt, which this host lacks"
+    package_manager || die no-package-manager "cannot install $* here: hactl supports apt, dnf and yum, and this host has none of them"
     "${manager}_installed" >"$into/packages-before"
     "${manager}_install" "$@"
     note_packages "$into"
@@ -99,7 +99,7 @@ remove_packages() {
     [ -s "$1" ] || return 0
     # shellcheck disable=SC2046 # names of packages are words
     if ! package_manager; then
-        note packages "cannot remove $(tr '\n' ' ' <"$1")here: hactl supports only apt, which this host lacks"
+        note packages "cannot remove $(tr '\n' ' ' <"$1")here: hactl supports apt, dnf and yum, and this host has none of them"
     elif ! output=$("${manager}_purge" $(cat "$1") 2>&1); then
         note packages "$manager cannot remove packages: $output"
     fi
