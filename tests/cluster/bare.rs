@@ -1,11 +1,11 @@
 //! The guide's cluster, from bare machines to a serving cluster and back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hactl::lab::{Image, LabSpec, Release};
 
 use crate::cluster::{Cluster, GUIDE, VIP, machines};
-use crate::snapshot::{Detail, Snapshot, assert_same, snapshot};
+use crate::snapshot::{Detail, assert_same, snapshot};
 
 /// The files that hactl installs, with their modes.
 const FILES: [(&str, &str); 9] = [
@@ -46,7 +46,7 @@ fn from_bare_and_back(release: Release) {
         return;
     };
     cluster.set_inventory(GUIDE);
-    let bare = without_users(cluster.all_etc());
+    let bare = cluster.etc_without_users();
     cluster
         .run(&["rollback", "--yes"])
         .exits(1)
@@ -72,7 +72,7 @@ fn from_bare_and_back(release: Release) {
     cluster
         .run(&["rollback", "--to", "0", "--yes", "--stop-serving", "all"])
         .exits(0);
-    for (node, after) in without_users(cluster.all_etc()) {
+    for (node, after) in cluster.etc_without_users() {
         assert_same(&bare[&node], &after, &format!("{node}'s /etc"));
     }
     cluster.assert_no_traces();
@@ -92,18 +92,6 @@ fn from_bare_and_back(release: Release) {
         assert_eq!(left.trim(), "60", "{node}");
     }
     assert!(cluster.owners(VIP).is_empty());
-}
-
-/// Without the users, of which rpm's packages leave theirs.
-fn without_users(mut all: BTreeMap<String, Snapshot>) -> BTreeMap<String, Snapshot> {
-    let is_kept = |path: &String| {
-        let name = path.trim_end_matches('-');
-        !["passwd", "shadow", "group", "gshadow", "subuid", "subgid"].contains(&name)
-    };
-    for etc in all.values_mut() {
-        etc.retain(|path, _| is_kept(path));
-    }
-    all
 }
 
 fn serves_through_all_backends(cluster: &Cluster) {

@@ -170,6 +170,18 @@ impl Cluster {
             .collect()
     }
 
+    /// `/etc` of all nodes but the users, of which rpm's packages leave theirs.
+    pub(crate) fn etc_without_users(&self) -> BTreeMap<String, Snapshot> {
+        let mut all = self.all_etc();
+        for etc in all.values_mut() {
+            etc.retain(|path, _| {
+                let name = path.trim_end_matches('-');
+                !["passwd", "shadow", "group", "gshadow", "subuid", "subgid"].contains(&name)
+            });
+        }
+        all
+    }
+
     /// Asserts that `/etc` on every node is unchanged.
     #[track_caller]
     pub(crate) fn assert_etc(&self, before: &BTreeMap<String, Snapshot>) {

@@ -1,0 +1,103 @@
+//! Every image of the lab, from bare machines to a cluster that serves, is drilled and goes back.
+//!
+//! `cargo test` takes the one image of which no other test starts from bare machines, without drills. All of them:
+//!
+//!     HACTL_IMAGES=all UPDATE=1 cargo test --test images -- --nocapture
+//!
+//! With `UPDATE=1` that writes docs/support.md. The name of an image takes that one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "this is test code"
+)]
+
+#[path = "../support/cluster.rs"]
+mod cluster;
+#[path = "../support/documents.rs"]
+mod documents;
+#[path = "../support/lab.rs"]
+mod lab;
+mod page;
+#[path = "../support/snapshot.rs"]
+mod snapshot;
+
+use hactl::lab::{Image, LabSpec, Release};
+
+use cluster::{Cluster, VIP, machines};
+use page::Row;
+use snapshot::assert_same;
+
+#[test]
+fn every_image_goes_from_bare_machines_to_a_cluster_that_serves_and_back() {
+    let wish = std::env::var("HACTL_IMAGES").unwrap_or_default();
+    let wanted: Vec<Release> = match wish.as_str() {
+        "" => vec![Release::DebianSid],
+        "all" => Release::ALL.to_vec(),
+        name => vec![name.parse().unwrap()],
+    };
+    let mut rows = Vec::new();
+    for release in wanted {
+        let Some(row) = journey(release, !wish.is_empty()) else {
+            return;
+        };
+        eprintln!("{row:?}");
+        rows.push(row);
+    }
+    if wish == "all" && std::env::var("UPDATE").is_ok_and(|value| value == "1") {
+        page::write(&rows);
+    }
+    page::names_every_image();
+}
+
+/// The whole way on one image. `None` where labs are not wanted.
+fn journey(release: Release, with_drills: bool) -> Option<Row> {
+    let cluster = Cluster::up_quietly(&LabSpec {
+        image: Image::Bare,
+        release,
+        ..machines()
+    })?;
+    let bare = cluster.etc_without_users();
+    cluster.apply();
+    assert_eq!(cluster.owner(VIP), "lb1");
+    assert_ne!(cluster.get(&format!("http://{VIP}/")), "");
+    let of = |command: &str| cluster.on("lb1", command).trim().to_owned();
+    let mut row = Row {
+        image: release.name(),
+        system: of(". /etc/os-release && echo \"$PRETTY_NAME\""),
+        systemd: of("systemctl --version | sed -n '1s/systemd \\([0-9]*\\).*/\\1/p'"),
+        nginx: of("nginx -v 2>&1 | sed 's,.*/\\([0-9.]*\\).*,\\1,'"),
+        keepalived: of("keepalived -v 2>&1 | sed -n '1s/.* v\\([0-9.]*\\).*/\\1/p'"),
+        profile: profile(&cluster),
+        drills: 0,
+    };
+    let applied = cluster.etc_without_users();
+    let again = cluster.run(&["apply", "--yes", "--format", "json"]);
+    assert_eq!(again.exits(0).json()["result"], "nothing_to_do");
+    assert_eq!(
+        cluster.etc_without_users(),
+        applied,
+        "a second apply changes nothing"
+    );
+    if with_drills {
+        let drills = ["failover-test", "--all", "--yes", "--format", "json"];
+        let document = cluster.run(&drills).exits(0).json();
+        row.drills = document["report"]["runs"].as_array().unwrap().len();
+    }
+    cluster.run(&["status"]).exits(0);
+    let back = ["rollback", "--to", "0", "--yes", "--stop-serving", "all"];
+    cluster.run(&back).exits(0);
+    for (node, after) in cluster.etc_without_users() {
+        assert_same(&bare[&node], &after, &format!("{release}: {node}'s /etc"));
+    }
+    Some(row)
+}
+
+/// The profile that `plan` chooses where the inventory names none.
+fn profile(cluster: &Cluster) -> &'static str {
+    let conf = cluster.on("lb1", "cat /etc/keepalived/keepalived.conf");
+    if conf.contains("advert_int 1\n") {
+        "standard"
+    } else {
+        "fast"
+    }
+}
