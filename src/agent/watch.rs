@@ -140,9 +140,16 @@ impl Agent {
         Ok(read(&answer))
     }
 
-    /// The addresses and daemons there, and what nginx serves: cheaper than an observation.
+    /// The addresses and daemons there: cheaper than an observation.
     pub async fn glance(&self) -> Result<Observation, AgentError> {
         let answer = self.call(&["glance"], b"", Duration::from_secs(3)).await?;
+        Ok(answer.observation(self.node()))
+    }
+
+    /// The same, and what nginx serves.
+    pub async fn glance_at_serving(&self) -> Result<Observation, AgentError> {
+        let argv = ["glance", "serving"];
+        let answer = self.call(&argv, b"", Duration::from_mins(1)).await?;
         Ok(answer.observation(self.node()))
     }
 

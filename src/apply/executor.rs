@@ -90,7 +90,12 @@ impl CommandExecutor<'_> {
                 let others = session.nodes.iter();
                 let others = others.filter(|node| self.nodes[1..].contains(&node.name));
                 let connected = self.ahead.open(session.connector, others);
-                tokio::join!(confirmed, connected).0
+                tokio::pin!(confirmed);
+                // Nothing waits for a node that cannot be reached.
+                tokio::select! {
+                    outcome = &mut confirmed => outcome,
+                    () = connected => confirmed.await,
+                }
             }
             Command::Offer(index) => match &self.change {
                 Some(change) => offer(session, change, index).await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use futures::stream;
+use futures::stream::{self, FuturesUnordered};
 use tokio::task::JoinSet;
 
 use crate::agent::{Agent, AgentError};
@@ -120,8 +120,11 @@ impl Ahead {
                 .collect()
         };
         let connections = missing.into_iter().map(|node| connect(connector, node));
-        for agent in join_all(connections).await.into_iter().flatten() {
-            self.agents().insert(agent.node().clone(), agent);
+        let mut connections: FuturesUnordered<_> = connections.collect();
+        while let Some(connection) = connections.next().await {
+            if let Ok(agent) = connection {
+                self.agents().insert(agent.node().clone(), agent);
+            }
         }
     }
 

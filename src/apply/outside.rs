@@ -65,7 +65,7 @@ impl Outside {
     /// The current state, without announcements.
     pub(super) async fn now(fleet: &Fleet, client: &dyn Client, vips: &[VipDoors]) -> Self {
         let agents: Vec<&Agent> = fleet.agents().collect();
-        let seen = each(agents.iter().copied(), usize::MAX, Agent::glance).await;
+        let seen = each(agents.iter().copied(), usize::MAX, Agent::glance_at_serving).await;
         let seen: Vec<Observation> = seen.into_iter().flatten().collect();
         let looks = look(&agents, client, vips, &seen).await;
         let problems = all_problems(&looks, &sole_owners(vips, &seen));

@@ -52,7 +52,7 @@ impl Images {
         };
         match image {
             Image::Bare => bare.clone(),
-            Image::Installed => [&[installed.clone()], &bare[..]].concat(),
+            Image::Installed => [std::slice::from_ref(installed), &bare[..]].concat(),
         }
     }
 }

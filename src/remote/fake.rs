@@ -336,7 +336,7 @@ impl FakeHost {
             ("fault", [id, name, _]) => self.arm_fault(id, name),
             ("heal", [id]) => self.heal(id),
             ("fault-state", [_]) => Ok(self.armed()),
-            ("observe" | "glance", []) => Ok(self.observe(payload)),
+            ("observe", []) | ("glance", ["serving"]) => Ok(self.observe(payload)),
             ("announce", []) => Ok(self.announce(payload)),
             _ => Err(format!("protocol\tno such call: {verb} {arguments:?}")),
         }

@@ -35,7 +35,7 @@ pub struct Call<'a> {
 /// The result of a call.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Its exit code, or `None` if a signal killed the program.
+    /// Its exit code: over 128 if a signal killed the call, `None` if one killed the program.
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,

@@ -1,6 +1,7 @@
 //! A program that stays on a host and answers one call after another.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -8,12 +9,15 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufRead
 /// More than any host's answer: many times the size of all managed files and a few generations.
 pub(super) const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
+/// How long what a failed call has said may come after its answer.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// Starts the line that ends an answer.
 const ANSWERED: &str = "answered\t";
 
 /// A call as the program reads it: a line with the number of its arguments and the size of its input in bytes, a line
-/// for each argument, and the input. The program writes its answer, and then the line `answered`, the first argument
-/// and the call's exit code, with tabs between them.
+/// for each argument, and the input. The program writes its answer, an empty line, and then the line `answered`, the
+/// first argument and the call's exit code, with tabs between them.
 pub fn request(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut bytes = format!("{} {}\n", arguments.len(), input.len()).into_bytes();
     for argument in arguments {
@@ -41,6 +45,8 @@ pub(super) struct RunningProgram {
 pub(super) enum Answered {
     /// With its exit code. The program is ready for the next call.
     Completely(Option<i32>),
+    /// With its exit code, after which the program is not what it should be.
+    OutOfStep(Option<i32>),
     /// The program ended first.
     ItEnded,
     /// The answer or the program's standard error exceeds the limit.
@@ -48,9 +54,10 @@ pub(super) enum Answered {
 }
 
 impl RunningProgram {
-    /// Sends `bytes` and reads one answer. What the program writes is added to `answer` and `said`.
+    /// Sends `bytes`, a call of `verb`, and reads one answer. What the program writes is added to `answer` and `said`.
     pub(super) async fn call(
         &mut self,
+        verb: &str,
         bytes: &[u8],
         answer: &mut Vec<u8>,
         said: &mut Vec<u8>,
@@ -68,11 +75,16 @@ impl RunningProgram {
             std::future::pending::<()>().await;
         };
         // End as soon as one stream exceeds its limit: the other might never end.
-        tokio::select! {
-            answered = read_answer(stdout, answer) => answered,
-            flooded = read_flood(stderr, said) => flooded,
-            () = send => Ok(Answered::ItEnded),
+        let answered = tokio::select! {
+            answered = read_answer(stdout, verb, answer) => answered?,
+            flooded = read_flood(stderr, said) => flooded?,
+            () = send => Answered::ItEnded,
+        };
+        if matches!(answered, Answered::Completely(code) if code != Some(0)) {
+            // What it has said about the failure may come after its answer.
+            let _ = tokio::time::timeout(LAST_WORDS, read_flood(stderr, said)).await;
         }
+        Ok(answered)
     }
 
     /// Reads what it has left to say after its end, and returns its exit code.
@@ -101,6 +113,7 @@ pub(super) enum Ended {
 
 async fn read_answer(
     stdout: &mut BufReader<ChildStdout>,
+    verb: &str,
     answer: &mut Vec<u8>,
 ) -> std::io::Result<Answered> {
     loop {
@@ -113,20 +126,27 @@ async fn read_answer(
         if read == 0 {
             return Ok(Answered::ItEnded);
         }
-        if let Some(code) = exit_code(&answer[start..]) {
-            answer.truncate(start);
-            return Ok(Answered::Completely(code));
+        if let Some((called, code)) = end_of_answer(&answer[start..]) {
+            let is_in_step = called == verb.as_bytes() && stdout.buffer().is_empty();
+            // The empty line goes, too.
+            answer.truncate(start.saturating_sub(1));
+            return Ok(if is_in_step {
+                Answered::Completely(code)
+            } else {
+                Answered::OutOfStep(code)
+            });
         }
     }
 }
 
-/// The code in the line that ends an answer. `None` for any other line.
-fn exit_code(line: &[u8]) -> Option<Option<i32>> {
+/// The verb and the code in the line that ends an answer. `None` for any other line.
+fn end_of_answer(line: &[u8]) -> Option<(&[u8], Option<i32>)> {
     let line = line
         .strip_prefix(ANSWERED.as_bytes())?
         .strip_suffix(b"\n")?;
-    let code = line.rsplit(|byte| *byte == b'\t').next()?;
-    Some(std::str::from_utf8(code).ok()?.parse().ok())
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    let code = std::str::from_utf8(&line[tab + 1..]).ok()?;
+    Some((&line[..tab], code.parse().ok()))
 }
 
 /// Returns only when `said` has reached its limit, or reading fails.
@@ -162,9 +182,10 @@ mod tests {
 
     #[test]
     fn the_line_that_ends_an_answer_has_the_exit_code() {
-        assert_eq!(exit_code(b"answered\tlock\t1\n"), Some(Some(1)));
-        assert_eq!(exit_code(b"answered\tlock\t?\n"), Some(None));
-        assert_eq!(exit_code(b"answered\tlock\t1"), None, "it is cut short");
-        assert_eq!(exit_code(b"end\n"), None);
+        let lock = &b"lock"[..];
+        assert_eq!(end_of_answer(b"answered\tlock\t1\n"), Some((lock, Some(1))));
+        assert_eq!(end_of_answer(b"answered\tlock\t?\n"), Some((lock, None)));
+        assert_eq!(end_of_answer(b"answered\tlock\t1"), None, "it is cut short");
+        assert_eq!(end_of_answer(b"end\n"), None);
     }
 }

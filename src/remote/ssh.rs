@@ -107,23 +107,44 @@ impl SshHost {
         idle.pop()
     }
 
-    async fn call_unbounded(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
-        match self.idle() {
-            Some(program) => {
-                let said = format!("{}\n", call.program.ready).into_bytes();
-                self.exchange(program, call, said, false).await
-            }
-            None => self.call_first(call).await,
+    async fn call_any(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
+        if let Some(program) = self.idle()
+            && let Some(output) = self.call_again(program, call).await?
+        {
+            return Ok(output);
+        }
+        self.call_first(call).await
+    }
+
+    /// Makes a further call of `program`. `None` if that has ended without an answer, and so has done nothing: a call
+    /// answers before it acts.
+    async fn call_again(
+        &self,
+        program: RunningProgram,
+        call: &Call<'_>,
+    ) -> Result<Option<Output>, RemoteError> {
+        let bytes = request(&call.arguments, call.input);
+        let said = format!("{}\n", call.program.ready).into_bytes();
+        let mut answer = Vec::new();
+        let exchange = self.exchange(program, call, &bytes, &mut answer, said);
+        match self.in_time(call.label, call.timeout, exchange).await {
+            Ok(_) | Err(RemoteError::Disconnected { .. }) if answer.is_empty() => Ok(None),
+            Ok((code, stderr)) => Ok(Some(Output {
+                code,
+                stdout: answer,
+                stderr,
+            })),
+            Err(error) => Err(error),
         }
     }
 
     /// Makes the first call of a program. If sudo turns out to need a password, it is tried again with the password.
     async fn call_first(&self, call: &Call<'_>) -> Result<Output, RemoteError> {
         if self.login == Login::Root {
-            return self.start_and_call(call, Escalation::None).await;
+            return self.call_in_time(call, Escalation::None).await;
         }
         let Some(source) = &self.sudo_password else {
-            return self.start_and_call(call, Escalation::Quiet).await;
+            return self.call_in_time(call, Escalation::Quiet).await;
         };
         let failed = |reason| RemoteError::SudoPassword {
             node: self.node.clone(),
@@ -133,7 +154,7 @@ impl SshHost {
         let password = if let Some(password) = known {
             password
         } else {
-            let output = self.start_and_call(call, Escalation::Quiet).await?;
+            let output = self.call_in_time(call, Escalation::Quiet).await?;
             // sudo ran nothing, so nothing runs twice.
             let wants_it = output.stdout.is_empty()
                 && SudoRefusal::of(&String::from_utf8_lossy(&output.stderr))
@@ -143,8 +164,17 @@ impl SshHost {
             }
             source.get().await.map_err(failed)?
         };
-        self.start_and_call(call, Escalation::Asking(&password))
-            .await
+        self.call_in_time(call, Escalation::Asking(&password)).await
+    }
+
+    /// The time that the operator takes to type the password is not the call's.
+    async fn call_in_time(
+        &self,
+        call: &Call<'_>,
+        escalation: Escalation<'_>,
+    ) -> Result<Output, RemoteError> {
+        let answered = Box::pin(self.start_and_call(call, escalation));
+        self.in_time(call.label, call.timeout, answered).await
     }
 
     async fn start_and_call(
@@ -166,22 +196,36 @@ impl SshHost {
                 None => tokio::time::sleep(SESSION_PAUSE).await,
             }
             // Perhaps the one program for which there is a session has ended its call.
-            if let Some(program) = self.idle() {
-                let said = format!("{}\n", call.program.ready).into_bytes();
-                return self.exchange(program, call, said, false).await;
+            if let Some(program) = self.idle()
+                && let Some(output) = self.call_again(program, call).await?
+            {
+                return Ok(output);
             }
         };
-        let mut said = Vec::new();
+        let (mut answer, mut said) = (Vec::new(), Vec::new());
         if let Escalation::Asking(password) = escalation {
             let (stdin, stderr) = (&mut program.stdin, &mut program.stderr);
             let let_in = sudo::let_in(stdin, stderr, password, call.program.ready).await;
             let (begun, lines) = let_in.map_err(|_| self.disconnected(call.label))?;
             said = lines;
             if !begun {
-                return self.ended(program, call, Vec::new(), said).await;
+                let (code, stderr) = self.ended(program, call, said).await?;
+                return Ok(Output {
+                    code,
+                    stdout: answer,
+                    stderr,
+                });
             }
         }
-        self.exchange(program, call, said, true).await
+        let mut bytes = call.program.text.to_vec();
+        bytes.extend(request(&call.arguments, call.input));
+        let exchange = self.exchange(program, call, &bytes, &mut answer, said);
+        let (code, stderr) = exchange.await?;
+        Ok(Output {
+            code,
+            stdout: answer,
+            stderr,
+        })
     }
 
     /// Starts a program. `None` if sshd refuses a session, which started nothing.
@@ -225,53 +269,40 @@ impl SshHost {
         }
     }
 
-    /// Makes a call of `program`, and keeps the program for the next one. `said` is what it has written to standard
-    /// error so far.
+    /// Sends `bytes` to `program`, and keeps the program for the next call. `said` is what it has written to standard
+    /// error so far. Returns the exit code and all of standard error.
     async fn exchange(
         &self,
         mut program: RunningProgram,
         call: &Call<'_>,
+        bytes: &[u8],
+        answer: &mut Vec<u8>,
         mut said: Vec<u8>,
-        is_first: bool,
-    ) -> Result<Output, RemoteError> {
-        let mut bytes = if is_first {
-            call.program.text.to_vec()
-        } else {
-            Vec::new()
-        };
-        bytes.extend(request(&call.arguments, call.input));
-        let mut answer = Vec::new();
-        let answered = program.call(&bytes, &mut answer, &mut said).await;
+    ) -> Result<(Option<i32>, Vec<u8>), RemoteError> {
+        let verb = call.arguments.first().copied().unwrap_or_default();
+        let answered = program.call(verb, bytes, answer, &mut said).await;
         match answered.map_err(|_| self.disconnected(call.label))? {
             Answered::Completely(code) => {
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 idle.push(program);
-                Ok(Output {
-                    code,
-                    stdout: answer,
-                    stderr: said,
-                })
+                Ok((code, said))
             }
-            Answered::ItEnded => self.ended(program, call, answer, said).await,
+            Answered::OutOfStep(code) => Ok((code, said)),
+            Answered::ItEnded => self.ended(program, call, said).await,
             Answered::TooMuch => Err(self.too_much(call.label)),
         }
     }
 
-    /// The output of a call whose program has ended.
+    /// The exit code and the standard error of a program that has ended.
     async fn ended(
         &self,
         program: RunningProgram,
         call: &Call<'_>,
-        stdout: Vec<u8>,
-        mut stderr: Vec<u8>,
-    ) -> Result<Output, RemoteError> {
-        let ended = program.end(&mut stderr).await;
+        mut said: Vec<u8>,
+    ) -> Result<(Option<i32>, Vec<u8>), RemoteError> {
+        let ended = program.end(&mut said).await;
         match ended.map_err(|_| self.disconnected(call.label))? {
-            Ended::With(code) => Ok(Output {
-                code,
-                stdout,
-                stderr,
-            }),
+            Ended::With(code) => Ok((code, said)),
             Ended::Disconnected => Err(self.disconnected(call.label)),
             Ended::TooMuch => Err(self.too_much(call.label)),
         }
@@ -344,8 +375,7 @@ impl Host for SshHost {
 
     async fn call(&self, call: Call<'_>) -> Result<Output, RemoteError> {
         let started = Instant::now();
-        let answered = self.call_unbounded(&call);
-        let output = self.in_time(call.label, call.timeout, answered).await;
+        let output = self.call_any(&call).await;
         let code = output.as_ref().ok().and_then(|output| output.code);
         tracing::debug!(node = %self.node, call = call.label, elapsed = ?started.elapsed(), code, "call ended");
         output

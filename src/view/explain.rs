@@ -35,15 +35,12 @@ fn rule_text(rule: &RuleExplanation) -> String {
     text.push_str(&paragraph(rule.reason));
     text.push('\n');
     text.push_str(&row("fix:", rule.fix));
-    match rule.why_not_checked {
-        Some(why) => text.push_str(&row(
-            "not checked:",
-            &format!("hactl cannot violate it: {why}"),
-        )),
-        None => {
-            text.push_str(&row("checked by:", &rule.verbs.join(", ")));
-            text.push_str(&row("looks at:", &rule.looks_at.join("; ")));
-        }
+    if let Some(why) = rule.why_not_checked {
+        let why = format!("hactl cannot violate it: {why}");
+        text.push_str(&row("not checked:", &why));
+    } else {
+        text.push_str(&row("checked by:", &rule.verbs.join(", ")));
+        text.push_str(&row("looks at:", &rule.looks_at.join("; ")));
     }
     text
 }

@@ -5,11 +5,7 @@
 //!     HACTL_IMAGES=all UPDATE=1 cargo test --test images -- --nocapture
 //!
 //! With `UPDATE=1` that writes docs/support.md. The name of an image takes that one.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "this is test code"
-)]
+#![expect(clippy::unwrap_used, reason = "this is test code")]
 
 #[path = "../support/cluster.rs"]
 mod cluster;
@@ -40,7 +36,6 @@ fn every_image_goes_from_bare_machines_to_a_cluster_that_serves_and_back() {
         let Some(row) = journey(release, !wish.is_empty()) else {
             return;
         };
-        eprintln!("{row:?}");
         rows.push(row);
     }
     if wish == "all" && std::env::var("UPDATE").is_ok_and(|value| value == "1") {
@@ -71,8 +66,7 @@ fn journey(release: Release, with_drills: bool) -> Option<Row> {
         drills: 0,
     };
     let applied = cluster.etc_without_users();
-    let again = cluster.run(&["apply", "--yes", "--format", "json"]);
-    assert_eq!(again.exits(0).json()["result"], "nothing_to_do");
+    cluster.apply().says("nothing to change");
     assert_eq!(
         cluster.etc_without_users(),
         applied,

@@ -1,4 +1,4 @@
-# The part of hactl that runs on a host. hactl sends it with every call. It runs as root, and needs a POSIX shell,
+# The part of hactl that runs on a host. hactl sends it once for a connection (serve). It runs as root, and needs a POSIX shell,
 # coreutils, util-linux, iproute2 and systemd. Values arrive as arguments or on standard input, never as part of this
 # text. The answer is a list of records, one per line, with tab-separated fields. A line that starts with a blank is
 # the body of the record before it, in base64.
@@ -8,7 +8,8 @@ umask 077
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
-unset CDPATH ENV BASH_ENV 2>/dev/null || :
+# TMOUT would end bash between two calls.
+unset CDPATH ENV BASH_ENV TMOUT 2>/dev/null || :
 
 state=/var/lib/hactl
 tab=$(printf '\t')
@@ -212,8 +213,8 @@ read_value() {
     [ -f "$1" ] || return 0
     while IFS=$tab read -r key value _; do
         if [ "$key" = "$2" ]; then return 0; fi
-        value=''
     done <"$1"
+    value=''
 }
 
 # http_get PORT PATH: prints the response of the web server on loopback, status line first. bash is the only client
@@ -246,7 +247,7 @@ main_pid() { systemctl show -p MainPID --value "$1" 2>/dev/null; }
 
 is_active() { systemctl is-active --quiet "$1" 2>/dev/null; }
 
-# with_mutex [SECONDS]: takes the mutex, which serializes calls that change the state folder, until this program ends.
+# with_mutex [SECONDS]: takes the mutex, which serializes calls that change the state folder, until this call ends.
 # The subshell keeps a failed redirection from ending the whole program (POSIX 2.8.1).
 with_mutex() {
     # Usually in order: it was checked when this program started.

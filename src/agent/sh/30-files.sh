@@ -126,8 +126,7 @@ capture_missing() {
         esac
     done <"$1"
     # shellcheck disable=SC2086 # names of units are words
-    services=$(systemctl show $unit_services hactl-revert.service \
-        -p Id,ActiveState,UnitFileState,NeedDaemonReload 2>/dev/null)
+    services=$(systemctl show $unit_services -p Id,ActiveState,UnitFileState,NeedDaemonReload 2>/dev/null)
     for unit in $units; do
         has_entry "service $unit.service" || capture_service "$unit.service" "$2"
     done

@@ -23,8 +23,9 @@ refuse_unfinished() {
 # arm TX SECONDS: from now on, this host rolls the change back on its own unless it is confirmed.
 arm() {
     # The service of an earlier change only queries its peers, and would keep this one from starting.
-    property hactl-revert.service ActiveState
-    [ "$value" != activating ] || systemctl stop hactl-revert.service
+    case $(systemctl is-active hactl-revert.service) in
+    activating) systemctl stop hactl-revert.service ;;
+    esac
     put_text "$state/agent" "$script$newline" || die disk "cannot write $state/agent: $(space "$state")"
     keep_peer_key
     new_units=$(mktemp -d "$unit_dir/.hactl.XXXXXX") || die write "cannot write in $unit_dir"
@@ -188,7 +189,7 @@ hand_over=/etc/keepalived/hand_over.sh
 release_handover_addresses() {
     addresses_gone=no
     [ -x "$hand_over" ] || return 0
-    if [ -f "$1/files$hand_over" ] && cmp -s -- "$1/files$hand_over" "$hand_over"; then return 0; fi
+    if [ -f "$1/files$hand_over" ] && [ "$(sha256_of "$1/files$hand_over")" = "$(sha256_of "$hand_over")" ]; then return 0; fi
     addresses_gone=yes
     cp -- "$hand_over" "$2/hand_over.sh" || :
     "$hand_over" end >/dev/null 2>&1 </dev/null || :
@@ -303,7 +304,9 @@ prove_unit() {
         [ "$loaded_id" != "$2" ] || return 0
         tries=$((tries + 1))
         complaints=''
-        if [ "$tries" -ge 25 ]; then complaints=$(complaints_of "$1"); fi
+        if [ "$tries" -ge 20 ]; then complaints=$(complaints_of "$1"); fi
+        # One that does not answer was waited for.
+        [ -n "$loaded_id" ] || tries=$((tries + 2))
         if [ "$tries" -ge 150 ] || [ -n "$complaints" ]; then
             die stale "$1 was told to load the new configuration but runs ${loaded_id:-another one}" \
                 "${complaints:-$(journalctl -u "$1.service" -n 15 --no-pager -o cat 2>/dev/null)}"

@@ -93,13 +93,13 @@ watched() {
     finish
 }
 
-# glance: reports which addresses are on this host, which daemons run, and what nginx serves, enough to tell whether a
-# drill is over, and what to ask of a client.
+# glance [serving]: reports which addresses are on this host and which daemons run, enough to tell whether a drill is
+# over; and what nginx serves, for which a hanging one is waited for.
 glance() {
     say_host
     observe_services
     observe_addresses
-    if was_active nginx.service; then
+    if [ "$1" = serving ] && was_active nginx.service; then
         read_value "$state/live/manifest" status_port
         loaded_id=''
         nginx_loaded "$value"

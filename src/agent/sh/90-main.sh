@@ -2,11 +2,13 @@ uid='' is_state_trusted=no
 
 # serve: answers one call after another, until standard input ends. A call is a line with the number of its arguments
 # and the size of its input in bytes, a line for each argument, and the input. Each has a shell of its own, since it
-# may exit, set traps and hold locks.
+# may exit, set traps and hold locks; a signal for this shell does not reach that one.
 serve() {
     read_uid
     if [ -d "$state" ] && can_trust_state; then is_state_trusted=yes; fi
     while read -r count size; do
+        # Out of step, what follows must not be taken for calls.
+        case $count:$size in *[!0-9:]* | :* | *:) exit 1 ;; esac
         set --
         while [ $# -lt "$count" ]; do
             IFS= read -r argument || exit 1
@@ -15,9 +17,19 @@ serve() {
         # For who wonders what started a process.
         HACTL_CALL=${1-}
         export HACTL_CALL
-        if [ "$size" -eq 0 ]; then (main "$@") </dev/null; else read_exactly "$size" | (main "$@"); fi
-        printf 'answered\t%s\t%s\n' "$HACTL_CALL" "$?"
+        if [ "$size" -eq 0 ]; then (main "$@") </dev/null; else send_input "$size" | (main "$@"); fi
+        code=$?
+        # What was killed may have left half a line, and processes that still write.
+        printf '\nanswered\t%s\t%s\n' "$HACTL_CALL" "$code"
+        [ "$code" -le 128 ] || exit "$code"
     done
+}
+
+# send_input SIZE: copies a call's input. If it cannot be read whole, the rest of it must not be taken for calls.
+send_input() {
+    read_exactly "$1" && return
+    # 141: the call has ended without reading it (SIGPIPE).
+    [ "$?" -eq 141 ] || kill "$$"
 }
 
 # main VERB [ARGUMENT...]
@@ -61,7 +73,7 @@ main() {
     expire-at-boot) expire_at_boot "$2" ;;
     watch) watch "$2" "$3" ;;
     watched) watched "$2" "$3" ;;
-    glance) glance ;;
+    glance) glance "${2-}" ;;
     fault) fault "$2" "$3" "$4" ;;
     heal) heal "$2" ;;
     fault-state) fault_state "$2" ;;

@@ -137,12 +137,15 @@ pub(super) fn allowed(host: Host, input: &Input, is_armed: bool) -> Vec<(Host, O
         Input::Withdraw => Some(next.withdraw()),
         Input::Revert => Some(next.revert()),
         Input::AnswerPeer => Some(next.answer_peer()),
-        // It was killed after it had started its timer and before it had written its journal. There is
-        // nothing to undo then, and the timer removes what was staged.
-        Input::Expire if host.stage == Stage::Staged => {
-            let mut old = host;
+        // It was killed after it had written its timer or its unit for the next boot, and before it had
+        // written its journal. There is nothing to undo then, and these remove what was staged.
+        Input::Expire | Input::Boot if host.stage == Stage::Staged => {
+            if *input == Input::Boot {
+                next.boot(is_armed);
+            }
+            let mut old = next;
             old.stage = Stage::Old;
-            return vec![(host, None), (old, None)];
+            return vec![(next, None), (old, None)];
         }
         Input::Expire => {
             next.expire();
