@@ -21,6 +21,7 @@ mod peers;
 mod probes;
 mod reach;
 mod scene;
+mod serve;
 mod serving;
 #[path = "../support/skip.rs"]
 mod skip;
