@@ -8,7 +8,7 @@ use super::change::Change;
 use super::driver::{Deadlines, ProtocolRun, run_protocol};
 use super::event::{Event, Step};
 use super::executor::CommandExecutor;
-use super::fleet::Ahead;
+use super::fleet::Preopened;
 use super::options::Confirmation;
 use super::outcome::{Failure, FailureCause, Result as ApplyResult};
 use super::outside::{Outside, is_reached_again};
@@ -57,7 +57,7 @@ impl ApplyRun<'_> {
                 + if at_once { APART } else { Duration::ZERO },
         };
         let why = Reason::failed("it was stopped");
-        let end = Ahead::with(async |ahead| {
+        let end = Preopened::with(async |preopened| {
             let executor = CommandExecutor {
                 session,
                 change: Some(change),
@@ -65,7 +65,7 @@ impl ApplyRun<'_> {
                 tx: change.tx,
                 served: before.served.clone(),
                 switchboard: Switchboard::new(Some((change.plan, change.plans))),
-                ahead,
+                preopened,
             };
             run_protocol(&executor, coordinator, deadlines, &why).await
         })

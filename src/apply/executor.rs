@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::change::Change;
 use super::event::{Event, Step};
-use super::fleet::{Ahead, each};
+use super::fleet::{Preopened, each};
 use super::outcome::FailureCause;
 use super::protocol::{Command, Decision, NodeIndex, Reply};
 use super::prove::{all_wait, healthy};
@@ -59,7 +59,7 @@ pub(super) struct CommandExecutor<'a> {
     /// For a change that all nodes make at once.
     pub(super) switchboard: Switchboard,
     /// Fresh connections for the confirmation.
-    pub(super) ahead: &'a Ahead,
+    pub(super) preopened: &'a Preopened,
 }
 
 impl CommandExecutor<'_> {
@@ -89,7 +89,7 @@ impl CommandExecutor<'_> {
                 // The first one goes out alone. Meanwhile the other nodes are connected to.
                 let others = session.nodes.iter();
                 let others = others.filter(|node| self.nodes[1..].contains(&node.name));
-                let connected = self.ahead.open(session.connector, others);
+                let connected = self.preopened.open(session.connector, others);
                 tokio::pin!(confirmed);
                 // Nothing waits for a node that cannot be reached.
                 tokio::select! {
@@ -234,7 +234,7 @@ async fn prove(session: &Session<'_>, change: &Change<'_>, served: &Served) -> C
 async fn confirm(executor: &CommandExecutor<'_>, index: NodeIndex) -> CommandOutcome {
     let (session, name) = (executor.session, &executor.nodes[index]);
     let work = async |agent: &Agent| agent.confirm(executor.tx).await;
-    let answer = match session.afresh_from(executor.ahead, name, work).await {
+    let answer = match session.afresh_from(executor.preopened, name, work).await {
         Ok(answer) => answer,
         Err(error) => {
             tokio::time::sleep(PAUSE).await;

@@ -93,14 +93,14 @@ impl Fleet {
 /// Connections that are opened while something else takes its time, for work that needs new ones. They are opened and
 /// closed only here, like a fleet's.
 #[derive(Default)]
-pub(super) struct Ahead(Mutex<BTreeMap<NodeName, Agent>>);
+pub(super) struct Preopened(Mutex<BTreeMap<NodeName, Agent>>);
 
-impl Ahead {
+impl Preopened {
     /// Does `work`, and closes the connections that it did not use.
     pub(super) async fn with<R>(work: impl AsyncFnOnce(&Self) -> R) -> R {
-        let ahead = Self::default();
-        let result = work(&ahead).await;
-        let left = std::mem::take(&mut *ahead.agents());
+        let preopened = Self::default();
+        let result = work(&preopened).await;
+        let left = std::mem::take(&mut *preopened.agents());
         let closed = join_all(left.into_values().map(Agent::close));
         let _ = tokio::time::timeout(END_PATIENCE, closed).await;
         result
@@ -110,8 +110,7 @@ impl Ahead {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects to those of `nodes` to which there is no connection yet. One that cannot be reached now is connected to
-    /// when it is needed.
+    /// Connects to the `nodes` that have no connection yet. One that cannot be reached is tried again when it is needed.
     pub(super) async fn open(&self, connector: &dyn Connector, nodes: impl Iterator<Item = &Node>) {
         let missing: Vec<&Node> = {
             let agents = self.agents();
@@ -128,7 +127,7 @@ impl Ahead {
         }
     }
 
-    /// Does `work` over a connection to `node` of its own, opened ahead if there is one.
+    /// Does `work` over a connection to `node` of its own, opened beforehand if there is one.
     pub(super) async fn over<R>(
         &self,
         connector: &dyn Connector,
@@ -152,7 +151,7 @@ pub async fn over<R>(
     node: &Node,
     work: impl AsyncFnOnce(&Agent) -> R,
 ) -> Result<R, AgentError> {
-    Ahead::default().over(connector, node, work).await
+    Preopened::default().over(connector, node, work).await
 }
 
 async fn connect(connector: &dyn Connector, node: &Node) -> Result<Agent, AgentError> {

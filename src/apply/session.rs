@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::event::Event;
-use super::fleet::{Ahead, Fleet, each, over};
+use super::fleet::{Fleet, Preopened, each};
 use crate::agent::{Agent, AgentError, Client, Reason, VipDoors};
 use crate::model::{Node, NodeName};
 use crate::remote::Connector;
@@ -47,17 +47,19 @@ impl Session<'_> {
         name: &NodeName,
         work: impl AsyncFnOnce(&Agent) -> R,
     ) -> Result<R, AgentError> {
-        over(self.connector, self.known(name)?, work).await
+        self.afresh_from(&Preopened::default(), name, work).await
     }
 
-    /// Does `work` over a fresh connection, which may have been opened ahead.
+    /// Does `work` over a fresh connection, which may have been opened beforehand.
     pub(super) async fn afresh_from<R>(
         &self,
-        ahead: &Ahead,
+        preopened: &Preopened,
         name: &NodeName,
         work: impl AsyncFnOnce(&Agent) -> R,
     ) -> Result<R, AgentError> {
-        ahead.over(self.connector, self.known(name)?, work).await
+        preopened
+            .over(self.connector, self.known(name)?, work)
+            .await
     }
 
     fn known(&self, name: &NodeName) -> Result<&Node, AgentError> {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::driver::{Deadlines, run_protocol};
 use super::executor::CommandExecutor;
-use super::fleet::Ahead;
+use super::fleet::Preopened;
 use super::outcome::Failure;
 use super::outside::is_reached_again;
 use super::protocol::{Coordinator, Decision, ProtocolResult};
@@ -71,7 +71,8 @@ pub async fn settle(
     verb: PendingAction,
     why: &Reason,
 ) -> SettleOutcome {
-    Ahead::with(async |ahead| settle_over(session, change, verb, why, ahead).await).await
+    Preopened::with(async |preopened| settle_over(session, change, verb, why, preopened).await)
+        .await
 }
 
 async fn settle_over(
@@ -79,7 +80,7 @@ async fn settle_over(
     change: &Waiting,
     verb: PendingAction,
     why: &Reason,
-    ahead: &Ahead,
+    preopened: &Preopened,
 ) -> SettleOutcome {
     let sides: Vec<Decision> = change.members.iter().map(|member| member.side).collect();
     let coordinator = match verb {
@@ -102,7 +103,7 @@ async fn settle_over(
         tx: &change.tx,
         served: Served::default(),
         switchboard: Switchboard::new(None),
-        ahead,
+        preopened,
     };
     let mut end = run_protocol(&executor, coordinator, deadlines, why).await;
     let mut problems = Vec::new();

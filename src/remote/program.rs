@@ -9,8 +9,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufRead
 /// More than any host's answer: many times the size of all managed files and a few generations.
 pub(super) const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
-/// How long what a failed call has said may come after its answer.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long to wait for the standard error of a failed call, which may arrive after its answer.
+const STDERR_GRACE: Duration = Duration::from_millis(100);
 
 /// Starts the line that ends an answer.
 const ANSWERED: &str = "answered\t";
@@ -45,10 +45,10 @@ pub(super) struct RunningProgram {
 pub(super) enum Answered {
     /// With its exit code. The program is ready for the next call.
     Completely(Option<i32>),
-    /// With its exit code, after which the program is not what it should be.
+    /// With its exit code, but the program is out of step and must not be called again.
     OutOfStep(Option<i32>),
     /// The program ended first.
-    ItEnded,
+    ProgramEnded,
     /// The answer or the program's standard error exceeds the limit.
     TooMuch,
 }
@@ -78,11 +78,10 @@ impl RunningProgram {
         let answered = tokio::select! {
             answered = read_answer(stdout, verb, answer) => answered?,
             flooded = read_flood(stderr, said) => flooded?,
-            () = send => Answered::ItEnded,
+            () = send => Answered::ProgramEnded,
         };
         if matches!(answered, Answered::Completely(code) if code != Some(0)) {
-            // What it has said about the failure may come after its answer.
-            let _ = tokio::time::timeout(LAST_WORDS, read_flood(stderr, said)).await;
+            let _ = tokio::time::timeout(STDERR_GRACE, read_flood(stderr, said)).await;
         }
         Ok(answered)
     }
@@ -124,7 +123,7 @@ async fn read_answer(
             return Ok(Answered::TooMuch);
         }
         if read == 0 {
-            return Ok(Answered::ItEnded);
+            return Ok(Answered::ProgramEnded);
         }
         if let Some((called, code)) = end_of_answer(&answer[start..]) {
             let is_in_step = called == verb.as_bytes() && stdout.buffer().is_empty();

@@ -288,7 +288,7 @@ impl SshHost {
                 Ok((code, said))
             }
             Answered::OutOfStep(code) => Ok((code, said)),
-            Answered::ItEnded => self.ended(program, call, said).await,
+            Answered::ProgramEnded => self.ended(program, call, said).await,
             Answered::TooMuch => Err(self.too_much(call.label)),
         }
     }

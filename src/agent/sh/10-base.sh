@@ -1,6 +1,6 @@
-# The part of hactl that runs on a host. hactl sends it once for a connection (serve). It runs as root, and needs a POSIX shell,
-# coreutils, util-linux, iproute2 and systemd. Values arrive as arguments or on standard input, never as part of this
-# text. The answer is a list of records, one per line, with tab-separated fields. A line that starts with a blank is
+# The part of hactl that runs on a host. hactl sends it once for a connection (serve). It runs as root, and needs a
+# POSIX shell, coreutils, util-linux, iproute2 and systemd. Values arrive as arguments or on standard input, never as
+# part of this text. The answer is a list of records, one per line, with tab-separated fields. A line that starts with a blank is
 # the body of the record before it, in base64.
 # shellcheck disable=SC2015 # 'A && B || die' is meant: die when either fails
 set -u

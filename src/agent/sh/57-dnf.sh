@@ -34,8 +34,8 @@ dnf_install() {
     code=$?
 }
 
-# dnf_purge NAME...: removes them. rpm keeps configuration that was changed and folders that are not empty; of these, what
-# nothing but empty folders is left in goes, too. Users stay, as always with rpm.
+# dnf_purge NAME...: removes them, with the changed configuration and the folders full of empty folders that rpm would
+# leave behind. Users stay, as always with rpm.
 dnf_purge() {
     owned=$(rpm -ql -- "$@")
     rpm -e -- "$@" || return
@@ -48,5 +48,5 @@ dnf_purge() {
     split_words
 }
 
-# rpm's own database is what an interrupted transaction leaves to repair, which DNF does.
+# An interrupted transaction leaves only rpm's own database to repair, which DNF does.
 dnf_sweep() { :; }

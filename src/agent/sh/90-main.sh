@@ -14,7 +14,7 @@ serve() {
             IFS= read -r argument || exit 1
             set -- "$@" "$argument"
         done
-        # For who wonders what started a process.
+        # Shows in the environment of each process which call started it.
         HACTL_CALL=${1-}
         export HACTL_CALL
         if [ "$size" -eq 0 ]; then (main "$@") </dev/null; else send_input "$size" | (main "$@"); fi
