@@ -202,10 +202,11 @@ fn a_lab_goes_when_its_owner_has_died() {
 
     owner.kill().unwrap();
     owner.wait().unwrap();
-    // The `up` of any other lab may remove it first.
+    // The `up` of any other lab may remove it first. Its lock file is the last thing to go.
     Lab::reap_orphans().unwrap();
+    let lock = format!("/var/lib/hactl-lab/.{}.lock", spec.name);
     wait_for("the orphan's removal", || {
-        !Lab::list().unwrap().contains(&spec.name)
+        !Lab::list().unwrap().contains(&spec.name) && !fs::exists(&lock).unwrap()
     });
     assert_nothing_left(&spec.name);
     assert!(beside.status().unwrap().nodes[0].leader.is_some());
