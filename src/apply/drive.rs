@@ -16,8 +16,9 @@ use super::phases::give_up_prepared;
 use super::protocol::{Coordinator, NodeIndex, ProtocolResult};
 use super::session::Session;
 use super::switch::{APART, Switchboard};
-use crate::agent::{AgentError, LiveFile, ObserveRequest, Reason, sha256_hex};
+use crate::agent::{AgentError, LiveFile, Observation, ObserveRequest, Reason, sha256_hex};
 use crate::health::Problem;
+use crate::model::NodeName;
 use crate::plan::{NodePlan, Strategy};
 
 /// The end of a change.
@@ -151,14 +152,29 @@ async fn is_back(session: &Session<'_>, plan: &NodePlan, tx: &str) -> bool {
     }
 }
 
+/// The state of a node, over a fresh connection if one can be opened. Where sshd no longer runs, the one that was open
+/// all along is as good.
+async fn observed(
+    session: &Session<'_>,
+    node: &NodeName,
+    question: &ObserveRequest,
+) -> Result<Observation, AgentError> {
+    let fresh = session.afresh(node, async |agent| agent.observe(question).await);
+    match (fresh.await.flatten(), session.fleet.get(node)) {
+        (Err(error @ AgentError::Remote(_)), Some(agent)) => {
+            agent.observe(question).await.map_err(|_| error)
+        }
+        (seen, _) => seen,
+    }
+}
+
 /// What differs on a node from when the plan was made.
 async fn differences(session: &Session<'_>, plan: &NodePlan) -> Vec<String> {
     let question = ObserveRequest {
         paths: plan.expected.keys().cloned().collect(),
         ..ObserveRequest::default()
     };
-    let seen = session.afresh(&plan.node, async |agent| agent.observe(&question).await);
-    let seen = match seen.await.flatten() {
+    let seen = match observed(session, &plan.node, &question).await {
         Ok(seen) => seen,
         Err(error) => return vec![format!("cannot read the state of {}: {error}", plan.node)],
     };

@@ -244,6 +244,22 @@ async fn a_first_node_that_cannot_be_reached_anew_brings_everything_back() {
     assert_eq!(truth(&cluster), "new");
 }
 
+/// Its sshd has stopped, and what was open stays open.
+#[tokio::test]
+async fn a_node_that_takes_no_new_connections_is_seen_to_be_rolled_back() {
+    let cluster = cluster();
+    let all: Vec<_> = (1..20)
+        .map(|nth| (1, "connect", nth, Fault::Refused))
+        .collect();
+    faults(&cluster, &all);
+    let run = run(&cluster, &plan()).await;
+    assert_eq!(
+        (run.kind(), run.failed_step()),
+        ("rolled back", Some(Step::Confirm))
+    );
+    assert_eq!(truth(&cluster), "old");
+}
+
 #[tokio::test]
 async fn a_first_node_whose_time_is_over_brings_everything_back() {
     let cluster = cluster();
