@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::adverts::AdvertTest;
 use super::change::{Deadline, Journal, LockInfo};
 use super::error::AgentError;
 use super::fault::FaultState;
@@ -135,6 +136,13 @@ impl Answer {
     /// The answer of `node` to `reach` with this question.
     pub fn reach(&self, node: &NodeName, question: &ReachQuestion) -> Reach {
         reach::reach(node, question, self.0.iter())
+    }
+
+    /// The answer to `adverts`.
+    pub fn advert_test(&self) -> AdvertTest {
+        let mut test = AdvertTest::default();
+        self.0.iter().for_each(|record| test.take(record));
+        test
     }
 
     /// The answer to `announce`.

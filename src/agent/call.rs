@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::adverts::{AdvertTest, AdvertTestRequest};
 use super::answer::{Answer, TestResult};
 use super::change::{Deadline, Journal};
 use super::error::AgentError;
@@ -98,6 +99,25 @@ impl Agent {
             .call(&["reach"], question.stream().as_bytes(), SHORT)
             .await?;
         Ok(answer.reach(self.node(), question))
+    }
+
+    /// Sends test packets of VRRP's protocol and listens for those of the peers, which are to do the same at the same
+    /// time. Changes nothing there.
+    pub async fn test_adverts(
+        &self,
+        request: &AdvertTestRequest,
+    ) -> Result<AdvertTest, AgentError> {
+        let words = request.arguments();
+        let argv: Vec<&str> = std::iter::once("adverts")
+            .chain(words.iter().map(String::as_str))
+            .collect();
+        let answer = self
+            .call(&argv, b"", SHORT + request.duration + 2 * request.margin)
+            .await?;
+        Ok(AdvertTest {
+            interval: request.interval,
+            ..answer.advert_test()
+        })
     }
 
     /// Announces those of `vips` that are on the host's interfaces: gratuitous ARP and unsolicited

@@ -3,6 +3,7 @@
 //! The program's parts are in `sh/` and are sent as one text. Nothing else in hactl knows its
 //! verbs, its records or the location of its state.
 
+mod adverts;
 mod answer;
 mod backend;
 mod call;
@@ -19,6 +20,7 @@ mod observation;
 mod observe;
 mod peer_key;
 mod peers;
+mod preflight;
 mod probe;
 mod protocol;
 mod reach;
@@ -30,6 +32,7 @@ mod unit_state;
 mod watch;
 mod wire;
 
+pub use adverts::{AdvertTest, AdvertTestRequest, Heard, HeardRouter};
 pub use answer::{Answer, TestResult, TestVerdict};
 pub use backend::{BackendState, NoConnection};
 pub use call::{Activation, Agent, LockRequest, PeerCredentials};
@@ -46,6 +49,7 @@ pub use observation::{Observation, UnsupportedHost};
 pub use observe::ObserveRequest;
 pub use peer_key::{NoRandomness, PeerKey, random_bytes};
 pub use peers::{ListensAt, Neighbour, PeerAnswer, PeerDoor, PeerPort};
+pub use preflight::{ClockOffset, Listener, Preflight, Space};
 pub use probe::{Adverts, Networkd, PROBES, Probe, Probed, Probing};
 pub use protocol::{Cause, Ending, FailureCode, Phase, Reason, UnitAction};
 pub use reach::{Announced, Answered, Door, Reach, ReachQuestion, ReachedVip, Viewpoint, VipDoors};

@@ -50,8 +50,8 @@ pub struct ObserveRequest {
     pub installed: bool,
     /// Whether to report what the host serves: nginx's sockets, and all files of both daemons.
     pub serving: bool,
-    /// The set of probes to run, or `None` if no rule will be evaluated.
-    pub probing: Option<Probing>,
+    /// The sets of probes to run. None if no rule will be evaluated.
+    pub probing: Vec<Probing>,
 }
 
 impl ObserveRequest {
@@ -79,7 +79,7 @@ impl ObserveRequest {
         }
         for probe in PROBES
             .iter()
-            .filter(|one| Some(one.probing) == self.probing)
+            .filter(|one| self.probing.contains(&one.probing))
         {
             let _ = writeln!(text, "probe\t{}", probe.name);
         }

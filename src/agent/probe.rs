@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::preflight::{self, Preflight};
 use super::reply::Record;
 use crate::model::clipped;
 
@@ -18,6 +19,8 @@ pub enum Probing {
     Always,
     /// Only if several nodes are MASTER of one instance, since it takes seconds.
     SeveralMasters,
+    /// Only of hosts that preflight looks at, since it starts processes.
+    Preflight,
 }
 
 /// A probe.
@@ -27,37 +30,78 @@ pub struct Probe {
     pub probing: Probing,
     /// The rules that need it.
     pub rules: &'static [&'static str],
-    /// The tag of its answer's record, and the function that parses the record.
-    record: &'static str,
-    read: fn(&Record, &mut Probed),
+    /// The tags of its answer's records, and the functions that parse them.
+    records: &'static [(&'static str, Read)],
 }
 
-pub static PROBES: [Probe; 3] = [
+/// Parses a record.
+enum Read {
+    Into(fn(&Record, &mut Probed)),
+    Preflight(fn(&Record, &mut Preflight)),
+}
+
+pub static PROBES: [Probe; 9] = [
     Probe {
         name: "networkd",
         probing: Probing::Always,
         rules: &["KA054"],
-        record: "networkd",
-        read: networkd,
+        records: &[("networkd", Read::Into(networkd))],
     },
     Probe {
         name: "file_limit",
         probing: Probing::Always,
         rules: &["NG005"],
-        record: "file_limit",
-        read: file_limit,
+        records: &[("file_limit", Read::Into(file_limit))],
     },
     Probe {
         name: "adverts",
         probing: Probing::SeveralMasters,
         rules: &["FW001"],
-        record: "adverts",
-        read: adverts,
+        records: &[("adverts", Read::Into(adverts))],
+    },
+    Probe {
+        name: "space",
+        probing: Probing::Preflight,
+        rules: &["SY010", "SY016"],
+        records: &[("space", Read::Preflight(preflight::space))],
+    },
+    Probe {
+        name: "clock_sync",
+        probing: Probing::Preflight,
+        rules: &["SY011"],
+        records: &[("clock_sync", Read::Preflight(preflight::clock_sync))],
+    },
+    Probe {
+        name: "listeners",
+        probing: Probing::Preflight,
+        rules: &["NG020"],
+        records: &[("listeners", Read::Preflight(preflight::listeners))],
+    },
+    Probe {
+        name: "active_units",
+        probing: Probing::Preflight,
+        rules: &["FW001", "FW002", "SY013", "SY015"],
+        records: &[("active_units", Read::Preflight(preflight::active_units))],
+    },
+    Probe {
+        name: "ufw",
+        probing: Probing::Preflight,
+        rules: &["FW001", "FW002"],
+        records: &[("ufw", Read::Preflight(preflight::ufw))],
+    },
+    Probe {
+        name: "selinux",
+        probing: Probing::Preflight,
+        rules: &["SE001"],
+        records: &[
+            ("selinux", Read::Preflight(preflight::selinux)),
+            ("sebool", Read::Preflight(preflight::selinux_boolean)),
+        ],
     },
 ];
 
 /// The results of probes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Probed {
     /// The interfaces that systemd-networkd manages.
     pub networkd: BTreeMap<String, Networkd>,
@@ -65,6 +109,8 @@ pub struct Probed {
     pub file_limit: Option<u64>,
     /// Advert counts of each VRRP instance.
     pub adverts: BTreeMap<String, Adverts>,
+    /// What only preflight asks. `None` if it was not asked.
+    pub preflight: Option<Preflight>,
 }
 
 /// An interface that systemd-networkd manages.
@@ -89,8 +135,13 @@ pub struct Adverts {
 
 impl Probed {
     pub(super) fn take(&mut self, record: &Record) {
-        let own = PROBES.iter().filter(|probe| probe.record == record.tag);
-        own.for_each(|probe| (probe.read)(record, self));
+        let reads = PROBES.iter().flat_map(|probe| probe.records);
+        for (_, read) in reads.filter(|(tag, _)| *tag == record.tag) {
+            match read {
+                Read::Into(read) => read(record, self),
+                Read::Preflight(read) => read(record, self.preflight.get_or_insert_default()),
+            }
+        }
     }
 }
 
@@ -235,12 +286,11 @@ mod tests {
         let mut names: Vec<&str> = PROBES.iter().map(|probe| probe.name).collect();
         names.sort_unstable();
         assert_eq!(functions, names);
-        let asked = script
-            .lines()
-            .find(|line| line.contains("probes=\"$probes $one\""));
-        let asked = asked.expect("a line that takes names");
+        let (_, asked) = script.split_once("        probe)").unwrap();
+        let (asked, _) = asked.split_once("esac").unwrap();
+        let taken: Vec<&str> = asked.split([' ', '|', ')', '\n']).collect();
         for name in names {
-            assert!(asked.contains(name), "{name}: {asked}");
+            assert!(taken.contains(&name), "{name}: {asked}");
         }
     }
 }

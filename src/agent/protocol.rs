@@ -302,7 +302,7 @@ impl FailureCode {
                 "install them with the host's own package manager (`dnf install nginx keepalived`), then run it again"
             }
             Self::Packages => {
-                "run `apt-get update` and `apt-get install nginx keepalived` on the host, and fix what they report"
+                "install nginx and keepalived on the host with its package manager, and fix what that reports"
             }
             Self::CalledOff => "see the errors of the other nodes",
             Self::MovedOn => "review the change again with `hactl plan`",

@@ -9,7 +9,7 @@ use crate::model::{FileRole, HostPath, UnitId};
 use crate::units;
 
 /// The parts of the program, in order.
-const PARTS: [&str; 25] = [
+const PARTS: [&str; 27] = [
     include_str!("sh/10-base.sh"),
     include_str!("sh/20-observe.sh"),
     include_str!("sh/22-serving.sh"),
@@ -17,6 +17,7 @@ const PARTS: [&str; 25] = [
     include_str!("sh/24-probes.sh"),
     include_str!("sh/25-trust.sh"),
     include_str!("sh/26-connections.sh"),
+    include_str!("sh/27-preflight.sh"),
     include_str!("sh/30-files.sh"),
     include_str!("sh/40-validate.sh"),
     include_str!("sh/50-lock.sh"),
@@ -32,6 +33,7 @@ const PARTS: [&str; 25] = [
     include_str!("sh/65-peers.sh"),
     include_str!("sh/66-reach.sh"),
     include_str!("sh/67-switch.sh"),
+    include_str!("sh/68-adverts.sh"),
     include_str!("sh/70-settle.sh"),
     include_str!("sh/75-wait.sh"),
     include_str!("sh/80-history.sh"),

@@ -1,8 +1,8 @@
 //! Every rule that hactl knows, collected from the families.
 
 use super::families::{
-    addresses, course, files, health, kernel, limits, network, password, priority_order, protocol,
-    raw, running, scripts, servers, simulation, sockets, upstreams, versions,
+    addresses, course, files, fitness, health, kernel, limits, network, password, priority_order,
+    protocol, raw, running, scripts, servers, simulation, sockets, upstreams, versions, wire,
 };
 use super::rule::{Check, Rule};
 use crate::model::UnitId;
@@ -14,6 +14,7 @@ pub fn rules() -> Vec<&'static Rule> {
         addresses::RULES,
         course::RULES,
         files::RULES,
+        fitness::RULES,
         health::RULES,
         kernel::RULES,
         priority_order::RULES,
@@ -29,6 +30,7 @@ pub fn rules() -> Vec<&'static Rule> {
         sockets::RULES,
         upstreams::RULES,
         versions::RULES,
+        wire::RULES,
     ];
     let mut rules: Vec<_> = families.concat();
     rules.sort_by_key(|rule| rule.id);

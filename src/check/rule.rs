@@ -48,6 +48,9 @@ pub enum Check {
     Host(fn(&HostEvidence<'_>, &mut Findings)),
     /// All hosts together. An error blocks plan and apply.
     Cluster(fn(&ClusterEvidence<'_>, &mut Findings)),
+    /// All hosts together, where they were inspected: by preflight, and before a change of hosts that hactl has never
+    /// set up. An error blocks plan and apply.
+    Fitness(fn(&ClusterEvidence<'_>, &mut Findings)),
     /// The state of the running cluster. An error blocks nothing, since a change may be the fix.
     Running(fn(&ClusterEvidence<'_>, &mut Findings)),
     /// A plan and its hosts. An error blocks the plan.
@@ -65,12 +68,12 @@ impl Check {
     pub fn verbs(&self) -> &'static [&'static str] {
         match self {
             Self::Inventory(_) => &["check"],
-            Self::Secrets(_) | Self::Version(_) | Self::Plan(_) | Self::DaemonTest(_) => {
-                &["plan", "apply"]
+            Self::Plan(_) | Self::DaemonTest(_) => &["plan", "apply"],
+            Self::Secrets(_) | Self::Version(_) | Self::Fitness(_) => {
+                &["preflight", "plan", "apply"]
             }
-            Self::Host(_) | Self::Cluster(_) | Self::Running(_) | Self::Drift(_) => {
-                &["plan", "apply", "status"]
-            }
+            Self::Host(_) | Self::Cluster(_) => &["preflight", "plan", "apply", "status"],
+            Self::Running(_) | Self::Drift(_) => &["plan", "apply", "status"],
             Self::ByConstruction(_) => &[],
         }
     }
@@ -82,6 +85,7 @@ impl Check {
             Self::Version(_) => "the version of each node's keepalived",
             Self::Host(_) => "each host",
             Self::Cluster(_) => "the hosts together",
+            Self::Fitness(_) => "the hosts before anything is applied",
             Self::Running(_) => "the running cluster",
             Self::Plan(_) => "the plan, and the hosts that it is for",
             Self::DaemonTest(_) => "the daemon's own test of the files, on the host",
@@ -117,7 +121,7 @@ impl Rule {
 
     /// The verbs that run it, in the order in which a user meets them.
     pub fn verbs(&self) -> Vec<&'static str> {
-        let all = ["check", "plan", "apply", "status"];
+        let all = ["check", "preflight", "plan", "apply", "status"];
         let runs = |verb: &&str| self.checks().any(|check| check.verbs().contains(verb));
         all.into_iter().filter(runs).collect()
     }

@@ -51,7 +51,7 @@ pub fn of_hosts(evidence: &ClusterEvidence<'_>) -> Findings {
                 }
             }
         }
-        Check::Cluster(check) => check(evidence, found),
+        Check::Cluster(check) | Check::Fitness(check) => check(evidence, found),
         _ => {}
     })
 }

@@ -39,7 +39,7 @@ fn every_probe_is_a_rules() {
             let sees_hosts = |check: &Check| {
                 matches!(
                     check,
-                    Check::Host(_) | Check::Cluster(_) | Check::Running(_)
+                    Check::Host(_) | Check::Cluster(_) | Check::Running(_) | Check::Fitness(_)
                 )
             };
             assert!(rule.checks().any(sees_hosts), "{}: {id}", probe.name);

@@ -6,8 +6,8 @@ use strum::IntoStaticStr;
 use super::exit::exit_codes_help;
 use super::options::OutputArgs;
 use super::{
-    apply, check, explain, failover_test, generate, history, init, lab, lock, plan, render,
-    rollback, settle, status,
+    apply, check, explain, failover_test, generate, history, init, lab, lock, plan, preflight,
+    render, rollback, settle, status,
 };
 
 /// Provision and run high-availability Keepalived + Nginx clusters
@@ -35,6 +35,8 @@ pub enum Verb {
     Check(check::CheckArgs),
     /// Write every node's files to a folder, offline
     Render(render::RenderArgs),
+    /// Test whether the hosts are fit for the cluster, before anything is changed
+    Preflight(preflight::PreflightArgs),
     /// Show what apply would change on every node
     Plan(plan::PlanArgs),
     /// Apply the inventory to all nodes, or to none

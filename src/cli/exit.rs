@@ -73,8 +73,8 @@ impl Exit {
             }
             Self::Unchanged => {
                 "Read the message: it names the host and what to do. Nothing live was changed, or the \
-                 verb only reads. `status` exits with 1 when the cluster is not healthy, `plan` when a daemon \
-                 refuses the new files, and `apply` when you did not agree to it. `confirm` and `cancel` exit \
+                 verb only reads. `preflight` exits with 1 when the hosts are not fit, `status` when the cluster is \
+                 not healthy, `plan` when a daemon refuses the new files, and `apply` when you did not agree to it. `confirm` and `cancel` exit \
                  with 1 when they came too late, or when no decision was made and the change is still pending."
             }
             Self::ChangesPending => "`hactl apply`.",

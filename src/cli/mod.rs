@@ -25,6 +25,7 @@ mod logging;
 mod options;
 mod page;
 mod plan;
+mod preflight;
 mod render;
 mod rollback;
 mod run;

@@ -12,8 +12,8 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::options::shared;
 use super::{
-    apply, check, explain, failover_test, generate, history, init, lab, lock, plan, render,
-    rollback, settle, status,
+    apply, check, explain, failover_test, generate, history, init, lab, lock, plan, preflight,
+    render, rollback, settle, status,
 };
 use crate::apply::PendingAction;
 use crate::view::{ErrorReport, Ui, UiOptions};
@@ -53,6 +53,7 @@ fn run(verb: Verb, app: &App) -> Result<Exit, CliError> {
         Verb::Init(args) => init::run(&args, app),
         Verb::Check(args) => check::run(&args, app),
         Verb::Render(args) => render::run(&args, app),
+        Verb::Preflight(args) => preflight::run(&args, app),
         Verb::Plan(args) => plan::run(&args, app),
         Verb::Apply(args) => apply::run(&args, app),
         Verb::Confirm(args) => settle::run(PendingAction::Confirm, &args.hosts, app),

@@ -99,6 +99,14 @@ pub enum OpsError {
         /// The text that findings point into.
         inventory: Box<Source>,
     },
+    /// The hosts violate rules of severity error.
+    #[error("the hosts are not fit for the cluster")]
+    UnfitHosts {
+        /// All findings.
+        findings: Vec<Finding>,
+        /// The text that findings point into.
+        inventory: Box<Source>,
+    },
     /// `--limit` names a node that is not in the inventory.
     #[error("the inventory has no node '{name}'")]
     UnknownNode {
@@ -322,15 +330,13 @@ impl OpsError {
                 Some(format!("choose from {}", names.join(", ")))
             }
             Self::Unsupported(UnsupportedHost::Distribution { .. }) => Some(
-                "hactl manages Debian and Ubuntu, and RHEL and its derivatives where nginx and \
-                     keepalived are installed already"
-                    .to_owned(),
+                "hactl manages Debian and Ubuntu, and RHEL and its derivatives".to_owned(),
             ),
             Self::Unsupported(UnsupportedHost::NoProgram {
                 program, packages, ..
             }) => Some(packages.hint(program)),
             Self::Unsupported(UnsupportedHost::Lacking { .. }) => {
-                Some("install them with the host's package manager".to_owned())
+                Some("install what it lacks with the host's package manager".to_owned())
             }
             Self::NotFitForDrill { remedy, .. } => Some(remedy.clone()),
             Self::Archive(error) => Some(error.hint().to_owned()),

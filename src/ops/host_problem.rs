@@ -96,6 +96,14 @@ impl HostProblem {
         matches!(self, Self::VipTaken { .. })
     }
 
+    /// The finding of a rule that it is, if there is one.
+    pub(super) fn finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Planned { finding, .. } | Self::VipTaken { finding, .. } => Some(finding),
+            _ => None,
+        }
+    }
+
     pub fn hint(&self) -> String {
         let hint = match self {
             Self::VipOfRemoved { member, .. } => {

@@ -129,14 +129,10 @@ async fn look(
     if found.is_empty() {
         return Err(OpsError::Hosts { errors });
     }
-    let unreachable = |error: &AgentError| Unreachable {
-        node: error.node().clone(),
-        why: error.to_string(),
-    };
     Ok(LockReport {
         cluster,
         nodes: found,
-        unreachable: errors.iter().map(unreachable).collect(),
+        unreachable: errors.iter().map(Unreachable::of).collect(),
         broken: Vec::new(),
         errors: Vec::new(),
     })

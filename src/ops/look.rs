@@ -9,6 +9,7 @@ use super::error::OpsError;
 use super::fitness::require_fit;
 use super::holder::is_dead;
 use super::host_problem::HostProblem;
+use super::inspect::inspect_new;
 use super::selection::Loaded;
 use super::snapshot::{ClusterSnapshot, Other};
 use super::transport::Access;
@@ -31,6 +32,7 @@ pub(super) async fn snapshot<'c>(
     if !errors.is_empty() {
         return Err(OpsError::Hosts { errors });
     }
+    inspect_new(&loaded.cluster, found.fleet, &mut found.seen).await?;
     found.missing = require_fit(loaded, found.fleet, &found.seen, &found.others).await?;
     Ok(found)
 }
@@ -43,8 +45,9 @@ pub(super) async fn snapshot_reachable<'c>(
     connections: &'c Connections<'_>,
     errors: Vec<AgentError>,
 ) -> Result<(ClusterSnapshot<'c>, Vec<AgentError>), OpsError> {
-    let (found, errors, problems) =
+    let (mut found, errors, problems) =
         snapshot_beside_strangers(access, loaded, connections, errors).await?;
+    inspect_new(&loaded.cluster, found.fleet, &mut found.seen).await?;
     if problems.is_empty() {
         return Ok((found, errors));
     }
@@ -78,7 +81,7 @@ pub(super) async fn snapshot_beside_strangers<'c>(
 
 /// Observes the connected nodes, including those outside the change: they may own a VIP, and must agree with the rest.
 /// Returns the errors of nodes to be changed, including `errors`.
-async fn look<'c>(
+pub(super) async fn look<'c>(
     access: &Access,
     loaded: &Loaded,
     connections: &'c Connections<'_>,
@@ -167,7 +170,7 @@ async fn observe(
 async fn probe_masters(access: &Access, fleet: &Fleet, seen: &mut [Observation]) {
     let masters = health::masters_together(seen);
     let question = ObserveRequest {
-        probing: Some(Probing::SeveralMasters),
+        probing: vec![Probing::SeveralMasters],
         ..ObserveRequest::default()
     };
     let answers = each(masters, access.parallel.max(seen.len()), |node| {
@@ -233,7 +236,7 @@ fn question(cluster: &Cluster, paths: Vec<HostPath>) -> ObserveRequest {
         status_port: cluster.nginx.status_port,
         installed: true,
         serving: true,
-        probing: Some(Probing::Always),
+        probing: vec![Probing::Always],
     }
 }
 

@@ -6,7 +6,7 @@ use super::able::refuse_unable;
 use super::cluster::{addresses, vips};
 use super::error::OpsError;
 use super::judged::of_hosts;
-use super::selection::{Loaded, refuse_errors};
+use super::selection::{Loaded, refuse_unfit};
 use super::snapshot::ClusterSnapshot;
 use super::wanted::{desired, left_out};
 use crate::agent::{Observation, random_bytes};
@@ -57,7 +57,7 @@ pub(super) fn make(
     snapshot: &ClusterSnapshot<'_>,
     seen: &[Observation],
 ) -> Result<Planned, OpsError> {
-    let of_hosts = refuse_errors(of_hosts(&loaded.cluster, seen), &loaded.source)?;
+    let of_hosts = refuse_unfit(of_hosts(&loaded.cluster, seen), &loaded.source)?;
     let mut planned = plan_beside(loaded, seen, left_out(loaded, snapshot))?;
     planned.findings.extend(of_hosts);
     let of_plan = refuse_unable(&loaded.cluster, &planned.plan, seen)?;

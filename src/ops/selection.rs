@@ -143,16 +143,32 @@ pub(super) fn refuse_errors(
     findings: Vec<Finding>,
     source: &Source,
 ) -> Result<Vec<Finding>, OpsError> {
-    if findings
-        .iter()
-        .any(|finding| finding.severity() == Severity::Error)
-    {
-        return Err(OpsError::Findings {
-            findings,
-            inventory: Box::new(source.clone()),
-        });
+    if !has_error(&findings) {
+        return Ok(findings);
     }
-    Ok(findings)
+    Err(OpsError::Findings {
+        findings,
+        inventory: Box::new(source.clone()),
+    })
+}
+
+/// The same for findings about hosts.
+pub(super) fn refuse_unfit(
+    findings: Vec<Finding>,
+    source: &Source,
+) -> Result<Vec<Finding>, OpsError> {
+    if !has_error(&findings) {
+        return Ok(findings);
+    }
+    Err(OpsError::UnfitHosts {
+        findings,
+        inventory: Box::new(source.clone()),
+    })
+}
+
+fn has_error(findings: &[Finding]) -> bool {
+    let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+    findings.iter().any(is_error)
 }
 
 /// True if an inventory names no failover profile.

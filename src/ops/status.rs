@@ -104,6 +104,18 @@ pub struct Unreachable {
     pub node: NodeName,
     /// Why, as one sentence.
     pub why: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl Unreachable {
+    pub(super) fn of(error: &AgentError) -> Self {
+        Self {
+            node: error.node().clone(),
+            why: error.to_string(),
+            help: error.hint(),
+        }
+    }
 }
 
 impl StatusReport {
@@ -191,13 +203,7 @@ async fn look_at_all(
     let all = snapshot.all();
     let looks = look(&agents, snapshot.client, &doors, &all).await;
     let notices = snapshot.notices();
-    let unreachable: Vec<Unreachable> = errors
-        .iter()
-        .map(|error| Unreachable {
-            node: error.node().clone(),
-            why: error.to_string(),
-        })
-        .collect();
+    let unreachable: Vec<Unreachable> = errors.iter().map(Unreachable::of).collect();
     let down: Vec<NodeName> = unreachable.iter().map(|it| it.node.clone()).collect();
     let order = loaded
         .nodes()

@@ -39,6 +39,16 @@ pub(crate) struct Planned {
     pub(crate) fault: Fault,
 }
 
+/// What a host's firewall lets in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Firewall {
+    /// Everything.
+    #[default]
+    Open,
+    /// Everything but VRRP.
+    DropsVrrp,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FakeHost {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
@@ -66,6 +76,7 @@ pub(crate) struct FakeHost {
     pub(crate) opens_with_change: bool,
     /// Whether it misses all announcements.
     pub(crate) is_deaf: bool,
+    pub(crate) firewall: Firewall,
     /// The state of its instance, if it does not follow from the VIPs it holds.
     pub(crate) instance: Option<&'static str>,
     /// Additional records in its answer to every observation.
@@ -338,6 +349,7 @@ impl FakeHost {
             ("fault-state", [_]) => Ok(self.armed()),
             ("observe", []) | ("glance", ["serving"]) => Ok(self.observe(payload)),
             ("announce", []) => Ok(self.announce(payload)),
+            ("adverts", [_, _, _, _, _, _, _, _, peers @ ..]) => Ok(self.hear(peers)),
             _ => Err(format!("protocol\tno such call: {verb} {arguments:?}")),
         }
     }
@@ -349,6 +361,16 @@ impl FakeHost {
         own.fold(String::new(), |answer, vip| {
             answer + &format!("announced\t{vip}\teth0\tperl\n")
         })
+    }
+
+    fn hear(&self, peers: &[&str]) -> String {
+        let mut answer = "sent\t10\t100\n".to_owned();
+        for peer in peers.iter().filter(|_| self.firewall == Firewall::Open) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(answer, "heard\t{peer}\tm\t10\t0\t9\t21000");
+            let _ = writeln!(answer, "heard\t{peer}\tu\t10\t0\t9\t21000");
+        }
+        answer
     }
 
     /// An owner serves every requested port to any client that finds it.
@@ -655,6 +677,9 @@ impl FakeHost {
             let _ = writeln!(answer, "outcome\t{tx}\tconfirmed\tby hactl");
         }
         let text = String::from_utf8_lossy(payload);
+        if text.lines().any(|line| line == "probe\tspace") {
+            answer.push_str("space\t/etc\t52428800\t-\n");
+        }
         for key in text
             .lines()
             .filter_map(|line| line.strip_prefix("sysctl\t"))

@@ -21,6 +21,6 @@ pub use explain::{ExitExplanation, ExplainBody, Explanation, RuleExplanation};
 pub use lab::{LabDownBody, LabStatusBody, LabUpBody};
 pub use line::{EventLine, IsReport, ReportLine};
 pub use offline::{CheckBody, InitBody, RenderBody};
-pub use running::{LocksBody, PlanBody, StatusBody};
+pub use running::{LocksBody, PlanBody, PreflightBody, StatusBody};
 pub use schema::{schema, schema_file, schema_text, schemas};
 pub use settle::{SettleBody, SettleOutcome, SettleResult};

@@ -1,4 +1,4 @@
-//! The documents of verbs that observe the nodes: `plan`, `status` and `lock`. `history` has only its report.
+//! The documents of verbs that observe the nodes: `preflight`, `plan`, `status` and `lock`. `history` has only its report.
 
 use camino::Utf8Path;
 use schemars::JsonSchema;
@@ -6,8 +6,18 @@ use serde::Serialize;
 
 use crate::check::Finding;
 use crate::health::Problem;
-use crate::ops::{Expected, LockReport, Notice, Recovery, StatusReport};
+use crate::ops::{Expected, LockReport, Notice, PreflightReport, Recovery, StatusReport};
 use crate::plan::{Plan, VipCourse};
+
+/// Whether the hosts are fit for the cluster.
+#[derive(Serialize, JsonSchema)]
+pub struct PreflightBody<'a> {
+    /// True if no rule of severity error is violated, nothing else would stop an apply, and all hosts answer.
+    pub fit: bool,
+    /// What was found.
+    #[serde(flatten)]
+    pub report: &'a PreflightReport,
+}
 
 /// What an apply would do.
 #[derive(Serialize, JsonSchema)]

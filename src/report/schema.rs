@@ -12,7 +12,7 @@ use super::explain::ExplainBody;
 use super::lab::{LabDownBody, LabStatusBody, LabUpBody};
 use super::line::{EventLine, ReportLine};
 use super::offline::{CheckBody, InitBody, RenderBody};
-use super::running::{LocksBody, PlanBody, StatusBody};
+use super::running::{LocksBody, PlanBody, PreflightBody, StatusBody};
 use super::settle::SettleBody;
 use crate::apply::Event;
 use crate::lab::LabEvent;
@@ -75,11 +75,12 @@ pub fn schema_file(verb: &str) -> String {
 
 type Make = fn() -> Value;
 
-const ALL: [(&str, Make); 18] = [
+const ALL: [(&str, Make); 19] = [
     ("init", || of::<InitBody<'_>>("init")),
     ("check", || of::<CheckBody<'_>>("check")),
     ("render", || of::<RenderBody<'_>>("render")),
     ("explain", || of::<ExplainBody>("explain")),
+    ("preflight", || of::<PreflightBody<'_>>("preflight")),
     ("plan", || of::<PlanBody<'_>>("plan")),
     ("apply", || of::<ChangeBody<'_>>("apply")),
     ("rollback", || of::<ChangeBody<'_>>("rollback")),

@@ -62,7 +62,7 @@ pub(super) fn warnings_text(findings: &[Finding]) -> String {
     }
 }
 
-fn sum(findings: &[Finding]) -> String {
+pub(super) fn sum(findings: &[Finding]) -> String {
     let of = |severity| {
         findings
             .iter()

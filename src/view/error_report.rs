@@ -17,7 +17,7 @@ use crate::model::NodeName;
 use crate::ops::{HostProblem, OpsError, PlanFileError, SettleRefusal};
 use crate::report::{ErrorRecord, Mistake, PlacedFinding};
 
-use super::findings::{findings_text, inventory_errors_text};
+use super::findings::{findings_text, inventory_errors_text, told_once};
 
 /// An error as the user sees it.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +40,8 @@ enum Mistakes {
     Errors(InventoryErrors),
     /// The inventory violates rules of `check`.
     Findings(Vec<Finding>, Source),
+    /// The hosts violate rules.
+    Hosts(Vec<Finding>, Source),
 }
 
 impl ErrorReport {
@@ -81,8 +83,7 @@ impl ErrorReport {
                 findings,
                 inventory,
             } => {
-                let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
-                let errors: Vec<Finding> = findings.iter().filter(is_error).cloned().collect();
+                let errors = errors_of(findings);
                 Self {
                     message: format!(
                         "{error}: {} has {}",
@@ -92,6 +93,19 @@ impl ErrorReport {
                     mistakes: Mistakes::Findings(errors, (**inventory).clone()),
                     ..Self::default()
                 }
+            }
+            OpsError::UnfitHosts {
+                findings,
+                inventory,
+            } => {
+                let errors = errors_of(findings);
+                let number = told_once(&errors).len();
+                Self {
+                    message: format!("{error}: {}", count(number, "error")),
+                    mistakes: Mistakes::Hosts(errors, (**inventory).clone()),
+                    ..Self::default()
+                }
+                .help("run `hactl preflight` to see all that was found")
             }
             OpsError::Hosts { errors } => Self::of_hosts(errors),
             OpsError::Recovery { errors } => {
@@ -207,6 +221,7 @@ impl ErrorReport {
             Mistakes::None => String::new(),
             Mistakes::Errors(errors) => inventory_errors_text(errors, unicode),
             Mistakes::Findings(findings, source) => findings_text(findings, Some(source), unicode),
+            Mistakes::Hosts(findings, _) => findings_text(findings, None, unicode),
         };
         text.push_str(&labelled(
             &paint::error_label("error:"),
@@ -238,7 +253,7 @@ impl ErrorReport {
                 });
                 (Some(errors.source_file()), Some(mistakes.collect()), None)
             }
-            Mistakes::Findings(findings, source) => {
+            Mistakes::Findings(findings, source) | Mistakes::Hosts(findings, source) => {
                 (Some(source), None, Some(placed(findings, source)))
             }
         };
@@ -287,6 +302,11 @@ fn general(help: &str, names: &[String]) -> String {
         help.replace(&format!("ssh {name}"), "ssh HOST")
             .replace(&format!("-R {name}"), "-R HOST")
     })
+}
+
+fn errors_of(findings: &[Finding]) -> Vec<Finding> {
+    let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+    findings.iter().filter(is_error).cloned().collect()
 }
 
 /// Findings with their positions in the inventory file.

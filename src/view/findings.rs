@@ -8,9 +8,10 @@ use miette::{
 };
 
 use super::paint;
-use super::text::{labelled, lines, width};
+use super::text::{and, labelled, lines, width};
 use crate::check::{Finding, Rule, Severity};
 use crate::inventory::{InventoryError, InventoryErrors, Source};
+use crate::model::NodeName;
 
 /// Wide enough that miette never wraps the quoted lines, which are all it draws here.
 const QUOTE_WIDTH: usize = 1000;
@@ -27,14 +28,16 @@ pub(super) fn inventory_errors_text(errors: &InventoryErrors, unicode: bool) -> 
 }
 
 /// Every finding, the most severe last, where it stays visible on a terminal. Without a source, no line of the
-/// inventory is quoted.
+/// inventory is quoted, and what several nodes share is told once.
 pub(super) fn findings_text(
     findings: &[Finding],
     source: Option<&Source>,
     unicode: bool,
 ) -> String {
     let quotes = handler(unicode);
-    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    let merged = told_once(findings);
+    let all = if source.is_some() { findings } else { &merged };
+    let mut sorted: Vec<&Finding> = all.iter().collect();
     sorted.sort_by_key(|finding| finding.severity());
     let one = |finding: &Finding| {
         let label = match finding.severity() {
@@ -48,6 +51,39 @@ pub(super) fn findings_text(
         block(&label, &message, &quote, Some(&finding.fix))
     };
     sorted.into_iter().map(one).collect()
+}
+
+/// The findings, with those that differ by their node alone made one.
+pub(super) fn told_once(findings: &[Finding]) -> Vec<Finding> {
+    let mut merged: Vec<(Vec<&NodeName>, &str, &Finding)> = Vec::new();
+    for finding in findings {
+        let own = finding.node.as_ref().and_then(|node| {
+            let rest = finding.message.strip_prefix(node.as_str())?;
+            Some((node, rest.strip_prefix(": ")?))
+        });
+        let Some((node, words)) = own else {
+            merged.push((Vec::new(), &finding.message, finding));
+            continue;
+        };
+        let is_alike = |(nodes, own, first): &&mut (Vec<&NodeName>, &str, &Finding)| {
+            !nodes.is_empty()
+                && *own == words
+                && first.rule == finding.rule
+                && first.fix == finding.fix
+        };
+        match merged.iter_mut().find(is_alike) {
+            Some((nodes, ..)) => nodes.push(node),
+            None => merged.push((vec![node], words, finding)),
+        }
+    }
+    let told = merged.into_iter().map(|(nodes, words, first)| Finding {
+        message: match nodes.as_slice() {
+            [] => words.to_owned(),
+            nodes => format!("{}: {words}", and(nodes)),
+        },
+        ..first.clone()
+    });
+    told.collect()
 }
 
 /// Appends the id of the rule.

@@ -34,6 +34,7 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod prediction;
+mod preflight;
 mod problems;
 mod progress;
 mod progress_bars;

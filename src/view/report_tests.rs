@@ -65,6 +65,7 @@ fn a_cluster_with_a_node_down() {
     report.unreachable.push(crate::ops::Unreachable {
         node: name("lb2"),
         why: "lb2: cannot reach 10.0.0.13 by ssh: connect to host 10.0.0.13 port 22: No route to host".to_owned(),
+        help: String::new(),
     });
     assert!(!report.is_healthy());
     assert_snapshot!(plain(&status_text(&report)));

@@ -177,6 +177,7 @@ fn locks_of_a_change_that_waits_and_of_the_dead() {
     dead.unreachable.push(Unreachable {
         node: name("lb2"),
         why: "lb2: cannot reach 10.0.0.12 by ssh".to_owned(),
+        help: String::new(),
     });
     let texts = [waits, dead].map(|report| unbroken(&locks_text(&report)));
     assert_snapshot!(texts.join("\n"));

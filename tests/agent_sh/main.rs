@@ -5,6 +5,7 @@
     reason = "this is test code"
 )]
 
+mod adverts;
 mod backends;
 mod conformance;
 mod crash;
@@ -15,6 +16,7 @@ mod host_model;
 mod hostile;
 mod lock;
 mod names;
+mod neighbour;
 mod original;
 mod own_run;
 mod peers;

@@ -9,6 +9,8 @@ in_every_shell!(
     what_networkd_manages_is_told_with_what_it_keeps,
     the_limit_is_that_of_the_newest_worker,
     adverts_are_those_of_two_seconds,
+    preflight_reads_what_makes_a_host_unfit,
+    a_container_has_its_hosts_clock,
     nothing_is_probed_unless_it_is_asked,
     a_probe_of_every_look_starts_no_process,
 );
@@ -37,7 +39,7 @@ echo active >/run/units/nginx.service.active
 
 fn asked(probing: Probing) -> ObserveRequest {
     ObserveRequest {
-        probing: Some(probing),
+        probing: vec![probing],
         ..ObserveRequest::default()
     }
 }
@@ -87,6 +89,67 @@ async fn adverts_are_those_of_two_seconds(world: &World) {
     assert!(!world.exists("/tmp/keepalived.stats"));
 }
 
+/// Stubs for programs that the world lacks, or whose answer depends on the machine.
+const UNFIT: &str = r#"
+mkdir -p /etc/ufw /stubs
+echo 'ENABLED=yes' >/etc/ufw/ufw.conf
+stub() { cat >/stubs/$1; chmod 755 /stubs/$1; }
+stub timedatectl <<'END'
+#!/bin/sh
+[ "$1" = show ] && echo no
+END
+stub getenforce <<'END'
+#!/bin/sh
+echo Enforcing
+END
+stub getsebool <<'END'
+#!/bin/sh
+[ "$1" = httpd_can_network_connect ] || exit 1
+echo "$1 --> off"
+END
+stub df <<'END'
+#!/bin/sh
+echo 'Filesystem     1024-blocks Used Available Capacity Mounted on'
+case $1 in
+-Pk) echo '/dev/vda1 100 90 10 90% /' ;;
+-Pi) echo '/dev/vda1 0 0 0 - /' ;;
+esac
+END
+stub ss <<'END'
+#!/bin/sh
+echo 'tcp LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("apache2",pid=7,fd=6))'
+END
+"#;
+
+async fn preflight_reads_what_makes_a_host_unfit(world: &World) {
+    world.sh(UNFIT);
+    let seen = world.agent().observe(&asked(Probing::Preflight)).await;
+    let seen = seen.unwrap().probed.preflight.unwrap();
+    assert_eq!(seen.clock_is_synchronised, Some(false));
+    assert!(seen.ufw_is_enabled);
+    assert_eq!(seen.selinux.as_deref(), Some("Enforcing"));
+    let booleans = seen.selinux_booleans.iter();
+    let booleans: Vec<(&str, bool)> = booleans.map(|(name, on)| (name.as_str(), *on)).collect();
+    assert_eq!(booleans, [("httpd_can_network_connect", false)]);
+    let space = seen.space["/var/lib"];
+    assert_eq!((space.kib, space.inodes), (10, None));
+    assert_eq!(seen.listeners[0].programs, ["apache2"]);
+}
+
+async fn a_container_has_its_hosts_clock(world: &World) {
+    world.sh(UNFIT);
+    world.sh("mkdir -p /run/systemd; echo systemd-nspawn >/run/systemd/container");
+    let seen = world.agent().observe(&asked(Probing::Preflight)).await;
+    assert_eq!(
+        seen.unwrap()
+            .probed
+            .preflight
+            .unwrap()
+            .clock_is_synchronised,
+        None
+    );
+}
+
 async fn nothing_is_probed_unless_it_is_asked(world: &World) {
     world.sh(NETWORKD);
     world.sh(NGINX);
@@ -109,7 +172,7 @@ async fn a_probe_of_every_look_starts_no_process(world: &World) {
     for question in [ObserveRequest::default(), asked(Probing::Always)] {
         let before = last();
         let seen = world.agent().observe(&question).await.unwrap();
-        assert_eq!(seen.probed.networkd.is_empty(), question.probing.is_none());
+        assert_eq!(seen.probed.networkd.is_empty(), question.probing.is_empty());
         started.push(last() - before);
     }
     assert_eq!(started[0], started[1]);

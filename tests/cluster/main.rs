@@ -37,6 +37,7 @@ mod overload;
 mod plan_file;
 mod poison;
 mod prefix;
+mod preflight;
 mod recovery;
 mod refused;
 mod releases;

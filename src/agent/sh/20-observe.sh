@@ -26,7 +26,13 @@ observe() {
         status_port) port=${port:-$one} ;;
         serving) serving=yes ;;
         installed) installed=yes ;;
-        probe) case $one in networkd | file_limit | adverts) probes="$probes $one" ;; esac ;;
+        probe)
+            case $one in
+            networkd | file_limit | adverts | space | clock_sync | listeners | active_units | ufw | selinux)
+                probes="$probes $one"
+                ;;
+            esac
+            ;;
         end) break ;;
         esac
     done

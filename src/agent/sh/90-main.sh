@@ -46,6 +46,10 @@ main() {
     observe) observe ;;
     announce) announce ;;
     reach) reach ;;
+    adverts)
+        shift
+        adverts "$@"
+        ;;
     validate) in_private_mounts validate-inside ;;
     validate-staged)
         change_id "$2"

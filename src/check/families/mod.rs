@@ -3,6 +3,7 @@
 pub(in crate::check) mod addresses;
 pub(in crate::check) mod course;
 pub(in crate::check) mod files;
+pub(in crate::check) mod fitness;
 pub(in crate::check) mod health;
 pub(in crate::check) mod kernel;
 pub(in crate::check) mod limits;
@@ -20,3 +21,5 @@ mod snippet;
 pub(in crate::check) mod sockets;
 pub(in crate::check) mod upstreams;
 pub(in crate::check) mod versions;
+mod ways;
+pub(in crate::check) mod wire;

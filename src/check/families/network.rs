@@ -1,18 +1,20 @@
 //! What else interferes with VRRP on a node's network (FW001, KA054).
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
+use super::ways::{Way, ways};
 use crate::agent::{Adverts, InstanceState, Observation, VrrpState};
 use crate::check::evidence::{ClusterEvidence, HostEvidence};
 use crate::check::places;
 use crate::check::rule::{Finding, Findings};
-use crate::model::InterfaceName;
+use crate::model::{InterfaceName, Node, Peering};
 
 rules! { RULES:
 FW001 {
-    Error, [Running(dropped)],
+    Error, [Running(dropped), Fitness(blocked)],
     title: "VRRP adverts do not arrive",
-    reason: "A node that receives no adverts takes the VIP, too: two owners. hactl reports this only of nodes that are MASTER at the same time, from keepalived's own counters over two seconds: one node sent adverts, and the other neither received nor rejected any. It cannot see what drops them: a firewall on either node, or the network between them. While a single node owns the VIP hactl reports nothing, since backups send no adverts.",
+    reason: "A node that receives no adverts takes the VIP, too: two owners. `preflight`, and `plan` and `apply` for a host that hactl has never set up, send packets of VRRP's protocol between all nodes, by unicast and by multicast. Of a running cluster hactl reports this only where several nodes are MASTER at the same time, from keepalived's own counters over two seconds: one node sent adverts, and the other neither received nor rejected any. It cannot see what drops them: a firewall on either node, or the network between them.",
     fix: "allow IP protocol 112 between the nodes: check `nft list ruleset` on both, and any firewall between them",
 }
 KA054 {
@@ -110,4 +112,87 @@ fn sent_to<'a>(sender: &'a Observation, to: &VrrpState) -> Option<&'a Adverts> {
     };
     let is_heard = is_one_router && (is_multicast || are_peers() == Some(true));
     is_heard.then(|| sender.probed.adverts.get(&to.instance))?
+}
+
+fn word(by: Peering) -> &'static str {
+    match by {
+        Peering::Unicast => "unicast",
+        Peering::Multicast => "multicast",
+    }
+}
+
+/// Ways on which nothing arrives. A node that hears nobody, or that nobody hears, is told once.
+fn blocked(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
+    let cluster = evidence.cluster;
+    let by = cluster.vrrp.peering;
+    let other = match by {
+        Peering::Unicast => Peering::Multicast,
+        Peering::Multicast => Peering::Unicast,
+    };
+    let ways = ways(evidence);
+    let open_otherwise = ways.iter().all(|way| way.heard(other).is_some());
+    let mut receivers: Vec<&Node> = ways.iter().map(|way| way.to).collect();
+    receivers.dedup_by_key(|node| &node.name);
+    for to in receivers {
+        let is_silent = |way: &&Way<'_>| way.to.name == to.name && way.heard(by).is_none();
+        let silent: Vec<&Way<'_>> = ways.iter().filter(is_silent).collect();
+        if silent.is_empty() {
+            continue;
+        }
+        let senders: Vec<String> = silent
+            .iter()
+            .map(|way| format!("{} ({} sent)", way.from.name, way.sender.sent))
+            .collect();
+        let kind = word(by);
+        let mut message = format!(
+            "{}: no {kind} advert arrives from {}",
+            to.name,
+            senders.join(", ")
+        );
+        for way in &silent {
+            if let Some(error) = way.sender.unsent.get(&destination(by, to)) {
+                message = format!("{message}; {} cannot send: {error}", way.from.name);
+            }
+        }
+        let peers: Vec<IpAddr> = silent.iter().map(|way| way.from.address).collect();
+        let fix = if open_otherwise {
+            format!(
+                "set `peering: {}` under `vrrp`: those adverts pass between all nodes; or find out what drops {kind} between them",
+                word(other)
+            )
+        } else {
+            opening(
+                evidence.seen.iter().find(|host| host.node == to.name),
+                &peers,
+            )
+        };
+        let path = places::node(cluster, &to.name);
+        findings.push(Finding::new(&FW001, path, message).on(&to.name).fix(fix));
+    }
+}
+
+/// Where packets for `to` go.
+fn destination(by: Peering, to: &Node) -> IpAddr {
+    match (by, to.address) {
+        (Peering::Unicast, address) => address,
+        (Peering::Multicast, IpAddr::V4(_)) => IpAddr::from([224, 0, 0, 18]),
+        (Peering::Multicast, IpAddr::V6(_)) => IpAddr::from([0xff02, 0, 0, 0, 0, 0, 0, 0x12]),
+    }
+}
+
+/// How adverts of `peers` are let in on a host, with the firewall that it has.
+fn opening(host: Option<&Observation>, peers: &[IpAddr]) -> String {
+    let preflight = host.and_then(|host| host.probed.preflight.as_ref());
+    let has = |unit| preflight.is_some_and(|preflight| preflight.runs(unit));
+    if has("firewalld.service") {
+        return "let them in on that node: `firewall-cmd --permanent --add-rich-rule='rule protocol value=\"vrrp\" accept' && firewall-cmd --reload`".to_owned();
+    }
+    if preflight.is_some_and(|preflight| preflight.ufw_is_enabled) {
+        let rules: Vec<String> = peers
+            .iter()
+            .map(|peer| format!("`ufw allow proto vrrp from {peer}`"))
+            .collect();
+        return format!("let them in on that node: {}", rules.join(", "));
+    }
+    FW001.fix.to_owned()
 }

@@ -5,6 +5,7 @@ use crate::model::Cluster;
 
 use super::keepalived_cases::KEEPALIVED_CASES;
 use super::nginx_cases::NGINX_CASES;
+use super::preflight_cases::PREFLIGHT_CASES;
 use super::running_cases::RUNNING_CASES;
 use super::sample::sample;
 
@@ -20,7 +21,7 @@ pub(in crate::check) struct Case {
 
 pub(in crate::check) fn cases() -> impl Iterator<Item = &'static Case> {
     let of_inventories = KEEPALIVED_CASES.iter().chain(NGINX_CASES);
-    of_inventories.chain(RUNNING_CASES)
+    of_inventories.chain(RUNNING_CASES).chain(PREFLIGHT_CASES)
 }
 
 /// Findings of the modified sample.

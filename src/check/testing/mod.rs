@@ -5,6 +5,7 @@ mod case;
 mod hosts;
 mod keepalived_cases;
 mod nginx_cases;
+mod preflight_cases;
 mod running_cases;
 mod sample;
 

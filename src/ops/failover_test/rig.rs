@@ -11,10 +11,11 @@ use super::fault::FaultInjector;
 use super::reach::Reach;
 use super::request::{DrillPlan, DrillProgress, FailoverRequest};
 use super::settle::{SteadyState, settle};
-use crate::agent::{Agent, AgentError, ClockAnswer, LockRequest, Observation, Watched, Watching};
-use crate::drill::{Clock, ClockReading, Drill, DrillRun, HostClock, Load, LoadSpec};
+use crate::agent::{Agent, AgentError, LockRequest, Observation, Watched, Watching};
+use crate::drill::{Clock, Drill, DrillRun, HostClock, Load, LoadSpec};
 use crate::health::VipOwners;
 use crate::model::{Cluster, NodeName, Preemption};
+use crate::ops::clocks::read_clock;
 use crate::ops::cluster::{owner_patience, vips};
 use crate::ops::error::OpsError;
 use crate::ops::holder::own_origin;
@@ -25,8 +26,6 @@ use crate::ops::transport::Access;
 const BASELINE: Duration = Duration::from_millis(700);
 /// Time to record after the cluster is healthy again.
 const TAIL: Duration = Duration::from_millis(300);
-/// Number of readings of each host's clock before a fault.
-const READINGS: usize = 30;
 const HELD_INTERVAL: Duration = Duration::from_millis(50);
 const DOWNLOADS: u32 = 2;
 /// Time for a host to boot, start its daemons and become reachable again.
@@ -175,14 +174,7 @@ impl<'a> Rig<'a> {
         let clock = Clock::start();
         let mut clocks = BTreeMap::new();
         for agent in self.reach.agents() {
-            let answers = agent.clock(READINGS).await.map_err(failed)?;
-            let reading = |answer: &ClockAnswer| ClockReading {
-                asked: clock.at(answer.asked),
-                answered: clock.at(answer.answered),
-                host: answer.host,
-            };
-            let readings: Vec<ClockReading> = answers.iter().map(reading).collect();
-            let estimate = HostClock::estimate(&clock, &readings);
+            let estimate = read_clock(agent, &clock).await.map_err(failed)?;
             clocks.extend(estimate.map(|estimate| (agent.node().clone(), estimate)));
         }
         let (longest, all) = (self.longest(intent), vips(self.cluster));

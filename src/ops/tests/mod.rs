@@ -3,6 +3,7 @@
 mod changes;
 mod connections;
 mod ends;
+mod fit;
 mod printed;
 mod rollbacks;
 
@@ -21,7 +22,7 @@ use crate::agent::{Client, Reach, ReachQuestion, Viewpoint};
 use crate::apply::{ApplyResult, Confirmation, Event, PendingAction};
 use crate::model::NodeName;
 use crate::remote::fake::{FakeCluster, FakeHost, hardware};
-use printed::{apply, lines, lock_break, lock_show, plan, rollback, settle, status};
+use printed::{apply, lines, lock_break, lock_show, plan, preflight, rollback, settle, status};
 
 const INVENTORY: &str = "
 cluster: web
@@ -180,7 +181,14 @@ fn host(number: usize) -> FakeHost {
 
 /// The calls of `log` that write on a host.
 fn writes(log: &[String]) -> Vec<&str> {
-    let reads = ["observe", "reach", "validate", "history", "generation"];
+    let reads = [
+        "observe",
+        "reach",
+        "adverts",
+        "validate",
+        "history",
+        "generation",
+    ];
     let writes = log.iter().map(String::as_str);
     writes.filter(|verb| !reads.contains(verb)).collect()
 }

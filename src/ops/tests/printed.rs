@@ -1,9 +1,12 @@
 //! The commands together with their output for programs, which is validated against its schema as it is printed.
 
+use std::time::Duration;
+
 use crate::apply::Event;
 use crate::ops::{
     self, Access, ApplyReport, ApplyRequest, Events, LockBreakRequest, LockReport, OpsError,
-    PlanReport, RollbackRequest, Selection, SettleReport, SettleRequest, Stamped, StatusReport,
+    PlanReport, PreflightReport, RollbackRequest, Selection, SettleReport, SettleRequest, Stamped,
+    StatusReport,
 };
 use crate::view::{BrokenLocks, ErrorReport, Format, Locks, PlanDetail, Planned, Show, Ui};
 
@@ -35,6 +38,15 @@ pub(super) async fn plan(selection: &Selection, access: &Access) -> Result<PlanR
         saved: None,
     };
     print("plan", &report.as_ref().map(shown));
+    report
+}
+
+pub(super) async fn preflight(
+    selection: &Selection,
+    access: &Access,
+) -> Result<PreflightReport, OpsError> {
+    let report = ops::preflight(selection, access, Duration::from_secs(1)).await;
+    print("preflight", &report.as_ref());
     report
 }
 

@@ -1,0 +1,48 @@
+//! The ways between the hosts that test packets were sent on.
+
+use crate::agent::{AdvertTest, Heard, Observation};
+use crate::check::evidence::ClusterEvidence;
+use crate::model::{Node, Peering};
+
+/// The way from one node to another.
+pub(super) struct Way<'a> {
+    pub(super) from: &'a Node,
+    pub(super) to: &'a Node,
+    pub(super) sender: &'a AdvertTest,
+    pub(super) receiver: &'a AdvertTest,
+}
+
+impl Way<'_> {
+    pub(super) fn heard(&self, by: Peering) -> Option<&Heard> {
+        self.receiver.heard_from(self.from.address, by)
+    }
+}
+
+pub(super) fn test_of(host: &Observation) -> Option<&AdvertTest> {
+    host.probed.preflight.as_ref()?.adverts.as_ref()
+}
+
+/// All ways that were tested.
+pub(super) fn ways<'a>(evidence: &ClusterEvidence<'a>) -> Vec<Way<'a>> {
+    let tested = |host: &'a Observation| {
+        let test = test_of(host)?;
+        let node = evidence.cluster.node(&host.node)?;
+        test.failure.is_none().then_some((node, test))
+    };
+    let tested: Vec<_> = evidence.seen.iter().filter_map(tested).collect();
+    let mut ways = Vec::new();
+    for (to, receiver) in &tested {
+        for (from, sender) in &tested {
+            let is_one_family = from.address.is_ipv4() == to.address.is_ipv4();
+            if from.name != to.name && is_one_family {
+                ways.push(Way {
+                    from,
+                    to,
+                    sender,
+                    receiver,
+                });
+            }
+        }
+    }
+    ways
+}
