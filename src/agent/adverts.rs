@@ -1,7 +1,7 @@
 //! Test packets of VRRP's protocol between the hosts: the call `adverts`.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::reply::Record;
@@ -9,6 +9,9 @@ use crate::model::{InterfaceName, Peering, clipped};
 
 /// The most peers and routers read.
 const MAX_ITEMS: usize = 1000;
+/// VRRP's groups (RFC 9568, 5.1.1.2 and 5.1.2.2).
+const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+const GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
 /// The most characters of an error.
 const MAX_TEXT: usize = 200;
 /// What a host is to send and to listen for.
@@ -79,7 +82,7 @@ pub struct Heard {
     /// How they were sent.
     pub by: Peering,
     pub received: u64,
-    /// How many were sent between the first and the last that arrived, both counted.
+    /// How many the peer sent, which only the peer knows: until it is asked, as many as arrived.
     pub of: u64,
     /// The longest time between two.
     pub silence: Duration,
@@ -103,12 +106,45 @@ impl AdvertTest {
         heard.find(|one| one.from == from && one.by == by)
     }
 
+    /// Why it could not send to the peer at `to`, if so.
+    pub fn unsent_to(&self, to: IpAddr, by: Peering) -> Option<&String> {
+        let destination = match (by, to) {
+            (Peering::Unicast, address) => address,
+            (Peering::Multicast, IpAddr::V4(_)) => GROUP_V4,
+            (Peering::Multicast, IpAddr::V6(_)) => GROUP_V6,
+        };
+        self.unsent.get(&destination)
+    }
+
+    /// Adds what a later test of the same length, or a further part of the same test, has shown.
+    pub fn add(&mut self, more: Self) {
+        self.sent += more.sent;
+        self.lateness = self.lateness.max(more.lateness);
+        self.unsent.extend(more.unsent);
+        for one in more.heard {
+            let mut known = self.heard.iter_mut();
+            match known.find(|own| own.from == one.from && own.by == one.by) {
+                Some(own) => {
+                    own.received += one.received;
+                    own.of += one.of;
+                    own.silence = own.silence.max(one.silence);
+                }
+                None => self.heard.push(one),
+            }
+        }
+        let known = std::mem::take(&mut self.routers);
+        let is_new = |router: &HeardRouter| !known.contains(router);
+        let new: Vec<HeardRouter> = more.routers.into_iter().filter(is_new).collect();
+        self.routers = [known, new].concat();
+        self.failure = self.failure.take().or(more.failure);
+    }
+
     pub(super) fn take(&mut self, record: &Record) {
         let micros = |index| Duration::from_micros(record.field(index).parse().unwrap_or_default());
         let address = || record.field(0).parse::<IpAddr>().ok();
         match record.tag.as_str() {
             "sent" => {
-                self.sent = record.field(0).parse().unwrap_or_default();
+                self.sent = record.field(0).parse::<u32>().unwrap_or_default().into();
                 self.lateness = micros(1);
             }
             "unsent" if self.unsent.len() < MAX_ITEMS => {
@@ -124,18 +160,18 @@ impl AdvertTest {
 }
 
 fn heard(record: &Record) -> Option<Heard> {
-    let number = |index| record.field(index).parse::<u64>().ok();
+    let number = |index| record.field(index).parse::<u32>().ok().map(u64::from);
     let by = match record.field(1) {
         "u" => Peering::Unicast,
         "m" => Peering::Multicast,
         _ => return None,
     };
-    let (first, last) = (number(3)?, number(4)?);
+    let received = number(2)?;
     Some(Heard {
         from: record.field(0).parse().ok()?,
         by,
-        received: number(2)?,
-        of: last.checked_sub(first)?.checked_add(1)?,
+        received,
+        of: received,
         silence: Duration::from_micros(number(5)?),
     })
 }
@@ -179,7 +215,7 @@ mod tests {
         assert_eq!((test.sent, test.lateness.as_micros()), (100, 1769));
         let peer = "10.0.0.12".parse().unwrap();
         let multicast = test.heard_from(peer, Peering::Multicast).unwrap();
-        assert_eq!((multicast.received, multicast.of), (97, 99));
+        assert_eq!(multicast.received, 97);
         let unicast = test.heard_from(peer, Peering::Unicast).unwrap();
         assert_eq!(unicast.silence, Duration::from_micros(21017));
         assert_eq!(test.routers[0].virtual_router_id, 61);
@@ -190,10 +226,9 @@ mod tests {
     #[test]
     fn nonsense_is_left_out() {
         let test = read(&[
-            "heard\t10.0.0.12\tm\t97\t99\t1\t61016",
+            "heard\t10.0.0.12\tm\tmany\t99\t1\t61016",
             "heard\tnobody\tm\t1\t1\t1\t1",
             "heard\t10.0.0.12\tx\t1\t1\t1\t1",
-            "heard\t10.0.0.12\tu\t1\t0\t18446744073709551615\t1",
             "router\t10.0.0.9\t256\t2\t100\t3",
             "unmeasured\t-",
         ]);

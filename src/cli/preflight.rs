@@ -44,6 +44,7 @@ fn parse_measure(text: &str) -> Result<Duration, String> {
 pub(super) fn run(args: &PreflightArgs, app: &App) -> Result<Exit, CliError> {
     let selection = args.hosts.source.limited(&args.limit);
     let access = args.hosts.access(app);
+    app.ui.preflight_begins(args.measure);
     let report = app.look(ops::preflight(&selection, &access, args.measure))?;
     let tolerated = if args.strict {
         Severity::Note

@@ -14,7 +14,7 @@ use super::nginx::{Health, NginxSettings, Site, Stream, Upstream};
 use super::path::InventoryPath;
 use super::secret::SecretRef;
 use super::unit::UnitId;
-use super::vrrp::{VrrpInstance, VrrpSettings};
+use super::vrrp::{Peering, VrrpInstance, VrrpSettings};
 
 /// How root is gained after login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -152,6 +152,26 @@ pub struct Cluster {
 impl Cluster {
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    /// How the adverts of an IPv4 or IPv6 virtual router are sent. Unicast is not possible with `vrrp_strict`, nor where
+    /// the nodes' own addresses are of the other family.
+    pub fn peering_in(&self, ipv4: bool) -> Peering {
+        let is_other = |node: &Node| node.address.is_ipv4() != ipv4;
+        if self.vrrp.strict || self.nodes.iter().any(is_other) {
+            return Peering::Multicast;
+        }
+        self.vrrp.peering
+    }
+
+    /// How the adverts between the nodes' own addresses are sent. `None` if all virtual routers are of the other family.
+    pub fn peering(&self) -> Option<Peering> {
+        let ipv4 = self.nodes.first()?.address.is_ipv4();
+        let is_own = |instance: &VrrpInstance| instance.advertises_ipv4(ipv4) == ipv4;
+        self.instances
+            .iter()
+            .any(is_own)
+            .then(|| self.peering_in(ipv4))
     }
 
     /// Every secret that rendering needs, without duplicates.

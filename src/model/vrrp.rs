@@ -298,6 +298,16 @@ pub struct VrrpInstance {
 }
 
 impl VrrpInstance {
+    /// Whether its adverts are IPv4. `node` is whether the nodes' own addresses are: that family leads where the
+    /// instance has addresses of both.
+    pub fn advertises_ipv4(&self, node: bool) -> bool {
+        let has_own = self
+            .addresses
+            .iter()
+            .any(|net| net.addr().is_ipv4() == node);
+        if has_own { node } else { !node }
+    }
+
     pub fn priority_of(&self, node: &NodeName) -> Option<Priority> {
         self.priority_order
             .iter()

@@ -9,7 +9,6 @@ use super::error::OpsError;
 use super::fitness::require_fit;
 use super::holder::is_dead;
 use super::host_problem::HostProblem;
-use super::inspect::inspect_new;
 use super::selection::Loaded;
 use super::snapshot::{ClusterSnapshot, Other};
 use super::transport::Access;
@@ -32,7 +31,6 @@ pub(super) async fn snapshot<'c>(
     if !errors.is_empty() {
         return Err(OpsError::Hosts { errors });
     }
-    inspect_new(&loaded.cluster, found.fleet, &mut found.seen).await?;
     found.missing = require_fit(loaded, found.fleet, &found.seen, &found.others).await?;
     Ok(found)
 }
@@ -45,9 +43,8 @@ pub(super) async fn snapshot_reachable<'c>(
     connections: &'c Connections<'_>,
     errors: Vec<AgentError>,
 ) -> Result<(ClusterSnapshot<'c>, Vec<AgentError>), OpsError> {
-    let (mut found, errors, problems) =
+    let (found, errors, problems) =
         snapshot_beside_strangers(access, loaded, connections, errors).await?;
-    inspect_new(&loaded.cluster, found.fleet, &mut found.seen).await?;
     if problems.is_empty() {
         return Ok((found, errors));
     }

@@ -17,6 +17,9 @@ use crate::plan::{Goal, LeftOut, NodePlan, Plan, Redactor, Request, behind, buil
 
 /// Computes the plan of an operation for observed hosts.
 pub(super) trait Planner {
+    /// Whether hosts that hactl has never set up are inspected first.
+    const INSPECTS: bool;
+
     /// The plan for hosts in the state `seen`, which may be ahead of the snapshot's. Asks hosts only for their past
     /// generations.
     fn plan(
@@ -41,6 +44,8 @@ pub(super) struct Planned {
 pub(super) struct ToInventory;
 
 impl Planner for ToInventory {
+    const INSPECTS: bool = true;
+
     async fn plan(
         &self,
         loaded: &Loaded,
@@ -57,7 +62,13 @@ pub(super) fn make(
     snapshot: &ClusterSnapshot<'_>,
     seen: &[Observation],
 ) -> Result<Planned, OpsError> {
-    let of_hosts = refuse_unfit(of_hosts(&loaded.cluster, seen), &loaded.source)?;
+    let all = of_hosts(&loaded.cluster, &snapshot.with_others(seen));
+    let is_selected = |finding: &Finding| {
+        let node = finding.node.as_ref();
+        node.is_none_or(|node| seen.iter().any(|host| host.node == *node))
+    };
+    let own = all.into_iter().filter(is_selected).collect();
+    let of_hosts = refuse_unfit(own, &loaded.source)?;
     let mut planned = plan_beside(loaded, seen, left_out(loaded, snapshot))?;
     planned.findings.extend(of_hosts);
     let of_plan = refuse_unable(&loaded.cluster, &planned.plan, seen)?;

@@ -12,7 +12,7 @@ use super::judged::of_hosts;
 use super::look::look;
 use super::planning::plan_beside;
 use super::selection::{Loaded, Selection, load};
-use super::snapshot::ClusterSnapshot;
+use super::snapshot::{ClusterSnapshot, Other};
 use super::status::{Refusal, Unreachable};
 use super::transport::Access;
 use super::wanted::{fit_profile, left_out};
@@ -47,7 +47,7 @@ pub struct AdvertWay {
     pub to: NodeName,
     /// Packets that were sent.
     pub sent: u64,
-    /// Those that arrived, of the ones sent between the first and the last that did. `null` if none arrived.
+    /// Those that arrived. `null` if none did.
     pub arrived: Option<Arrived>,
 }
 
@@ -55,7 +55,7 @@ pub struct AdvertWay {
 #[derive(Debug, Clone, Copy, serde::Serialize, schemars::JsonSchema)]
 pub struct Arrived {
     pub received: u64,
-    /// Packets sent between the first and the last that arrived, both counted.
+    /// Packets that were sent.
     pub of: u64,
     /// The longest time between two, in milliseconds.
     pub silence_ms: u64,
@@ -108,7 +108,7 @@ pub async fn preflight(
     measure: Duration,
 ) -> Result<PreflightReport, OpsError> {
     let loaded = load(selection)?;
-    Hosts::some_of(access, &loaded.cluster, &loaded.nodes())
+    Hosts::of(access, &loaded.cluster)
         .with(async |connections, errors| {
             inspect_all(access, loaded, &connections, errors, measure).await
         })
@@ -122,15 +122,22 @@ async fn inspect_all(
     errors: Vec<AgentError>,
     measure: Duration,
 ) -> Result<PreflightReport, OpsError> {
-    let (mut found, errors) = look(access, &loaded, connections, errors).await?;
+    let (mut found, mut errors) = look(access, &loaded, connections, errors).await?;
     if found.seen.is_empty() {
         return Err(OpsError::Hosts { errors });
     }
+    let unsupported = found.seen.iter().filter_map(|host| host.facts().err());
+    let unsupported: Vec<_> = unsupported.map(OpsError::Unsupported).collect();
+    if unsupported.is_empty() {
+        fit_profile(&mut loaded, &found.seen)?;
+    }
     let cluster = loaded.cluster.clone();
-    let test = TestPlan::measuring(measure);
-    inspect(&cluster, found.fleet, &mut found.seen, test).await?;
+    let others = found.others.iter_mut().filter_map(Other::seen_mut);
+    let hosts = found.seen.iter_mut().chain(others);
+    let failed = inspect(&cluster, found.fleet, hosts, TestPlan::measuring(measure)).await?;
+    errors.extend(failed);
     let mut verdict = Verdict {
-        findings: of_hosts(&cluster, &found.seen),
+        findings: own_findings(&cluster, &found),
         refusals: Vec::new(),
     };
     let fit = require_fit(&loaded, found.fleet, &found.seen, &found.others).await;
@@ -139,10 +146,8 @@ async fn inspect_all(
     let unreachable: Vec<Unreachable> = errors.iter().map(Unreachable::of).collect();
     let down: Vec<NodeName> = unreachable.iter().map(|host| host.node.clone()).collect();
     loaded.leave_out(&down);
-    let unsupported = found.seen.iter().filter_map(|host| host.facts().err());
-    let unsupported: Vec<_> = unsupported.map(OpsError::Unsupported).collect();
     if unsupported.is_empty() {
-        match plan(&mut loaded, &found) {
+        match plan(&loaded, &found) {
             Ok(findings) => verdict.findings.extend(findings),
             Err(error) => verdict.take(Err(error))?,
         }
@@ -153,11 +158,21 @@ async fn inspect_all(
     Ok(PreflightReport {
         cluster: cluster.name.clone(),
         nodes: found.seen.iter().map(host_fitness).collect(),
-        adverts: advert_report(&cluster, &found.seen, measure),
+        adverts: advert_report(&cluster, &found.all(), measure),
         findings: verdict.findings,
         refusals: verdict.refusals,
         unreachable,
     })
+}
+
+/// Findings about the selected hosts. The others only take part in the test of adverts.
+fn own_findings(cluster: &Cluster, found: &ClusterSnapshot<'_>) -> Vec<Finding> {
+    let is_own = |finding: &Finding| {
+        let node = finding.node.as_ref();
+        node.is_none_or(|node| found.seen.iter().any(|host| host.node == *node))
+    };
+    let all = of_hosts(cluster, &found.all()).into_iter();
+    all.filter(is_own).collect()
 }
 
 /// What an apply would be refused for, all of it.
@@ -198,8 +213,7 @@ impl Verdict {
 }
 
 /// The findings of a plan for these hosts, which is not kept.
-fn plan(loaded: &mut Loaded, found: &ClusterSnapshot<'_>) -> Result<Vec<Finding>, OpsError> {
-    fit_profile(loaded, &found.all())?;
+fn plan(loaded: &Loaded, found: &ClusterSnapshot<'_>) -> Result<Vec<Finding>, OpsError> {
     let planned = plan_beside(loaded, &found.seen, left_out(loaded, found))?;
     let of_plan = refuse_unable(&loaded.cluster, &planned.plan, &found.seen)?;
     Ok([planned.findings, of_plan].concat())
@@ -237,7 +251,7 @@ fn program(host: &Observation, unit: UnitId) -> Program {
 }
 
 fn advert_report(cluster: &Cluster, seen: &[Observation], measure: Duration) -> AdvertReport {
-    let by = cluster.vrrp.peering;
+    let by = cluster.peering().unwrap_or(Peering::Multicast);
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let tests = seen.iter().filter_map(|host| {
         let test = host.probed.preflight.as_ref()?.adverts.as_ref()?;
@@ -248,7 +262,8 @@ fn advert_report(cluster: &Cluster, seen: &[Observation], measure: Duration) -> 
     let mut ways = Vec::new();
     for (from, sender) in &tests {
         for (to, receiver) in tests.iter().filter(|(to, _)| to.name != from.name) {
-            let heard = receiver.heard_from(from.address, by);
+            let is_sent = sender.unsent_to(to.address, by).is_none();
+            let heard = receiver.heard_from(from.address, by).filter(|_| is_sent);
             ways.push(AdvertWay {
                 from: from.name.clone(),
                 to: to.name.clone(),

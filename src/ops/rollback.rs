@@ -44,6 +44,8 @@ struct ToGeneration {
 }
 
 impl Planner for ToGeneration {
+    const INSPECTS: bool = false;
+
     async fn plan(
         &self,
         loaded: &Loaded,

@@ -39,6 +39,13 @@ impl Other {
         }
     }
 
+    pub(super) fn seen_mut(&mut self) -> Option<&mut Observation> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Unseen { .. } => None,
+        }
+    }
+
     pub(super) fn seen(&self) -> Option<&Observation> {
         match self {
             Self::Seen(seen) => Some(seen),

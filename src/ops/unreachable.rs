@@ -2,6 +2,7 @@
 
 use super::connect::Connections;
 use super::error::OpsError;
+use super::inspect::inspect_new;
 use super::look::snapshot_reachable;
 use super::planning::Planner;
 use super::selection::Loaded;
@@ -14,15 +15,24 @@ use crate::model::NodeName;
 use crate::plan::PlanError;
 
 /// Observes all nodes. If some do not answer, the error says whether the change is possible without them.
-pub(super) async fn snapshot_for<'c>(
+pub(super) async fn snapshot_for<'c, P: Planner>(
     access: &Access,
     loaded: &mut Loaded,
-    planner: &impl Planner,
+    planner: &P,
     connections: &'c Connections<'_>,
     errors: Vec<AgentError>,
 ) -> Result<ClusterSnapshot<'c>, OpsError> {
     let (mut snapshot, errors) = snapshot_reachable(access, loaded, connections, errors).await?;
     if errors.is_empty() {
+        if P::INSPECTS {
+            inspect_new(
+                &loaded.cluster,
+                snapshot.fleet,
+                &mut snapshot.seen,
+                &mut snapshot.others,
+            )
+            .await?;
+        }
         return Ok(snapshot);
     }
     let is_unreachable = |error: &AgentError| matches!(error, AgentError::Remote(_));

@@ -12,7 +12,8 @@ use crate::plan::{Plan, VipCourse};
 /// Whether the hosts are fit for the cluster.
 #[derive(Serialize, JsonSchema)]
 pub struct PreflightBody<'a> {
-    /// True if no rule of severity error is violated, nothing else would stop an apply, and all hosts answer.
+    /// True if no rule of severity error is violated, no plan is refused for other reasons, and all hosts answer. Whether
+    /// an earlier change is still in progress is not asked.
     pub fit: bool,
     /// What was found.
     #[serde(flatten)]

@@ -1,5 +1,7 @@
 //! Output of `preflight`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::check::sum;
@@ -7,7 +9,7 @@ use super::error_report::ErrorReport;
 use super::findings::{findings_text, told_once};
 use super::paint;
 use super::show::Show;
-use super::text::{columns, count};
+use super::text::{columns, count, elapsed};
 use super::ui::Ui;
 use crate::agent::Program;
 use crate::check::Severity;
@@ -26,6 +28,16 @@ impl Show for PreflightReport {
 
     fn print(&self, ui: &Ui, _: u8) {
         ui.data(&preflight_text(self));
+    }
+}
+
+impl Ui {
+    /// Says what takes the next seconds.
+    pub fn preflight_begins(&self, measure: Duration) {
+        self.status(&format!(
+            "The nodes send test adverts to each other for {}.\n\n",
+            elapsed(measure)
+        ));
     }
 }
 
@@ -151,7 +163,7 @@ fn cell(way: &AdvertWay) -> String {
 /// One digit after the point, unless it is a whole number.
 fn percent(part: u64, of: u64) -> String {
     // Rounded up, so that a loss is never none.
-    let tenths = (part * 1000).div_ceil(of.max(1));
+    let tenths = (u128::from(part) * 1000).div_ceil(u128::from(of.max(1)));
     match tenths % 10 {
         0 => format!("{}%", tenths / 10),
         digit => format!("{}.{digit}%", tenths / 10),

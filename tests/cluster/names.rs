@@ -97,7 +97,7 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
         &["apply", "--check-only"],
     ] {
         let arguments = [arguments, &["--format", "json"]].concat();
-        let refused = cluster.run(&arguments).exits(3).json();
+        let refused = cluster.run(&arguments).exits(1).json();
         let finding = &refused["error"]["findings"][0];
         assert_eq!(finding["rule"], "NG017", "{refused:#}");
         assert_eq!(
@@ -130,6 +130,6 @@ fn a_name_that_stops_resolving_is_told_before_nginx_starts_again() {
     assert_eq!(told["findings"][0]["path"], "sites[0].raw", "{told:#}");
     cluster
         .run(&["plan"])
-        .exits(3)
+        .exits(1)
         .says("cannot resolve log.internal");
 }

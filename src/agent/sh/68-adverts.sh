@@ -3,13 +3,41 @@
 # virtual routers that it heard meanwhile. INTERVAL is in microseconds; DURATION and MARGIN, for which it listens before
 # and after it sends, are in milliseconds. TOKEN, eight characters, tells this test's packets from those of another.
 adverts() {
-    reason=''
+    reason='' interface=$3
+    with_hardware "$@"
+    # shellcheck disable=SC2086 # words without blanks
+    set -- $words
     if command -v perl >/dev/null 2>&1; then send_adverts perl -e "$adverts_perl" "$@"; fi
     for python in python3 /usr/libexec/platform-python python; do
         if command -v "$python" >/dev/null 2>&1; then send_adverts "$python" -c "$adverts_python" "$@"; fi
     done
     say unmeasured "$reason"
     finish
+}
+
+# with_hardware ARGUMENT...: sets words to the arguments of adverts, with `=` behind each peer and the hardware address
+# that packets for it go to. That is empty where there is none to be had.
+with_hardware() {
+    words="$1 $2 $3 $4 $5 $6 $7 $8"
+    shift 8
+    for peer; do
+        hop=$peer
+        route=$(ip route get "$peer" oif "$interface" 2>/dev/null)
+        case $route in *' via '*) hop=${route#*' via '} hop=${hop%% *} ;; esac
+        hardware='' asked=0
+        until [ -n "$hardware" ] || [ "$asked" -ge 20 ]; do
+            case $(ip neigh show to "$hop" dev "$interface" 2>/dev/null) in
+            *' lladdr '*) hardware=$(ip neigh show to "$hop" dev "$interface") hardware=${hardware#*lladdr } hardware=${hardware%% *} ;;
+            *)
+                # A packet to nobody in particular makes the kernel ask for the address.
+                [ "$asked" -gt 0 ] || bash -c 'printf x >"/dev/udp/$1/9"' hactl "$peer" 2>/dev/null
+                sleep 0.02
+                ;;
+            esac
+            asked=$((asked + 1))
+        done
+        words="$words $peer=$hardware"
+    done
 }
 
 # send_adverts PROGRAM...: runs it and ends the call with its report. If it fails, sets reason, unless it is already set.
@@ -23,8 +51,15 @@ send_adverts() {
 }
 
 # Both programs do the same. A test packet has VRRP's version 3, a type that VRRP does not define and a
-# virtual_router_id that nobody uses, so every router ignores it. It starts as RFC 9568, 5.1 has it. Then come the
-# token, `u` or `m` for unicast or multicast, and its number. Neither needs any module beyond perl-base or a bare Python.
+# virtual_router_id that the cluster does not have, so every router ignores it. It starts as RFC 9568, 5.1 has it. Then
+# come the token, `u` or `m` for unicast or multicast, and its number.
+#
+# A packet for a peer goes out by a packet socket, past the host's own connection tracking. Otherwise that would take the
+# peer's packets for answers, and let them in where a backup, which sends nothing, would hear nothing. Whether the host's
+# own firewall lets such packets out is asked with one packet to each peer that goes the usual way, from an address that is
+# nobody's (RFC 5737, RFC 3849), so that nothing is remembered of the two hosts.
+#
+# Neither program needs any module beyond perl-base or a bare Python.
 #
 # They report, in microseconds where it is a time:
 #   sent NUMBER LATENESS                         rounds sent, and the most that this host was late for one
@@ -56,7 +91,23 @@ open(my $file, "<", "/sys/class/net/$interface/ifindex") or die "no interface $i
 my $index = <$file> + 0;
 socket(my $in, $af, SOCK_RAW, 112) or die "socket: $!\n";
 socket(my $out, $af, SOCK_RAW, 112) or die "socket: $!\n";
+setsockopt($_, SOL_SOCKET, 25, "$interface\0") or die "bind to $interface: $!\n" for ($in, $out);
 bind($out, $to->($own)) or die "bind to $own: $!\n";
+socket(my $raw, 17, SOCK_DGRAM, 0) or die "socket: $!\n";
+socket(my $free, $af, SOCK_RAW, 255) or die "socket: $!\n";
+my $source = inet_pton($af, $own);
+my $nobody = inet_pton($af, $six ? "2001:db8::112" : "192.0.2.112");
+# The header that the kernel would write.
+sub header {
+    my ($source, $target, $length) = @_;
+    return pack("N n C C a16 a16", 6 << 28, $length, 112, 255, $source, $target) if $six;
+    my $header = pack("C C n n n C C n a4 a4", 0x45, 0xc0, 20 + $length, 0, 0, 255, 112, 0, $source, $target);
+    my $sum = 0;
+    $sum += $_ for unpack("n10", $header);
+    $sum = ($sum >> 16) + ($sum & 0xffff) while $sum >> 16;
+    substr($header, 10, 2) = pack("n", ~$sum & 0xffff);
+    return $header;
+}
 if ($six) {
     setsockopt($in, IPPROTO_IPV6, IPV6_JOIN_GROUP, pack_ipv6_mreq(inet_pton($af, $group), $index)) or die "join: $!\n";
     setsockopt($out, IPPROTO_IPV6, 17, pack("i", $index)) or die "interface: $!\n";
@@ -71,9 +122,23 @@ if ($six) {
     setsockopt($out, IPPROTO_IP, 2, pack("i", 255)) or die "hops: $!\n";
     setsockopt($out, IPPROTO_IP, 34, pack("i", 0)) or die "loop: $!\n";
 }
-my @targets = (["m", $group, $to->($group, $index)], map { ["u", $_, $to->($_)] } @peers);
+my @targets = (["m", $group, $out, $to->($group, $index), ""]);
+for my $peer (@peers) {
+    my ($address, $hardware) = split(/=/, $peer, 2);
+    if ($hardware =~ /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/) {
+        my $mac = pack("C6", map { hex } split(/:/, $hardware));
+        my $link = pack("S n i S C C a8", 17, $six ? 0x86dd : 0x0800, $index, 1, 0, 6, $mac);
+        push(@targets, ["u", $address, $raw, $link, header($source, inet_pton($af, $address), 21)]);
+    } else {
+        push(@targets, ["u", $address, $out, $to->($address), ""]);
+    }
+}
 my (%heard, %routers, %unsent);
 my ($sent, $late) = (0, 0);
+for my $target (grep { $_->[4] } @targets) {
+    my $stray = header($nobody, inet_pton($af, $target->[1]), 8) . pack("C C x6", 0x3f, $vrid);
+    defined(send($free, $stray, 0, $to->($target->[1]))) or $unsent{$target->[1]} = "$!";
+}
 my $start = now() + $margin * 1e3;
 my ($next, $last) = ($start, $start + $duration * 1e3);
 my $end = $last + $margin * 1e3;
@@ -82,7 +147,7 @@ while ((my $now = now()) < $end) {
         $late = $now - $next if $now - $next > $late;
         for my $target (@targets) {
             my $packet = pack("C C C C n n a8 a N", 0x3f, $vrid, 1, 0, 0, 0, $token, $target->[0], $sent);
-            defined(send($out, $packet, 0, $target->[2])) or $unsent{$target->[1]} = "$!";
+            defined(send($target->[2], $target->[4] . $packet, 0, $target->[3])) or $unsent{$target->[1]} = "$!";
         }
         $sent++;
         $next += $interval;
@@ -133,7 +198,23 @@ def to(address):
 incoming = socket.socket(af, socket.SOCK_RAW, 112)
 outgoing = socket.socket(af, socket.SOCK_RAW, 112)
 incoming.setblocking(False)
+for one in (incoming, outgoing):
+    one.setsockopt(socket.SOL_SOCKET, 25, interface.encode() + b"\0")
 outgoing.bind(to(own))
+raw = socket.socket(17, socket.SOCK_DGRAM, 0)
+free = socket.socket(af, socket.SOCK_RAW, 255)
+nobody = socket.inet_pton(af, "2001:db8::112" if six else "192.0.2.112")
+# The header that the kernel would write.
+def header(source, target, length):
+    if six:
+        return struct.pack("!IHBB16s16s", 6 << 28, length, 112, 255, source, target)
+    words = [0x4500 | 0xc0, 20 + length, 0, 0, 255 << 8 | 112, 0]
+    words += struct.unpack("!HH", source) + struct.unpack("!HH", target)
+    total = sum(words)
+    while total >> 16:
+        total = (total >> 16) + (total & 0xffff)
+    words[5] = ~total & 0xffff
+    return struct.pack("!10H", *words)
 number = struct.pack("i", index)
 if six:
     incoming.setsockopt(41, 20, socket.inet_pton(af, group) + number)
@@ -145,8 +226,23 @@ else:
     options = ((33, 255), (2, 255), (34, 0))
 for option, value in options:
     outgoing.setsockopt(41 if six else 0, option, value)
-targets = [(b"m", group)] + [(b"u", peer) for peer in peers]
+targets, strays = [(b"m", group, outgoing, to(group), b"")], []
+for peer in peers:
+    address, _, hardware = peer.partition("=")
+    if len(hardware) == 17:
+        mac = bytes(bytearray(int(part, 16) for part in hardware.split(":")))
+        link = (interface, 0x86dd if six else 0x0800, 0, 1, mac)
+        target = socket.inet_pton(af, address)
+        targets.append((b"u", address, raw, link, header(socket.inet_pton(af, own), target, 21)))
+        strays.append((address, header(nobody, target, 8) + struct.pack("!BB6x", 0x3f, int(vrid))))
+    else:
+        targets.append((b"u", address, outgoing, to(address), b""))
 heard, routers, unsent, sent, late = {}, {}, {}, 0, 0
+for address, stray in strays:
+    try:
+        free.sendto(stray, to(address))
+    except (OSError, socket.error) as error:
+        unsent[address] = error.strerror or str(error)
 start = now() + int(margin) * 1000
 following, last = start, start + int(duration) * 1000
 end = last + int(margin) * 1000
@@ -154,10 +250,10 @@ while now() < end:
     at = now()
     if at >= following and following < last:
         late = max(late, at - following)
-        for kind, address in targets:
+        for kind, address, way, where, head in targets:
             packet = struct.pack("!BBBBHH8scI", 0x3f, int(vrid), 1, 0, 0, 0, token, kind, sent)
             try:
-                outgoing.sendto(packet, to(address))
+                way.sendto(head + packet, where)
             except (OSError, socket.error) as error:
                 unsent[address] = error.strerror or str(error)
         sent += 1

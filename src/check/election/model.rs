@@ -136,6 +136,24 @@ impl Election {
         u8::try_from((base + change).clamp(1, 254)).ok()
     }
 
+    /// Who owns the VIP in the stable state when the nodes `up` run and hear each other, nginx serves on `serving`, and
+    /// `owners` had the VIP before. Names that are no contender's are ignored.
+    pub fn owners_among(
+        &self,
+        up: &[NodeName],
+        serving: &[NodeName],
+        owners: &[NodeName],
+    ) -> Vec<NodeName> {
+        let number = |name: &NodeName| {
+            let mut contenders = self.contenders.iter();
+            contenders.position(|one| one.node == *name)
+        };
+        let set = |names: &[NodeName]| -> Nodes { names.iter().filter_map(number).collect() };
+        let settled = self.settle(set(up), set(serving), set(owners));
+        let name = |index: usize| Some(self.contenders.get(index)?.node.clone());
+        settled.iter().filter_map(name).collect()
+    }
+
     /// Everything is alive, and the owner is the one elected when all nodes start together.
     pub(in crate::check) fn all_healthy(&self) -> State {
         let all = Nodes::first(self.contenders.len());

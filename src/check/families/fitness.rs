@@ -1,18 +1,19 @@
 //! What makes a host unfit for the cluster before anything is applied (FW002, NG020, SE001, SY010 to SY016).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::agent::{ClockOffset, Observation, PeerAnswer, Preflight, Program, Space};
+use crate::agent::{
+    ClockOffset, ListensAt, Observation, PeerAnswer, PeerDoor, Preflight, Program, Space,
+};
 use crate::check::evidence::ClusterEvidence;
-use crate::check::places;
 use crate::check::rule::{Finding, Findings};
 use crate::model::{Cluster, InterfaceName, Node, Socket, Transport, UnitId};
 
 rules! { RULES:
 FW002 {
-    Error, [Fitness(shut)],
+    Warning, [Fitness(shut)],
     title: "a firewall drops connections to nginx",
-    reason: "Another node tried to connect to the port at this node's own address, and nothing came back, not even a refusal. Users who reach the VIP there are likely to get as little.",
+    reason: "Other nodes tried to connect to the port at this node's own address, and nothing came back to any of them, not even a refusal. Users who reach the VIP there may get as little, unless the firewall opens the port for the VIP alone.",
     fix: "open the port on that node: check `nft list ruleset`, and any firewall in between",
 }
 NG020 {
@@ -22,9 +23,9 @@ NG020 {
     fix: "stop that program on the node, or choose another port for nginx",
 }
 SE001 {
-    Error, [Fitness(selinux)],
+    Warning, [Fitness(selinux)],
     title: "SELinux keeps nginx from its upstream servers",
-    reason: "With SELinux enforcing, nginx may connect to arbitrary ports only while the boolean httpd_can_network_connect is on. Otherwise it answers 502 and logs \"Permission denied\".",
+    reason: "With SELinux enforcing, nginx may connect to arbitrary ports only while the boolean httpd_can_network_connect is on, and to the usual ports of web servers with httpd_can_network_relay. Otherwise, unless a policy of your own allows it, it answers 502 and logs \"Permission denied\".",
     fix: "run `setsebool -P httpd_can_network_connect on` on the node",
 }
 SY010 {
@@ -222,19 +223,22 @@ fn wanted(cluster: &Cluster) -> BTreeSet<Socket> {
         port,
         transport,
     };
+    let any = [Socket::ANY_V4, Socket::ANY_V6];
     let listens = cluster.sites.iter().flat_map(|site| &site.listen);
-    let sites = listens.filter_map(|listen| match listen.address {
-        None if is_shared => None,
-        None => Some(socket(Socket::ANY_V4, listen.port, Transport::Tcp)),
-        Some(address) => Some(socket(address, listen.port, Transport::Tcp)),
+    let sites = listens.flat_map(|listen| match listen.address {
+        None if is_shared => Vec::new(),
+        None => any
+            .map(|address| socket(address, listen.port, Transport::Tcp))
+            .into(),
+        Some(address) => vec![socket(address, listen.port, Transport::Tcp)],
     });
-    let streams = cluster.streams.iter().map(|stream| {
+    let streams = cluster.streams.iter().flat_map(|stream| {
         let transport = if stream.udp {
             Transport::Udp
         } else {
             Transport::Tcp
         };
-        socket(Socket::ANY_V4, stream.port, transport)
+        any.map(|address| socket(address, stream.port, transport))
     });
     let loopback = [127, 0, 0, 1].into();
     let status = socket(loopback, cluster.nginx.status_port, Transport::Tcp);
@@ -267,42 +271,35 @@ fn taken(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     }
 }
 
-/// Ports of nginx at nodes' own addresses from which nothing came back.
+/// Ports that nginx is to have on all addresses, from which no other node gets an answer.
 fn shut(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
-    let cluster = evidence.cluster;
+    let mut answers: BTreeMap<PeerDoor, Vec<PeerAnswer>> = BTreeMap::new();
+    for peer in inspected(evidence).flat_map(|(_, host, _)| &host.peers) {
+        answers.entry(peer.door).or_default().push(peer.answer);
+    }
     // A host that is inspected answers, so it is not down.
-    let targets = inspected(evidence).filter(|(node, host, _)| host.holds(node.address));
-    let targets: Vec<&Node> = targets.map(|(node, ..)| node).collect();
-    let mut told = BTreeSet::new();
-    for (from, host, _) in inspected(evidence) {
-        let silent = host
-            .peers
-            .iter()
-            .filter(|peer| peer.answer == PeerAnswer::Silent);
-        for peer in silent {
-            let Some(to) = targets
-                .iter()
-                .find(|node| node.address == peer.door.address)
-            else {
-                continue;
-            };
-            if !told.insert((to.name.clone(), peer.door.port)) {
-                continue;
-            }
-            let port = peer.door.port;
-            let message = format!("{}: {} gets no answer from port {port}", to.name, from.name);
-            let own = evidence.seen.iter().find(|host| host.node == to.name);
-            let own = own.and_then(|host| host.probed.preflight.as_ref());
-            let path = places::node(cluster, &to.name);
-            let finding = Finding::new(&FW002, path, message).on(&to.name);
-            findings.push(match own {
-                Some(own) if own.runs("firewalld.service") => finding.fix(format!(
+    for (node, _, preflight) in
+        inspected(evidence).filter(|(node, host, _)| host.holds(node.address))
+    {
+        let own = answers.iter().filter(|(door, answers)| {
+            let is_silent = answers.iter().all(|answer| *answer == PeerAnswer::Silent);
+            door.address == node.address && door.listens == ListensAt::All && is_silent
+        });
+        for (door, _) in own {
+            let port = door.port;
+            let message = format!(
+                "{}: no other node gets an answer from port {port}",
+                node.name
+            );
+            let finding = Finding::new(&FW002, node.path.clone(), message).on(&node.name);
+            findings.push(if preflight.runs("firewalld.service") {
+                finding.fix(format!(
                     "open it on that node: `firewall-cmd --permanent --add-port={port}/tcp && firewall-cmd --reload`"
-                )),
-                Some(own) if own.ufw_is_enabled => {
-                    finding.fix(format!("open it on that node: `ufw allow {port}/tcp`"))
-                }
-                _ => finding,
+                ))
+            } else if preflight.ufw_is_enabled {
+                finding.fix(format!("open it on that node: `ufw allow {port}/tcp`"))
+            } else {
+                finding
             });
         }
     }
@@ -313,7 +310,8 @@ fn selinux(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     for (node, _, preflight) in inspected(evidence).filter(|_| proxies) {
         let is_on = |boolean: &str| preflight.selinux_booleans.get(boolean).copied();
         let is_enforcing = preflight.selinux.as_deref() == Some("Enforcing");
-        if is_enforcing && is_on("httpd_can_network_connect") == Some(false) {
+        let may_relay = is_on("httpd_can_network_relay") == Some(true);
+        if is_enforcing && !may_relay && is_on("httpd_can_network_connect") == Some(false) {
             let message = format!(
                 "{}: SELinux is enforcing, and httpd_can_network_connect is off",
                 node.name

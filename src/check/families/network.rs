@@ -14,7 +14,7 @@ rules! { RULES:
 FW001 {
     Error, [Running(dropped), Fitness(blocked)],
     title: "VRRP adverts do not arrive",
-    reason: "A node that receives no adverts takes the VIP, too: two owners. `preflight`, and `plan` and `apply` for a host that hactl has never set up, send packets of VRRP's protocol between all nodes, by unicast and by multicast. Of a running cluster hactl reports this only where several nodes are MASTER at the same time, from keepalived's own counters over two seconds: one node sent adverts, and the other neither received nor rejected any. It cannot see what drops them: a firewall on either node, or the network between them.",
+    reason: "A node that receives no adverts takes the VIP, too: two owners. `preflight`, and `plan` and `apply` for a host that hactl has never set up, send packets of VRRP's protocol between all nodes, by unicast and by multicast, past the senders' own connection tracking: a firewall that lets in what belongs to a connection would otherwise pass the test, and drop the adverts for a backup, which sends nothing. Of a running cluster hactl reports this only where several nodes are MASTER at the same time, from keepalived's own counters over two seconds: one node sent adverts, and the other neither received nor rejected any. It cannot see what drops them: a firewall on either node, or the network between them.",
     fix: "allow IP protocol 112 between the nodes: check `nft list ruleset` on both, and any firewall between them",
 }
 KA054 {
@@ -124,7 +124,9 @@ fn word(by: Peering) -> &'static str {
 /// Ways on which nothing arrives. A node that hears nobody, or that nobody hears, is told once.
 fn blocked(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     let cluster = evidence.cluster;
-    let by = cluster.vrrp.peering;
+    let Some(by) = cluster.peering() else {
+        return;
+    };
     let other = match by {
         Peering::Unicast => Peering::Multicast,
         Peering::Multicast => Peering::Unicast,
@@ -150,12 +152,13 @@ fn blocked(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
             senders.join(", ")
         );
         for way in &silent {
-            if let Some(error) = way.sender.unsent.get(&destination(by, to)) {
+            if let Some(error) = way.sender.unsent_to(to.address, by) {
                 message = format!("{message}; {} cannot send: {error}", way.from.name);
             }
         }
         let peers: Vec<IpAddr> = silent.iter().map(|way| way.from.address).collect();
-        let fix = if open_otherwise {
+        // `vrrp_strict` leaves no choice.
+        let fix = if open_otherwise && !cluster.vrrp.strict {
             format!(
                 "set `peering: {}` under `vrrp`: those adverts pass between all nodes; or find out what drops {kind} between them",
                 word(other)
@@ -168,15 +171,6 @@ fn blocked(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
         };
         let path = places::node(cluster, &to.name);
         findings.push(Finding::new(&FW001, path, message).on(&to.name).fix(fix));
-    }
-}
-
-/// Where packets for `to` go.
-fn destination(by: Peering, to: &Node) -> IpAddr {
-    match (by, to.address) {
-        (Peering::Unicast, address) => address,
-        (Peering::Multicast, IpAddr::V4(_)) => IpAddr::from([224, 0, 0, 18]),
-        (Peering::Multicast, IpAddr::V6(_)) => IpAddr::from([0xff02, 0, 0, 0, 0, 0, 0, 0x12]),
     }
 }
 

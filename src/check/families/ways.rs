@@ -13,7 +13,11 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
+    /// What arrives. `None` if nothing does, or if the sender's own kernel refuses to send it.
     pub(super) fn heard(&self, by: Peering) -> Option<&Heard> {
+        if self.sender.unsent_to(self.to.address, by).is_some() {
+            return None;
+        }
         self.receiver.heard_from(self.from.address, by)
     }
 }

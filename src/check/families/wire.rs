@@ -28,21 +28,26 @@ KA061 {
     Warning, [Fitness(lossy)],
     title: "so many adverts are lost that the VIP will move without need",
     reason: "A backup takes over after `down_timer_adverts` lost adverts in a row. The forecast takes each loss for an independent event; losses in bursts make it worse.",
-    fix: "find out what loses packets (`ip -s link`, the switch's port counters), or choose a slower profile: `failover: standard` or `wan` under `vrrp`",
+    fix: "find out what loses packets (`ip -s link`, the switch's port counters), or set a larger `down_timer_adverts` under `vrrp`",
 }
 KA062 {
     Warning, [Fitness(late)],
     title: "adverts arrive late, compared with the time after which a backup takes over",
-    reason: "What counts for a backup is the time without an advert, whether the network or a busy host is the cause. Silences of more than half of the time that it waits leave no reserve.",
-    fix: "find out what delays them (a busy host, or steal time of a virtual machine: `vmstat 1`), or choose a slower profile: `failover: standard` or `wan` under `vrrp`",
+    reason: "What counts for a backup is the time without an advert, whether the network or a busy host is the cause. A delay of more than half of what it tolerates leaves no reserve.",
+    fix: "find out what delays them (a busy host, or steal time of a virtual machine: `vmstat 1`), or choose a slower profile under `vrrp` (`failover: standard`)",
 }
 }
 
 /// The least time of sending from which losses and delays are judged.
 const ENOUGH: Duration = Duration::from_millis(900);
+/// Fewer losses say little about how often there are some.
+const SEVERAL: u64 = 3;
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
 fn untested(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
+    if evidence.cluster.nodes.len() < 2 {
+        return;
+    }
     for host in evidence.seen {
         let Some(failure) = test_of(host).and_then(|test| test.failure.as_ref()) else {
             continue;
@@ -78,8 +83,8 @@ fn spoken(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     };
     let is_own = |address: IpAddr| {
         let mut nodes = cluster.nodes.iter();
-        let is_unknown = address.is_ipv6() && evidence.seen.len() < cluster.nodes.len();
-        is_unknown
+        // A node that was not looked at may send from another one of its addresses.
+        evidence.seen.len() < cluster.nodes.len()
             || nodes.any(|node| node.address == address)
             || evidence.seen.iter().any(|host| has_it(host, address))
     };
@@ -93,7 +98,12 @@ fn spoken(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     let used: BTreeSet<u8> = heard()
         .map(|(_, router)| router.virtual_router_id)
         .collect();
+    let ipv4 = cluster.nodes.iter().all(|node| node.address.is_ipv4());
     for (index, instance) in cluster.instances.iter().enumerate() {
+        // An id of the other family is another router's, and was not listened for.
+        if instance.advertises_ipv4(ipv4) != ipv4 {
+            continue;
+        }
         let id = instance.virtual_router_id.get();
         let mut told = BTreeSet::new();
         for (host, router) in heard() {
@@ -142,7 +152,7 @@ fn takeovers_a_year(cluster: &Cluster, lost: f64) -> f64 {
 fn lossy(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     let cluster = evidence.cluster;
     for way in ways(evidence).iter().filter(|way| is_long(way)) {
-        let Some(heard) = way.heard(cluster.vrrp.peering) else {
+        let Some(heard) = cluster.peering().and_then(|by| way.heard(by)) else {
             continue;
         };
         let lost = heard.of.saturating_sub(heard.received);
@@ -152,7 +162,7 @@ fn lossy(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
         )]
         let share = lost as f64 / heard.of as f64;
         let a_year = takeovers_a_year(cluster, share);
-        if a_year < 1.0 {
+        if a_year < 1.0 || lost < SEVERAL {
             continue;
         }
         let often = if a_year < 365.0 {
@@ -173,13 +183,14 @@ fn late(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
     let cluster = evidence.cluster;
     let patience = cluster.vrrp.silence();
     for way in ways(evidence).iter().filter(|way| is_long(way)) {
-        let Some(heard) = way.heard(cluster.vrrp.peering) else {
+        let Some(heard) = cluster.peering().and_then(|by| way.heard(by)) else {
             continue;
         };
         // What a backup would have seen of adverts in the cluster's own interval.
         let delay = heard.silence.saturating_sub(way.receiver.interval);
-        let silence = cluster.vrrp.advert_interval.duration() + delay;
-        if silence * 2 <= patience {
+        let advert = cluster.vrrp.advert_interval.duration();
+        let silence = advert + delay;
+        if delay * 2 <= patience.saturating_sub(advert) {
             continue;
         }
         let own = match way.sender.lateness.as_millis() {

@@ -336,12 +336,12 @@ fn unicast_view(
     if cluster.vrrp.peering == Peering::Multicast || cluster.nodes.len() < 2 {
         return None;
     }
-    if cluster.vrrp.strict {
-        notes.push("multicast: vrrp_strict does not allow unicast peers");
-        return None;
-    }
-    if cluster.nodes.iter().any(|n| n.address.is_ipv4() != ipv4) {
-        notes.push("multicast: the nodes' own addresses are of the other family");
+    if cluster.peering_in(ipv4) == Peering::Multicast {
+        notes.push(if cluster.vrrp.strict {
+            "multicast: vrrp_strict does not allow unicast peers"
+        } else {
+            "multicast: the nodes' own addresses are of the other family"
+        });
         return None;
     }
     Some(UnicastView {
