@@ -40,6 +40,9 @@ const FOOT: &str = "
 RHEL's paths, users, units and presets, and a keepalived.conf that would start as it is. Its programs are Debian 12's.
 So it shows what hactl does with packages, paths and units there, and nothing of SELinux, which it does not have.
 
+sid has no release number, by which hactl knows what a fresh host without package lists would install: `apt-get update` was
+run there first.
+
 What packages leave when they are removed stays: the users that RPM's packages make, and the names that keepalived
 2.3.3 and later writes to `/etc/iproute2/rt_addrprotos.d` by itself.
 
