@@ -26,14 +26,15 @@ sites:
   - { listen: [80], proxy: backend }
 ";
 
+static INSTALLED: Once = Once::new();
+
 /// False with a printed reason where the firewalls cannot be had.
 fn can_run() -> bool {
     if !cfg!(target_os = "linux") || !nix::unistd::Uid::effective().is_root() {
         skip::skip("the firewalls' programs need Linux and root");
         return false;
     }
-    static ONCE: Once = Once::new();
-    ONCE.call_once(install);
+    INSTALLED.call_once(install);
     true
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ways::is_down;
 use crate::agent::{
     ClockOffset, ListensAt, Observation, PeerAnswer, PeerDoor, Preflight, Program, Space,
 };
@@ -204,8 +205,8 @@ fn down(evidence: &ClusterEvidence<'_>, findings: &mut Findings) {
         let used = instances.filter_map(|instance| instance.interface.as_ref());
         let used: BTreeSet<&InterfaceName> = used.chain([&node.interface]).collect();
         for interface in used {
-            let state = host.interfaces.get(interface.as_str()).map(String::as_str);
-            if let Some(state @ ("down" | "lowerlayerdown" | "notpresent")) = state {
+            if is_down(host, interface) {
+                let state = &host.interfaces[interface.as_str()];
                 let message = format!("{}: {interface} is down (operstate {state})", node.name);
                 let fix = SY014.fix.replace("INTERFACE", interface.as_str());
                 let finding = Finding::new(&SY014, node.path.clone(), message).on(&node.name);

@@ -2,7 +2,7 @@
 
 use crate::agent::{AdvertTest, Heard, Observation};
 use crate::check::evidence::ClusterEvidence;
-use crate::model::{Node, Peering};
+use crate::model::{InterfaceName, Node, Peering};
 
 /// The way from one node to another.
 pub(super) struct Way<'a> {
@@ -26,12 +26,19 @@ pub(super) fn test_of(host: &Observation) -> Option<&AdvertTest> {
     host.probed.preflight.as_ref()?.adverts.as_ref()
 }
 
-/// All ways that were tested.
+/// Whether an interface has no link. A kind that does not know is in the state `unknown`.
+pub(super) fn is_down(host: &Observation, interface: &InterfaceName) -> bool {
+    let state = host.interfaces.get(interface.as_str());
+    state.is_some_and(|state| ["down", "lowerlayerdown", "notpresent"].contains(&state.as_str()))
+}
+
+/// All ways that were tested, between hosts whose interfaces are up.
 pub(super) fn ways<'a>(evidence: &ClusterEvidence<'a>) -> Vec<Way<'a>> {
     let tested = |host: &'a Observation| {
         let test = test_of(host)?;
         let node = evidence.cluster.node(&host.node)?;
-        test.failure.is_none().then_some((node, test))
+        let is_up = !is_down(host, &node.interface);
+        (test.failure.is_none() && is_up).then_some((node, test))
     };
     let tested: Vec<_> = evidence.seen.iter().filter_map(tested).collect();
     let mut ways = Vec::new();
