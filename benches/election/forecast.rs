@@ -1,18 +1,26 @@
 //! What the simulator of `check` expects after each event.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hactl::check::Election;
-use hactl::model::{Cluster, NodeName};
+use hactl::model::{Cluster, NodeName, Preemption, VrrpVersion};
 
 use crate::scenario::Step;
 
 /// Who owns each VIP, by the number of its instance.
 pub(crate) type Owners = BTreeMap<usize, BTreeSet<usize>>;
 
+/// Two nodes that wait for times as close as this are elected by chance.
+const BY_CHANCE: Duration = Duration::from_millis(10);
+
 /// The state of a cluster.
 #[derive(Clone)]
 pub(crate) struct World {
+    /// `Skew_Time` of a priority of 0, which one of 256 does not have (RFC 9568, 6.1).
+    longest_skew: Duration,
+    /// Whether a node of higher priority takes the VIP from another one.
+    preempts: bool,
     names: Vec<NodeName>,
     elections: Vec<Election>,
     /// Nodes whose keepalived runs.
@@ -31,7 +39,13 @@ impl World {
     pub(crate) fn of(cluster: &Cluster) -> Self {
         let all: BTreeSet<usize> = (0..cluster.nodes.len()).collect();
         let instances = cluster.instances.iter();
+        let longest_skew = match cluster.vrrp.version {
+            VrrpVersion::V2 => Duration::from_secs(1),
+            VrrpVersion::V3 => cluster.vrrp.advert_interval.duration(),
+        };
         let mut world = Self {
+            longest_skew,
+            preempts: cluster.vrrp.preemption != Preemption::Keep,
             names: cluster.nodes.iter().map(|node| node.name.clone()).collect(),
             elections: instances.map(|one| Election::of(cluster, one)).collect(),
             running: all.clone(),
@@ -47,7 +61,10 @@ impl World {
 
     /// Takes over who owns the VIPs in fact.
     pub(crate) fn is_owned_by(&mut self, owners: Owners) {
-        self.owners = owners;
+        for (instance, nodes) in owners {
+            let stale = self.stale.get(&instance).cloned().unwrap_or_default();
+            self.owners.insert(instance, &nodes - &stale);
+        }
     }
 
     /// The nodes that have each VIP's address.
@@ -57,6 +74,40 @@ impl World {
             (instance, &of(&self.owners) | &of(&self.stale))
         });
         all.collect()
+    }
+
+    /// Whether that is as expected. Without preemption, the quicker one of two nodes keeps the VIP, and nodes whose
+    /// priorities are close together are equally quick.
+    pub(crate) fn allows(&self, found: &Owners) -> bool {
+        let expected = self.owners();
+        expected.iter().all(|(instance, expected)| {
+            let found = &found[instance];
+            let is_by_chance = || match (expected.first(), found.first()) {
+                (Some(one), Some(other)) if expected.len() == 1 && found.len() == 1 => {
+                    !self.preempts
+                        && self.apart.is_empty()
+                        && self.are_close(*instance, *one, *other)
+                }
+                _ => false,
+            };
+            expected == found || is_by_chance()
+        })
+    }
+
+    fn are_close(&self, instance: usize, one: usize, other: usize) -> bool {
+        let able = |node| self.running.contains(&node) && self.linked.contains(&node);
+        let election = &self.elections[instance];
+        let priority = |node: usize| {
+            let mut contenders = election.contenders.iter();
+            let number = contenders.position(|own| own.node == self.names[node])?;
+            election.effective_priority(number, self.serving.contains(&node))
+        };
+        let (Some(one), Some(of_other), true) = (priority(one), priority(other), able(other))
+        else {
+            return false;
+        };
+        let apart = u32::from(one.abs_diff(of_other));
+        self.longest_skew * apart / 256 < BY_CHANCE
     }
 
     /// Whether the event can happen now.

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 
 use hactl::lab::{Image, LabSpec, Release};
-use hactl::model::{Cluster, FileRole, NodeFacts, Secrets, Version};
+use hactl::model::{Cluster, FileRole, NodeFacts, OnNginxFailure, Secrets, Version};
 use hactl::render::{Templates, render};
 
 use crate::forecast::Owners;
@@ -24,7 +24,6 @@ systemctl stop keepalived
 systemctl reset-failed keepalived 2>/dev/null
 mkdir -p /run/hactl
 rm -f /run/hactl/dead
-echo 0 >/run/hactl/nginx
 for link in lo eth0; do
     ip -o -4 addr show dev $link | while read -r _ _ _ address _; do
         case $address in 127.0.0.1/8 | $1) ;; *) ip addr del $address dev $link ;; esac
@@ -122,25 +121,34 @@ impl Machines {
                 fs::set_permissions(&path, fs::Permissions::from_mode(file.mode)).unwrap();
             }
         }
+        let (up, _) = tracked_values(cluster);
         self.on_all(cluster.nodes.len(), |_| {
-            "systemctl start keepalived".to_owned()
+            format!("echo {up} >/run/hactl/nginx; systemctl start keepalived")
         });
     }
 
-    pub(crate) fn make(&self, step: &Step) {
+    pub(crate) fn make(&self, cluster: &Cluster, step: &Step) {
+        let (up, down) = tracked_values(cluster);
         let unit = |node: &usize, verb: &str| {
             self.sh(*node, &format!("systemctl {verb} keepalived"));
         };
         match step {
             Step::NginxDies(node) => {
-                self.sh(*node, "touch /run/hactl/dead; echo -254 >/run/hactl/nginx");
+                let script = format!("touch /run/hactl/dead; echo {down} >/run/hactl/nginx");
+                self.sh(*node, &script);
             }
             Step::NginxReturns(node) => {
-                self.sh(*node, "rm /run/hactl/dead; echo 0 >/run/hactl/nginx");
+                self.sh(
+                    *node,
+                    &format!("rm /run/hactl/dead; echo {up} >/run/hactl/nginx"),
+                );
             }
             Step::Stop(node) => unit(node, "stop"),
             Step::Start(node) => unit(node, "start"),
-            Step::Kill(node) => unit(node, "kill -s KILL"),
+            // The child first: it would tidy up once its parent is gone.
+            Step::Kill(node) => {
+                self.sh(*node, "kill -9 $(pgrep -x keepalived | sort -rn)");
+            }
             Step::Reload(node) => unit(node, "reload"),
             Step::Cut(node) => self.lab.cut(&name(*node)).unwrap(),
             Step::Plug(node) => self.lab.heal(&name(*node)).unwrap(),
@@ -210,6 +218,14 @@ impl Machines {
             format!("-- lb{}\n{log}", node + 1)
         };
         (0..count).map(of_node).collect()
+    }
+}
+
+/// What nginx's unit writes to the tracked file when nginx has started, and when it is dead.
+fn tracked_values(cluster: &Cluster) -> (i16, i16) {
+    match cluster.vrrp.on_nginx_failure {
+        OnNginxFailure::Fault => (0, -254),
+        OnNginxFailure::Weight { weight } => (weight.get().max(0), weight.get().min(0)),
     }
 }
 

@@ -95,7 +95,7 @@ fn one(machines: &Machines, seed: u64, summary: &Mutex<Summary>) {
     match run::play(machines, &scenario, &scenario.steps) {
         Ok(played) => summary.lock().unwrap().add(&played),
         Err(found) => {
-            let found = run::shrink(machines, &scenario, found);
+            let found = run::shrink(machines, &scenario, *found);
             let text = Disagreement::text(&found, &scenario, machines);
             println!("{text}");
             summary.lock().unwrap().disagreements.push(text);

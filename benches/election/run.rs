@@ -104,17 +104,22 @@ fn calm(cluster: &Cluster) -> Duration {
         + Duration::from_millis(300)
 }
 
-/// Waits until the kernels show what is expected, and stay so. Returns how long that took, or what they show instead.
-fn reaches(machines: &Machines, cluster: &Cluster, expected: &Owners) -> Result<Duration, Owners> {
+/// Waits until the kernels show what is expected, and stay so, and takes it over. Returns how long that took, or what
+/// they show instead.
+fn reaches(machines: &Machines, cluster: &Cluster, world: &mut World) -> Result<Duration, Owners> {
     let begun = Instant::now();
-    let mut since: Option<Instant> = None;
+    let mut since: Option<(Instant, Owners)> = None;
     loop {
         let found = machines.owners(cluster);
         let now = Instant::now();
-        if found == *expected {
-            let since = *since.get_or_insert(now);
-            if now - since > calm(cluster) {
-                return Ok(since - begun);
+        if world.allows(&found) {
+            let (first, same) = since.get_or_insert_with(|| (now, found.clone()));
+            if *same != found {
+                since = None;
+            } else if now - *first > calm(cluster) {
+                let took = *first - begun;
+                world.is_owned_by(found);
+                return Ok(took);
             }
         } else {
             since = None;
@@ -162,16 +167,16 @@ pub(crate) fn play(
     if cluster.vrrp.preemption == Preemption::Keep {
         world.is_owned_by(first_owners(machines, cluster));
     } else {
-        let expected = world.owners();
-        reaches(machines, cluster, &expected).map_err(|found| differs(expected, found, 0))?;
+        reaches(machines, cluster, &mut world)
+            .map_err(|found| differs(world.owners(), found, 0))?;
     }
     let mut played = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let before = world.owners();
         world.apply(step);
         let expected = world.owners();
-        machines.make(step);
-        let took = reaches(machines, cluster, &expected)
+        machines.make(cluster, step);
+        let took = reaches(machines, cluster, &mut world)
             .map_err(|found| differs(expected.clone(), found, number + 1))?;
         played.push(Played {
             what: format!("seed {}: {step}", scenario.seed),
@@ -187,30 +192,25 @@ pub(crate) fn play(
 pub(crate) fn shrink(
     machines: &Machines,
     scenario: &Scenario,
-    first: Box<Disagreement>,
-) -> Box<Disagreement> {
-    let mut shortest = match play(machines, scenario, &first.steps) {
-        Err(again) => Box::new(Disagreement {
+    first: Disagreement,
+) -> Disagreement {
+    let again = |steps: &[Step]| {
+        let failed = play(machines, scenario, steps).err()?;
+        Some(Disagreement {
             is_repeated: true,
-            ..*again
-        }),
-        Ok(_) => return first,
+            ..*failed
+        })
+    };
+    let Some(mut shortest) = again(&first.steps) else {
+        return first;
     };
     let mut at = 0;
     while at < shortest.steps.len() {
         let mut fewer = shortest.steps.clone();
         fewer.remove(at);
-        let failed = is_possible(&scenario.cluster, &fewer)
-            .then(|| play(machines, scenario, &fewer).err())
-            .flatten();
-        match failed {
-            Some(shorter) => {
-                shortest = Box::new(Disagreement {
-                    is_repeated: true,
-                    ..*shorter
-                });
-                at = 0;
-            }
+        let failed = is_possible(&scenario.cluster, &fewer).then(|| again(&fewer));
+        match failed.flatten() {
+            Some(shorter) => (shortest, at) = (shorter, 0),
             None => at += 1,
         }
     }

@@ -94,9 +94,10 @@ fn is_sound(cluster: &Cluster, versions: &[Version]) -> bool {
             leaves_profile_open: false,
         }));
     }
+    // Who owns the VIP at first is left to chance with KA063.
     findings
         .iter()
-        .all(|finding| finding.severity() < Severity::Error)
+        .all(|finding| finding.severity() < Severity::Error && finding.rule.id != "KA063")
 }
 
 fn inventory_text(rng: &mut Rng, versions: &[Version]) -> String {
@@ -162,7 +163,8 @@ fn vrrp(rng: &mut Rng, versions: &[Version]) -> String {
     }
     if rng.chance(40) {
         let weight = 1 + rng.below(253);
-        keys.push(format!("on_nginx_failure: {{ weight: -{weight} }}"));
+        let sign = if rng.chance(70) { "-" } else { "" };
+        keys.push(format!("on_nginx_failure: {{ weight: {sign}{weight} }}"));
     }
     keys.join(", ")
 }

@@ -1,4 +1,4 @@
-//! Priorities, weights and preemption (KA010, KA011, KA013 to KA016, KA027).
+//! Priorities, weights and preemption (KA010, KA011, KA013 to KA016, KA027, KA063).
 
 use std::collections::BTreeMap;
 
@@ -48,6 +48,12 @@ KA027 {
     title: "a single node",
     reason: "There is nobody to fail over to.",
     fix: "add a second node",
+}
+KA063 {
+    Warning, [Inventory(lifted_alike)],
+    title: "a weight lifts several nodes to the same priority",
+    reason: "A positive weight counts while nginx is healthy, and keepalived cuts the sum to 254. Nodes that reach it are equal, whatever their priorities: the first one to start owns the VIP, and no other takes it back (measured).",
+    fix: "set `on_nginx_failure: fault`, or use a negative weight",
 }
 }
 
@@ -111,6 +117,32 @@ fn weighted(cluster: &Cluster, findings: &mut Vec<Finding>) {
             format!("set `on_nginx_failure: fault`, or make the weight {enough} or stronger")
         };
         findings.push(Finding::new(&KA011, path(), message).fix(fix));
+    }
+}
+
+/// The highest priority that a weight makes (keepalived's `vrrp_track.c`).
+const HIGHEST: i16 = 254;
+
+fn lifted_alike(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let OnNginxFailure::Weight { weight } = cluster.vrrp.on_nginx_failure else {
+        return;
+    };
+    for instance in &cluster.instances {
+        let is_cut = |priority: &Priority| i16::from(priority.get()) + weight.get() >= HIGHEST;
+        let order = instance.priority_order.iter();
+        let lifted = order.filter(|(_, priority)| is_cut(priority));
+        let names: Vec<&str> = lifted.map(|(name, _)| name.as_str()).collect();
+        if weight.get() < 0 || names.len() < 2 {
+            continue;
+        }
+        let message = format!(
+            "{}: the weight of {} lifts {} to priority {HIGHEST}",
+            instance.name,
+            weight.get(),
+            names.join(" and ")
+        );
+        let path = places::vrrp("on_nginx_failure");
+        findings.push(Finding::new(&KA063, path, message));
     }
 }
 

@@ -149,6 +149,16 @@ pub(in crate::check) static KEEPALIVED_CASES: &[Case] = &[
         passes: || guide(-21),
     },
     Case {
+        rule: &priority_order::KA063,
+        trips: || guide(164),
+        passes: || guide(163),
+    },
+    Case {
+        rule: &priority_order::KA063,
+        trips: || guide(174),
+        passes: || guide(-174),
+    },
+    Case {
         rule: &simulation::KA012,
         trips: || guide(-20),
         passes: || guide(21),
