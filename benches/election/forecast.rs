@@ -76,21 +76,24 @@ impl World {
         all.collect()
     }
 
-    /// Whether that is as expected. Without preemption, the quicker one of two nodes keeps the VIP, and nodes whose
-    /// priorities are close together are equally quick.
+    /// Whether that is as expected, but for what chance decides: which of two nodes is quicker, if their priorities are
+    /// close together and there is no preemption, and who owns the VIP where nginx is dead on all nodes.
     pub(crate) fn allows(&self, found: &Owners) -> bool {
         let expected = self.owners();
         expected.iter().all(|(instance, expected)| {
             let found = &found[instance];
-            let is_by_chance = || match (expected.first(), found.first()) {
-                (Some(one), Some(other)) if expected.len() == 1 && found.len() == 1 => {
-                    !self.preempts
-                        && self.apart.is_empty()
-                        && self.are_close(*instance, *one, *other)
+            let stale = self.stale.get(instance).cloned().unwrap_or_default();
+            let (one, other) = (expected - &stale, found - &stale);
+            let is_by_chance = || match (one.first(), other.first()) {
+                (Some(of_one), Some(of_other)) if one.len() == 1 && other.len() == 1 => {
+                    let able = &self.running & &self.linked;
+                    let is_hopeless = able.is_disjoint(&self.serving) && able.contains(of_other);
+                    let is_close = !self.preempts && self.are_close(*instance, *of_one, *of_other);
+                    self.apart.is_empty() && (is_close || is_hopeless)
                 }
                 _ => false,
             };
-            expected == found || is_by_chance()
+            expected == found || expected.is_superset(&stale) && is_by_chance()
         })
     }
 
